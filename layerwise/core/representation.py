@@ -1,0 +1,120 @@
+"""What a layer makes of a stimulus set, boiled down to its Gram matrix.
+
+Every measure this field asks of a layer *as a representation* is a function of the n x n Gram matrix of its
+activations. It is kept in a form in which nothing cancels: the Pearson correlations people look at, and
+the mean and norm of each activation vector, which give the Gram matrix back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Representation:
+    """A layer's activations for n stimuli, as far as a Gram matrix knows them.
+
+    Attributes:
+        correlation: float32 (n, n); Pearson correlation between the activation vectors of each pair of
+            stimuli. Rows and columns of stimuli with constant activations are NaN.
+        mean: float64 (n,); mean over units.
+        norm: float64 (n,); Euclidean norm of the mean-centred activation vector.
+        n_features: Number of units.
+    """
+
+    correlation: NDArray[np.float32]
+    mean: NDArray[np.float64]
+    norm: NDArray[np.float64]
+    n_features: int
+
+    @property
+    def n_stimuli(self) -> int:
+        """Number of stimuli."""
+        return len(self.mean)
+
+    @property
+    def constant(self) -> NDArray[np.intp]:
+        """Indices of the stimuli with constant activations, whose correlations are undefined."""
+        return np.flatnonzero(self.norm == 0)
+
+    def centred_gram(self) -> NDArray[np.float64]:
+        """Inner products of the activation vectors, each centred on its own mean over units; (n, n).
+
+        A stimulus with constant activations has a centred vector of zeros, so zeros here rather than NaN.
+        """
+        gram = np.nan_to_num(self.correlation.astype(np.float64)) * np.outer(self.norm, self.norm)
+        np.fill_diagonal(gram, self.norm**2)
+        return gram
+
+    def gram(self) -> NDArray[np.float64]:
+        """Inner products of the raw activation vectors, K = X X'; (n, n)."""
+        return self.centred_gram() + self.n_features * np.outer(self.mean, self.mean)
+
+    def take(self, indices: ArrayLike) -> Representation:
+        """The representation of a selection (or reordering) of the stimuli."""
+        chosen = np.asarray(indices, dtype=np.intp)
+        return Representation(
+            self.correlation[np.ix_(chosen, chosen)], self.mean[chosen], self.norm[chosen], self.n_features
+        )
+
+
+@dataclass(frozen=True)
+class Products:
+    """Sums that a representation is made of, in float64 and before any rounding.
+
+    Attributes:
+        centred: float64 (n, n); Gram matrix of the activation vectors, each centred on its mean over units.
+        mean: float64 (n,); mean over units.
+        n_features: Number of units.
+    """
+
+    centred: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    n_features: int
+
+    def represent(self) -> Representation:
+        """Divide by the norms; constant activation vectors give NaN, never a silent number."""
+        norm = np.sqrt(np.clip(np.diagonal(self.centred), 0, None))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correlation = self.centred / norm[:, None] / norm[None, :]
+        correlation = np.clip((correlation + correlation.T) / 2, -1, 1)
+        live = norm > 0
+        correlation[live, live] = 1.0
+        correlation[~live, :] = np.nan
+        correlation[:, ~live] = np.nan
+        return Representation(correlation.astype(np.float32), self.mean, norm, self.n_features)
+
+
+def concatenate(parts: Sequence[Products]) -> Products:
+    """The products of layers laid side by side: a block from its branches.
+
+    Raw Gram matrices simply add up. In the centred form each part is moved from its own mean m_b to the
+    common one m: K = sum_b K_b + p_b (m_b - m)(m_b - m)', in which nothing cancels either.
+    """
+    n_features = sum(part.n_features for part in parts)
+    mean = sum((part.n_features * part.mean for part in parts), np.zeros(len(parts[0].mean))) / n_features
+    centred = np.zeros_like(parts[0].centred)
+    for part in parts:
+        shift = part.mean - mean
+        shift[np.abs(shift) <= 1e-13 * np.abs(mean)] = 0  # rounding, which must not make a constant row vary
+        centred += part.centred + part.n_features * np.outer(shift, shift)
+    return Products(centred, mean, n_features)
+
+
+def represent(activations: ArrayLike) -> Representation:
+    """The representation of activations held in memory, computed in float64.
+
+    Args:
+        activations: (n_stimuli, ...); everything after the first axis counts as units.
+    """
+    rows = np.asarray(activations, dtype=np.float64)
+    rows = rows.reshape(len(rows), -1)
+    mean = rows.mean(axis=1)
+    centred = rows - mean[:, None]
+    constant = rows.max(axis=1) == rows.min(axis=1)
+    centred[constant] = 0
+    return Products(centred @ centred.T, mean, rows.shape[1]).represent()

@@ -1,0 +1,94 @@
+"""Stimuli: what a source offers, and what the engine has once all of it is decoded."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Resize = Literal["squash", "crop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stimulus:
+    """One stimulus as a source lists it: its name (unique in the set) and, where known, its label."""
+
+    name: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One decoded stimulus.
+
+    Attributes:
+        pixels: (height, width, 3), uint8 or float32, in 0..255.
+        thumbnail: A small JPEG or PNG for reports.
+        content_hash: Hex SHA-256 of the original content (a file's bytes, an array's values), before resizing.
+    """
+
+    pixels: NDArray[np.generic]
+    thumbnail: bytes
+    content_hash: str
+
+
+class StimulusSet(ABC):
+    """An ordered set of stimuli that can be decoded one by one, from several threads.
+
+    Attributes:
+        name: A short name for lists and reports.
+        source: Where it came from (a path), as recorded.
+        stimuli: The stimuli in their order; not yet decoded.
+    """
+
+    name: str
+    source: str
+    stimuli: tuple[Stimulus, ...]
+
+    @abstractmethod
+    def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
+        """Decode stimulus `index` at (height, width) = `size`.
+
+        Raises:
+            StimulusError: If it cannot be decoded; the message says why, without the name.
+        """
+
+
+@dataclass(frozen=True)
+class LoadedStimuli:
+    """A stimulus set, decoded.
+
+    Attributes:
+        name: A short name for lists and reports.
+        source: Where it came from.
+        stimuli: The stimuli that could be decoded, in order.
+        pixels: (n, height, width, 3), uint8 or float32, in 0..255.
+        thumbnails: One small JPEG or PNG each.
+        content_hashes: One hex SHA-256 each.
+        fingerprint: Hex SHA-256 over `content_hashes` in order: the identity of the set.
+        skipped: `name: reason` of each stimulus that was left out because it could not be decoded.
+        resize: The resize policy that was applied.
+    """
+
+    name: str
+    source: str
+    stimuli: tuple[Stimulus, ...]
+    pixels: NDArray[np.generic]
+    thumbnails: tuple[bytes, ...]
+    content_hashes: tuple[str, ...]
+    fingerprint: str
+    skipped: tuple[str, ...]
+    resize: Resize
+
+    @property
+    def n_stimuli(self) -> int:
+        """Number of stimuli."""
+        return len(self.stimuli)
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """Label of each stimulus, None where unknown."""
+        return tuple(stimulus.label for stimulus in self.stimuli)

@@ -1,0 +1,1 @@
+"""Running a network once over all stimuli, and boiling every selected layer down as it goes by."""

@@ -1,0 +1,86 @@
+"""What an engine is handed, and where it puts what it has finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from layerwise.core.layers import Layer
+from layerwise.core.model import Floats, Model
+from layerwise.core.records import NO_TRANSFORM
+from layerwise.core.representation import Products
+from layerwise.core.stimuli import LoadedStimuli
+from layerwise.core.summary import LayerSummary
+
+if TYPE_CHECKING:
+    from layerwise.core.kinds import StatisticValue, StreamedStatistic, Transform
+    from layerwise.core.registry import Registered
+    from layerwise.core.streaming.plan import StreamPlan
+
+
+@dataclass(frozen=True)
+class Target:
+    """A layer under a transform: what becomes one representation."""
+
+    layer: Layer
+    transform: Registered[Transform] | None = None
+
+    @property
+    def transform_name(self) -> str:
+        """The transform's name, `none` for plain activations."""
+        return NO_TRANSFORM if self.transform is None else self.transform.name
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(layer name, transform name)."""
+        return (self.layer.name, self.transform_name)
+
+
+@dataclass(frozen=True)
+class StreamJob:
+    """One streaming of a network over its stimuli.
+
+    Attributes:
+        model: The network.
+        stimuli: The decoded stimuli.
+        targets: What is wanted, in order of computation.
+        plan: Segments, passes, memory and spool.
+        statistics: Statistics that must see single units.
+        keep: Names of layers whose raw activations are handed over as well (the output, for predictions).
+    """
+
+    model: Model
+    stimuli: LoadedStimuli
+    targets: tuple[Target, ...]
+    plan: StreamPlan
+    statistics: tuple[Registered[StreamedStatistic], ...] = ()
+    keep: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class StreamedLayer:
+    """A layer that has gone by.
+
+    Attributes:
+        target: Which layer, under which transform.
+        products: What its representation is made of.
+        summary: Its moments and counts.
+        streamed: What the streamed statistics say, in the job's order.
+        activations: float32 (n, n_features), only for layers in the job's `keep`.
+    """
+
+    target: Target
+    products: Products
+    summary: LayerSummary
+    streamed: tuple[tuple[Registered[Any], StatisticValue], ...] = ()
+    activations: Floats | None = None
+
+
+class LayerSink(Protocol):
+    """Receives finished layers and news of progress; called from one thread."""
+
+    def layer_finished(self, streamed: StreamedLayer) -> None:
+        """A layer is finished; it is stored before this returns."""
+
+    def advance(self, n_stimuli: int, what: str) -> None:
+        """`n_stimuli` more of the plan's stimulus passes are done; `what` names the present segment."""

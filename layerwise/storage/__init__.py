@@ -1,0 +1,1 @@
+"""A history in a database: schema, migrations, the run store, read-only queries."""
