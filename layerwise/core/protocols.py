@@ -43,9 +43,7 @@ class RunStore(Protocol):
     def save_weights(self, run_id: str, weights: Sequence[WeightResult]) -> None:
         """Write the statistics of the run's model's weights, replacing those of the same provider."""
 
-    def save_predictions(
-        self, run_id: str, predictions: Sequence[Prediction], accuracy: Accuracy | None
-    ) -> None:
+    def save_predictions(self, run_id: str, predictions: Sequence[Prediction], accuracy: Accuracy | None) -> None:
         """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
 
     def finish_run(self, run_id: str, timings: Mapping[str, float]) -> None:

@@ -182,9 +182,7 @@ def _check_offers(returned: object, kind: type[Kind], plugin: str, hook: str) ->
         if not isinstance(offer, kind):
             raise PluginError(plugin, hook, f"returned a {type(offer).__name__} among its offers", expected)
         if not isinstance(getattr(offer, "name", None), str) or not offer.name:
-            raise PluginError(
-                plugin, hook, f"{type(offer).__name__} has no name", "a non-empty string `name`"
-            )
+            raise PluginError(plugin, hook, f"{type(offer).__name__} has no name", "a non-empty string `name`")
         if not isinstance(getattr(offer, "description", None), str):
             raise PluginError(plugin, hook, f"{offer.name} has no description", "a string `description`")
     names = [offer.name for offer in offers]

@@ -37,9 +37,7 @@ def check_array(
     wanted = f"an array of real numbers with shape {tuple('any' if s is None else s for s in shape)}"
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
         raise _fail(offer, describe(value), wanted)
-    fits = value.ndim == len(shape) and all(
-        s is None or s == got for s, got in zip(shape, value.shape, strict=True)
-    )
+    fits = value.ndim == len(shape) and all(s is None or s == got for s, got in zip(shape, value.shape, strict=True))
     if not fits:
         raise _fail(offer, describe(value), wanted)
     if finite and not np.isfinite(value).all():
