@@ -7,8 +7,8 @@ people type, `description` one line for `layerwise plugins`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from layerwise.core.layers import Layer
     from layerwise.core.model import Floats, LoadRequest, Model
-    from layerwise.core.protocols import History
-    from layerwise.core.records import RunRecord
+    from layerwise.core.report import ReportContext, ReportSection
     from layerwise.core.representation import Representation
     from layerwise.core.stimuli import StimulusSet
     from layerwise.core.streaming.job import LayerSink, StreamJob
@@ -221,49 +220,22 @@ class Engine(Offer):
         """Compute every layer of the job, handing each to the sink as soon as it is finished."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One figure of a report.
-
-    Attributes:
-        name: Unique within the section; becomes an HTML id.
-        title: Short heading.
-        caption: What it shows and how it was computed, in a sentence or two; plain text.
-        chart: An Altair chart, or None for figures that are all table.
-        columns: Heads of a table, if any.
-        rows: Its cells, plain text or numbers; escaped by the page.
-    """
-
-    name: str
-    title: str
-    caption: str = ""
-    chart: Any = None
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str | float | int | None, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class ReportSection:
-    """The content of one section: its figures, in order, and an introduction in plain text."""
-
-    title: str
-    figures: tuple[Figure, ...]
-    introduction: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
 class SectionBuilder(Offer):
     """Builds one section of a report from queries. `position` orders the sections."""
 
     position: ClassVar[int]
 
     @abstractmethod
-    def applies(self, runs: Sequence[RunRecord], history: History) -> bool:
-        """Whether the section has something to show for these runs."""
+    def applies(self, context: ReportContext) -> bool:
+        """Whether the section has something to show for the runs of `context`; cheap."""
 
     @abstractmethod
-    def build(self, runs: Sequence[RunRecord], history: History) -> ReportSection:
-        """Query and draw."""
+    def build(self, context: ReportContext) -> ReportSection:
+        """Query and draw.
+
+        Raises:
+            LayerwiseError: If it cannot be shown; the page says so in one line, and goes on with the next section.
+        """
 
 
 class CommandGroup(Offer):

@@ -1,0 +1,191 @@
+"""What a report is made of: sections of figures, and a few typed kinds of content that a page can show.
+
+Sections say *what* there is to see; only the page knows HTML. Everything in here is plain text and numbers,
+which the page escapes: file names, labels and layer names are hostile until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from layerwise.core.protocols import History
+    from layerwise.core.records import RunRecord
+    from layerwise.core.registry import Registry
+
+Verdict = Literal["right", "near", "wrong", "unknown"]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """An Altair chart.
+
+    Attributes:
+        drawing: The chart. A width of `"container"` fills the page's column; a chart in `usermeta` marked
+            with `{"layerwise": {"square": allowance}}` is given equal width and height, `allowance` pixels
+            less than the column.
+    """
+
+    drawing: Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the cells are plain text or numbers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | int | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number that a person wants, with its name and a few words on what it means."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A row of large numbers."""
+
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A labelled share between 0 and 1; `marked` where it is the right answer."""
+
+    label: str
+    share: float
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """One stimulus with its bars.
+
+    Attributes:
+        image: A small JPEG or PNG.
+        title: Name of the stimulus.
+        subtitle: Its label, or empty.
+        verdict: Whether the first bar is right, another one is (`near`), none is, or nobody knows.
+        bars: Shares, largest first.
+    """
+
+    image: bytes
+    title: str
+    subtitle: str
+    verdict: Verdict
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Cards in a grid."""
+
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Text to be copied as it is, such as a command."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CodedMatrix:
+    """A layer's correlations, coded in one byte each.
+
+    Attributes:
+        name: Name of the layer.
+        group: Heading it is listed under.
+        codes: Strict upper triangle by rows, n (n - 1) / 2 bytes: `round(127 r) + 127`, and 255 where undefined.
+        undefined: Positions of the stimuli whose activations are constant.
+    """
+
+    name: str
+    group: str
+    codes: bytes
+    undefined: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class StimulusOrder:
+    """A named order of the stimuli: position in the picture to position in the set."""
+
+    name: str
+    permutation: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class MatrixBrowser:
+    """The (n, n) matrices of many layers, to be looked at one by one and side by side, in several orders.
+
+    Attributes:
+        matrices: One for each layer, in order of computation.
+        orders: At least one; the first is shown first.
+        stimuli: Names of the n stimuli.
+        thumbnails: One small picture for each stimulus, or none at all.
+        range_shown: Correlations at the two ends of the shared colour scale.
+        first_shown: Index of the matrix that is shown first.
+    """
+
+    matrices: tuple[CodedMatrix, ...]
+    orders: tuple[StimulusOrder, ...]
+    stimuli: tuple[str, ...]
+    thumbnails: tuple[bytes, ...] = ()
+    range_shown: tuple[float, float] = (-1.0, 1.0)
+    first_shown: int = 0
+
+
+Content = Chart | Table | Facts | Gallery | Listing | MatrixBrowser
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a report.
+
+    Attributes:
+        name: Unique within the section; becomes an HTML id.
+        title: Short heading.
+        content: What is shown.
+        caption: What it shows, in a sentence or two; plain text.
+        method: How it was computed: measure, number of stimuli, order, version; plain text.
+        description: What a person who cannot see it should be told; the caption where empty.
+    """
+
+    name: str
+    title: str
+    content: Content
+    caption: str = ""
+    method: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """The content of one section: its figures, in order, and an introduction in plain text."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    introduction: str = ""
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """What a section is built from.
+
+    Attributes:
+        runs: The runs that are reported, in the order in which they are shown.
+        history: Where their results are read.
+        registry: What plugins offer, for comparisons and orderings that are not stored yet.
+    """
+
+    runs: Sequence[RunRecord]
+    history: History
+    registry: Registry
