@@ -95,20 +95,21 @@ class Graph:
                 waiting.extend(self._by_name[name].inputs)
         return frozenset(found)
 
-    def cut_points(self) -> tuple[str, ...]:
+    def cut_points(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
         """Nodes whose single tensor is all that the rest of the network needs, in order.
 
-        The input is the first of them and the output the last. Between two of them lies a segment.
-        Nodes that do not lead to the output are left out of account.
+        The input is the first of them and the last node the last. Between two of them lies a segment. Nodes
+        that lead neither to the output nor to one of `wanted` are left out of account.
         """
-        useful = self.ancestors([self.output])
+        useful = self.ancestors([self.output, *wanted])
         order = [node.name for node in self.nodes if node.name in useful]
         position = {name: index for index, name in enumerate(order)}
         cuts: list[str] = []
-        reach = 0  # the furthest position that a tensor produced strictly before this node is read at
+        reach = 0  # the furthest position at which a tensor produced before this node is read
         for index, name in enumerate(order):
-            if reach <= index:
-                cuts.append(name)
+            is_end = index == len(order) - 1
             readers = [position[reader] for reader in self._consumers[name] if reader in position]
+            if reach <= index and (readers or is_end):
+                cuts.append(name)
             reach = max([reach, *readers])
         return tuple(cuts)
