@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast
 import pluggy
 
 from layerwise.core import hookspecs, kinds
-from layerwise.core.errors import InputError, PluginError
+from layerwise.core.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.layers import near_names
 
 Kind = TypeVar("Kind", bound=kinds.Offer)
@@ -65,10 +65,10 @@ class Registered(Generic[Kind]):
         return f"{self.distribution}:{self.offer.name}"
 
     def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a method of the offer; what is not a user's mistake becomes an error that names the plugin."""
+        """Call a method of the offer; what is not one of Layerwise's errors becomes one that names the plugin."""
         try:
             return method(*arguments)
-        except (InputError, PluginError):
+        except LayerwiseError:
             raise
         except Exception as error:
             what = f"{self.offer.name}.{method.__name__} raised {type(error).__name__}: {error}"

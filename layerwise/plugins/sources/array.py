@@ -1,0 +1,149 @@
+"""Pixels in a NumPy file: `.npy`, or `.npz` with the labels and names beside them.
+
+The array is (n, height, width, 3), or greyscale as (n, height, width) or (n, height, width, 1), in 0..255.
+Where its size is the one the model wants, its values reach the model as they are. Nothing pickled is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.errors import InputError, StimulusError
+from layerwise.core.kinds import StimulusSource
+from layerwise.core.stimuli import Decoded, Resize, Stimulus, StimulusSet
+from layerwise.plugins.sources.files import resolve
+from layerwise.plugins.sources.imaging import draw_thumbnail, resize_image, resize_values
+
+PIXEL_NAMES = ("images", "pixels", "x")
+_SHAPES = "(n, height, width, 3), (n, height, width, 1) or (n, height, width)"
+
+
+class ArraySource(StimulusSource):
+    """Pixels in a `.npy` or `.npz` file."""
+
+    name = "array"
+    description = "a .npy or .npz array (n, height, width, 3) of pixels in 0..255; labels, names in the .npz"
+
+    def accepts(self, location: str) -> bool:
+        """Whether the name ends in .npy or .npz."""
+        return location.lower().endswith((".npy", ".npz"))
+
+    def open(self, location: str) -> StimulusSet:
+        """Check the array's shape and type, and what lies beside it.
+
+        Raises:
+            InputError: If it cannot be read, or is not an array of pixels.
+        """
+        path = resolve(location)
+        arrays = _read_arrays(path)
+        pixels = check_pixels(location, arrays[_find_pixels(location, arrays)])
+        width = len(str(len(pixels) - 1))
+        names = _read_words(location, arrays, "names", len(pixels))
+        names = names or [f"{index:0{width}d}" for index in range(len(pixels))]
+        name, count = Counter(names).most_common(1)[0]
+        if count > 1:
+            raise InputError(f"{location}: the name '{name}' occurs {count} times")
+        labels = _read_words(location, arrays, "labels", len(pixels)) or [""] * len(pixels)
+        stimuli = [Stimulus(name, label or None) for name, label in zip(names, labels, strict=True)]
+        return ArrayStimulusSet(path, pixels, stimuli)
+
+
+class ArrayStimulusSet(StimulusSet):
+    """Pixels held in memory, or in a file that is mapped."""
+
+    def __init__(self, path: Path, pixels: NDArray[Any], stimuli: Sequence[Stimulus]) -> None:
+        self.name = path.stem
+        self.source = str(path)
+        self.stimuli = tuple(stimuli)
+        self._pixels = pixels
+
+    def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
+        """Check and resize one item; uint8 stays uint8, everything else becomes float32."""
+        from PIL import Image
+
+        item = np.ascontiguousarray(self._pixels[index])
+        digest = hashlib.sha256(f"{item.dtype.str} {item.shape} ".encode() + item.tobytes()).hexdigest()
+        values = _check_values(item)
+        rounded = Image.fromarray(np.rint(values).astype(np.uint8))
+        thumbnail = draw_thumbnail(rounded)
+        if values.shape[:2] != size and values.dtype == np.uint8:
+            values = np.asarray(resize_image(rounded, size, resize))
+        elif values.shape[:2] != size:
+            channels = [resize_values(np.ascontiguousarray(values[..., c]), size, resize) for c in range(3)]
+            values = np.clip(np.stack(channels, axis=-1), 0, 255)
+        return Decoded(values, thumbnail, digest)
+
+
+def check_pixels(location: str, array: NDArray[Any]) -> NDArray[Any]:
+    """The array itself, if its type and shape are those of pixels and its values are not in 0..1.
+
+    Raises:
+        InputError: If it is not; says what it is.
+    """
+    if array.dtype.kind not in "uif":
+        raise InputError(f"{location} holds {array.dtype}, expected pixels as uint8 or floating point in 0..255")
+    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] not in (1, 3)) or not array.size:
+        hint = "; channels must come last" if array.ndim == 4 and array.shape[1] in (1, 3) else ""
+        raise InputError(f"{location} has shape {array.shape}, expected {_SHAPES}{hint}")
+    if array.dtype.kind == "f" and not any((item > 1).any() for item in array) and (array > 0).any():
+        raise InputError(f"{location} has values in 0..1, expected pixels in 0..255: multiply by 255")
+    return array
+
+
+def _check_values(item: NDArray[Any]) -> NDArray[Any]:
+    """One item as (height, width, 3), uint8 or float32."""
+    if not np.isfinite(item).all():
+        raise StimulusError("has values that are not finite")
+    low, high = float(item.min()), float(item.max())
+    if low < 0 or high > 255:
+        raise StimulusError(f"has values from {low:g} to {high:g}, expected 0 to 255")
+    if item.ndim == 2:
+        item = item[..., None]
+    kind = np.float32 if item.dtype.kind == "f" else np.uint8
+    return np.ascontiguousarray(np.broadcast_to(item.astype(kind), (*item.shape[:2], 3)))
+
+
+def _read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    try:
+        if path.suffix.lower() == ".npy":
+            return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise InputError(f"no such file: {path}") from error
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"cannot read {path} as NumPy's {path.suffix.lower()}: {error}") from error
+
+
+def _find_pixels(location: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Name of the array that holds the pixels: by name, else the only one in four (or three) dimensions."""
+    named = [name for name in PIXEL_NAMES if name in arrays]
+    if named or len(arrays) == 1:
+        return named[0] if named else next(iter(arrays))
+    for n_dimensions in (4, 3):
+        found = [name for name, array in arrays.items() if array.ndim == n_dimensions]
+        if len(found) == 1:
+            return found[0]
+    there = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
+    raise InputError(f"{location} holds {there}; call the pixels one of {', '.join(PIXEL_NAMES)}")
+
+
+def _read_words(location: str, arrays: Mapping[str, NDArray[Any]], name: str, n_stimuli: int) -> list[str] | None:
+    """The array `name` as one word a stimulus, or None where there is none."""
+    if name not in arrays:
+        return None
+    words = arrays[name]
+    if words.shape != (n_stimuli,) or words.dtype.kind not in "uiUSb":
+        came = f"{words.dtype} of shape {words.shape}"
+        raise InputError(f"{location}: {name} is {came}, expected {n_stimuli} words or whole numbers")
+    return [
+        word.decode("utf-8", "backslashreplace") if isinstance(word, bytes) else str(word) for word in words.tolist()
+    ]

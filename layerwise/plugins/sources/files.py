@@ -1,0 +1,87 @@
+"""What sources of image files share: the set itself, order, labels, and reading CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from layerwise.core.errors import InputError, StimulusError
+from layerwise.core.stimuli import Decoded, Resize, Stimulus, StimulusSet
+from layerwise.plugins.sources.imaging import SUFFIXES, decode_file, prepare_codecs
+
+_SYNSET = re.compile(r"(n[0-9]{8})[_.\-]")
+
+
+class FileStimulusSet(StimulusSet):
+    """Image files in order. `where` says for each where it was listed, as the start of an error's reason."""
+
+    def __init__(
+        self, location: Path, stimuli: Sequence[Stimulus], paths: Sequence[Path], where: Sequence[str] = ()
+    ) -> None:
+        self.name = location.stem if location.suffix == ".csv" else location.name
+        self.source = str(location)
+        self.stimuli = tuple(stimuli)
+        self._paths = tuple(paths)
+        self._where = tuple(where)
+        prepare_codecs()
+
+    def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
+        """Read, decode and resize one file; safe to call from several threads."""
+        try:
+            return decode_file(self._paths[index], size, resize)
+        except StimulusError as error:
+            if not self._where:
+                raise
+            raise StimulusError(f"{self._where[index]}: {error}") from error
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name ends like an image."""
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def readable_name(name: str) -> str:
+    """A file name that is valid Unicode, whatever bytes the file system gave."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def natural_key(name: str) -> tuple[tuple[tuple[tuple[int, int, str], ...], ...], str]:
+    """Sort key of a relative path: folder by folder, numbers by value, letters without regard to case."""
+    parts = []
+    for part in name.split("/"):
+        pieces = re.split(r"([0-9]+)", part)
+        parts.append(tuple((0, int(p), "") if p.isdigit() else (1, 0, p.casefold()) for p in pieces if p))
+    return tuple(parts), name
+
+
+def synset_of(name: str) -> str | None:
+    """The ImageNet synset that a file name begins with, if it does."""
+    found = _SYNSET.match(name.rsplit("/", 1)[-1])
+    return found.group(1) if found else None
+
+
+def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV file that are not blank, each with its line number, cells stripped.
+
+    Raises:
+        InputError: If it cannot be read, or is not CSV in UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}") from error
+    except csv.Error as error:
+        raise InputError(f"{path} is not a CSV file: {error}") from error
+    return [(line, row) for line, row in rows if any(row)]
+
+
+def resolve(location: str) -> Path:
+    """The absolute path of a PATH argument."""
+    return Path(location).expanduser().resolve()

@@ -1,0 +1,134 @@
+"""From an image file to upright RGB pixels of a given size, the same way for every source.
+
+Greyscale is repeated over the channels, palettes are looked up, CMYK is converted, transparency is laid over
+white, 16-bit greyscale keeps its high byte (as 16-bit colour does), EXIF rotation is applied, and of an
+animation the first picture counts. Colour profiles are ignored, as the networks' authors did. A truncated
+file is an error, never a picture that turns grey half-way.
+
+JPEG's built-in shrinking (`Image.draft`) is not used: it would be faster for large photos, but it changes the
+pixels that the network sees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.errors import StimulusError
+from layerwise.core.stimuli import Decoded, Resize
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"})
+THUMBNAIL_SIDE = 96
+THUMBNAIL_QUALITY = 80
+
+_BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_BROKEN_DATA = (struct.error, zlib.error, MemoryError)
+
+
+def prepare_codecs() -> None:
+    """Load Pillow's codecs once, before several threads decode."""
+    from PIL import Image
+
+    Image.init()
+
+
+def decode_file(path: Path, size: tuple[int, int], resize: Resize) -> Decoded:
+    """Decode an image file.
+
+    Args:
+        path: The file.
+        size: (height, width) of the pixels.
+        resize: How they are brought to that size, see `resize_image`.
+
+    Raises:
+        StimulusError: If it is missing, no image, too large, or broken.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StimulusError(error.strerror or type(error).__name__) from error
+    image = decode_image(content)
+    pixels = np.asarray(resize_image(image, size, resize))
+    return Decoded(pixels, draw_thumbnail(image), hashlib.sha256(content).hexdigest())
+
+
+def decode_image(content: bytes) -> Image:
+    """Decode the bytes of an image file to an upright RGB picture of its own size.
+
+    Raises:
+        StimulusError: If they are no image, too many pixels, or broken.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+            opened.load()
+            return convert_to_rgb(ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError as error:
+        reason = "is empty" if not content else f"is not an image in one of {', '.join(FORMATS)}"
+        raise StimulusError(reason) from error
+    except Image.DecompressionBombError as error:
+        raise StimulusError(f"has too many pixels: {error}") from error
+    except (*_BROKEN_FILE, *_BROKEN_DATA) as error:
+        raise StimulusError(f"cannot be decoded: {error or type(error).__name__}") from error
+
+
+def convert_to_rgb(image: Image) -> Image:
+    """A picture in any of Pillow's modes as RGB, transparency over white."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits
+        values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def resize_image(image: Image, size: tuple[int, int], resize: Resize) -> Image:
+    """Resize with bilinear interpolation, antialiased.
+
+    Args:
+        image: A picture in mode RGB, L or F.
+        size: (height, width) wanted.
+        resize: `squash` changes the aspect ratio; `crop` keeps it, scales until the picture just covers the
+            size, and takes the centre.
+    """
+    from PIL import Image, ImageOps
+
+    height, width = size
+    if image.size == (width, height):
+        return image
+    if resize == "crop":
+        return ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
+    return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def resize_values(values: NDArray[np.float32], size: tuple[int, int], resize: Resize) -> NDArray[np.float32]:
+    """Resize one channel (height, width) of floating-point pixels like `resize_image`, unrounded."""
+    from PIL import Image
+
+    return np.asarray(resize_image(Image.fromarray(values), size, resize), dtype=np.float32)
+
+
+def draw_thumbnail(image: Image) -> bytes:
+    """A JPEG of the whole RGB picture, aspect ratio kept, no side longer than 96 pixels; never enlarged."""
+    from PIL import Image
+
+    small = image.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
+    written = io.BytesIO()
+    small.save(written, "JPEG", quality=THUMBNAIL_QUALITY)
+    return written.getvalue()
