@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from layerwise.core.errors import InputError
 from layerwise.core.graph import Graph, Node
@@ -189,7 +190,9 @@ class _Planner:
         self.boundary_spool = budget.spool // 4
         smallest = self.width * n_stimuli * FLOAT_BYTES
         if self.arena < smallest:
-            raise InputError(f"--memory is too small: {n_stimuli} stimuli need at least {2 * smallest // 2**20 + 1} MiB")
+            raise InputError(
+                f"--memory is too small: {n_stimuli} stimuli need at least {2 * smallest // 2**20 + 1} MiB"
+            )
         self.cuts = graph.cut_points([target.layer.node for target in streamed])
         self.position = {node.name: index for index, node in enumerate(graph)}
         self.by_step = self._assign(streamed)
@@ -209,7 +212,7 @@ class _Planner:
         """The cheapest way to cut, then each segment fitted into the budget."""
         bounds = self._choose_cuts()
         segments = []
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, last in pairwise(bounds):
             is_last = last == len(self.by_step)
             end = None if is_last else self.cuts[last]
             segments.append(self._fit(first, last, end))
@@ -307,7 +310,7 @@ class _Planner:
         """Most bytes of layers and boundaries in memory at once."""
         arena = max((segment.memory_bytes for segment in segments), default=0)
         kept = [0] + [self._kept(segment, spooled=False) for segment in segments]
-        return arena + max(before + after for before, after in zip(kept[:-1], kept[1:], strict=True))
+        return arena + max(before + after for before, after in pairwise(kept))
 
     def peak_spool(self, segments: Sequence[SegmentPlan]) -> int:
         """Most bytes of layers and boundaries on disk at once."""

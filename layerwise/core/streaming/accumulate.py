@@ -1,0 +1,207 @@
+"""What is gathered of one layer while it streams by: products, moments and counts.
+
+Each batch of activations is taken apart into chunks of columns small enough for the processor's cache, and all
+that is wanted of a chunk is computed while it is there. Activations are centred on a first mean per stimulus; what
+that mean was off by is measured on the centred values and corrected exactly at the end, so that a large
+common offset costs no precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.errors import LayerwiseError
+from layerwise.core.kinds import StatisticValue, StreamedStatistic
+from layerwise.core.model import Floats
+from layerwise.core.registry import Registered
+from layerwise.core.representation import Products
+from layerwise.core.streaming.arena import Chunk
+from layerwise.core.streaming.job import Target
+from layerwise.core.summary import LayerSummary, Vector
+from layerwise.core.validation import check_statistic
+
+
+class Scratch:
+    """Temporary arrays of one worker thread, allocated once."""
+
+    def __init__(self, batch_size: int, width: int) -> None:
+        self._arrays = np.empty((2, batch_size * width), dtype=np.float32)
+        self._flags = np.empty(batch_size * width, dtype=np.bool_)
+        self.ones = np.ones(max(batch_size, width), dtype=np.float32)
+        self.rows = np.empty(batch_size * width, dtype=np.float32)
+
+    def like(self, values: Floats, index: int) -> Floats:
+        """A temporary of the same shape."""
+        return self._arrays[index, : values.size].reshape(values.shape)
+
+    def flags(self, values: Floats) -> NDArray[np.bool_]:
+        """A temporary of booleans of the same shape."""
+        return self._flags[: values.size].reshape(values.shape)
+
+
+class StreamedState:
+    """One streamed statistic of one layer, fed from the layer or from the branches it consists of."""
+
+    def __init__(self, statistic: Registered[StreamedStatistic], n_stimuli: int, n_features: int) -> None:
+        self.statistic = statistic
+        self._state: Any = statistic.call(statistic.offer.start, n_stimuli, n_features)
+
+    def update(self, activations: Floats, stimuli: slice, units: slice) -> None:
+        """Pass activations on."""
+        view = activations.view()
+        view.flags.writeable = False
+        self.statistic.call(self.statistic.offer.update, self._state, view, stimuli, units)
+
+    def finish(self) -> tuple[Registered[Any], StatisticValue]:
+        """The validated value."""
+        value = self.statistic.call(self.statistic.offer.finish, self._state)
+        return self.statistic, check_statistic(self.statistic, value)
+
+
+class LayerAccumulator:
+    """Everything gathered of one target; its columns may come in several passes."""
+
+    def __init__(self, target: Target, n_stimuli: int, n_features: int) -> None:
+        self.target = target
+        self.n_features = n_features
+        self.listeners: list[tuple[StreamedState, int]] = []
+        self._first_mean = np.zeros(n_stimuli)
+        self._residual = np.zeros(n_stimuli)
+        self._powers = np.zeros((3, n_stimuli))
+        self._minimum = np.full(n_stimuli, np.inf)
+        self._maximum = np.full(n_stimuli, -np.inf)
+        self._n_zeros = np.zeros(n_stimuli)
+        self._absolute = np.zeros(n_stimuli)
+        self._gram = np.zeros((n_stimuli, n_stimuli))
+        self._n_dead = 0
+        self._lifetime_sum = 0.0
+
+    def begin_batch(self, rows: slice, activations: Floats) -> Floats:
+        """The mean that this batch is centred on, (batch, 1)."""
+        mean: Floats = np.add.reduce(activations, axis=1, keepdims=True)
+        mean /= np.float32(self.n_features)
+        self._first_mean[rows] = mean[:, 0]
+        return mean
+
+    def take(self, rows: slice, values: Floats, mean: Floats, centred: Floats, scratch: Scratch) -> None:
+        """Centre a piece of a chunk into `centred`, and gather its moments and counts."""
+        np.subtract(values, mean, out=centred)
+        square = np.multiply(centred, centred, out=scratch.like(values, 0))
+        ones = scratch.ones[: values.shape[1]]
+        self._residual[rows] += centred @ ones
+        self._powers[0, rows] += square @ ones
+        self._powers[1, rows] += np.einsum("ij,ij->i", square, centred)
+        self._powers[2, rows] += np.einsum("ij,ij->i", square, square)
+        low = np.minimum.reduce(values, axis=1)
+        np.minimum(self._minimum[rows], low, out=self._minimum[rows])
+        np.maximum(self._maximum[rows], np.maximum.reduce(values, axis=1), out=self._maximum[rows])
+        zero = np.equal(values, 0, out=scratch.flags(values))
+        self._n_zeros[rows] += [np.count_nonzero(row) for row in zero]
+        size = values if low.min() >= 0 else np.abs(values, out=scratch.like(values, 0))
+        self._absolute[rows] += size @ ones
+
+    def add_chunk(self, centred: Floats) -> None:
+        """Add the products of a complete chunk, (n_stimuli, width)."""
+        self._gram += centred @ centred.T
+
+    def add_units(self, units: UnitSums, n_stimuli: int) -> None:
+        """Add the units of a complete chunk."""
+        live = units.squares > 0
+        self._n_dead += int(np.count_nonzero(~live))
+        if (self._minimum < 0).any() or n_stimuli < 2:
+            self._lifetime_sum = float("nan")
+            return
+        ratio = units.sums[live] ** 2 / (n_stimuli * units.squares[live])
+        self._lifetime_sum += float(np.clip((1 - ratio) / (1 - 1 / n_stimuli), 0, 1).sum())
+
+    def finish(self) -> tuple[Products, LayerSummary]:
+        """Correct for what the first mean was off by, and hand everything over.
+
+        Raises:
+            LayerwiseError: If some activation is not finite.
+        """
+        self._check_finite()
+        count = self.n_features
+        shift = self._residual / count
+        constant = self._minimum == self._maximum
+        gram = self._gram - np.outer(self._residual, shift)
+        gram = (gram + gram.T) / 2
+        gram[constant, :] = 0
+        gram[:, constant] = 0
+        mean = np.where(constant, self._minimum, self._first_mean + shift)
+        second, third, fourth = self._powers
+        summary = LayerSummary(
+            n_features=count,
+            mean=mean,
+            power2=np.where(constant, 0, np.maximum(second - count * shift**2, 0)),
+            power3=np.where(constant, 0, third - 3 * shift * second + 2 * count * shift**3),
+            power4=np.where(constant, 0, fourth - 4 * shift * third + 6 * shift**2 * second - 3 * count * shift**4),
+            minimum=self._minimum,
+            maximum=self._maximum,
+            n_zeros=self._n_zeros,
+            absolute=self._absolute,
+            n_dead=self._n_dead,
+            lifetime_sum=self._lifetime_sum,
+        )
+        return Products(gram, mean, count), summary
+
+    def _check_finite(self) -> None:
+        finite = np.isfinite(self._minimum) & np.isfinite(self._maximum) & np.isfinite(self._first_mean)
+        if not finite.all():
+            index = int(np.flatnonzero(~finite)[0])
+            raise LayerwiseError(
+                f"layer '{self.target.layer.name}' (transform {self.target.transform_name}): "
+                f"activations of stimulus {index} are not finite"
+            )
+
+
+class UnitSums:
+    """Sums over stimuli for the units of one chunk."""
+
+    def __init__(self, width: int) -> None:
+        self.sums: Vector = np.zeros(width)
+        self.squares: Vector = np.zeros(width)
+
+    def take(self, values: Floats, scratch: Scratch) -> None:
+        """Add a piece of shape (batch, width)."""
+        ones = scratch.ones[: len(values)]
+        self.sums += ones @ values
+        self.squares += ones @ np.multiply(values, values, out=scratch.like(values, 1))
+
+
+class ChunkTask:
+    """One chunk of one layer in the present pass: where it is stored, and which columns it holds."""
+
+    def __init__(self, accumulator: LayerAccumulator, chunk: Chunk, first_column: int) -> None:
+        self.accumulator = accumulator
+        self.chunk = chunk
+        self.columns = slice(first_column, first_column + chunk.width)
+        self.units = UnitSums(chunk.width)
+
+    def take(self, start: int, activations: Floats, mean: Floats, scratch: Scratch) -> None:
+        """Take this chunk's columns out of a batch of activations, (batch, n_features)."""
+        rows = slice(start, start + len(activations))
+        values = activations[:, self.columns]
+        centred = self.chunk.rows(rows.start, rows.stop, scratch.rows)
+        self.accumulator.take(rows, values, mean, centred, scratch)
+        self.units.take(values, scratch)
+        self.chunk.store(start, centred)
+        for state, offset in self.accumulator.listeners:
+            units = slice(offset + self.columns.start, offset + self.columns.stop)
+            state.update(values, rows, units)
+
+    def multiply(self, n_stimuli: int, scratch: Floats) -> None:
+        """Add the chunk's products, once all stimuli have come."""
+        self.accumulator.add_chunk(self.chunk.load(scratch[: n_stimuli * self.chunk.width]))
+        self.accumulator.add_units(self.units, n_stimuli)
+
+
+def digest(tasks: Sequence[ChunkTask], start: int, activations: Floats, scratch: Scratch) -> None:
+    """Take a batch of one layer's activations into all of its chunks of the present pass."""
+    mean = tasks[0].accumulator.begin_batch(slice(start, start + len(activations)), activations)
+    for task in tasks:
+        task.take(start, activations, mean, scratch)
