@@ -103,3 +103,7 @@ class History(Protocol):
 
     def save_ordering(self, ordering: Ordering) -> None:
         """Keep an ordering; one of the same reorderer, version and layer is replaced."""
+
+
+class Archive(RunStore, History, Protocol):
+    """Both: what a run is written to and answered from."""

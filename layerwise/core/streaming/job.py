@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from layerwise.core.layers import Layer
@@ -47,6 +48,7 @@ class StreamJob:
         plan: Segments, passes, memory and spool.
         statistics: Statistics that must see single units.
         keep: Names of layers whose raw activations are handed over as well (the output, for predictions).
+        spool_folder: Where to spool; None for the system's temporary folder.
     """
 
     model: Model
@@ -55,6 +57,7 @@ class StreamJob:
     plan: StreamPlan
     statistics: tuple[Registered[StreamedStatistic], ...] = ()
     keep: frozenset[str] = frozenset()
+    spool_folder: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
@@ -28,15 +27,15 @@ _N_WORKERS = 2
 Finished = tuple[Products, LayerSummary]
 
 
-def stream_segments(job: StreamJob, sink: LayerSink, spool_folder: Path | None = None) -> None:
+def stream_segments(job: StreamJob, sink: LayerSink) -> None:
     """Run the network once over all stimuli, and hand every target of the job to the sink.
 
     Raises:
         LayerwiseError: If activations are not finite, or the disk is full.
         PluginError: If a transform or a statistic does not keep its promise.
     """
-    with Spool(spool_folder) as spool, ThreadPoolExecutor(_N_WORKERS) as workers:
-        _Streamer(job, sink, spool, spool_folder, workers).run()
+    with Spool(job.spool_folder) as spool, ThreadPoolExecutor(_N_WORKERS) as workers:
+        _Streamer(job, sink, spool, workers).run()
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,6 @@ class _Streamer:
         job: StreamJob,
         sink: LayerSink,
         spool: Spool,
-        spool_folder: Path | None,
         workers: ThreadPoolExecutor,
     ) -> None:
         self.job = job
@@ -63,7 +61,6 @@ class _Streamer:
         self.n_stimuli = job.stimuli.n_stimuli
         self.workers = workers
         self.spool = spool
-        self.spool_folder = spool_folder
         memory = max((segment.memory_bytes for segment in job.plan.segments), default=0)
         self.arena = Arena(self.n_stimuli, memory, spool)
         self.product_scratch = np.empty(self.n_stimuli * self.plan.chunk_width, dtype=np.float32)
@@ -116,7 +113,7 @@ class _Streamer:
     def _make_boundary(self, segment: SegmentPlan) -> Boundary | None:
         if segment.end is None:
             return None
-        spool = Spool(self.spool_folder) if segment.end_spooled else None
+        spool = Spool(self.job.spool_folder) if segment.end_spooled else None
         return Boundary(self.n_stimuli, self.job.model.graph[segment.end].shape, spool)
 
     def _run_pass(

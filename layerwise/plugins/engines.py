@@ -1,0 +1,27 @@
+"""The engine that computes on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from layerwise.core.hookspecs import hookimpl
+from layerwise.core.kinds import Engine
+from layerwise.core.streaming.job import LayerSink, StreamJob
+from layerwise.core.streaming.stream import stream_segments
+
+
+class LocalEngine(Engine):
+    """Streams in this process, on all of its cores."""
+
+    name = "local"
+    description = "this process, all cores, segment by segment"
+
+    def stream(self, job: StreamJob, sink: LayerSink) -> None:
+        """Compute every layer of the job, handing each to the sink as soon as it is finished."""
+        stream_segments(job, sink)
+
+
+@hookimpl
+def register_engines() -> Sequence[Engine]:
+    """The local engine."""
+    return [LocalEngine()]
