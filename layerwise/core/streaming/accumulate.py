@@ -196,12 +196,14 @@ class ChunkTask:
 
     def multiply(self, n_stimuli: int, scratch: Floats) -> None:
         """Add the chunk's products, once all stimuli have come."""
-        self.accumulator.add_chunk(self.chunk.load(scratch[: n_stimuli * self.chunk.width]))
-        self.accumulator.add_units(self.units, n_stimuli)
+        with np.errstate(invalid="ignore", over="ignore"):
+            self.accumulator.add_chunk(self.chunk.load(scratch[: n_stimuli * self.chunk.width]))
+            self.accumulator.add_units(self.units, n_stimuli)
 
 
 def digest(tasks: Sequence[ChunkTask], start: int, activations: Floats, scratch: Scratch) -> None:
     """Take a batch of one layer's activations into all of its chunks of the present pass."""
-    mean = tasks[0].accumulator.begin_batch(slice(start, start + len(activations)), activations)
-    for task in tasks:
-        task.take(start, activations, mean, scratch)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is reported when the layer is finished
+        mean = tasks[0].accumulator.begin_batch(slice(start, start + len(activations)), activations)
+        for task in tasks:
+            task.take(start, activations, mean, scratch)
