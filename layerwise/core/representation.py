@@ -54,6 +54,15 @@ class Representation:
         """Inner products of the raw activation vectors, K = X X'; (n, n)."""
         return self.centred_gram() + self.n_features * np.outer(self.mean, self.mean)
 
+    def column_centred_gram(self) -> NDArray[np.float64]:
+        """Inner products of the activations with each unit centred on its mean over stimuli, H K H; (n, n)."""
+        gram = self.centred_gram()
+        across = gram.mean(axis=0)
+        gram += across.mean() - across[:, None] - across[None, :]
+        shift = self.mean - self.mean.mean()  # centred before it is squared, so that a common offset cancels first
+        gram += self.n_features * np.outer(shift, shift)
+        return gram
+
     def take(self, indices: ArrayLike) -> Representation:
         """The representation of a selection (or reordering) of the stimuli."""
         chosen = np.asarray(indices, dtype=np.intp)

@@ -1,0 +1,73 @@
+"""Activation transforms: what is done to each stimulus's activation before it becomes a representation.
+
+They are for measures that need something the Gram matrix of plain activations has lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from layerwise.core.hookspecs import hookimpl
+from layerwise.core.kinds import Transform
+from layerwise.core.model import Floats
+
+
+class RankTransform(Transform):
+    """Average ranks over units: Pearson correlation of what comes out is Spearman's of what went in."""
+
+    name = "rank"
+    description = "ranks over units, ties averaged: Pearson becomes Spearman"
+    additive = False
+
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, *shape) to ranks from 1 to p, (batch, p)."""
+        from scipy.stats import rankdata
+
+        rows = activations.reshape(len(activations), -1)
+        return np.stack([rankdata(row).astype(np.float32) for row in rows])
+
+
+class SpatialMeanTransform(Transform):
+    """Mean over all axes but the last: how strong each channel is, wherever it is."""
+
+    name = "spatial-mean"
+    description = "mean over positions: one value a channel"
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, *positions, channels) to (batch, channels); (batch, features) stays as it is."""
+        axes = tuple(range(1, activations.ndim - 1))
+        return activations.mean(axis=axes, dtype=np.float64).astype(np.float32) if axes else activations
+
+
+class SpatialMaxTransform(Transform):
+    """Maximum over all axes but the last: whether each channel found what it looks for anywhere."""
+
+    name = "spatial-max"
+    description = "maximum over positions: one value a channel"
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, *positions, channels) to (batch, channels); (batch, features) stays as it is."""
+        axes = tuple(range(1, activations.ndim - 1))
+        return activations.max(axis=axes) if axes else activations
+
+
+class BinarizeTransform(Transform):
+    """Which units are active, however strongly."""
+
+    name = "binarize"
+    description = "1 where a unit is above 0, otherwise 0"
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, *shape) to zeros and ones of the same shape."""
+        return (activations > 0).astype(np.float32)
+
+
+@hookimpl
+def register_transforms() -> Sequence[Transform]:
+    """The built-in transforms."""
+    return [RankTransform(), SpatialMeanTransform(), SpatialMaxTransform(), BinarizeTransform()]
