@@ -1,0 +1,99 @@
+"""The `googlenet` loader: the network of the published analysis, from its Caffe weights, Keras weights, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from layerwise.core.errors import InputError
+from layerwise.core.kinds import ModelLoader
+from layerwise.core.model import LoadRequest, Model
+from layerwise.plugins.loaders.caffe import Blobs, read_caffemodel
+from layerwise.plugins.loaders.class_names import find_classes
+from layerwise.plugins.loaders.googlenet_layers import MAIN, MEAN_BGR, N_CLASSES, build_googlenet, caffe_names
+from layerwise.plugins.loaders.keras_weights import load_weights
+from layerwise.plugins.loaders.preprocessing import affine
+from layerwise.plugins.loaders.seeding import seeded
+
+
+class GoogLeNetLoader(ModelLoader):
+    """Loads GoogLeNet from a `.caffemodel` or a Keras weights file, or untrained where no weights are named.
+
+    Photos are squashed to 224 x 224, as its authors did.
+    """
+
+    name: ClassVar[str] = "googlenet"
+    description: ClassVar[str] = "GoogLeNet (Szegedy et al. 2015), from Caffe or Keras weights, or untrained"
+
+    def known_models(self) -> tuple[str, ...]:
+        """Its one name."""
+        return (self.name,)
+
+    def accepts(self, model: str) -> bool:
+        """Whether this is its name, in any case."""
+        return model.lower() == self.name
+
+    def load(self, request: LoadRequest) -> Model:
+        """Build the network and fill in its weights.
+
+        Raises:
+            InputError: If the weights file is missing, damaged, or another network's.
+        """
+        if request.weights is not None and not Path(request.weights).is_file():
+            raise InputError(
+                f"no weights file '{request.weights}' for googlenet; it is a .caffemodel or a Keras weights file"
+            )
+        path = None if request.weights is None else Path(request.weights)
+        blobs = read_caffemodel(path) if path is not None and path.suffix == ".caffemodel" else None
+        with seeded(request.seed):
+            network = build_googlenet()
+        if blobs is not None and path is not None:
+            fill_weights(network, blobs, path)
+        elif path is not None:
+            load_weights(network, path)
+        return _describe(network, request, path)
+
+
+def _describe(network: Any, request: LoadRequest, path: Path | None) -> Model:
+    from layerwise.plugins.loaders.keras_model import Description, KerasModel
+
+    names, ids = find_classes(request.class_names, path, N_CLASSES)
+    words = f"BGR minus ({', '.join(f'{mean:g}' for mean in MEAN_BGR)})"
+    description = Description(
+        name="googlenet",
+        source=f"untrained, seed {request.seed}" if path is None else path.name,
+        preprocessing=affine(words, (1.0, 1.0, 1.0), tuple(-mean for mean in MEAN_BGR), bgr=True),
+        class_names=names,
+        class_ids=ids,
+        main=MAIN,
+        has_own_names=True,
+    )
+    return KerasModel(network, description)
+
+
+def fill_weights(network: Any, blobs: Blobs, path: Path) -> None:
+    """Put a Caffe model's blobs into the network; layers it does not have, such as auxiliary heads, are ignored.
+
+    Caffe stores convolutions as (out, in, height, width) and dense layers as (out, in).
+
+    Raises:
+        InputError: If a blob is missing or has another shape than the network needs.
+    """
+    for name, theirs in caffe_names().items():
+        found = blobs.get(theirs, ())
+        layer = network.get_layer(name)
+        if len(found) != 2:
+            raise InputError(f"{path}: layer '{theirs}' has {len(found)} blobs, but weights and a bias are needed")
+        kernel, bias = found
+        wanted = tuple(layer.kernel.shape)
+        theirs_wanted = wanted[::-1] if len(wanted) == 2 else (wanted[3], wanted[2], wanted[0], wanted[1])
+        squeezed = kernel.reshape(kernel.shape[-2:]) if len(wanted) == 2 and kernel.ndim == 4 else kernel
+        if squeezed.shape != theirs_wanted or bias.size != wanted[-1]:
+            raise InputError(
+                f"{path}: layer '{theirs}' has blobs of shape {kernel.shape} and {bias.shape}, "
+                f"expected {theirs_wanted} and {(wanted[-1],)}"
+            )
+        axes = (1, 0) if len(wanted) == 2 else (2, 3, 1, 0)
+        layer.set_weights([np.ascontiguousarray(squeezed.transpose(axes)), bias.reshape(-1)])

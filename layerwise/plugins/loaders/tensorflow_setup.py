@@ -1,0 +1,54 @@
+"""Importing TensorFlow: late, once, and without the lines it prints to standard error when it starts."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def import_tensorflow() -> Any:
+    """The `tensorflow` module, imported quietly the first time."""
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _no_standard_error():
+        tensorflow = importlib.import_module("tensorflow")
+        tensorflow.get_logger().setLevel("ERROR")
+        tensorflow.zeros(())  # the first operation reports on devices, too
+    return tensorflow
+
+
+def import_keras() -> Any:
+    """The `keras` module on its TensorFlow backend, imported quietly the first time."""
+    import_tensorflow()
+    return importlib.import_module("keras")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what computes a TensorFlow model."""
+    names = ("tensorflow", "keras", "numpy")
+    return {name: importlib.import_module(name).__version__ for name in names}
+
+
+@contextmanager
+def _no_standard_error() -> Iterator[None]:
+    """Send the process's standard error to nowhere: C++ code writes there past Python's `sys.stderr`."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
