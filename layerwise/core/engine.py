@@ -30,7 +30,8 @@ from layerwise.core.selection import select_layers
 from layerwise.core.stimuli import LoadedStimuli
 from layerwise.core.storing import StoringSink, measure_weights
 from layerwise.core.streaming.job import StreamJob, Target
-from layerwise.core.streaming.plan import Budget, StreamPlan, plan_stream
+from layerwise.core.streaming.plan import Budget, StreamPlan
+from layerwise.core.streaming.planner import plan_stream
 from layerwise.core.streaming.stream import needed_targets
 
 

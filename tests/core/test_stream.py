@@ -15,7 +15,8 @@ from layerwise.core.kinds import StatisticValue, StreamedStatistic, Transform
 from layerwise.core.layers import Layer
 from layerwise.core.registry import Registered
 from layerwise.core.streaming.job import StreamedLayer, StreamJob, Target
-from layerwise.core.streaming.plan import Budget, StreamPlan, plan_stream
+from layerwise.core.streaming.plan import Budget, StreamPlan
+from layerwise.core.streaming.planner import plan_stream
 from layerwise.core.streaming.stream import needed_targets, stream_segments
 
 N = 23
@@ -62,7 +63,7 @@ def activations(model: Any, stimuli: Any, layer: Layer) -> NDArray[np.float64]:
 
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks so small that the toy network needs many."""
-    monkeypatch.setattr("layerwise.core.streaming.plan.chunk_width", lambda n: 64)
+    monkeypatch.setattr("layerwise.core.streaming.planner.chunk_width", lambda n: 64)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0, 30000.0])

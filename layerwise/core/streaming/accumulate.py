@@ -94,8 +94,8 @@ class LayerAccumulator:
         ones = scratch.ones[: values.shape[1]]
         self._residual[rows] += centred @ ones
         self._powers[0, rows] += square @ ones
-        self._powers[1, rows] += np.einsum("ij,ij->i", square, centred)
-        self._powers[2, rows] += np.einsum("ij,ij->i", square, square)
+        self._powers[1, rows] += np.vecdot(square, centred)
+        self._powers[2, rows] += np.vecdot(square, square)
         low = np.minimum.reduce(values, axis=1)
         np.minimum(self._minimum[rows], low, out=self._minimum[rows])
         np.maximum(self._maximum[rows], np.maximum.reduce(values, axis=1), out=self._maximum[rows])

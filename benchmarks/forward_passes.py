@@ -1,0 +1,164 @@
+"""What an analysis costs, in forward passes of the network it analyses.
+
+    python benchmarks/forward_passes.py [--weights FILE --stimuli FOLDER] [--rounds 3] [--memory 1GiB]
+
+Measures side by side, each in a process of its own and in turns: the forward pass alone (one compiled function, its
+outputs dropped); the whole analysis (`main` and `branches`, all default statistics, stored in SQLite); and the
+plain NumPy way (every layer predicted and kept, concatenated, `numpy.corrcoef`). Decoding and loading are the same
+for all three and are not counted. Prints wall time, peak memory of the process, and the ratios. Without photos
+it uses an untrained network and noise, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from layerwise.core.engine import PreparedRun
+
+WAYS = ("forward", "layerwise", "numpy")
+
+
+def main() -> None:
+    """Run one way in this process, or all of them in turns."""
+    options = parse_options()
+    if options.way:
+        print(json.dumps(measure(options)))
+        return
+    if options.stimuli is None:
+        options.stimuli = str(write_noise(options.n))
+        options.weights = None
+        print("no photos given or found: an untrained network and noise", file=sys.stderr)
+    results: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
+    for round_number in range(options.rounds):
+        for way in options.ways:
+            print(f"round {round_number + 1} of {options.rounds}: {way}", file=sys.stderr)
+            results[way].append(run_apart(way, options))
+    print_table(results)
+
+
+def parse_options() -> argparse.Namespace:
+    """Command line; photos are looked for where the tests look for them."""
+    data = Path(os.environ.get("LAYERWISE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    photos, weights = data / "imagenet500", data / "googlenet" / "bvlc_googlenet.caffemodel"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stimuli", default=str(photos) if photos.is_dir() else None)
+    parser.add_argument("--weights", default=str(weights) if weights.is_file() else None)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--memory", default=None, help="budget of the analysis, such as 1GiB")
+    parser.add_argument("--batch-size", type=int, default=None)
+    parser.add_argument("-n", type=int, default=500, help="number of stimuli")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def write_noise(n_stimuli: int) -> Path:
+    """An array file of random pixels of GoogLeNet's size."""
+    path = Path(tempfile.mkdtemp()) / "noise.npy"
+    rng = np.random.default_rng(0)
+    np.save(path, rng.integers(0, 256, size=(n_stimuli, 224, 224, 3), dtype=np.uint8))
+    return path
+
+
+def run_apart(way: str, options: argparse.Namespace) -> dict[str, float]:
+    """One measurement in a process of its own."""
+    command = [sys.executable, __file__, "--way", way, "--stimuli", options.stimuli, "-n", str(options.n)]
+    for name in ("weights", "memory", "batch_size"):
+        value = getattr(options, name)
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def measure(options: argparse.Namespace) -> dict[str, float]:
+    """Prepare, then time what this way does."""
+    from layerwise.cli.parsing import parse_size
+
+    from layerwise.core.engine import prepare_run
+    from layerwise.core.request import RunRequest, SilentObserver
+    from layerwise.plugins import load_plugins
+
+    request = RunRequest(
+        model="googlenet",
+        stimuli=options.stimuli,
+        weights=options.weights,
+        layers=("main", "branches"),
+        limit=options.n,
+        memory=parse_size(options.memory) if options.memory else None,
+    )
+    if options.batch_size:
+        request = replace(request, batch_size=options.batch_size)
+    prepared = prepare_run(request, load_plugins(), SilentObserver())
+    started = time.perf_counter()
+    {"forward": forward, "layerwise": analyse, "numpy": keep_everything}[options.way](prepared)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+
+
+def forward(prepared: PreparedRun) -> None:
+    """The network alone, from decoded pixels to the output."""
+    model, pixels, size = prepared.model, prepared.stimuli.pixels, prepared.plan.batch_size
+    function = model.compile(model.graph.input, [model.graph.output])
+    for start in range(0, len(pixels), size):
+        function(model.preprocess(pixels[start : start + size]))
+
+
+def analyse(prepared: PreparedRun) -> None:
+    """The whole analysis into a new SQLite file."""
+    from layerwise.core.engine import execute_run
+    from layerwise.core.request import SilentObserver
+    from layerwise.storage import open_store
+
+    with tempfile.TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/layerwise.db") as store:
+        execute_run(prepared, store, SilentObserver())
+
+
+def keep_everything(prepared: PreparedRun) -> None:
+    """Predict every layer and keep it, concatenate, correlate: what a notebook does."""
+    model, pixels, size = prepared.model, prepared.stimuli.pixels, prepared.plan.batch_size
+    nodes = [layer.node for layer in prepared.layers]
+    function = model.compile(model.graph.input, nodes)
+    batches = [
+        [tensor.reshape(len(tensor), -1) for tensor in function(model.preprocess(pixels[start : start + size]))]
+        for start in range(0, len(pixels), size)
+    ]
+    for index in range(len(nodes)):
+        activations = np.concatenate([batch[index] for batch in batches])
+        for batch in batches:
+            batch[index] = batch[index][:0]
+        np.corrcoef(activations)
+
+
+def print_table(results: dict[str, list[dict[str, float]]]) -> None:
+    """Medians over the rounds, and the ratios of each round."""
+    print(f"{'way':<12}{'seconds':>9}{'(min to max)':>16}{'peak GiB':>10}")
+    for way, rounds in results.items():
+        seconds = [one["seconds"] for one in rounds]
+        spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
+        peak = statistics.median(one["peak"] for one in rounds)
+        print(f"{way:<12}{statistics.median(seconds):>9.1f}{spread:>16}{peak:>10.2f}")
+    for other in ("forward", "numpy"):
+        if other in results and "layerwise" in results:
+            pairs = zip(results["layerwise"], results[other], strict=True)
+            ratios = [ours["seconds"] / theirs["seconds"] for ours, theirs in pairs]
+            print(f"layerwise / {other}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+if __name__ == "__main__":
+    main()
