@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -132,11 +133,8 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
     plan = prepared.plan
     if targets != prepared.targets:
         plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli.n_stimuli)
-    streamed = tuple(
-        statistic
-        for statistic in prepared.registry.all(kinds.Statistic)
-        if isinstance(statistic.offer, kinds.StreamedStatistic)
-    )
+    registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
+    streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
     has_probabilities = prepared.model.info.has_probabilities
     keep = {layer.name for layer in prepared.layers if layer.role == "output" and has_probabilities}
     return StreamJob(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.graph import Graph
 from layerwise.core.layers import Layer
+from layerwise.core.stimuli import Resize
 
 Floats = NDArray[np.float32]
 Compiled = Callable[[Floats], Sequence[Floats]]
@@ -39,7 +40,7 @@ class ModelInfo:
     fingerprint: str
     input_shape: tuple[int, int, int]
     preprocessing: str
-    resize: str
+    resize: Resize
     n_parameters: int
     class_names: tuple[str, ...] = ()
     class_ids: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class LoadRequest:
         seed: Seed of the initial weights where a model is built untrained.
         allow_unsafe: Whether code stored in the file may run (Keras lambdas, for instance).
         class_names: A file with one class a line, in output order, or None to find it beside the weights.
+        preprocessing: What is done to pixels, for model files that do not say; None for the loader's choice.
     """
 
     model: str
@@ -79,6 +81,7 @@ class LoadRequest:
     seed: int = 0
     allow_unsafe: bool = False
     class_names: str | None = None
+    preprocessing: str | None = None
 
 
 class Model(ABC):

@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from layerwise.core.registry import Registered, Registry, distribution_version
 
@@ -50,7 +51,7 @@ def list_plugins(registry: Registry) -> tuple[str, ...]:
     )
 
 
-def provenance(offers: Iterable[Registered[object]]) -> list[str]:  # type: ignore[type-var]
+def provenance(offers: Iterable[Registered[Any]]) -> list[str]:
     """`distribution:name version` of each offer: what a key is made of."""
     return sorted(f"{offer.qualified_name} {offer.version}" for offer in offers)
 
