@@ -1,0 +1,16 @@
+"""The command line: parses what was typed, wires the other rooms together, and prints what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 the work failed, 2 the call was wrong.
+
+    Args:
+        arguments: What follows `layerwise`; by default what the process was started with.
+    """
+    from layerwise.cli.app import run_command_line
+
+    return run_command_line(arguments)

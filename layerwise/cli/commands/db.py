@@ -1,0 +1,59 @@
+"""`layerwise db`: the database itself: what is in it, its schema's version, and whether all of it is intact."""
+
+from __future__ import annotations
+
+import typer
+
+from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database
+from layerwise.cli.output import make_table, print_json, stdout_console
+from layerwise.cli.session import database_url, open_history
+from layerwise.core.errors import LayerwiseError
+
+app = typer.Typer(rich_markup_mode=None, help="Look after the database.")
+
+
+@app.callback(invoke_without_command=True)
+def db(context: typer.Context, database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
+    """Look after the database; without a command, say what is in it."""
+    if context.invoked_subcommand is None:
+        _print_info(database, as_json=as_json)
+
+
+@app.command("info")
+def show_info(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
+    """Say where the database is, its schema's version, its size and how much is in each table."""
+    _print_info(database, as_json=as_json)
+
+
+@app.command("upgrade")
+def upgrade_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
+    """Bring an older history's schema up to date; nothing that is stored is lost."""
+    from layerwise.storage import upgrade
+
+    upgrade(database_url(database))
+    _print_info(database, as_json=as_json)
+
+
+@app.command("check")
+def check_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
+    """Read everything that is stored and compare it with its checksums."""
+    with open_history(database) as store:
+        problems = list(store.verify())
+    if as_json:
+        print_json({"intact": not problems, "problems": problems})
+    elif not problems:
+        typer.echo("Everything that is stored is intact.")
+    else:
+        for problem in problems:
+            typer.echo(problem)
+    if problems:
+        raise LayerwiseError(f"{len(problems)} things in the database are damaged")
+
+
+def _print_info(database: str, *, as_json: bool) -> None:
+    with open_history(database) as store:
+        info = store.info()
+    if as_json:
+        print_json(vars(info))
+    else:
+        stdout_console().print(make_table(("what", "value"), list(vars(info).items())))

@@ -1,0 +1,130 @@
+"""`layerwise run`: analyse a model on a stimulus set, and store what every layer makes of it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from layerwise.cli.options import (
+    DEFAULT_DATABASE,
+    AllowUnsafe,
+    AsJson,
+    Classes,
+    Database,
+    Preprocessing,
+    Seed,
+    Selectors,
+    Tags,
+    Weights,
+    parse_size,
+    parse_tags,
+)
+from layerwise.cli.session import open_history, session_of
+
+
+def run_analysis(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
+    stimuli: Annotated[
+        str,
+        typer.Option("--stimuli", metavar="PATH", help="A folder of images, a CSV manifest, a .npy or .npz file."),
+    ],
+    weights: Weights = None,
+    layers: Selectors = None,
+    transform: Annotated[
+        list[str] | None,
+        typer.Option("--transform", metavar="T", help="An activation transform; repeatable, `none` for none."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=2, help="Only the first N stimuli.")
+    ] = None,
+    resize: Annotated[
+        Literal["squash", "crop"] | None,
+        typer.Option("--resize", help="How stimuli are brought to size; by default what the model's authors did."),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without stimuli that cannot be decoded.")
+    ] = False,
+    classes: Classes = None,
+    preprocessing: Preprocessing = None,
+    checkpoint: Annotated[str | None, typer.Option(metavar="LABEL", help="Label of this checkpoint.")] = None,
+    step: Annotated[int | None, typer.Option(metavar="K", help="Its training step or epoch.")] = None,
+    lineage: Annotated[str | None, typer.Option(metavar="NAME", help="The training it belongs to.")] = None,
+    tag: Tags = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use; by default half of what is free.")
+    ] = None,
+    spool: Annotated[
+        str | None, typer.Option("--spool", metavar="SIZE", help="Disk to use for what does not fit into memory.")
+    ] = None,
+    spool_dir: Annotated[
+        Path | None, typer.Option("--spool-dir", metavar="DIR", help="Where; by default the temporary folder.")
+    ] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="Who computes.")] = "local",
+    seed: Seed = 0,
+    allow_unsafe: AllowUnsafe = False,
+    force: Annotated[bool, typer.Option("--force", help="Compute anew, even where the answer is stored.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Analyse a model on a stimulus set: one representation per layer, stored as soon as it is finished.
+
+    The same analysis asked for twice is answered from the database; one that was interrupted goes on.
+    """
+    from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
+    from layerwise.cli.running import carry_out, show_dry_run
+    from layerwise.core.request import DEFAULT_BATCH_SIZE, RunRequest
+
+    check_weights_file(weights)
+    check_file(classes, "--classes")
+    check_stimuli(stimuli)
+    request = RunRequest(
+        model=model,
+        stimuli=stimuli,
+        weights=weights,
+        layers=tuple(layers or ("main",)),
+        transforms=tuple(transform or ()),
+        limit=limit,
+        resize=resize,
+        skip_bad=skip_bad,
+        batch_size=batch_size or DEFAULT_BATCH_SIZE,
+        memory=None if memory is None else parse_size(memory, "--memory"),
+        spool=None if spool is None else parse_size(spool, "--spool"),
+        spool_folder=spool_dir,
+        engine=engine,
+        checkpoint=checkpoint,
+        step=step,
+        lineage=lineage,
+        tags=parse_tags(tag),
+        force=force,
+        seed=seed,
+        allow_unsafe=allow_unsafe,
+        class_names=classes,
+        preprocessing=preprocessing,
+        command=shlex.join(["layerwise", *sys.argv[1:]]),
+    )
+    registry = session_of(context).registry
+    if dry_run:
+        show_dry_run(request, registry, as_json=as_json)
+        return
+    with open_history(database, create=True) as store, _resumable():
+        carry_out(request, registry, store, as_json=as_json)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("layerwise: finished layers are stored; the same command goes on from there", file=sys.stderr)
+        raise

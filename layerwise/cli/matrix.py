@@ -1,0 +1,63 @@
+"""A layer x layer matrix in the terminal: numbers on colours, or colours alone where there are many layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_CELL = 5
+_LOW, _HIGH = (68, 1, 84), (253, 231, 37)  # the ends of the viridis scale
+_MIDDLE = (33, 145, 140)
+
+
+def print_matrix(console: Console, names: Sequence[str], matrix: NDArray[np.float64]) -> None:
+    """Print a square matrix; columns are numbered as the rows are.
+
+    Args:
+        console: Where to.
+        names: (n,); names of rows and columns.
+        matrix: (n, n); NaN is shown as a gap.
+    """
+    margin = max(map(len, names)) + len(str(len(names))) + 2
+    is_narrow = console.is_terminal and margin + _CELL * len(names) > console.width
+    finite = matrix[np.isfinite(matrix)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if not is_narrow:
+        heads = "".join(f"{index:>{_CELL}}" for index in range(len(names)))
+        console.print(" " * margin + heads, soft_wrap=True)
+    for index, (name, row) in enumerate(zip(names, matrix, strict=True)):
+        line = _label(index, name, margin)
+        for value in row:
+            cell = "  " if is_narrow else f"{_short(value):>{_CELL}}"
+            line.append(cell, style=_style(value, low, high))
+        console.print(line, soft_wrap=True, no_wrap=True, overflow="crop")
+    if is_narrow:
+        console.print(f"colours from {low:.2f} (dark) to {high:.2f} (bright); --json has the numbers")
+
+
+def _label(index: int, name: str, margin: int) -> Text:
+    from rich.text import Text
+
+    return Text(f"{index} {name}".ljust(margin))
+
+
+def _short(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _style(value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return ""
+    share = (value - low) / (high - low) if high > low else 1.0
+    start, end, place = (_LOW, _MIDDLE, share * 2) if share < 0.5 else (_MIDDLE, _HIGH, share * 2 - 1)
+    red, green, blue = (round(a + (b - a) * place) for a, b in zip(start, end, strict=True))
+    ink = "black" if share > 0.5 else "white"
+    return f"{ink} on rgb({red},{green},{blue})"

@@ -1,0 +1,93 @@
+"""Options that several commands take, and how what is typed for them is understood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from layerwise.core.errors import InputError
+
+DEFAULT_DATABASE = "sqlite:///layerwise.db"
+RUN_HELP = "A run's id, a unique prefix of one, or `latest`."
+
+Database = Annotated[
+    str,
+    typer.Option(
+        "--db",
+        envvar="LAYERWISE_DB",
+        metavar="URL",
+        help="The history: a database URL, or the path of an SQLite file.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
+RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help=RUN_HELP)]
+Selectors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layers",
+        metavar="S",
+        help="Which layers: main, branches, all, block:NAME, type:OP, a name or a glob; repeat to add up.",
+    ),
+]
+TransformName = Annotated[
+    str, typer.Option("--transform", metavar="T", help="Of the representations under this activation transform.")
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag of the run; repeatable.")]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="F", help="A weights file, or a word the loader knows, such as `imagenet`."),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of untrained weights.")]
+AllowUnsafe = Annotated[bool, typer.Option("--allow-unsafe", help="Let code stored in a model file run.")]
+Classes = Annotated[
+    str | None, typer.Option("--classes", metavar="FILE", help="Class names, one a line, in the output's order.")
+]
+Preprocessing = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocessing",
+        metavar="NAME",
+        help="What is done to pixels, for model files that do not say: none, unit, tf, caffe, torch, ...",
+    ),
+]
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+_UNITS = {
+    **{"": 1, "b": 1},
+    **{unit: 1000**power for power, unit in enumerate(("kb", "mb", "gb", "tb"), start=1)},
+    **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
+}
+
+
+def parse_size(text: str, option: str) -> int:
+    """Bytes of a size such as `2GiB`, `512MiB`, `1.5GB` or `1000000`.
+
+    Raises:
+        InputError: If it is none, or not positive.
+    """
+    found = _SIZE.fullmatch(text)
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if found is None or unit is None or float(found[1]) <= 0:
+        raise InputError(f"{option} '{text}' is not a size: write for example 2GiB, 512MiB or 1000000")
+    return int(float(found[1]) * unit)
+
+
+def parse_tags(tags: Sequence[str] | None) -> Mapping[str, str]:
+    """The mapping that repeated `--tag k=v` options make.
+
+    Raises:
+        InputError: If one has no `=` or no key, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    for tag in tags or ():
+        key, equals, value = tag.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--tag '{tag}' is not of the form key=value")
+        if key.strip() in found:
+            raise InputError(f"--tag gives '{key.strip()}' twice")
+        found[key.strip()] = value.strip()
+    return found

@@ -1,0 +1,97 @@
+"""How results reach the terminal: JSON, tables, sizes and times in words."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDE = 200  # columns where the output is not a terminal: nothing is cut off in a file or a pipe
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON on stdout; numbers that are not finite become null."""
+    print(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "tolist"):  # NumPy's arrays and scalars
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def stdout_console() -> Console:
+    """A console for results."""
+    return _console(stderr=False)
+
+
+def stderr_console() -> Console:
+    """A console for progress and remarks."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> Table:
+    """A plain table; cells are shown as they are, None as nothing.
+
+    Args:
+        columns: Heads.
+        rows: Cells.
+        right: Heads of the columns that are aligned to the right.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    numeric = set(right)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numeric else "left", no_wrap=column in numeric)
+    for row in rows:
+        table.add_row(*["" if cell is None else escape(str(cell)) for cell in row])
+    return table
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits after the point; nothing where there is none."""
+    return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def count(value: int) -> str:
+    """A count with separated thousands."""
+    return f"{value:,}"
+
+
+def size(n_bytes: float) -> str:
+    """Bytes in words: `1.5 GiB`."""
+    for unit in ("B", "KiB", "MiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:.1f} GiB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `1 min 05 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,106 @@
+"""What a person wants to know of a run at a glance: one row per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from layerwise.core.layers import Layer
+    from layerwise.core.protocols import History
+    from layerwise.core.records import RunRecord
+    from layerwise.core.registry import Registry
+    from layerwise.core.representation import Representation
+
+COMPARATOR = "rsa-pearson"
+SPARSENESS = "sparseness-population"
+
+
+@dataclass(frozen=True)
+class LayerOverview:
+    """One layer of a run.
+
+    Attributes:
+        layer: Its name.
+        n_features: Number of units.
+        mean_correlation: Mean correlation over all pairs of different stimuli.
+        input_similarity: RSA with the layer in the role `input`; None where it is not stored.
+        output_similarity: RSA with the layer in the role `output`.
+        step_similarity: RSA with the main layer before it; None for branches and for the first.
+        sparseness: Treves-Rolls population sparseness; None where it is undefined.
+        n_constant: Number of stimuli with constant activations.
+    """
+
+    layer: str
+    n_features: int
+    mean_correlation: float | None
+    input_similarity: float | None
+    output_similarity: float | None
+    step_similarity: float | None
+    sparseness: float | None
+    n_constant: int
+
+
+def survey_layers(
+    registry: Registry, history: History, run: RunRecord, transform: str = "none"
+) -> tuple[LayerOverview, ...]:
+    """The overview of every stored layer of a run, in order of computation."""
+    from layerwise.core.comparing import compare_layers
+    from layerwise.core.records import LayerAddress
+
+    layers = history.list_layers(run.id)
+    if not layers:
+        return ()
+    addresses = [LayerAddress(run.id, layer.name, transform) for layer in layers]
+    matrix = compare_layers(registry, history, COMPARATOR, addresses).matrix
+    previous = _previous_main(layers)
+    roles = {layer.role: index for index, layer in enumerate(layers)}
+    sparseness = _read_sparseness(history, run, transform)
+    rows = []
+    for index, (layer, address) in enumerate(zip(layers, addresses, strict=True)):
+        representation = history.read_representation(address)
+        rows.append(
+            LayerOverview(
+                layer=layer.name,
+                n_features=representation.n_features,
+                mean_correlation=mean_correlation(representation),
+                input_similarity=_cell(matrix, index, roles.get("input")),
+                output_similarity=_cell(matrix, index, roles.get("output")),
+                step_similarity=_cell(matrix, index, previous.get(index)),
+                sparseness=sparseness.get(layer.name),
+                n_constant=len(representation.constant),
+            )
+        )
+    return tuple(rows)
+
+
+def mean_correlation(representation: Representation) -> float | None:
+    """Mean correlation over all pairs of different stimuli; undefined ones are left out, None if all are."""
+    upper = representation.correlation[np.triu_indices(representation.n_stimuli, 1)].astype(np.float64)
+    defined = upper[np.isfinite(upper)]
+    return float(defined.mean()) if defined.size else None
+
+
+def _previous_main(layers: Sequence[Layer]) -> dict[int, int]:
+    main = [index for index, layer in enumerate(layers) if layer.is_main]
+    return dict(zip(main[1:], main[:-1], strict=True))
+
+
+def _cell(matrix: NDArray[np.float64], row: int, column: int | None) -> float | None:
+    if column is None or not np.isfinite(matrix[row, column]):
+        return None
+    return float(matrix[row, column])
+
+
+def _read_sparseness(history: History, run: RunRecord, transform: str) -> Mapping[str, float]:
+    return {
+        statistic.layer: statistic.result.value
+        for statistic in history.read_statistics(run.id)
+        if statistic.transform == transform
+        and statistic.result.name == SPARSENESS
+        and statistic.result.value is not None
+    }

@@ -1,0 +1,91 @@
+"""The plan of a run as a table, and as what `--dry-run --json` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from layerwise.cli.output import count, make_table, size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from layerwise.core.streaming.plan import StreamPlan
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """One segment of a plan, as it is shown."""
+
+    start: str
+    end: str
+    n_layers: int
+    n_features: int
+    n_passes: int
+    memory_bytes: int
+    spool_bytes: int
+
+
+def segment_rows(plan: StreamPlan) -> tuple[SegmentRow, ...]:
+    """The rows of the plan's table, one per segment."""
+    rows = []
+    for segment in plan.segments:
+        spans = {span.target.key: span for spans in segment.passes for span in spans}
+        rows.append(
+            SegmentRow(
+                start=segment.start,
+                end=segment.end or "the last layer",
+                n_layers=len(spans),
+                n_features=sum(span.n_features for span in spans.values()),
+                n_passes=len(segment.passes),
+                memory_bytes=segment.memory_bytes,
+                spool_bytes=segment.spool_bytes,
+            )
+        )
+    return tuple(rows)
+
+
+def describe_plan(plan: StreamPlan) -> str:
+    """The plan in one sentence."""
+    n_layers = len(plan.streamed) + len(plan.derived)
+    sums = f" ({len(plan.derived)} as sums of branches)" if plan.derived else ""
+    spool = f", {size(plan.spool_bytes)} of disk" if plan.spool_bytes else ""
+    return (
+        f"{n_layers} layers{sums} for {count(plan.n_stimuli)} stimuli: {count(plan.n_features)} features each, "
+        f"batches of {plan.batch_size}, about {plan.forward_passes:.2f} forward passes, "
+        f"{size(plan.memory_bytes)} of memory{spool}"
+    )
+
+
+def show_plan(console: Console, plan: StreamPlan) -> None:
+    """Print the plan: a sentence, and a table of its segments."""
+    heads = ("from", "to", "layers", "features", "passes", "memory", "spool")
+    rows = [
+        (
+            row.start,
+            row.end,
+            row.n_layers,
+            count(row.n_features),
+            row.n_passes,
+            size(row.memory_bytes),
+            size(row.spool_bytes),
+        )
+        for row in segment_rows(plan)
+    ]
+    console.print(f"Plan: {describe_plan(plan)}", markup=False, soft_wrap=True)
+    console.print(make_table(heads, rows, right=heads[2:]))
+
+
+def plan_record(plan: StreamPlan) -> dict[str, Any]:
+    """The plan as JSON shows it."""
+    return {
+        "n_stimuli": plan.n_stimuli,
+        "n_features": plan.n_features,
+        "batch_size": plan.batch_size,
+        "forward_passes": plan.forward_passes,
+        "memory_bytes": plan.memory_bytes,
+        "spool_bytes": plan.spool_bytes,
+        "layers": [target.layer.name for target in (*plan.streamed, *plan.derived)],
+        "derived": [target.layer.name for target in plan.derived],
+        "segments": [vars(row) for row in segment_rows(plan)],
+    }

@@ -1,0 +1,75 @@
+"""One run from the command line: prepared, watched, carried out, and told about at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from layerwise.cli.output import duration, print_json, stdout_console
+from layerwise.cli.plan_table import plan_record, show_plan
+from layerwise.cli.progress import watching
+
+if TYPE_CHECKING:
+    from layerwise.core.registry import Registry
+    from layerwise.core.request import RunOutcome, RunRequest
+    from layerwise.storage import Store
+
+
+def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> None:
+    """Prepare a run, print its plan, and leave it at that."""
+    from layerwise.core.engine import prepare_run
+
+    with watching(quiet=True) as observer:
+        prepared = prepare_run(request, registry, observer)
+    if as_json:
+        print_json(plan_record(prepared.plan))
+    else:
+        show_plan(stdout_console(), prepared.plan)
+
+
+def carry_out(request: RunRequest, registry: Registry, store: Store, *, as_json: bool) -> None:
+    """Prepare and execute a run, and print what came of it."""
+    from layerwise.core.engine import execute_run, prepare_run
+
+    with watching(quiet=as_json) as observer:
+        outcome = execute_run(prepare_run(request, registry, observer), store, observer)
+    if as_json:
+        print_json(outcome_record(outcome))
+    else:
+        tell_outcome(outcome)
+
+
+def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
+    """A run's outcome as JSON shows it."""
+    accuracy = outcome.accuracy
+    return {
+        "run_id": outcome.run_id,
+        "status": outcome.status,
+        "n_stimuli": outcome.n_stimuli,
+        "layers": list(outcome.layers),
+        "seconds": dict(outcome.seconds),
+        "accuracy": None if accuracy is None else {"top1": accuracy.top1, "top5": accuracy.top5},
+    }
+
+
+def tell_outcome(outcome: RunOutcome) -> None:
+    """Print a run's outcome in words, and what to try next."""
+    console = stdout_console()
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    extent = f"{len(outcome.layers)} layers, {outcome.n_stimuli} stimuli"
+    if outcome.status == "stored":
+        say(f"Run {outcome.run_id}: already stored ({extent}); --force computes it anew.")
+    else:
+        verb = "resumed and finished" if outcome.resumed else "finished"
+        say(f"Run {outcome.run_id} {verb}: {extent}, {duration(sum(outcome.seconds.values()))}.")
+    if outcome.accuracy is not None:
+        accuracy = outcome.accuracy
+        say(
+            f"Accuracy: top-1 {accuracy.top1:.3f}, top-5 {accuracy.top5:.3f} "
+            f"of {accuracy.n_labelled} labelled stimuli."
+        )
+    for layer, n_constant in outcome.constant.items():
+        say(f"Warning: {layer}: {n_constant} stimuli with constant activations, whose correlations are undefined.")
+    say("Next: layerwise show latest, or layerwise report latest -o report.html")
