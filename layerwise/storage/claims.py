@@ -1,0 +1,209 @@
+"""Who computes what: the beginning of a run, decided in one transaction.
+
+The same analysis is computed once: a finished one is pointed to, one whose process has died is gone on
+with, and one that lives is left alone. A process lives if it has given a sign of life lately and, on this
+machine, still exists.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from layerwise.core.errors import InputError
+from layerwise.core.layers import Layer
+from layerwise.core.model import ModelInfo
+from layerwise.core.records import Claim, RunHeader
+from layerwise.core.stimuli import LoadedStimuli
+from layerwise.storage.connect import Database
+from layerwise.storage.identity import model_checksum, new_run_id, stimuli_checksum
+from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags
+
+SILENCE = timedelta(seconds=120)
+"""How long after its last sign of life a process counts as dead."""
+
+
+def claim_run(database: Database, header: RunHeader, *, force: bool) -> Claim:
+    """Claim an analysis; see `RunStore.begin_run`."""
+    with database.write(exclusive=True) as connection:
+        newest = sa.select(runs).where(runs.c.key == header.key).order_by(runs.c.started_at.desc(), runs.c.id)
+        known = list(connection.execute(newest).mappings())
+        if not force:
+            finished = [run for run in known if run["status"] == "finished"]
+            if finished:
+                return Claim(max(finished, key=lambda run: run["finished_at"])["id"], finished=True)
+        for run in known:
+            if is_live(run):
+                raise InputError(
+                    f"run {run['id']} is computing the same analysis now (process {run['pid']} on {run['hostname']}, "
+                    f"since {run['attempt_started_at']:%Y-%m-%d %H:%M:%S} UTC)"
+                )
+        unfinished = [run for run in known if run["status"] != "finished"]
+        if unfinished and not force:
+            return _resume(connection, unfinished[0], header)
+        return Claim(_insert_run(connection, header))
+
+
+def is_live(run: sa.RowMapping) -> bool:
+    """Whether the process that computes a run is at work, as far as can be told from here."""
+    if run["status"] != "running" or datetime.now(UTC) - run["heartbeat_at"] > SILENCE:
+        return False
+    return run["hostname"] != socket.gethostname() or _process_exists(run["pid"], run["heartbeat_at"])
+
+
+def this_process() -> dict[str, Any]:
+    """What a run remembers of the process that computes it."""
+    return {"pid": os.getpid(), "hostname": socket.gethostname()}
+
+
+def _process_exists(pid: int, seen: datetime) -> bool:
+    """Whether there is such a process, not one that took the number after the other was last `seen`."""
+    if pid == os.getpid():
+        return True
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        started = datetime.fromtimestamp(process.create_time(), UTC)
+        return process.status() != psutil.STATUS_ZOMBIE and started <= seen + timedelta(seconds=2)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def _resume(connection: sa.Connection, run: sa.RowMapping, header: RunHeader) -> Claim:
+    """Go on with a run where an earlier attempt stopped; the time that one took is kept."""
+    run_id = run["id"]
+    now = datetime.now(UTC)
+    spent = (run["heartbeat_at"] - run["attempt_started_at"]).total_seconds()
+    timings = dict(run["timings"])
+    timings["interrupted"] = timings.get("interrupted", 0.0) + max(0.0, spent)
+    values = {"status": "running", "error": None, "attempt_started_at": now, "heartbeat_at": now, "timings": timings}
+    values |= {"n_attempts": run["n_attempts"] + 1, **this_process()}
+    connection.execute(sa.update(runs).where(runs.c.id == run_id).values(values))
+    known = set(connection.scalars(sa.select(layers.c.name).where(layers.c.run_id == run_id)))
+    _insert_layers(connection, run_id, [layer for layer in header.layers if layer.name not in known])
+    stored = sa.select(layers.c.name, representations.c.transform).join_from(layers, representations)
+    done = frozenset(
+        (name, transform) for name, transform in connection.execute(stored.where(layers.c.run_id == run_id))
+    )
+    return Claim(run_id, done=done, resumed=True)
+
+
+def _insert_run(connection: sa.Connection, header: RunHeader) -> str:
+    now = datetime.now(UTC)
+    run_id = new_run_id()
+    values = {
+        "id": run_id,
+        "key": header.key,
+        "status": "running",
+        "model_id": _model_id(connection, header.model),
+        "stimulus_set_id": _stimulus_set_id(connection, header.stimuli),
+        "loader_name": header.loader.name,
+        "loader_version": header.loader.version,
+        "engine_name": header.engine.name,
+        "engine_version": header.engine.version,
+        "transforms": list(header.transforms),
+        "batch_size": header.batch_size,
+        "chunk_width": header.chunk_width,
+        "command": header.command,
+        "checkpoint": header.checkpoint,
+        "step": header.step,
+        "lineage": header.lineage,
+        "versions": dict(header.versions),
+        "plugins": list(header.plugins),
+        "host": dict(header.host),
+        "timings": {},
+        "started_at": now,
+        "attempt_started_at": now,
+        "heartbeat_at": now,
+        "n_attempts": 1,
+        **this_process(),
+    }
+    connection.execute(sa.insert(runs).values(values))
+    if header.tags:
+        rows = [{"run_id": run_id, "name": name, "value": value} for name, value in header.tags.items()]
+        connection.execute(sa.insert(tags), rows)
+    _insert_layers(connection, run_id, header.layers)
+    return run_id
+
+
+def _insert_layers(connection: sa.Connection, run_id: str, wanted: tuple[Layer, ...] | list[Layer]) -> None:
+    rows = [
+        {
+            "run_id": run_id,
+            "name": layer.name,
+            "position": layer.position,
+            "node": layer.node,
+            "op": layer.op,
+            "shape": list(layer.shape),
+            "n_features": layer.n_features,
+            "role": layer.role,
+            "is_main": layer.is_main,
+            "block": layer.block,
+            "branch": layer.branch,
+            "parts": list(layer.parts),
+        }
+        for layer in wanted
+    ]
+    if rows:
+        connection.execute(sa.insert(layers), rows)
+
+
+def _model_id(connection: sa.Connection, model: ModelInfo) -> int:
+    """The row of this model, made if there is none."""
+    checksum = model_checksum(model)
+    same = (models.c.fingerprint == model.fingerprint) & (models.c.checksum == checksum)
+    found: int | None = connection.scalar(sa.select(models.c.id).where(same))
+    if found is not None:
+        return found
+    values = {
+        "fingerprint": model.fingerprint,
+        "checksum": checksum,
+        "name": model.name,
+        "source": model.source,
+        "input_shape": list(model.input_shape),
+        "preprocessing": model.preprocessing,
+        "resize": model.resize,
+        "n_parameters": model.n_parameters,
+        "class_names": list(model.class_names),
+        "class_ids": list(model.class_ids),
+        "has_probabilities": model.has_probabilities,
+        "versions": dict(model.versions),
+    }
+    return int(connection.execute(sa.insert(models).values(values).returning(models.c.id)).scalar_one())
+
+
+def _stimulus_set_id(connection: sa.Connection, loaded: LoadedStimuli) -> int:
+    """The row of this stimulus set, made with all its stimuli if there is none."""
+    described = zip(loaded.stimuli, loaded.content_hashes, loaded.thumbnails, strict=True)
+    rows = [(stimulus.name, stimulus.label, content, image) for stimulus, content, image in described]
+    skipped = list(loaded.skipped)
+    checksum = stimuli_checksum([loaded.name, loaded.source, loaded.resize, loaded.fingerprint, skipped], rows)
+    same = (stimulus_sets.c.fingerprint == loaded.fingerprint) & (stimulus_sets.c.checksum == checksum)
+    found: int | None = connection.scalar(sa.select(stimulus_sets.c.id).where(same))
+    if found is not None:
+        return found
+    values: dict[str, Any] = {
+        "fingerprint": loaded.fingerprint,
+        "checksum": checksum,
+        "name": loaded.name,
+        "source": loaded.source,
+    }
+    values |= {"resize": loaded.resize, "n_stimuli": len(rows), "skipped": skipped}
+    made = sa.insert(stimulus_sets).values(values).returning(stimulus_sets.c.id)
+    set_id = int(connection.execute(made).scalar_one())
+    names = ("name", "label", "content_hash", "thumbnail")
+    connection.execute(
+        sa.insert(stimuli),
+        [
+            {"stimulus_set_id": set_id, "position": position, **dict(zip(names, row, strict=True))}
+            for position, row in enumerate(rows)
+        ],
+    )
+    return set_id

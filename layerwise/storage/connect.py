@@ -1,0 +1,235 @@
+"""From a URL to a database: how it is reached, how a transaction begins, how its errors read.
+
+SQLite is the default: a write-ahead log, so that people can look while a run writes; foreign keys on; a writer
+takes the lock when it begins (`BEGIN IMMEDIATE`), so that two writers wait for each other instead of failing
+half-way; readers see one state of things from their first to their last query. PostgreSQL is reached through
+psycopg. Whatever a database says when something is wrong becomes one line.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from layerwise.core.errors import InputError, LayerwiseError
+
+BUSY_SECONDS = 30.0
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_WRITER = {"layerwise_writer": True}
+_LOCK = 0x6C617965727769  # the advisory lock that stands for "the shared rows of this history"
+
+
+class Database:
+    """A database that can be reached.
+
+    Attributes:
+        url: As SQLAlchemy takes it.
+        read_only: Whether writing is refused.
+        engine: SQLAlchemy's engine.
+    """
+
+    def __init__(self, url: sa.URL, *, read_only: bool = False) -> None:
+        self.url = url
+        self.read_only = read_only
+        self.engine = _sqlite_engine(url, read_only=read_only) if _is_sqlite(url) else _postgres_engine(url)
+        self._readers = (
+            self.engine
+            if _is_sqlite(url)
+            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is SQLite (otherwise PostgreSQL)."""
+        return _is_sqlite(self.url)
+
+    @property
+    def path(self) -> Path:
+        """The file, of SQLite."""
+        return Path(self.url.database or "")
+
+    @property
+    def shown(self) -> str:
+        """The URL without the password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one state of the history and writes nothing."""
+        with one_line_errors(self.shown), self._readers.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self, *, exclusive: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that writes.
+
+        Args:
+            exclusive: Wait for, and keep out, every other exclusive one: for what finds shared rows or
+                removes them. (On SQLite writers always wait for each other.)
+
+        Raises:
+            InputError: If the history was opened for reading only.
+        """
+        if self.read_only:
+            raise InputError(f"{self.shown} was opened for reading only")
+        with one_line_errors(self.shown), self.engine.connect() as connection:
+            marked = connection.execution_options(**_WRITER)
+            with marked.begin():
+                if exclusive and not self.is_sqlite:
+                    marked.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+                yield marked
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def parse_url(text: str) -> sa.URL:
+    """A URL as people write it to one that SQLAlchemy takes.
+
+    Raises:
+        InputError: If it is neither `sqlite:///FILE` nor `postgresql://...`.
+    """
+    wanted = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
+    try:
+        url = sa.make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise InputError(f"'{_mask(text)}' is no database URL; {wanted}") from error
+    backend = url.drivername.split("+")[0]
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise InputError(f"a history cannot be kept in '{url.drivername}'; {wanted}")
+    if not url.database or url.database == ":memory:" or url.query:
+        raise InputError("a history in SQLite is a file; write sqlite:///FILE")
+    return url.set(drivername="sqlite", database=str(Path(url.database).expanduser()))
+
+
+def check_file(database: sa.URL, *, create: bool) -> None:
+    """Find out, before SQLite is asked, what is wrong with the place where the file is or shall be.
+
+    Raises:
+        InputError: If it is missing and not to be made, or is no SQLite database.
+    """
+    if not _is_sqlite(database):
+        return
+    path = Path(database.database or "")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; a history in SQLite is a file")
+        if not path.exists() or path.stat().st_size == 0:
+            if not create:
+                raise InputError(f"there is no history at {path}")
+            if not path.parent.is_dir():
+                raise InputError(f"{path} cannot be made: there is no folder {path.parent}")
+            return
+        with path.open("rb") as file:
+            if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
+                raise InputError(f"{path} is not a history: it is no SQLite database")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+
+
+@contextmanager
+def one_line_errors(where: str, kind: type[LayerwiseError] = LayerwiseError) -> Iterator[None]:
+    """Turn whatever a database raises into one line that names the history."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise kind(f"{where}: {_explain(error)}") from error
+    except SQLAlchemyError as error:
+        raise kind(f"{where}: {first_line(error)}") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"{error.object!a} is not valid Unicode text, and cannot be stored") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def sqlite_uri(path: Path) -> str:
+    """A `file:` URI that opens a SQLite file for reading only.
+
+    A file in a folder where nothing can be written cannot have the log's helper files made beside it; it is
+    opened as one that does not change, unless a log is there.
+    """
+    mode = "mode=ro"
+    if not os.access(path.absolute().parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        mode = "mode=ro&immutable=1"
+    return f"file:{quote(str(path.absolute()))}?{mode}"
+
+
+def _is_sqlite(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _mask(text: str) -> str:
+    """What may be shown of a text that could hold a password."""
+    head, found, tail = text.rpartition("@")
+    return f"{head.partition('://')[0]}://***@{tail}" if found else text
+
+
+def _explain(error: DBAPIError) -> str:
+    said = first_line(error.orig) if error.orig else first_line(error)
+    if "database is locked" in said:
+        return f"another process has been writing for {BUSY_SECONDS:.0f} seconds; try again when it is done"
+    if "disk is full" in said or "No space left" in said:
+        return "the disk is full"
+    return said
+
+
+def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
+    path = Path(url.database or "")
+    target, is_uri = (sqlite_uri(path), True) if read_only else (str(path), False)
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(target, uri=is_uri, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    engine = sa.create_engine(url, creator=connect)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver shall not begin transactions by itself
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            _write_ahead(connection)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get("layerwise_writer", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log; SQLite does not wait for others here, so we do."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _postgres_engine(url: sa.URL) -> sa.Engine:
+    try:
+        return sa.create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise InputError("PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error

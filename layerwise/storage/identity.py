@@ -1,0 +1,54 @@
+"""What makes two rows the same: names for runs, and checksums of what runs share.
+
+A fingerprint says that two models compute the same, or that two stimulus sets have the same content. The same
+content can be described in different words (another path, other labels); a checksum over the whole
+description tells those apart, so that a run is always read back as it was recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from layerwise.core.model import ModelInfo
+
+_LETTERS = "abcdefghjkmnpqrstvwxyz"
+_ALPHABET = "0123456789" + _LETTERS  # Crockford's: nothing that is mistaken for something else
+ID_LENGTH = 12
+
+
+def new_run_id() -> str:
+    """A random name for a run; it begins with a letter, so that no program takes it for a number."""
+    return secrets.choice(_LETTERS) + "".join(secrets.choice(_ALPHABET) for _ in range(ID_LENGTH - 1))
+
+
+def is_id_prefix(text: str) -> bool:
+    """Whether a run's id could begin with this."""
+    return 0 < len(text) <= ID_LENGTH and all(character in _ALPHABET for character in text)
+
+
+def model_checksum(model: ModelInfo) -> str:
+    """Hex SHA-256 over everything that is recorded of a model."""
+    return _hash([asdict(model)])
+
+
+def stimuli_checksum(description: Sequence[Any], stimuli: Iterable[tuple[str, str | None, str, bytes]]) -> str:
+    """Hex SHA-256 over everything that is recorded of a stimulus set.
+
+    Args:
+        description: Its name, source, resize policy, fingerprint and what was left out.
+        stimuli: Name, label, content hash and thumbnail of each, in order.
+    """
+    rows = ([name, label, content, hashlib.sha256(image).hexdigest()] for name, label, content, image in stimuli)
+    return _hash([list(description), *rows])
+
+
+def _hash(rows: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()

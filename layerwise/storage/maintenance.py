@@ -1,0 +1,161 @@
+"""Looking after a history: what is in it, whether all of it is intact, and taking a run out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.records import LayerAddress
+from layerwise.storage import schema
+from layerwise.storage.claims import is_live
+from layerwise.storage.connect import Database
+from layerwise.storage.identity import model_checksum, stimuli_checksum
+from layerwise.storage.reader import model_from_row
+from layerwise.storage.results import read_packed, unpack_at
+from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets
+from layerwise.storage.tiles import TileError, decode_vector
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What is in a history.
+
+    Attributes:
+        url: Where it is, without the password.
+        dialect: `sqlite` or `postgresql`.
+        revision: Of its schema.
+        n_bytes: Size of the database.
+        n_runs: Number of runs, also those that are not finished.
+        n_models: Number of different models.
+        n_stimulus_sets: Number of different stimulus sets.
+        n_representations: Number of stored representations.
+        n_comparisons: Number of stored comparisons.
+    """
+
+    url: str
+    dialect: str
+    revision: str
+    n_bytes: int
+    n_runs: int
+    n_models: int
+    n_stimulus_sets: int
+    n_representations: int
+    n_comparisons: int
+
+
+class Maintenance:
+    """Information, verification and deletion."""
+
+    _database: Database
+
+    def info(self) -> StoreInfo:
+        """What is in the history, in numbers."""
+        counted = ("runs", "models", "stimulus_sets", "representations", "comparisons")
+        with self._database.read() as connection:
+            size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            if not self._database.is_sqlite:
+                size = "SELECT pg_database_size(current_database())"
+            counts = {
+                f"n_{name}": connection.scalar(sa.select(sa.func.count()).select_from(schema.metadata.tables[name]))
+                or 0
+                for name in counted
+            }
+            return StoreInfo(
+                url=self._database.shown,
+                dialect=self._database.url.get_backend_name(),
+                revision=schema.HEAD,
+                n_bytes=int(connection.scalar(sa.text(size)) or 0),
+                **counts,
+            )
+
+    def verify(self) -> list[str]:
+        """Rehash all that is stored.
+
+        Returns:
+            One line for each thing that is not as it was written; empty where all is well.
+        """
+        problems: list[str] = []
+        with self._database.read() as connection:
+            for check in (_check_file, _check_representations, _check_vectors, _check_models, _check_stimuli):
+                problems.extend(check(connection))
+        return problems
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run out of the history, with all that no other run uses.
+
+        Raises:
+            InputError: If there is no such run, or it is being computed now.
+        """
+        with self._database.write(exclusive=True) as connection:
+            run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
+            if run is None:
+                raise InputError(f"there is no run '{run_id}'")
+            if is_live(run):
+                raise InputError(f"run {run_id} is being computed now (process {run['pid']} on {run['hostname']})")
+            connection.execute(sa.delete(runs).where(runs.c.id == run_id))
+            connection.execute(sa.delete(models).where(models.c.id.not_in(sa.select(runs.c.model_id))))
+            used = sa.select(runs.c.stimulus_set_id)
+            connection.execute(sa.delete(stimulus_sets).where(stimulus_sets.c.id.not_in(used)))
+            _drop_unused_weight_statistics(connection)
+
+
+def _drop_unused_weight_statistics(connection: sa.Connection) -> None:
+    stored, used = schema.weight_statistics, schema.run_weight_statistics
+    same = [used.c[name] == stored.c[name] for name in ("name", "provider_name", "provider_version")]
+    model = sa.select(schema.weights.c.model_id).where(schema.weights.c.id == stored.c.weight_id).scalar_subquery()
+    wanted = sa.select(used.c.run_id).join_from(used, runs).where(*same, runs.c.model_id == model)
+    connection.execute(sa.delete(stored).where(~wanted.correlate(stored).exists()))
+
+
+def _check_file(connection: sa.Connection) -> Iterator[str]:
+    if connection.dialect.name != "sqlite":
+        return
+    for (said,) in connection.exec_driver_sql("PRAGMA integrity_check"):
+        if said != "ok":
+            yield f"the database file: {said}"
+    for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        yield f"row {row} of {table} refers to something in {parent} that is not there"
+
+
+def _check_representations(connection: sa.Connection) -> Iterator[str]:
+    chosen = sa.select(representations, layers.c.run_id, layers.c.name, layers.c.n_features.label("n_units"))
+    for row in connection.execute(chosen.join_from(representations, layers)).mappings().all():
+        address = LayerAddress(row["run_id"], row["name"], row["transform"])
+        try:
+            representation = unpack_at(address, read_packed(connection, [row["id"]])[row["id"]])
+        except LayerwiseError as error:
+            yield str(error)
+            continue
+        if representation.n_stimuli != row["n_stimuli"]:
+            yield f"run {address.run_id}, layer '{address.layer}' is damaged: its number of stimuli has changed"
+
+
+def _check_vectors(connection: sa.Connection) -> Iterator[str]:
+    for table in (schema.statistics, schema.weight_statistics):
+        owner = table.primary_key.columns[0]
+        for number, name, vector in connection.execute(
+            sa.select(owner, table.c.name, table.c.vector).where(table.c.vector.is_not(None))
+        ):
+            try:
+                decode_vector(vector)
+            except TileError as error:
+                yield f"{table.name}, {owner.name} {number}, '{name}': {error}"
+
+
+def _check_models(connection: sa.Connection) -> Iterator[str]:
+    for row in connection.execute(sa.select(models)).mappings():
+        if model_checksum(model_from_row(row)) != row["checksum"]:
+            yield f"model '{row['name']}' (row {row['id']}) is not as it was written"
+
+
+def _check_stimuli(connection: sa.Connection) -> Iterator[str]:
+    columns = (stimuli.c.name, stimuli.c.label, stimuli.c.content_hash, stimuli.c.thumbnail)
+    for found in connection.execute(sa.select(stimulus_sets)).mappings().all():
+        chosen = sa.select(*columns).where(stimuli.c.stimulus_set_id == found["id"]).order_by(stimuli.c.position)
+        rows = [(name, label, content, image) for name, label, content, image in connection.execute(chosen)]
+        described = [found[name] for name in ("name", "source", "resize", "fingerprint", "skipped")]
+        if stimuli_checksum(described, rows) != found["checksum"]:
+            yield f"stimulus set '{found['name']}' (row {found['id']}) is not as it was written"

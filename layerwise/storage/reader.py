@@ -1,0 +1,251 @@
+"""Runs and what belongs to them, read back as the records they were written from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from layerwise.core.errors import InputError
+from layerwise.core.layers import Layer
+from layerwise.core.model import ModelInfo
+from layerwise.core.records import (
+    Accuracy,
+    LayerStatistic,
+    Prediction,
+    Provider,
+    RunFilter,
+    RunRecord,
+    StatisticResult,
+    StimulusRecord,
+    WeightResult,
+)
+from layerwise.storage.claims import is_live
+from layerwise.storage.connect import Database
+from layerwise.storage.identity import is_id_prefix
+from layerwise.storage.schema import (
+    layers,
+    models,
+    predictions,
+    representations,
+    run_weight_statistics,
+    runs,
+    statistics,
+    stimuli,
+    stimulus_sets,
+    tags,
+    weight_statistics,
+    weights,
+)
+from layerwise.storage.tiles import decode_vector
+
+_EVERYTHING = RunFilter()
+_PROVIDED = ("name", "provider_name", "provider_version")
+_PLAIN = (
+    "batch_size",
+    "chunk_width",
+    "command",
+    "checkpoint",
+    "step",
+    "lineage",
+    "versions",
+    "host",
+    "timings",
+    "started_at",
+    "finished_at",
+    "error",
+    "n_layers",
+)
+
+
+class RunReader:
+    """Runs, layers, stimuli, statistics, weights and predictions: the first half of `History`."""
+
+    _database: Database
+
+    def find_run(self, run: str) -> RunRecord:
+        """The run with this id, unique prefix of an id, or `latest` (the finished one that ended last).
+
+        Raises:
+            InputError: If there is none, or the prefix is ambiguous.
+        """
+        with self._database.read() as connection:
+            return _record(connection, _run_row(connection, run))
+
+    def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
+        """Runs, newest first."""
+        chosen = _joined().order_by(runs.c.started_at.desc(), runs.c.id)
+        if where.model is not None:
+            chosen = chosen.where(models.c.name == where.model)
+        if where.stimuli is not None:
+            chosen = chosen.where(stimulus_sets.c.name == where.stimuli)
+        if where.lineage is not None:
+            chosen = chosen.where(runs.c.lineage == where.lineage)
+        for name, value in where.tags.items():
+            tagged = sa.select(tags.c.run_id).where(tags.c.name == name, tags.c.value == value)
+            chosen = chosen.where(runs.c.id.in_(tagged))
+        with self._database.read() as connection:
+            found = [_record(connection, row) for row in connection.execute(chosen).mappings()]
+        if where.status is not None:  # here, because a run whose process has died is not running
+            found = [record for record in found if record.status == where.status]
+        return found[: where.limit]
+
+    def list_layers(self, run_id: str) -> list[Layer]:
+        """The layers of a run whose representation is stored, in order of computation."""
+        stored = sa.select(representations.c.layer_id)
+        chosen = sa.select(layers).where(layers.c.run_id == run_id, layers.c.id.in_(stored))
+        with self._database.read() as connection:
+            return [_layer(row) for row in connection.execute(chosen.order_by(layers.c.position)).mappings()]
+
+    def list_stimuli(self, run_id: str) -> list[StimulusRecord]:
+        """The stimuli of a run, in order."""
+        columns = (getattr(stimuli.c, name) for name in ("position", "name", "label", "content_hash", "thumbnail"))
+        joined = stimuli.join(runs, stimuli.c.stimulus_set_id == runs.c.stimulus_set_id)
+        chosen = sa.select(*columns).select_from(joined).where(runs.c.id == run_id).order_by(stimuli.c.position)
+        with self._database.read() as connection:
+            return [StimulusRecord(*row) for row in connection.execute(chosen)]
+
+    def read_statistics(self, run_id: str) -> list[LayerStatistic]:
+        """All statistics of a run's layers, in order of computation."""
+        chosen = (
+            sa.select(statistics, layers.c.name.label("layer_name"))
+            .join_from(statistics, layers)
+            .where(layers.c.run_id == run_id)
+            .order_by(layers.c.position, statistics.c.transform, statistics.c.position)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(chosen).mappings()
+            return [LayerStatistic(row["layer_name"], row["transform"], _statistic(row)) for row in rows]
+
+    def read_weights(self, run_id: str) -> list[WeightResult]:
+        """The weight tensors of a run's model, in order, with the statistics that were computed for this run."""
+        with self._database.read() as connection:
+            return _read_weights(connection, run_id)
+
+    def read_predictions(self, run_id: str) -> list[Prediction]:
+        """The most probable classes, by stimulus and rank."""
+        names = ("position", "rank", "class_index", "class_name", "probability")
+        chosen = sa.select(*(predictions.c[name] for name in names)).where(predictions.c.run_id == run_id)
+        with self._database.read() as connection:
+            rows = connection.execute(chosen.order_by(predictions.c.position, predictions.c.rank))
+            return [Prediction(*row) for row in rows]
+
+
+def _joined() -> sa.Select[Any]:
+    """Runs with the model and the stimulus set, whose columns are prefixed."""
+    stored = (
+        sa.select(sa.func.count(sa.distinct(representations.c.layer_id)))
+        .join_from(representations, layers)
+        .where(layers.c.run_id == runs.c.id)
+        .scalar_subquery()
+    )
+    prefixed = [column.label(f"model_{column.name}") for column in models.c if column.name != "id"]
+    prefixed += [column.label(f"stimuli_{column.name}") for column in stimulus_sets.c if column.name != "id"]
+    joined = runs.join(models).join(stimulus_sets)
+    return sa.select(runs, *prefixed, stored.label("n_layers")).select_from(joined)
+
+
+def _run_row(connection: sa.Connection, run: str) -> sa.RowMapping:
+    if run == "latest":
+        newest = _joined().where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id)
+        row = connection.execute(newest.limit(1)).mappings().one_or_none()
+        if row is None:
+            raise InputError("there is no finished run yet")
+        return row
+    prefix = run.strip().lower()
+    rows: list[sa.RowMapping] = []
+    if is_id_prefix(prefix):
+        chosen = _joined().where(runs.c.id.startswith(prefix)).order_by(runs.c.id).limit(4)
+        rows = list(connection.execute(chosen).mappings())
+    if not rows:
+        raise InputError(f"there is no run '{run}'")
+    if len(rows) > 1:
+        names = ", ".join(row["id"] for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
+        raise InputError(f"more than one run begins with '{run}': {names}")
+    return rows[0]
+
+
+def _record(connection: sa.Connection, row: sa.RowMapping) -> RunRecord:
+    tagged = sa.select(tags.c.name, tags.c.value).where(tags.c.run_id == row["id"]).order_by(tags.c.name)
+    accuracy = None
+    if row["n_labelled"] is not None:
+        accuracy = Accuracy(row["top1"], row["top5"], row["n_labelled"])
+    dead = row["status"] == "running" and not is_live(row)
+    return RunRecord(
+        id=row["id"],
+        key=row["key"],
+        status="interrupted" if dead else row["status"],
+        model=model_from_row(row, "model_"),
+        loader=Provider(row["loader_name"], row["loader_version"]),
+        stimuli_name=row["stimuli_name"],
+        stimuli_source=row["stimuli_source"],
+        stimuli_fingerprint=row["stimuli_fingerprint"],
+        n_stimuli=row["stimuli_n_stimuli"],
+        resize=row["stimuli_resize"],
+        skipped=tuple(row["stimuli_skipped"]),
+        transforms=tuple(row["transforms"]),
+        engine=Provider(row["engine_name"], row["engine_version"]),
+        tags={name: value for name, value in connection.execute(tagged)},  # noqa: C416 - a result has keys()
+        plugins=tuple(row["plugins"]),
+        accuracy=accuracy,
+        **{name: row[name] for name in _PLAIN},
+    )
+
+
+def model_from_row(row: sa.RowMapping, prefix: str = "") -> ModelInfo:
+    """The model in a row whose columns are those of `models` with a prefix."""
+    height, width, channels = row[f"{prefix}input_shape"]
+    names = ("name", "source", "fingerprint", "preprocessing", "resize", "n_parameters", "has_probabilities")
+    return ModelInfo(
+        input_shape=(height, width, channels),
+        class_names=tuple(row[f"{prefix}class_names"]),
+        class_ids=tuple(row[f"{prefix}class_ids"]),
+        versions=row[f"{prefix}versions"],
+        **{name: row[f"{prefix}{name}"] for name in names},
+    )
+
+
+def _layer(row: sa.RowMapping) -> Layer:
+    return Layer(
+        name=row["name"],
+        node=row["node"],
+        op=row["op"],
+        shape=tuple(row["shape"]),
+        position=row["position"],
+        role=row["role"],
+        is_main=row["is_main"],
+        block=row["block"],
+        branch=row["branch"],
+        parts=tuple(row["parts"]),
+    )
+
+
+def _statistic(row: sa.RowMapping) -> StatisticResult:
+    vector = None if row["vector"] is None else decode_vector(row["vector"])
+    provider = Provider(row["provider_name"], row["provider_version"])
+    return StatisticResult(row["name"], provider, row["value"], row["reason"], vector)
+
+
+def _read_weights(connection: sa.Connection, run_id: str) -> list[WeightResult]:
+    used = run_weight_statistics
+    chosen = (
+        sa.select(weight_statistics)
+        .join(used, sa.and_(*(used.c[name] == weight_statistics.c[name] for name in _PROVIDED)))
+        .where(used.c.run_id == run_id)
+        .order_by(weight_statistics.c.position)
+    )
+    by_weight: dict[int, list[StatisticResult]] = {}
+    model = sa.select(runs.c.model_id).where(runs.c.id == run_id).scalar_subquery()
+    of_model = sa.select(weights).where(weights.c.model_id == model).order_by(weights.c.position)
+    tensors = list(connection.execute(of_model).mappings())
+    chosen = chosen.where(
+        weight_statistics.c.weight_id.in_(sa.select(weights.c.id).where(weights.c.model_id == model))
+    )
+    for row in connection.execute(chosen).mappings():
+        by_weight.setdefault(row["weight_id"], []).append(_statistic(row))
+    return [
+        WeightResult(
+            row["name"], row["layer"], tuple(row["shape"]), row["position"], tuple(by_weight.get(row["id"], ()))
+        )
+        for row in tensors
+    ]

@@ -1,0 +1,205 @@
+"""Representations read back and checked, and what is computed from them and kept: comparisons and orderings.
+
+Representations of many layers are read with one query for their heads and one for their tiles, and are
+unpacked side by side: both checksums and decompression leave Python's lock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import sqlalchemy as sa
+
+from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.layers import near_names
+from layerwise.core.records import NO_TRANSFORM, Comparison, LayerAddress, Ordering, Provider
+from layerwise.core.representation import Representation
+from layerwise.storage.connect import Database
+from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
+from layerwise.storage.tiles import Packed, Tile, TileError, unpack
+
+NO_PARAMETERS = "{}"
+_IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
+
+
+class ResultStore:
+    """The second half of `History`: representations, comparisons and orderings."""
+
+    _database: Database
+
+    def read_representation(self, address: LayerAddress) -> Representation:
+        """One stored representation.
+
+        Raises:
+            InputError: If there is none at that address.
+            LayerwiseError: If what is stored fails its checksum.
+        """
+        return self.read_representations([address])[0]
+
+    def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
+        """Stored representations, in the order asked for; much faster than one by one.
+
+        Raises:
+            InputError: If there is none at one of the addresses.
+            LayerwiseError: If what is stored of one fails its checksum.
+        """
+        with self._database.read() as connection:
+            ids = representation_ids(connection, addresses)
+            packed = read_packed(connection, [ids[address] for address in addresses])
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            return list(pool.map(lambda address: unpack_at(address, packed[ids[address]]), addresses))
+
+    def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
+        """Stored comparisons by this comparator and version among the layers of these runs."""
+        first, second = layers.alias("first"), layers.alias("second")
+        one, other = representations.alias("one"), representations.alias("other")
+        ends = [first.c.run_id, first.c.name, one.c.transform, second.c.run_id, second.c.name, other.c.transform]
+        chosen = (
+            sa.select(comparisons.c.value, comparisons.c.reason, *ends)
+            .join(one, one.c.id == comparisons.c.first_id)
+            .join(first, first.c.id == one.c.layer_id)
+            .join(other, other.c.id == comparisons.c.second_id)
+            .join(second, second.c.id == other.c.layer_id)
+            .where(comparisons.c.comparator_name == comparator.name)
+            .where(comparisons.c.comparator_version == comparator.version)
+            .where(comparisons.c.parameters == NO_PARAMETERS)
+            .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
+            .order_by(first.c.run_id, first.c.position, second.c.run_id, second.c.position)
+        )
+        with self._database.read() as connection:
+            return [
+                Comparison(comparator, LayerAddress(*row[2:5]), LayerAddress(*row[5:8]), row[0], row[1])
+                for row in connection.execute(chosen)
+            ]
+
+    def save_comparisons(self, rows: Sequence[Comparison]) -> None:
+        """Keep comparisons; those of the same comparator, version and pair are replaced.
+
+        Raises:
+            InputError: If a layer that was compared is not stored.
+        """
+        if not rows:
+            return
+        with self._database.write() as connection:
+            ids = representation_ids(connection, [end for row in rows for end in (row.first, row.second)])
+            values = {_key(row, ids): _comparison_values(row) for row in rows}
+            same = [comparisons.c[name] == sa.bindparam(f"b_{name}") for name in _KEY]
+            bound = [{f"b_{name}": part for name, part in zip(_KEY, key, strict=True)} for key in values]
+            connection.execute(sa.delete(comparisons).where(*same), bound)
+            made = [dict(zip(_KEY, key, strict=True)) | rest for key, rest in values.items()]
+            connection.execute(sa.insert(comparisons), made)
+
+    def read_orderings(self, run_id: str) -> list[Ordering]:
+        """Stored orderings of a run."""
+        chosen = (
+            sa.select(orderings, layers.c.name, representations.c.transform)
+            .join_from(orderings, representations)
+            .join(layers)
+            .where(layers.c.run_id == run_id, orderings.c.parameters == NO_PARAMETERS)
+            .order_by(layers.c.position, orderings.c.reorderer_name, orderings.c.reorderer_version)
+        )
+        with self._database.read() as connection:
+            return [
+                Ordering(
+                    Provider(row["reorderer_name"], row["reorderer_version"]),
+                    LayerAddress(run_id, row["name"], row["transform"]),
+                    tuple(row["permutation"]),
+                )
+                for row in connection.execute(chosen).mappings()
+            ]
+
+    def save_ordering(self, ordering: Ordering) -> None:
+        """Keep an ordering; one of the same reorderer, version and layer is replaced.
+
+        Raises:
+            InputError: If the layer it was computed from is not stored.
+        """
+        with self._database.write() as connection:
+            owner = representation_ids(connection, [ordering.address])[ordering.address]
+            key = {"representation_id": owner, "reorderer_name": ordering.reorderer.name}
+            key |= {"reorderer_version": ordering.reorderer.version, "parameters": NO_PARAMETERS}
+            connection.execute(sa.delete(orderings).filter_by(**key))
+            permutation = [int(index) for index in ordering.permutation]
+            connection.execute(sa.insert(orderings).values(key | {"permutation": permutation}))
+
+
+_KEY = ("comparator_name", "comparator_version", "parameters", "first_id", "second_id")
+
+
+def representation_ids(connection: sa.Connection, addresses: Iterable[LayerAddress]) -> dict[LayerAddress, int]:
+    """Where the representations at these addresses are.
+
+    Raises:
+        InputError: If there is none at one of them.
+    """
+    wanted = dict.fromkeys(addresses)
+    run_ids = sorted({address.run_id for address in wanted})
+    chosen = sa.select(layers.c.run_id, layers.c.name, representations.c.transform, representations.c.id)
+    chosen = chosen.join_from(layers, representations).order_by(layers.c.position)
+    known: dict[LayerAddress, int] = {}
+    for some in _chunks(run_ids):
+        for run_id, name, transform, owner in connection.execute(chosen.where(layers.c.run_id.in_(some))):
+            known[LayerAddress(run_id, name, transform)] = owner
+    for address in wanted:
+        if address not in known:
+            raise InputError(_missing(address, known))
+    return {address: known[address] for address in wanted}
+
+
+def read_packed(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Packed]:
+    """The bytes of representations, by id."""
+    found: dict[int, Packed] = {}
+    for some in _chunks(sorted(set(ids))):
+        pieces: dict[int, list[Tile]] = {owner: [] for owner in some}
+        chosen = sa.select(tiles.c.representation_id, tiles.c.n_values, tiles.c.checksum, tiles.c.data)
+        chosen = chosen.where(tiles.c.representation_id.in_(some)).order_by(
+            tiles.c.representation_id, tiles.c.position
+        )
+        for owner, n_values, checksum, data in connection.execute(chosen):
+            pieces[owner].append(Tile(n_values, checksum, data))
+        heads = sa.select(representations).where(representations.c.id.in_(some))
+        for row in connection.execute(heads).mappings():
+            found[row["id"]] = _packed(row, pieces[row["id"]])
+    return found
+
+
+def unpack_at(address: LayerAddress, packed: Packed) -> Representation:
+    """Unpack what is stored at an address, which an error names."""
+    try:
+        return unpack(packed)
+    except TileError as error:
+        transform = "" if address.transform == NO_TRANSFORM else f" under '{address.transform}'"
+        raise LayerwiseError(
+            f"run {address.run_id}, layer '{address.layer}'{transform} is damaged: {error}"
+        ) from error
+
+
+def _packed(row: sa.RowMapping, pieces: list[Tile]) -> Packed:
+    return Packed(row["n_features"], row["mean"], row["norm"], tuple(pieces), row["checksum"])
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (values[at : at + _IDS_PER_QUERY] for at in range(0, len(values), _IDS_PER_QUERY))
+
+
+def _missing(address: LayerAddress, known: Iterable[LayerAddress]) -> str:
+    stored = [other for other in known if other.run_id == address.run_id]
+    transforms = [other.transform for other in stored if other.layer == address.layer]
+    if transforms:
+        return (
+            f"layer '{address.layer}' of run {address.run_id} is not stored under '{address.transform}', "
+            f"only under {', '.join(transforms)}"
+        )
+    names = list(dict.fromkeys(other.layer for other in stored))
+    return f"run {address.run_id} has no stored layer '{address.layer}'{near_names(address.layer, names)}"
+
+
+def _key(row: Comparison, ids: Mapping[LayerAddress, int]) -> tuple[str, str, str, int, int]:
+    return (row.comparator.name, row.comparator.version, NO_PARAMETERS, ids[row.first], ids[row.second])
+
+
+def _comparison_values(row: Comparison) -> dict[str, Any]:
+    return {"value": None if row.value is None else float(row.value), "reason": row.reason}

@@ -1,0 +1,150 @@
+"""SQL for people, who may look at everything and change nothing.
+
+Three locks, one behind the other: only a statement that begins like a question is taken; the connection is
+one that cannot write (a file opened for reading, a transaction set to read only); and on SQLite an authorizer
+is asked about every single thing that a statement wants to do, and allows reading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from layerwise.core.errors import InputError
+from layerwise.core.layers import near_names
+from layerwise.storage.connect import BUSY_SECONDS, Database, first_line, one_line_errors, sqlite_uri
+from layerwise.storage.schema import VIEWS, metadata
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TIMEOUT_SECONDS = 300
+_BEGINNING = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
+_QUESTIONS = ("SELECT", "WITH", "VALUES", "EXPLAIN")
+_READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
+_HARMFUL_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+
+
+class Queries:
+    """Read-only SQL over a history."""
+
+    _database: Database
+
+    def table_names(self) -> list[str]:
+        """Views, which are made for people, then tables."""
+        return [*VIEWS, *metadata.tables]
+
+    def read_table(self, name: str) -> pl.DataFrame:
+        """A whole table or view.
+
+        Raises:
+            InputError: If there is none of this name.
+        """
+        names = self.table_names()
+        if name not in names:
+            near = near_names(name, names) or f"; there are: {', '.join(names)}"
+            raise InputError(f"there is no table '{name}'{near}")
+        return self.query(f'SELECT * FROM "{name}"')
+
+    def query(self, sql: str) -> pl.DataFrame:
+        """The answer to one SELECT, WITH, VALUES or EXPLAIN statement.
+
+        Columns of the same name are told apart by a number; bytes come as binary columns.
+
+        Raises:
+            InputError: If it is another kind of statement, more than one, or wrong.
+        """
+        beginning = _BEGINNING.match(sql)
+        if beginning is None or beginning.group(1).upper() not in _QUESTIONS:
+            raise InputError("a query is one statement that begins with SELECT, WITH, VALUES or EXPLAIN")
+        ask = _ask_sqlite if self._database.is_sqlite else _ask_postgres
+        names, rows = ask(self._database, sql)
+        return _frame(names, rows)
+
+
+def _ask_sqlite(database: Database, sql: str) -> tuple[list[str], list[Sequence[Any]]]:
+    try:
+        connection = sqlite3.connect(sqlite_uri(database.path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.set_authorizer(_authorize)
+            cursor = connection.execute(sql)
+            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+        finally:
+            connection.close()
+    except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
+        said = first_line(error)
+        refused = "not authorized" in said or "prohibited" in said
+        raise InputError(f"query: {said}{'; a query can only read' if refused else ''}") from error
+
+
+def _authorize(
+    action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None
+) -> int:
+    if action in _READING:
+        return sqlite3.SQLITE_OK
+    harmless = action == sqlite3.SQLITE_FUNCTION and (second or first or "").lower() not in _HARMFUL_FUNCTIONS
+    return sqlite3.SQLITE_OK if harmless else sqlite3.SQLITE_DENY
+
+
+def _ask_postgres(database: Database, sql: str) -> tuple[list[str], list[Sequence[Any]]]:
+    import psycopg
+
+    with one_line_errors(database.shown), database.engine.connect() as connection:
+        connection.detach()  # whatever a query leaves behind in its session ends with it
+        connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+        connection.execute(sa.text(f"SET LOCAL statement_timeout = '{TIMEOUT_SECONDS}s'"))
+        connection.execute(sa.text("SELECT 1"))  # from here on the transaction cannot be made a writing one
+        driver: Any = connection.connection.driver_connection
+        try:
+            # Prepared, because only then does the server itself refuse a second statement.
+            cursor = driver.cursor().execute(sql, prepare=True)
+            return [column.name for column in cursor.description or ()], cursor.fetchall()
+        except (psycopg.Error, ValueError) as error:
+            raise InputError(f"query: {first_line(error)}") from error
+        finally:
+            connection.rollback()
+
+
+def _frame(names: Iterable[str], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
+    import polars as pl
+
+    seen: dict[str, int] = {}
+    series = []
+    for index, name in enumerate(names):
+        unique = name
+        while unique in seen:
+            seen[name] += 1
+            unique = f"{name}_{seen[name]}"
+        seen[unique] = 1
+        values = [_plain(row[index]) for row in rows]
+        series.append(pl.Series(unique, _alike(values), strict=False))
+    return pl.DataFrame(series)
+
+
+def _plain(value: Any) -> Any:
+    """A value as Polars takes it, the same from both databases."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, UUID):
+        return str(value)
+    return value
+
+
+def _alike(values: list[Any]) -> list[Any]:
+    """Values of one column; where SQLite mixes kinds that do not go together, all become text."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) <= 1 or kinds <= {int, float, bool}:
+        return values
+    return [value if value is None or isinstance(value, str) else str(value) for value in values]

@@ -1,0 +1,72 @@
+"""The store: one object that is both what the engine writes to and the history that is read.
+
+with open_store("sqlite:///layerwise.db") as store:
+    store.find_run("latest")
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from layerwise.storage.connect import Database, check_file, parse_url
+from layerwise.storage.maintenance import Maintenance
+from layerwise.storage.migrate import ensure_schema
+from layerwise.storage.reader import RunReader
+from layerwise.storage.results import ResultStore
+from layerwise.storage.sql import Queries
+from layerwise.storage.writer import RunWriter
+
+
+class Store(RunWriter, RunReader, ResultStore, Queries, Maintenance):
+    """A history in a database; `RunStore` and `History` of `layerwise.core.protocols`.
+
+    Every call is a transaction of its own, so an instance can be shared by threads as long as each of its calls
+    is complete in itself; several processes open a store each. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Take over a database whose schema is the present one; `open_store` sees to that."""
+        self._database = database
+
+    @property
+    def url(self) -> str:
+        """Where it is, without the password."""
+        return self._database.shown
+
+    def close(self) -> None:
+        """Close every connection; the store can no longer be used."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Store:
+    """Open a history.
+
+    Args:
+        url: `sqlite:///FILE` (three slashes and a relative path, or four and an absolute one) or
+            `postgresql://USER:PASSWORD@HOST/NAME`.
+        create: Whether to make a history where there is none.
+        read_only: Refuse to write, and never make a history.
+
+    Raises:
+        InputError: If there is no history and none is to be made, it cannot be reached, it is something else,
+            or another version of Layerwise made it.
+    """
+    parsed = parse_url(url)
+    create = create and not read_only
+    check_file(parsed, create=create)
+    database = Database(parsed, read_only=read_only)
+    try:
+        ensure_schema(database, create=create)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)

@@ -1,0 +1,218 @@
+"""What the engine writes: a run's beginning, its layers one by one, its end.
+
+Every call is one transaction, and begins by giving a sign of life in the run's row. A process that was
+thought dead, and whose run another one goes on with, finds that out there and stops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from layerwise.core.errors import LayerwiseError
+from layerwise.core.records import (
+    Accuracy,
+    Claim,
+    LayerResult,
+    Prediction,
+    RunHeader,
+    StatisticResult,
+    WeightResult,
+)
+from layerwise.storage.claims import claim_run, this_process
+from layerwise.storage.connect import Database
+from layerwise.storage.schema import (
+    layers,
+    predictions,
+    representations,
+    run_weight_statistics,
+    runs,
+    statistics,
+    tiles,
+    weight_statistics,
+    weights,
+)
+from layerwise.storage.tiles import Packed, encode_vector, pack
+
+
+class RunWriter:
+    """The writing half of a store: `RunStore` of `layerwise.core.protocols`."""
+
+    _database: Database
+
+    def begin_run(self, header: RunHeader, *, force: bool = False) -> Claim:
+        """Claim the analysis `header.key`: new, resumed where it was interrupted, or already finished.
+
+        Raises:
+            InputError: If another live process is computing the same analysis now.
+        """
+        return claim_run(self._database, header, force=force)
+
+    def save_layer(self, run_id: str, result: LayerResult) -> None:
+        """Write one finished layer; one that is there already is replaced.
+
+        Raises:
+            LayerwiseError: If the run is not this process's any more, or the result cannot be stored as it is.
+        """
+        what = f"run {run_id}, layer '{result.layer}'"
+        try:
+            packed = pack(result.representation)
+        except ValueError as error:
+            raise LayerwiseError(f"{what}: {error}") from error
+        rows = _statistic_rows(result.statistics, what)
+        with self._database.write() as connection:
+            _sign(connection, run_id)
+            layer_id = connection.scalar(
+                sa.select(layers.c.id).where(layers.c.run_id == run_id, layers.c.name == result.layer)
+            )
+            if layer_id is None:
+                raise LayerwiseError(f"{what}: the run was begun without it")
+            _replace_representation(connection, layer_id, result, packed)
+            key = {"layer_id": layer_id, "transform": result.transform}
+            connection.execute(sa.delete(statistics).filter_by(**key))
+            if rows:
+                connection.execute(sa.insert(statistics), [key | row for row in rows])
+
+    def save_weights(self, run_id: str, results: Sequence[WeightResult]) -> None:
+        """Write the statistics of the run's model's weights, replacing those of the same providers."""
+        with self._database.write(exclusive=True) as connection:
+            _sign(connection, run_id)
+            model_id = connection.scalar(sa.select(runs.c.model_id).where(runs.c.id == run_id))
+            for result in results:
+                _replace_weight(connection, model_id, result)
+            used = {
+                (row.name, row.provider.name, row.provider.version) for each in results for row in each.statistics
+            }
+            connection.execute(sa.delete(run_weight_statistics).where(run_weight_statistics.c.run_id == run_id))
+            if used:
+                names = ("name", "provider_name", "provider_version")
+                links = [{"run_id": run_id, **dict(zip(names, key, strict=True))} for key in sorted(used)]
+                connection.execute(sa.insert(run_weight_statistics), links)
+
+    def save_predictions(self, run_id: str, rows: Sequence[Prediction], accuracy: Accuracy | None) -> None:
+        """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
+        scores: dict[str, float | None] = {"top1": None, "top5": None, "n_labelled": None}
+        if accuracy is not None:
+            scores = {
+                "top1": float(accuracy.top1),
+                "top5": float(accuracy.top5),
+                "n_labelled": int(accuracy.n_labelled),
+            }
+        with self._database.write() as connection:
+            _sign(connection, run_id, **scores)
+            connection.execute(sa.delete(predictions).where(predictions.c.run_id == run_id))
+            if rows:
+                connection.execute(sa.insert(predictions), [_prediction_row(run_id, row) for row in rows])
+
+    def finish_run(self, run_id: str, timings: Mapping[str, float]) -> None:
+        """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""
+        with self._database.write() as connection:
+            _sign(connection, run_id)
+            total = dict(connection.execute(sa.select(runs.c.timings).where(runs.c.id == run_id)).scalar_one())
+            for stage, seconds in timings.items():
+                total[stage] = total.get(stage, 0.0) + seconds
+            now = datetime.now(UTC)
+            _sign(connection, run_id, status="finished", finished_at=now, timings=total, error=None)
+
+    def fail_run(self, run_id: str, error: str, *, interrupted: bool = False) -> None:
+        """Mark the run failed or interrupted; it can be resumed either way.
+
+        Called where something else has gone wrong already, so a run that is not at work, or not this process's,
+        is silently left as it is.
+        """
+        status = "interrupted" if interrupted else "failed"
+        with self._database.write() as connection:
+            values = {"status": status, "error": error, "heartbeat_at": datetime.now(UTC)}
+            connection.execute(sa.update(runs).where(*_mine(run_id)).values(values))
+
+    def beat(self, run_id: str) -> None:
+        """Say that the process computing the run is alive."""
+        with self._database.write() as connection:
+            _sign(connection, run_id)
+
+
+def _mine(run_id: str) -> list[sa.ColumnElement[bool]]:
+    process = this_process()
+    ours = [runs.c.pid == process["pid"], runs.c.hostname == process["hostname"]]
+    return [runs.c.id == run_id, runs.c.status == "running", *ours]
+
+
+def _sign(connection: sa.Connection, run_id: str, **values: Any) -> None:
+    """Give a sign of life, and see that the run is still this process's to write."""
+    values["heartbeat_at"] = datetime.now(UTC)
+    if connection.execute(sa.update(runs).where(*_mine(run_id)).values(values)).rowcount:
+        return
+    run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
+    if run is None:
+        raise LayerwiseError(f"run {run_id} is not in the history any more")
+    if run["status"] != "running":
+        raise LayerwiseError(f"run {run_id} is {run['status']}; nothing more can be written to it")
+    raise LayerwiseError(f"run {run_id} was taken over by process {run['pid']} on {run['hostname']}")
+
+
+def _replace_representation(connection: sa.Connection, layer_id: int, result: LayerResult, packed: Packed) -> None:
+    key = {"layer_id": layer_id, "transform": result.transform}
+    connection.execute(sa.delete(representations).filter_by(**key))
+    values = key | {
+        "n_stimuli": result.representation.n_stimuli,
+        "n_features": packed.n_features,
+        "mean": packed.mean,
+        "norm": packed.norm,
+        "n_tiles": len(packed.tiles),
+        "checksum": packed.checksum,
+    }
+    made = sa.insert(representations).values(values).returning(representations.c.id)
+    owner = connection.execute(made).scalar_one()
+    for position, tile in enumerate(packed.tiles):
+        values = {"representation_id": owner, "position": position, "n_values": tile.n_values}
+        values |= {"checksum": tile.checksum, "data": tile.data}
+        connection.execute(sa.insert(tiles).values(values))
+
+
+def _replace_weight(connection: sa.Connection, model_id: int | None, result: WeightResult) -> None:
+    facts = {"layer": result.layer, "position": result.position, "shape": list(result.shape)}
+    facts |= {"n_values": math.prod(result.shape)}
+    key = {"model_id": model_id, "name": result.name}
+    known = connection.scalar(sa.select(weights.c.id).filter_by(**key))
+    if known is None:
+        known = connection.execute(sa.insert(weights).values(key | facts).returning(weights.c.id)).scalar_one()
+    else:
+        connection.execute(sa.update(weights).where(weights.c.id == known).values(facts))
+    rows = _statistic_rows(result.statistics, f"weights '{result.name}'")
+    for row in rows:
+        names = ("name", "provider_name", "provider_version")
+        same = {"weight_id": known} | {name: row[name] for name in names}
+        connection.execute(sa.delete(weight_statistics).filter_by(**same))
+    if rows:
+        connection.execute(sa.insert(weight_statistics), [{"weight_id": known} | row for row in rows])
+
+
+def _prediction_row(run_id: str, prediction: Prediction) -> dict[str, Any]:
+    """The columns of a prediction; plain numbers, because SQLite would keep NumPy's as bytes."""
+    return {
+        "run_id": run_id,
+        "position": int(prediction.position),
+        "rank": int(prediction.rank),
+        "class_index": int(prediction.class_index),
+        "class_name": prediction.class_name,
+        "probability": float(prediction.probability),
+    }
+
+
+def _statistic_rows(results: Sequence[StatisticResult], what: str) -> list[dict[str, Any]]:
+    """The columns that all statistics have, whatever they belong to."""
+    rows = []
+    for position, result in enumerate(results):
+        try:
+            vector = None if result.vector is None else encode_vector(result.vector)
+        except ValueError as error:
+            raise LayerwiseError(f"{what}, statistic '{result.name}': {error}") from error
+        value = None if result.value is None else float(result.value)
+        row = {"name": result.name, "position": position, "value": value, "reason": result.reason}
+        row |= {"provider_name": result.provider.name, "provider_version": result.provider.version}
+        rows.append(row | {"vector": vector})
+    return rows

