@@ -131,16 +131,12 @@ class MatrixBrowser:
         orders: At least one; the first is shown first.
         stimuli: Names of the n stimuli.
         thumbnails: One small picture for each stimulus, or none at all.
-        range_shown: Correlations at the two ends of the shared colour scale.
-        first_shown: Index of the matrix that is shown first.
     """
 
     matrices: tuple[CodedMatrix, ...]
     orders: tuple[StimulusOrder, ...]
     stimuli: tuple[str, ...]
     thumbnails: tuple[bytes, ...] = ()
-    range_shown: tuple[float, float] = (-1.0, 1.0)
-    first_shown: int = 0
 
 
 Content = Chart | Table | Facts | Gallery | Listing | MatrixBrowser

@@ -1,0 +1,110 @@
+"""How the charts of a report look: colours, scales, axes.
+
+Colours are fixed here; fonts, grid and text colours belong to the page's style sheet, so that light, dark and
+printed pages need no second drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Okabe and Ito's palette, told apart with every kind of colour blindness; yellow and black are left out.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+ACCENT, SECOND = PALETTE[0], PALETTE[1]
+QUIET = "#8a94a3"
+UNDEFINED = (154, 154, 154)
+N_CODES = 255
+_BLUE, _MIDDLE, _RED = (0.42, 0.16, 258.0), (0.97, 0.0, 0.0), (0.46, 0.17, 32.0)  # lightness, chroma, hue
+
+
+@lru_cache(maxsize=4)
+def diverging_colours(count: int) -> tuple[tuple[int, int, int], ...]:
+    """Red, green and blue from dark blue over near-white to dark red, `count` steps.
+
+    Lightness and chroma run linearly in OKLab (Ottosson 2020), so equal differences look equal, on either side
+    of zero; blue against red is told apart with every kind of colour blindness.
+    """
+    place = np.linspace(-1, 1, count)[:, None]
+    ends = [np.array(_from_polar(*colour)) for colour in (_BLUE, _MIDDLE, _RED)]
+    lab = np.where(place < 0, ends[1] + (ends[0] - ends[1]) * -place, ends[1] + (ends[2] - ends[1]) * place)
+    return tuple((int(r), int(g), int(b)) for r, g, b in _to_srgb(lab))
+
+
+def _from_polar(lightness: float, chroma: float, hue: float) -> tuple[float, float, float]:
+    angle = np.deg2rad(hue)
+    return lightness, chroma * float(np.cos(angle)), chroma * float(np.sin(angle))
+
+
+def _to_srgb(lab: Any) -> Any:
+    """OKLab (m, 3) to sRGB (m, 3) in 0..255."""
+    to_cones = np.array(
+        [
+            [1, 0.3963377774, 0.2158037573],
+            [1, -0.1055613458, -0.0638541728],
+            [1, -0.0894841775, -1.2914855480],
+        ]
+    )
+    to_linear = np.array(
+        [
+            [4.0767416621, -3.3077115913, 0.2309699292],
+            [-1.2684380046, 2.6097574011, -0.3413193965],
+            [-0.0041960863, -0.7034186147, 1.7076147010],
+        ]
+    )
+    linear = np.clip((lab @ to_cones.T) ** 3 @ to_linear.T, 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.round(255 * encoded).astype(int)
+
+
+def inline(frame: pl.DataFrame) -> Any:
+    """A frame as data inside a chart; column names are ours, user's text is only ever a value."""
+    import altair as alt
+
+    return alt.InlineData(values=frame.to_dicts())
+
+
+def similarity_colour(title: str, field: str = "value") -> Any:
+    """A correlation as colour: the diverging scale from -1 to 1, with its legend on top."""
+    import altair as alt
+
+    count = 21
+    colours = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in diverging_colours(count)]
+    stops = [round(float(stop), 3) for stop in np.linspace(-1, 1, count)]
+    legend = alt.Legend(orient="top", direction="horizontal", gradientLength=220, title=title, values=[-1, 0, 1])
+    return alt.Color(f"{field}:Q", scale=alt.Scale(domain=stops, range=colours, clamp=True), legend=legend)
+
+
+def layer_axis(names: Sequence[str], title: str | None, *, angle: float = -45, every: bool = True) -> Any:
+    """A horizontal axis with one place for each layer, in the order of computation."""
+    import altair as alt
+
+    axis = alt.Axis(labelAngle=angle, labelLimit=130, labelOverlap=not every, grid=False, ticks=False)
+    return alt.X("layer:N", title=title, scale=alt.Scale(domain=list(names)), axis=axis)
+
+
+def series_colour(names: Sequence[str], title: str | None = None) -> Any:
+    """One palette colour for each series, with a legend on top."""
+    import altair as alt
+
+    colours = [PALETTE[index % len(PALETTE)] for index in range(len(names))]
+    legend = alt.Legend(orient="top", direction="horizontal", title=title, symbolType="circle", columns=4)
+    return alt.Color("series:N", scale=alt.Scale(domain=list(names), range=colours), legend=legend)
+
+
+def label_room(names: Sequence[str]) -> int:
+    """Pixels that the longest of these labels takes up, at the size that axes use."""
+    return 16 + int(6.2 * min(21, max((len(name) for name in names), default=0)))
+
+
+def square(chart: Any, names: Sequence[str]) -> Any:
+    """Mark a chart as one of square cells, which the page fits into the column's width."""
+    side = len(names) * 28
+    meta = {"layerwise": {"square": label_room(names), "cells": len(names)}}
+    return chart.properties(width=side, height=side, usermeta=meta)

@@ -1,0 +1,84 @@
+"""Section: example stimuli with the model's five most probable classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from layerwise.core.kinds import SectionBuilder
+from layerwise.core.model import ModelInfo
+from layerwise.core.predictions import label_classes
+from layerwise.core.records import Prediction, RunRecord, StimulusRecord
+from layerwise.core.report import Bar, Card, Figure, Gallery, ReportContext, ReportSection, Verdict
+from layerwise.plugins.report.queries import featured_runs, title_for
+
+N_CARDS = 24
+N_BARS = 5
+N_CLASSES_UNKNOWN = 10**9
+
+
+def judge(ranked: Sequence[Prediction], answers: frozenset[int]) -> Verdict:
+    """Whether the first of the ranked classes is an answer (`right`), another is (`near`), or none (`wrong`)."""
+    if not answers or not ranked:
+        return "unknown"
+    if ranked[0].class_index in answers:
+        return "right"
+    return "near" if any(prediction.class_index in answers for prediction in ranked) else "wrong"
+
+
+def query_cards(context: ReportContext, run: RunRecord, limit: int = N_CARDS) -> tuple[Card, ...]:
+    """Cards of the first stimuli, in the order of the set."""
+    ranked: dict[int, list[Prediction]] = {}
+    for prediction in context.history.read_predictions(run.id):
+        ranked.setdefault(prediction.position, []).append(prediction)
+    stimuli = context.history.list_stimuli(run.id)[:limit]
+    n_classes = len(run.model.class_names) or N_CLASSES_UNKNOWN
+    answers = label_classes([stimulus.label for stimulus in stimuli], run.model, n_classes)
+    return tuple(
+        _card(run.model, stimulus, ranked.get(stimulus.position, []), answer)
+        for stimulus, answer in zip(stimuli, answers, strict=True)
+    )
+
+
+def _card(model: ModelInfo, stimulus: StimulusRecord, predictions: list[Prediction], answers: frozenset[int]) -> Card:
+    ranked = sorted(predictions, key=lambda prediction: prediction.rank)[:N_BARS]
+    bars = tuple(
+        Bar(p.class_name or f"class {p.class_index}", p.probability, p.class_index in answers) for p in ranked
+    )
+    names = [model.class_names[index] for index in sorted(answers) if index < len(model.class_names)]
+    named = " or ".join(names) or stimulus.label or ""
+    return Card(stimulus.thumbnail, stimulus.name, named, judge(ranked, answers), bars)
+
+
+class PhotoGallery(SectionBuilder):
+    """The first stimuli, and what the model takes them for."""
+
+    name = "gallery"
+    description = "example stimuli with their five most probable classes"
+    position: ClassVar[int] = 20
+
+    def applies(self, context: ReportContext) -> bool:
+        """Whether there is something to show."""
+        return any(run.n_stimuli for run in context.runs)
+
+    def build(self, context: ReportContext) -> ReportSection:
+        """Query and draw."""
+        figures = tuple(self._figure(context, run) for run in featured_runs(context))
+        return ReportSection("What the model sees", figures, "The first stimuli of the set, and the model's answers.")
+
+    def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
+        cards = query_cards(context, run)
+        judged = any(card.verdict != "unknown" for card in cards)
+        answers = (
+            " A green tick marks stimuli whose label comes first, an amber dot those whose label is among the five, "
+            "a red cross the others."
+            if judged
+            else ""
+        )
+        return Figure(
+            f"gallery-{run.id}",
+            title_for(context, run, "Stimuli and answers"),
+            Gallery(cards),
+            f"The five most probable classes of each stimulus; the length of a bar is the probability.{answers}",
+            f"The first {len(cards)} of {run.n_stimuli} stimuli, in the order of the set.",
+        )

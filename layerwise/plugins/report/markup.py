@@ -1,0 +1,126 @@
+"""Contents of figures as HTML: one small template for each kind, and data that cannot break out of its element."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from functools import lru_cache, singledispatch
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from layerwise.core.report import Chart, Facts, Figure, Gallery, Listing, MatrixBrowser, Table
+from layerwise.plugins.report import drawing
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@lru_cache(maxsize=1)
+def templates() -> Environment:
+    """The page's templates; all text is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = data_uri
+    environment.filters["cell"] = format_cell
+    return environment
+
+
+def embed_json(value: Any) -> Markup:
+    """A value as JSON for a data element: `<`, `>`, `&` and all that is not ASCII are escaped inside strings."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def data_uri(image: bytes) -> str:
+    """A picture as a data URI; its kind is told from its first bytes."""
+    kind = "png" if image.startswith(b"\x89PNG") else "gif" if image.startswith(b"GIF8") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+
+
+def format_cell(value: str | float | None) -> str:
+    """A table's cell as text."""
+    if value is None:
+        return "–"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+@singledispatch
+def render_content(content: object, anchor: str, figure: Figure) -> Markup:  # noqa: ARG001
+    """The HTML of a figure's content; `anchor` is unique on the page."""
+    raise TypeError(f"figure {figure.name} holds a {type(content).__name__}, which the page cannot show")
+
+
+def _render(template: str, **values: Any) -> Markup:
+    return Markup(templates().get_template(template).render(values))
+
+
+@render_content.register
+def _chart(content: Chart, anchor: str, figure: Figure) -> Markup:
+    spec = chart_spec(content, figure)
+    return _render("chart.html", anchor=anchor, spec=embed_json(spec), figure=figure)
+
+
+def chart_spec(content: Chart, figure: Figure) -> dict[str, Any]:
+    """A chart's Vega-Lite specification, without the address of its schema, and described for screen readers."""
+    spec: dict[str, Any] = content.drawing.to_dict(validate=True)
+    spec.pop("$schema", None)
+    spec["description"] = figure.description or f"{figure.title}. {figure.caption}"
+    return spec
+
+
+@render_content.register
+def _table(content: Table, anchor: str, figure: Figure) -> Markup:
+    return _render("table.html", anchor=anchor, table=content, figure=figure)
+
+
+@render_content.register
+def _facts(content: Facts, anchor: str, figure: Figure) -> Markup:
+    return _render("facts.html", anchor=anchor, facts=content.facts, figure=figure)
+
+
+@render_content.register
+def _gallery(content: Gallery, anchor: str, figure: Figure) -> Markup:
+    return _render("gallery.html", anchor=anchor, cards=content.cards, figure=figure)
+
+
+@render_content.register
+def _listing(content: Listing, anchor: str, figure: Figure) -> Markup:
+    return _render("listing.html", anchor=anchor, text=content.text, figure=figure)
+
+
+@render_content.register
+def _matrices(content: MatrixBrowser, anchor: str, figure: Figure) -> Markup:
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for index, matrix in enumerate(content.matrices):
+        groups.setdefault(matrix.group, []).append((index, matrix.name))
+    data = embed_json(matrix_data(content))
+    return _render("matrices.html", anchor=anchor, browser=content, groups=groups, data=data, figure=figure)
+
+
+def matrix_data(content: MatrixBrowser) -> dict[str, Any]:
+    """What the page's script needs to draw matrices: compressed codes, orders, colours, pictures."""
+    return {
+        "colours": [part for colour in drawing.diverging_colours(drawing.N_CODES) for part in colour],
+        "undefined": list(drawing.UNDEFINED),
+        "stimuli": list(content.stimuli),
+        "thumbnails": [data_uri(image) for image in content.thumbnails],
+        "orders": [{"name": order.name, "permutation": list(order.permutation)} for order in content.orders],
+        "matrices": [
+            {
+                "name": matrix.name,
+                "codes": base64.b64encode(zlib.compress(matrix.codes, 6)).decode(),
+                "undefined": list(matrix.undefined),
+            }
+            for matrix in content.matrices
+        ],
+    }

@@ -1,0 +1,91 @@
+"""Section: the few numbers that a person wants first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from layerwise.core.kinds import SectionBuilder
+from layerwise.core.records import RunRecord
+from layerwise.core.report import Fact, Facts, Figure, ReportContext, ReportSection, Table
+from layerwise.plugins.report.queries import comparator_words, featured_runs, main_layers, run_label, title_for
+from layerwise.plugins.report.transition import query_profile
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def list_facts(run: RunRecord, profile: pl.DataFrame, n_main: int) -> tuple[Fact, ...]:
+    """The numbers of one run: its size, its accuracy, and what its profile says in short."""
+    facts = [
+        Fact("stimuli", f"{run.n_stimuli:,}", run.stimuli_name),
+        Fact("layers", f"{run.n_layers:,}", f"{n_main} of them main layers"),
+    ]
+    if run.accuracy is not None:
+        note = f"top five {run.accuracy.top5:.1%}, {run.accuracy.n_labelled:,} labelled stimuli"
+        facts.append(Fact("top-1 accuracy", f"{run.accuracy.top1:.1%}", note))
+    ends = profile.filter(profile["layer"] == profile["layer"].last())["input"].to_list()
+    if ends and ends[0] is not None:
+        facts.append(Fact("input to output", f"{ends[0]:.2f}", "similarity (r) of the first and the last structure"))
+    steps = profile.drop_nulls("change").sort("change", descending=True)
+    if len(steps):
+        step = steps.row(0, named=True)
+        facts.append(
+            Fact("largest step", f"{step['previous']:.2f}", f"similarity from {step['before']} to {step['layer']}")
+        )
+    return tuple(facts)
+
+
+def describe_run(run: RunRecord) -> str:
+    """One sentence on what was analysed."""
+    skipped = f" {len(run.skipped)} stimuli could not be read and were left out." if run.skipped else ""
+    return (
+        f"{run.model.name} ({run.model.source}; {run.model.n_parameters:,} weights), "
+        f"shown {run.n_stimuli:,} stimuli from {run.stimuli_name}.{skipped}"
+    )
+
+
+class Overview(SectionBuilder):
+    """The answer in short."""
+
+    name = "overview"
+    description = "the few numbers that a person wants first"
+    position: ClassVar[int] = 10
+
+    def applies(self, context: ReportContext) -> bool:
+        """Whether there is something to show."""
+        return bool(context.runs)
+
+    def build(self, context: ReportContext) -> ReportSection:
+        """Query and draw."""
+        figures = [self._figure(context, run) for run in featured_runs(context)]
+        if len(context.runs) > 1:
+            figures.append(_list_runs(context))
+        return ReportSection("In short", tuple(figures), describe_run(context.runs[-1]))
+
+    def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
+        facts = list_facts(run, query_profile(context, run), len(main_layers(context, run)))
+        return Figure(
+            f"facts-{run.id}",
+            title_for(context, run, "The numbers"),
+            Facts(facts),
+            "Similarity says how far two layers agree on which stimuli are alike: 1 fully, 0 not at all.",
+            f"{comparator_words(context)}; {run.n_stimuli} stimuli.",
+        )
+
+
+def _list_runs(context: ReportContext) -> Figure:
+    rows = tuple(
+        (
+            run_label(run),
+            run.model.name,
+            run.step,
+            run.n_stimuli,
+            run.n_layers,
+            f"{run.accuracy.top1:.1%}" if run.accuracy else None,
+            run.id[:8],
+        )
+        for run in context.runs
+    )
+    heads = ("run", "model", "step", "stimuli", "layers", "top-1", "id")
+    caption = "The runs of this report, in the order in which they are shown."
+    return Figure("runs", "The runs", Table(heads, rows), caption)

@@ -1,0 +1,199 @@
+"""The page: all sections that apply, in one HTML file that needs nothing else and loads nothing.
+
+Vega's libraries are put in once; every chart is data beside it, drawn as it scrolls into view. Two things keep
+strangers' text from becoming code: Jinja escapes it in HTML, `embed_json` in data; and should either fail, the
+page's Content-Security-Policy runs the two scripts whose hashes it names, evaluates no strings (Vega
+runs its expressions with an interpreter), and lets nothing load or leave.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from markupsafe import Markup
+
+from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.kinds import SectionBuilder
+from layerwise.core.layers import near_names
+from layerwise.core.protocols import History
+from layerwise.core.records import RunRecord
+from layerwise.core.registry import Registered, Registry, distribution_version
+from layerwise.core.report import ReportContext, ReportSection
+from layerwise.plugins.report.markup import render_content, templates
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class PlacedSection:
+    """A section on the page: its anchor, and its content or the one line that says why there is none."""
+
+    anchor: str
+    title: str
+    section: ReportSection | None
+    problem: str = ""
+
+
+def render_report(
+    runs: Sequence[RunRecord],
+    registry: Registry,
+    history: History,
+    path: Path,
+    *,
+    title: str | None = None,
+    sections: Sequence[str] | None = None,
+) -> Path:
+    """Write the report of one or several runs to `path`; a file that is there is replaced once the new one is whole.
+
+    Args:
+        runs: At least one; checkpoints of one training are shown in the order of their steps.
+        registry: Where the sections, comparators and reorderers come from.
+        history: Where the results are read; comparisons and orderings that are new are kept there.
+        path: The HTML file.
+        title: Heading of the page; by default, the model's and stimuli's names.
+        sections: Names of the sections to show, in their usual order; by default all that apply.
+
+    Raises:
+        InputError: If there is no such section or folder, the file cannot be written, or `runs` is empty.
+    """
+    if not runs:
+        raise InputError("a report needs at least one run")
+    check_destination(path)
+    context = ReportContext(in_order(runs), history, registry)
+    placed = [build_section(builder, context) for builder in choose_sections(registry, sections)]
+    page = render_page([section for section in placed if section is not None], context, title)
+    write_atomically(path, page)
+    return path
+
+
+def in_order(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
+    """Checkpoints of one lineage by step; other runs as they were asked for."""
+    if len({run.lineage for run in runs}) == 1 and all(run.lineage and run.step is not None for run in runs):
+        return tuple(sorted(runs, key=lambda run: run.step or 0))
+    return tuple(runs)
+
+
+def choose_sections(registry: Registry, names: Sequence[str] | None) -> list[Registered[SectionBuilder]]:
+    """The sections of these names, or all, by position."""
+    offers = registry.all(SectionBuilder)
+    for name in names or ():
+        if not any(name in (offer.name, offer.qualified_name) for offer in offers):
+            near = near_names(name, [offer.name for offer in offers])
+            raise InputError(f"no report section '{name}'{near}")
+    chosen = [o for o in offers if names is None or o.name in names or o.qualified_name in names]
+    return sorted(chosen, key=lambda offer: offer.offer.position)
+
+
+def build_section(builder: Registered[SectionBuilder], context: ReportContext) -> PlacedSection | None:
+    """The section, None where it does not apply; one that fails becomes a note, and stops no other."""
+    anchor = f"section-{builder.distribution}-{builder.name}"
+    try:
+        if not builder.call(builder.offer.applies, context):
+            return None
+        section = builder.call(builder.offer.build, context)
+        if not isinstance(section, ReportSection):
+            problem = (
+                f"plugin '{builder.plugin}': {builder.name} returned a {type(section).__name__}, no ReportSection"
+            )
+            return PlacedSection(anchor, builder.name, None, problem)
+        return PlacedSection(anchor, section.title, section) if section.figures else None
+    except LayerwiseError as error:
+        words = str(error)
+        blamed = words if builder.plugin in words else f"plugin '{builder.plugin}': {words}"
+        return PlacedSection(anchor, builder.name, None, blamed)
+
+
+def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: str | None) -> str:
+    """The whole page as text."""
+    scripts = [Markup(script_safe(source)) for source in (vega_bundle(), read_asset("page.js"))]
+    newest = context.runs[-1]
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            title=title or f"{newest.model.name} on {newest.stimuli_name}",
+            runs=context.runs,
+            placed=placed,
+            rendered=lambda figure, anchor: render_content(figure.content, f"{anchor}-{figure.name}", figure),
+            css=Markup(read_asset("page.css")),
+            scripts=scripts,
+            policy=content_policy(scripts),
+            version=distribution_version("layerwise"),
+        )
+    )
+
+
+def content_policy(scripts: Sequence[str]) -> str:
+    """The Content-Security-Policy that runs these scripts and no other, and loads nothing but embedded images."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def script_safe(source: str) -> str:
+    """A script that cannot end its element early, whatever its strings contain."""
+    return source.replace("</script", r"<\/script").replace("<!--", r"\x3C!--").replace("\r\n", "\n")
+
+
+@lru_cache(maxsize=1)
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed of the version that Altair writes for, as one script."""
+    import altair as alt
+    import vl_convert
+
+    major, minor, *_ = alt.SCHEMA_VERSION.removeprefix("v").split(".")
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=f"{major}.{minor}"))
+
+
+def read_asset(name: str) -> str:
+    """A style sheet or script of the page."""
+    return (HERE / "templates" / name).read_text(encoding="utf-8")
+
+
+def check_destination(path: Path) -> None:
+    """Find out before the work whether the file can be written.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    if path.is_dir():
+        raise InputError(f"cannot write the report to {path}: it is a folder")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write the report to {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write the report to {path}: no permission to write in {path.parent}")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file once its new content is whole and on disk; on failure the old one stays as it was."""
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(text.encode("utf-8", "replace"))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write the report to {path}: {error.strerror or error}") from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The umask, without setting it for longer than a moment."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
