@@ -12,5 +12,14 @@ from layerwise.core.kinds import ModelLoader
 def register_model_loaders() -> Sequence[ModelLoader]:
     """The built-in loaders, the most particular first."""
     from layerwise.plugins.loaders.googlenet import GoogLeNetLoader
+    from layerwise.plugins.loaders.keras_applications import KerasApplicationsLoader
+    from layerwise.plugins.loaders.keras_files import KerasFileLoader
+    from layerwise.plugins.loaders.tensorflow_files import FrozenGraphLoader, SavedModelLoader
 
-    return [GoogLeNetLoader()]
+    return [
+        GoogLeNetLoader(),
+        KerasApplicationsLoader(),
+        KerasFileLoader(),
+        FrozenGraphLoader(),
+        SavedModelLoader(),
+    ]

@@ -14,7 +14,7 @@ from layerwise.plugins.loaders.caffe import Blobs, read_caffemodel
 from layerwise.plugins.loaders.class_names import find_classes
 from layerwise.plugins.loaders.googlenet_layers import MAIN, MEAN_BGR, N_CLASSES, build_googlenet, caffe_names
 from layerwise.plugins.loaders.keras_weights import load_weights
-from layerwise.plugins.loaders.preprocessing import affine
+from layerwise.plugins.loaders.preprocessing import affine, choose_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
 
 
@@ -61,10 +61,11 @@ def _describe(network: Any, request: LoadRequest, path: Path | None) -> Model:
 
     names, ids = find_classes(request.class_names, path, N_CLASSES)
     words = f"BGR minus ({', '.join(f'{mean:g}' for mean in MEAN_BGR)})"
+    usual = affine(words, (1.0, 1.0, 1.0), tuple(-mean for mean in MEAN_BGR), bgr=True)
     description = Description(
         name="googlenet",
         source=f"untrained, seed {request.seed}" if path is None else path.name,
-        preprocessing=affine(words, (1.0, 1.0, 1.0), tuple(-mean for mean in MEAN_BGR), bgr=True),
+        preprocessing=choose_preprocessing(request.preprocessing, usual),
         class_names=names,
         class_ids=ids,
         main=MAIN,

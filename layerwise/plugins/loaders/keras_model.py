@@ -19,6 +19,7 @@ from layerwise.core.derive import derive_layers
 from layerwise.core.errors import InputError
 from layerwise.core.graph import Graph
 from layerwise.core.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.stimuli import Resize
 from layerwise.plugins.loaders.fingerprint import fingerprint_model
 from layerwise.plugins.loaders.keras_graph import Call, lay_out, renumber, translate
 from layerwise.plugins.loaders.preprocessing import Preprocessing, fit_channels
@@ -46,7 +47,7 @@ class Description:
     name: str
     source: str
     preprocessing: Preprocessing
-    resize: str = "squash"
+    resize: Resize = "squash"
     class_names: tuple[str, ...] = ()
     class_ids: tuple[str, ...] = ()
     main: Collection[str] | None = None

@@ -75,6 +75,15 @@ def find_preprocessing(name: str) -> Preprocessing:
     return _CONVENTIONS[name]
 
 
+def choose_preprocessing(asked: str | None, usual: Preprocessing) -> Preprocessing:
+    """The convention that was asked for, otherwise the usual one.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    return usual if asked is None else find_preprocessing(asked)
+
+
 def fit_channels(pixels: NDArray[np.generic], n_channels: int) -> NDArray[np.generic]:
     """RGB pixels as the network counts channels: for one channel, their luminance."""
     if pixels.shape[-1] == n_channels:
