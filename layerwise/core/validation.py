@@ -7,7 +7,7 @@ expected.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +63,9 @@ def check_comparison(offer: Registered[Comparator], value: object) -> float:
     """A comparator's number: real, finite, within the range that it declares."""
     low, high = offer.offer.value_range
     wanted = f"a finite number from {'-inf' if low is None else low} to {'inf' if high is None else high}"
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+    if not _is_number(value):
         raise _fail(offer, describe(value), wanted)
-    number = float(value)
+    number = float(cast("float", value))
     slack = 1e-6
     if not math.isfinite(number):
         raise _fail(offer, str(number), wanted)
@@ -76,18 +76,29 @@ def check_comparison(offer: Registered[Comparator], value: object) -> float:
 
 def check_permutation(offer: Registered[Reorderer], value: object, n_stimuli: int) -> tuple[int, ...]:
     """A reorderer's permutation: every index from 0 to n - 1 once."""
-    order = check_array(offer, np.asarray(value), (n_stimuli,))
+    array: object
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        array = value
+    order = check_array(offer, array, (n_stimuli,))
     if order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(n_stimuli)):
         raise _fail(offer, "something that is no permutation", f"each of 0 to {n_stimuli - 1} exactly once")
     return tuple(int(index) for index in order)
 
 
 def check_statistic(offer: Registered[Any], value: object) -> StatisticValue:
-    """A statistic's value: a finite number, or None with a reason."""
+    """A statistic's value: a finite number, or None with a reason; and where it has one, a vector of numbers."""
     if not isinstance(value, StatisticValue):
         raise _fail(offer, describe(value), "a StatisticValue")
     if value.value is None and not value.reason:
         raise _fail(offer, "no number and no reason", "a reason where there is no number")
-    if value.value is not None and not math.isfinite(value.value):
-        raise _fail(offer, str(value.value), "a finite number, or None with a reason")
+    if value.value is not None and not (_is_number(value.value) and math.isfinite(value.value)):
+        raise _fail(offer, describe(value.value), "a finite number, or None with a reason")
+    if value.vector is not None:
+        check_array(offer, value.vector, (None,), finite=False)
     return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)

@@ -23,6 +23,7 @@ SILENT = StatisticValue(None, "all activations are zero")
 
 def _mean_over_active(own: NDArray[np.float64]) -> StatisticValue:
     """Mean over the stimuli that activate anything; the others, NaN in the vector, are counted in a note."""
+    own = np.clip(own, 0, 1)  # which rounding may leave
     n_silent = int(np.isnan(own).sum())
     if n_silent == len(own):
         return SILENT
