@@ -54,6 +54,7 @@ class StoringSink:
         self._done = done
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="layerwise-store")
         self._writes: list[Future[None]] = []
+        self._has_failed = False
         self._last_beat = time.monotonic()
 
     def layer_finished(self, streamed: StreamedLayer) -> None:
@@ -81,7 +82,17 @@ class StoringSink:
 
     def _submit(self, function: Callable[..., None], *arguments: Any) -> None:
         self._raise_failures()
-        self._writes.append(self._writer.submit(function, *arguments))
+        self._writes.append(self._writer.submit(self._write, function, *arguments))
+
+    def _write(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Write, unless an earlier write failed: what comes after a gap would hide it."""
+        if self._has_failed:
+            return
+        try:
+            function(*arguments)
+        except BaseException:
+            self._has_failed = True
+            raise
 
     def _raise_failures(self) -> None:
         finished = [write for write in self._writes if write.done()]
@@ -118,6 +129,7 @@ class StoringSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._has_failed |= error is not None
         self._writer.shutdown(wait=True)
 
 
