@@ -129,7 +129,6 @@ class StoringSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._has_failed |= error is not None
         self._writer.shutdown(wait=True)
 
 
