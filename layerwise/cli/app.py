@@ -50,6 +50,8 @@ def _start(
     """
     del version, debug  # handled by their callback, and before parsing
     context.obj = Session(blocked=tuple(no_plugin or ()))
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def build_app() -> typer.Typer:
@@ -59,7 +61,7 @@ def build_app() -> typer.Typer:
         cls=PluginAwareGroup,
         rich_markup_mode=None,
         add_completion=False,
-        no_args_is_help=True,
+        invoke_without_command=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -71,50 +73,46 @@ def build_app() -> typer.Typer:
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code, having shown any error as one line on stderr."""
     typed, debug = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
-    if not debug:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     command = typer.main.get_command(build_app())
     try:
-        code = command.main(args=typed, prog_name="layerwise", standalone_mode=False)
+        code = command.main(args=typed, prog_name="layerwise", standalone_mode=False) or 0
         sys.stdout.flush()
-    except typer.Abort:
-        return _fail("aborted", 1)
-    except typer.TyperException as error:
-        return _fail(_usage_message(error), error.exit_code, debug=debug)
-    except LayerwiseError as error:
-        return _fail(str(error), error.exit_code, debug=debug)
-    except BrokenPipeError:
+    except BrokenPipeError:  # whoever read stdout has gone; what is still buffered must not be complained about
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - the outermost place: a bug is reported, never dumped on a user
-        what = f"unexpected {type(error).__name__}: {error}; --debug shows the traceback"
-        return _fail(what, 1, debug=debug)
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the outermost place: nothing is dumped on a user
+        if debug:
+            traceback.print_exc()
+        message, code = _explain(error)
+        print(f"layerwise: error: {message}", file=sys.stderr)
     if code == INTERRUPTED:
-        return _fail("interrupted", INTERRUPTED)
-    return code if isinstance(code, int) else 0
+        print("layerwise: interrupted", file=sys.stderr)
+    return int(code)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """One line on what went wrong, and the exit code."""
+    if isinstance(error, LayerwiseError):
+        message, code = str(error), error.exit_code
+    elif isinstance(error, typer.TyperException):
+        message, code = _explain_usage(error), error.exit_code
+    elif isinstance(error, typer.Abort):
+        message, code = "aborted", 1
+    else:
+        message, code = f"unexpected {type(error).__name__}: {error}; --debug shows the traceback", 1
+    return " ".join(message.splitlines()), code
+
+
+def _explain_usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    message = error.format_message().rstrip(".")
+    return message if context is None else f"{message}; see {context.command_path} --help"
 
 
 def _take_debug(arguments: list[str]) -> tuple[list[str], bool]:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     rest = [word for word in arguments[:end] if word != "--debug"]
     return rest + arguments[end:], len(rest) < end
-
-
-def _usage_message(error: typer.TyperException) -> str:
-    message = error.format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    if context is None:
-        return message
-    if not message:  # nothing was typed: Typer has the help as the message's place
-        return context.get_help()  # type: ignore[no-any-return]
-    return f"{message}; see {context.command_path} --help"
-
-
-def _fail(message: str, code: int, *, debug: bool = False) -> int:
-    if debug:
-        traceback.print_exc()
-    line = " ".join(message.split("\n")) if code != INTERRUPTED else message
-    print(f"layerwise: error: {line}" if code != INTERRUPTED else f"layerwise: {line}", file=sys.stderr)
-    return code

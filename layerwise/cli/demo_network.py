@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.cli.demo_digits import N_CLASSES, SIZE, Digits
+from layerwise.plugins.loaders.tensorflow_setup import import_keras
 
 _BATCH = 16
 _LEARNING_RATE = 6e-3  # falls to nothing along a cosine
@@ -16,9 +17,9 @@ _LEARNING_RATE = 6e-3  # falls to nothing along a cosine
 
 def build_network() -> Any:
     """An untrained Keras model from pixels (16, 16, 1) in 0..255 to ten probabilities."""
-    from keras import Input, Model, layers
-
-    inputs = Input((SIZE, SIZE, 1), name="input")
+    keras = import_keras()
+    layers = keras.layers
+    inputs = keras.Input((SIZE, SIZE, 1), name="input")
     tensor = layers.Rescaling(1 / 255, name="scaled")(inputs)
     tensor = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv0")(tensor)
     tensor = layers.MaxPooling2D(2, name="maxpool0")(tensor)
@@ -27,7 +28,7 @@ def build_network() -> Any:
     tensor = _inception(tensor, "mixed2", (16, 48, 24, 16))
     tensor = layers.GlobalAveragePooling2D(name="avgpool")(tensor)
     tensor = layers.Dense(N_CLASSES, name="logits")(tensor)
-    return Model(inputs, layers.Softmax(name="output")(tensor), name="digits")
+    return keras.Model(inputs, layers.Softmax(name="output")(tensor), name="digits")
 
 
 def _inception(tensor: Any, name: str, widths: tuple[int, int, int, int]) -> Any:
@@ -38,7 +39,7 @@ def _inception(tensor: Any, name: str, widths: tuple[int, int, int, int]) -> Any
         name: The block's name; the layers of its branches begin with it.
         widths: Channels of the 1x1, 3x3, 5x5 and pool branch.
     """
-    from keras import layers
+    layers = import_keras().layers
 
     def convolve(source: Any, channels: int, size: int, label: str) -> Any:
         layer = layers.Conv2D(channels, size, padding="same", activation="relu", name=f"{name}_{label}")
@@ -69,8 +70,7 @@ def train_checkpoints(digits: Digits, folder: Path, n_epochs: int, seed: int) ->
     Yields:
         The file of each checkpoint, as soon as it is written.
     """
-    import keras
-
+    keras = import_keras()
     keras.utils.set_random_seed(seed)
     network = build_network()
     n_steps = max(1, n_epochs) * -(-len(digits.labels) // _BATCH)

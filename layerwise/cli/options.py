@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -61,6 +63,13 @@ _UNITS = {
     **{unit: 1000**power for power, unit in enumerate(("kb", "mb", "gb", "tb"), start=1)},
     **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
 }
+
+
+def database_option(database: str) -> str:
+    """The `--db` option that a command printed for the user needs; empty where the default finds the history."""
+    if database == os.environ.get("LAYERWISE_DB", DEFAULT_DATABASE):
+        return ""
+    return f" --db {shlex.quote(database)}"
 
 
 def parse_size(text: str, option: str) -> int:

@@ -69,7 +69,7 @@ class BarObserver(QuietObserver):
 
     def stage(self, name: str) -> None:
         """A stage of the run begins."""
-        self.progress.update(self._stage, description=name, visible=self._bar is None)
+        self.progress.update(self._stage, description=name, visible=True)
 
     def planned(self, plan: StreamPlan) -> None:
         """The plan is made."""

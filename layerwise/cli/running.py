@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from layerwise.cli.options import database_option
 from layerwise.cli.output import duration, print_json, stdout_console
 from layerwise.cli.plan_table import plan_record, show_plan
 from layerwise.cli.progress import watching
@@ -26,8 +27,8 @@ def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> N
         show_plan(stdout_console(), prepared.plan)
 
 
-def carry_out(request: RunRequest, registry: Registry, store: Store, *, as_json: bool) -> None:
-    """Prepare and execute a run, and print what came of it."""
+def carry_out(request: RunRequest, registry: Registry, store: Store, *, database: str, as_json: bool) -> None:
+    """Prepare and execute a run, and print what came of it; `database` is what `--db` says."""
     from layerwise.core.engine import execute_run, prepare_run
 
     with watching(quiet=as_json) as observer:
@@ -35,7 +36,7 @@ def carry_out(request: RunRequest, registry: Registry, store: Store, *, as_json:
     if as_json:
         print_json(outcome_record(outcome))
     else:
-        tell_outcome(outcome)
+        tell_outcome(outcome, database)
 
 
 def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
     }
 
 
-def tell_outcome(outcome: RunOutcome) -> None:
+def tell_outcome(outcome: RunOutcome, database: str) -> None:
     """Print a run's outcome in words, and what to try next."""
     console = stdout_console()
 
@@ -72,4 +73,5 @@ def tell_outcome(outcome: RunOutcome) -> None:
         )
     for layer, n_constant in outcome.constant.items():
         say(f"Warning: {layer}: {n_constant} stimuli with constant activations, whose correlations are undefined.")
-    say("Next: layerwise show latest, or layerwise report latest -o report.html")
+    option = database_option(database)
+    say(f"Next: layerwise show latest{option}, or layerwise report latest -o report.html{option}")

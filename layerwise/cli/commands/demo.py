@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from layerwise.cli.options import AsJson
+from layerwise.cli.options import AsJson, database_option
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
 
@@ -94,12 +93,12 @@ def _tell(settings: DemoSettings, outcomes: Sequence[RunOutcome], development: D
         for epoch, outcome in enumerate(outcomes)
     ]
     console.print(make_table(heads, rows, right=heads))
-    database, report = shlex.quote(str(settings.database)), settings.report
-    say(f"\nReport:  {report.absolute()}\nHistory: {settings.database.absolute()}\n\nTry next:")
+    option = database_option(str(settings.database))
+    say(f"\nReport:  {settings.report.absolute()}\nHistory: {settings.database.absolute()}\n\nTry next:")
     for command in (
-        f"layerwise show latest --db {database}",
-        f"layerwise compare latest --db {database}",
-        f"layerwise compare {outcomes[0].run_id[:8]} latest --layers main --db {database}",
-        f"layerwise query --table runs --db {database}",
+        f"layerwise show latest{option}",
+        f"layerwise compare latest{option}",
+        f"layerwise compare {outcomes[0].run_id[:8]} latest --layers main{option}",
+        f"layerwise query --table runs{option}",
     ):
         say(f"  {command}")

@@ -118,7 +118,7 @@ def run_analysis(
         show_dry_run(request, registry, as_json=as_json)
         return
     with open_history(database, create=True) as store, _resumable():
-        carry_out(request, registry, store, as_json=as_json)
+        carry_out(request, registry, store, database=database, as_json=as_json)
 
 
 @contextmanager

@@ -1,0 +1,57 @@
+# What a developer does every day. `make` alone lists it.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+SET_UP := pyproject.toml constraints.txt
+# The real weights and photos, where they are: the benchmark and some tests use them.
+DATA   := $(or $(LAYERWISE_DATA),$(wildcard ../shared/data))
+BENCH  := $(if $(DATA),--weights $(DATA)/googlenet/bvlc_googlenet.caffemodel --stimuli $(DATA)/imagenet500)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format docs bench clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/runtime.stamp  ## Train a small network, analyse its checkpoints, write demo/report.html
+	$(BIN)/layerwise demo --out demo
+
+test: $(VENV)/develop.stamp  ## Run the tests, except the slow ones
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: $(VENV)/develop.stamp  ## Run the slow tests
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/develop.stamp  ## Check style, types and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/develop.stamp  ## Put the code into the project's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/develop.stamp  ## Write the command line's help into docs/commands.md
+	$(BIN)/python -m layerwise.cli.reference docs/commands.md
+
+bench: $(VENV)/runtime.stamp  ## Measure an analysis beside the forward pass and the plain NumPy way
+	$(BIN)/python benchmarks/forward_passes.py $(BENCH)
+
+clean:  ## Remove the environment and all caches
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Layerwise needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.stamp: $(SET_UP) | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/develop.stamp: $(SET_UP) | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e '.[test,lint]'
+	@touch $@ $(VENV)/runtime.stamp
