@@ -50,10 +50,9 @@ def plan_stream(
         InputError: If not even one chunk of columns fits into the memory.
     """
     streamed, derived = split_targets(targets)
-    planner = _Planner(graph, streamed, features, n_stimuli, budget)
+    planner = _Planner(graph, streamed, features, n_stimuli, batch_size, budget)
     segments = planner.plan()
     whole = sum(node_cost(graph, node) for node in graph)
-    batch_bytes = planner.batch_bytes(batch_size)
     return StreamPlan(
         segments=segments,
         streamed=streamed,
@@ -63,7 +62,7 @@ def plan_stream(
         batch_size=batch_size,
         chunk_width=planner.width,
         forward_passes=sum(segment.cost * len(segment.passes) for segment in segments) / whole,
-        memory_bytes=planner.peak_memory(segments) + batch_bytes,
+        memory_bytes=planner.peak_memory(segments) + planner.batch,
         spool_bytes=planner.peak_spool(segments),
     )
 
@@ -77,20 +76,26 @@ class _Planner:
         streamed: Sequence[Target],
         features: Mapping[tuple[str, str], int],
         n_stimuli: int,
+        batch_size: int,
         budget: Budget,
     ) -> None:
         self.graph = graph
         self.features = features
         self.n_stimuli = n_stimuli
         self.width = chunk_width(n_stimuli)
-        self.boundary_memory = budget.memory // 4
-        self.arena = budget.memory // 2
+        self.batch = (
+            4 * max(node.n_features for node in graph) * batch_size * FLOAT_BYTES
+        )  # the widest node, and three more
+        streaming = budget.memory - self.batch
+        self.boundary_memory = streaming // 4
+        self.arena = streaming // 2
         self.spool = budget.spool // 2  # half for layers, a quarter for each of the two boundaries in use
         self.boundary_spool = budget.spool // 4
-        smallest = self.width * n_stimuli * FLOAT_BYTES
-        if self.arena < smallest:
+        smallest = self.batch + 2 * self.width * n_stimuli * FLOAT_BYTES
+        if budget.memory < smallest:
+            least = -(-smallest // 2**20)
             raise InputError(
-                f"--memory is too small: {n_stimuli} stimuli need at least {2 * smallest // 2**20 + 1} MiB"
+                f"--memory is too small: {n_stimuli} stimuli in batches of {batch_size} need {least} MiB"
             )
         self.cuts = graph.cut_points([target.layer.node for target in streamed])
         self.position = {node.name: index for index, node in enumerate(graph)}
@@ -199,11 +204,6 @@ class _Planner:
     def _span_bytes(self, spans: Sequence[Span]) -> int:
         columns = sum(min(s.last * self.width, s.n_features) - s.first * self.width for s in spans)
         return columns * self.n_stimuli * FLOAT_BYTES
-
-    def batch_bytes(self, batch_size: int) -> int:
-        """Rough size of one batch's tensors: the widest step's nodes, twice."""
-        widest = max((node.n_features for node in self.graph), default=0)
-        return 4 * widest * batch_size * FLOAT_BYTES
 
     def peak_memory(self, segments: Sequence[SegmentPlan]) -> int:
         """Most bytes of layers and boundaries in memory at once."""
