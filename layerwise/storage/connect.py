@@ -178,7 +178,8 @@ def _is_sqlite(url: sa.URL) -> bool:
 def _mask(text: str) -> str:
     """What may be shown of a text that could hold a password."""
     head, found, tail = text.rpartition("@")
-    return f"{head.partition('://')[0]}://***@{tail}" if found else text
+    scheme, separator, _ = head.partition("://")
+    return f"{scheme if separator else ''}{separator}***@{tail}" if found else text
 
 
 def _explain(error: DBAPIError) -> str:

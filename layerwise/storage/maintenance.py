@@ -103,11 +103,17 @@ class Maintenance:
 
 
 def _drop_unused_weight_statistics(connection: sa.Connection) -> None:
-    stored, used = schema.weight_statistics, schema.run_weight_statistics
+    """Weights are shared by the runs of a model; a version that only deleted runs had computed goes with them."""
+    stored, used, weights = schema.weight_statistics, schema.run_weight_statistics, schema.weights
     same = [used.c[name] == stored.c[name] for name in ("name", "provider_name", "provider_version")]
-    model = sa.select(schema.weights.c.model_id).where(schema.weights.c.id == stored.c.weight_id).scalar_subquery()
-    wanted = sa.select(used.c.run_id).join_from(used, runs).where(*same, runs.c.model_id == model)
-    connection.execute(sa.delete(stored).where(~wanted.correlate(stored).exists()))
+    wanted = (
+        sa.select(used.c.run_id)
+        .join_from(used, runs)
+        .join(weights, weights.c.model_id == runs.c.model_id)
+        .where(weights.c.id == stored.c.weight_id, *same)
+        .correlate(stored)
+    )
+    connection.execute(sa.delete(stored).where(~wanted.exists()))
 
 
 def _check_file(connection: sa.Connection) -> Iterator[str]:

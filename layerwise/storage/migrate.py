@@ -100,9 +100,9 @@ def _move(url: str, target: str) -> str:
 
 
 def _migrate(database: Database, target: str) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it already talks when it is imported
     from alembic import command
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     with database.write(exclusive=True) as connection:
         config = alembic_config(connection)
         revision = _revision(connection, database)  # again, now that nobody else can change it

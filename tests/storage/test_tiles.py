@@ -1,0 +1,80 @@
+"""A representation survives being packed, bit by bit, and a damaged one is never taken for a whole one."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from layerwise.core.representation import Representation
+from layerwise.storage import tiles
+
+FLOATS = hnp.from_dtype(np.dtype("<f4"), allow_subnormal=True)
+
+
+@st.composite
+def representations(draw: Any) -> Representation:
+    """Any symmetric matrix with the diagonal it must have, whatever the rest of it holds."""
+    n_stimuli = draw(st.integers(1, 9))
+    matrix = draw(hnp.arrays(np.float32, (n_stimuli, n_stimuli), elements=FLOATS))
+    norm = draw(hnp.arrays(np.float64, n_stimuli, elements=st.sampled_from([0.0, 1e-300, 1.0, np.nan])))
+    mean = draw(hnp.arrays(np.float64, n_stimuli))
+    below = np.tril_indices(n_stimuli, -1)
+    matrix[below] = matrix.T[below]
+    np.fill_diagonal(matrix, np.where(norm > 0, np.float32(1), np.float32(np.nan)))
+    return Representation(matrix, mean, norm, draw(st.integers(1, 2**40)))
+
+
+@given(representations(), st.sampled_from([1, 3, 7, tiles.TILE_VALUES]))
+def test_unpacking_gives_back_what_was_packed(written: Representation, tile_values: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "TILE_VALUES", tile_values)
+        packed = tiles.pack(written)
+        assert max([tile.n_values for tile in packed.tiles], default=0) <= tile_values
+        read = tiles.unpack(packed)
+    assert read.correlation.tobytes() == written.correlation.tobytes()
+    assert read.mean.tobytes() == written.mean.tobytes()
+    assert read.norm.tobytes() == written.norm.tobytes()
+    assert read.n_features == written.n_features
+
+
+@given(hnp.arrays(np.float32, st.integers(1, 300), elements=FLOATS), st.data())
+def test_no_flipped_bit_in_a_tile_goes_unnoticed(values: Any, data: Any) -> None:
+    tile = tiles.encode_tile(values)
+    assert tiles.decode_tile(tile).tobytes() == values.tobytes()
+    at = data.draw(st.integers(0, len(tile.data) - 1))
+    bit = 1 << data.draw(st.integers(0, 7))
+    damaged = replace(tile, data=tile.data[:at] + bytes([tile.data[at] ^ bit]) + tile.data[at + 1 :])
+    with pytest.raises(tiles.TileError, match="tile 4 fails its checksum"):
+        tiles.decode_tile(damaged, 4)
+
+
+@given(hnp.arrays(np.float64, st.integers(0, 50)))
+def test_vectors_survive_to_the_last_bit(vector: Any) -> None:
+    assert tiles.decode_vector(tiles.encode_vector(vector)).tobytes() == vector.tobytes()
+
+
+def test_tiles_in_the_wrong_order_are_noticed(monkeypatch: pytest.MonkeyPatch, samples: Any) -> None:
+    monkeypatch.setattr(tiles, "TILE_VALUES", 5)
+    packed = tiles.pack(samples.representation())
+    swapped = (packed.tiles[1], packed.tiles[0], packed.tiles[2])
+    with pytest.raises(tiles.TileError, match="checksum over all"):
+        tiles.unpack(replace(packed, tiles=swapped))
+
+
+def test_a_tile_that_unpacks_to_something_else_is_noticed() -> None:
+    short = zlib.compress(b"1234")
+    for data, said in [(short, "4 bytes where 8"), (b"rubbish", "cannot be decompressed")]:
+        with pytest.raises(tiles.TileError, match=said):
+            tiles.decode_tile(tiles.Tile(2, zlib.crc32(data), data))
+
+
+def test_correlations_take_less_room_than_they_are_long(samples: Any) -> None:
+    packed = tiles.pack(samples.representation(300))
+    assert sum(len(tile.data) for tile in packed.tiles) < 0.9 * 4 * 300 * 299 / 2
