@@ -91,8 +91,9 @@ def _find_classes(label: str | None, known: dict[str, frozenset[int]], n_classes
     word = _normalise(label)
     if word in known:
         return known[word]
-    is_index = word.isascii() and word.isdigit() and len(word) < 10 and int(word) < n_classes
-    return frozenset({int(word)}) if is_index else frozenset()
+    digits = label.strip()
+    is_index = digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) < n_classes
+    return frozenset({int(digits)}) if is_index else frozenset()
 
 
 def _normalise(word: str) -> str:

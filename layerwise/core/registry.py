@@ -92,6 +92,7 @@ class Registry:
     plugins: list[PluginStatus] = field(default_factory=list)
     _manager: pluggy.PluginManager = field(init=False)
     _offers: dict[str, list[Registered[Any]]] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)  # of loaded plugins in `plugins`; names may recur there
 
     def __post_init__(self) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -107,6 +108,7 @@ class Registry:
                 self._manager.unregister(plugin)
             self.plugins.append(PluginStatus(name, distribution, release, traceback.format_exc()))
         else:
+            self._places[name] = len(self.plugins)
             self.plugins.append(PluginStatus(name, distribution, release))
             self._offers.clear()
 
@@ -154,7 +156,7 @@ class Registry:
         offers: list[Registered[Kind]] = []
         caller = getattr(self._manager.hook, hook)
         for implementation in reversed(caller.get_hookimpls()):
-            status = next(s for s in self.plugins if s.name == implementation.plugin_name)
+            status = self.plugins[self._places[implementation.plugin_name]]
             try:
                 returned = implementation.function()
                 checked = _check_offers(returned, kind, status.name, hook)
@@ -162,15 +164,11 @@ class Registry:
                 self._mark_failed(status, traceback.format_exc())
                 continue
             offers += [Registered(o, status.name, status.distribution, status.version, hook) for o in checked]
-        return sorted(offers, key=lambda offer: self._rank(offer.plugin))
-
-    def _rank(self, plugin: str) -> int:
-        return next(index for index, status in enumerate(self.plugins) if status.name == plugin)
+        return sorted(offers, key=lambda offer: self._places[offer.plugin])
 
     def _mark_failed(self, status: PluginStatus, failure: str) -> None:
-        index = self.plugins.index(status)
         failed = PluginStatus(status.name, status.distribution, status.version, failure)
-        self.plugins[index] = failed
+        self.plugins[self._places[status.name]] = failed
 
 
 def _check_offers(returned: object, kind: type[Kind], plugin: str, hook: str) -> list[Kind]:
