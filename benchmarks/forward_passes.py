@@ -81,15 +81,14 @@ def run_apart(way: str, options: argparse.Namespace) -> dict[str, float]:
         value = getattr(options, name)
         if value is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """Prepare, then time what this way does."""
-    from layerwise.cli.parsing import parse_size
-
+    from layerwise.cli.options import parse_size
     from layerwise.core.engine import prepare_run
     from layerwise.core.request import RunRequest, SilentObserver
     from layerwise.plugins import load_plugins
@@ -100,7 +99,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
         weights=options.weights,
         layers=("main", "branches"),
         limit=options.n,
-        memory=parse_size(options.memory) if options.memory else None,
+        memory=parse_size(options.memory, "--memory") if options.memory else None,
     )
     if options.batch_size:
         request = replace(request, batch_size=options.batch_size)
