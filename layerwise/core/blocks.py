@@ -55,7 +55,7 @@ def find_blocks(graph: Graph) -> tuple[Block, ...]:
     """The blocks of a graph in order of computation; dissolved concatenations are in the outer block only."""
     joins = [node for node in graph if _joins_channels(graph, node)]
     names = {node.name for node in joins}
-    inner = {name for name in names if len(graph.consumers(name)) == 1 and graph.consumers(name)[0] in names}
+    inner = {name for name in names if _feeds_once(graph, name, names)}
     masks = _ancestor_masks(graph)
     return tuple(_block(graph, node.name, inner, masks) for node in joins if node.name not in inner)
 
@@ -68,6 +68,12 @@ def _joins_channels(graph: Graph, node: Node) -> bool:
     if any(shape[:-1] != node.shape[:-1] or not shape for shape in shapes):
         return False
     return sum(shape[-1] for shape in shapes) == node.shape[-1]
+
+
+def _feeds_once(graph: Graph, name: str, joins: set[str]) -> bool:
+    """Whether a concatenation is read by nothing but one other, and there once."""
+    readers = graph.consumers(name)
+    return len(readers) == 1 and readers[0] in joins and graph[readers[0]].inputs.count(name) == 1
 
 
 def _ancestor_masks(graph: Graph) -> dict[str, int]:

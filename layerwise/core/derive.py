@@ -108,11 +108,11 @@ def _find_main(graph: Graph, blocks: tuple[Block, ...], logits: str | None) -> s
     main: list[str] = []
     for name in graph.cut_points():
         node = graph[name]
-        if name not in closed and (name == logits or node.op in _NEVER_MAIN):
+        if name not in closed and node.op in _NEVER_MAIN:
             continue
         if name not in closed and node.op in _FOLLOWS and main:
             if main[-1] not in closed:
                 main[-1] = name
             continue
         main.append(name)
-    return {*main, *closed}
+    return {*main, *closed} - ({logits} - {graph.input})

@@ -24,11 +24,13 @@ class Translation:
         graph: Its nodes.
         tensors: The tensor of each node.
         constants: The constant tensors that each node reads, in order.
+        scope: What all names begin with in TensorFlow (`StatefulPartitionedCall/model/`) and nodes go without.
     """
 
     graph: Graph
     tensors: dict[str, Any]
     constants: dict[str, tuple[Any, ...]]
+    scope: str
 
 
 @dataclass
@@ -83,17 +85,27 @@ def translate_graph(source: Any, output: Any, path: str) -> Translation:
         raise InputError(
             f"{path}: output '{output.op.name}' does not have a row for each stimulus of a batch of any size"
         )
-    nodes, tensors, constants = [], {}, {}
-    for tensor in (tensor for op in order for tensor in op.outputs):
-        if not walk.is_node(tensor) or tensor.op.type in ALIASES or not _is_read(tensor, output):
-            continue
-        name = _name(tensor)
+    found = [
+        tensor
+        for op in order
+        for tensor in op.outputs
+        if walk.is_node(tensor) and op.type not in ALIASES and (tensor is output or tensor.consumers())
+    ]
+    scope = _find_scope([tensor.op.name for tensor in found if tensor is not source], source.op.name)
+    names = {tensor.name: _name(tensor, scope) for tensor in found}
+    nodes = []
+    for tensor in found:
         sources = _inputs(walk, tensor)
         op, kernel = ("input", None) if tensor is source else describe_tf_op(tensor.op, len(sources))
-        nodes.append(Node(name, op, tuple(_name(one) for one in sources), _shape(tensor, path), kernel))
-        tensors[name] = tensor
-        constants[name] = tuple(i for i in tensor.op.inputs if walk.resolve(i).name not in walk.live)
-    return Translation(_prune(nodes, _name(output)), tensors, constants)
+        inputs = tuple(names[one.name] for one in sources)
+        nodes.append(Node(names[tensor.name], op, inputs, _shape(tensor, path), kernel))
+    tensors = {names[tensor.name]: tensor for tensor in found}
+    constants = {name: _constants(walk, tensor) for name, tensor in tensors.items()}
+    return Translation(_prune(nodes, names[output.name]), tensors, constants, scope)
+
+
+def _constants(walk: _Walk, tensor: Any) -> tuple[Any, ...]:
+    return tuple(one for one in tensor.op.inputs if walk.resolve(one).name not in walk.live)
 
 
 def _order_operations(output: Any) -> list[Any]:
@@ -124,12 +136,20 @@ def _inputs(walk: _Walk, tensor: Any) -> list[Any]:
     return found
 
 
-def _is_read(tensor: Any, output: Any) -> bool:
-    return tensor is output or bool(tensor.consumers())
+def _find_scope(names: Sequence[str], source: str) -> str:
+    """The scopes that all names are in, with a slash at the end; empty where a name would become the input's."""
+    paths = [name.split("/")[:-1] for name in names]
+    shared = []
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    scope = "".join(f"{part}/" for part in shared)
+    return "" if len(names) == 1 or source in {name.removeprefix(scope) for name in names} else scope
 
 
-def _name(tensor: Any) -> str:
-    return str(tensor.op.name if tensor.value_index == 0 else tensor.name)
+def _name(tensor: Any, scope: str) -> str:
+    return str(tensor.op.name if tensor.value_index == 0 else tensor.name).removeprefix(scope)
 
 
 def _shape(tensor: Any, path: str) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ class GraphDefModel(Model):
         path = description.source
         self._function, feed = _import_graph(graph_def, source, path)
         translation = translate_graph(feed, self._function.graph.get_tensor_by_name(f"{output}:0"), path)
-        self._tensors, self._constants = translation.tensors, translation.constants
+        self._tensors, self._constants, self._scope = translation.tensors, translation.constants, translation.scope
         self.graph = translation.graph
         self.layers = derive_layers(self.graph)
         self._preprocessing = description.preprocessing
@@ -109,7 +109,7 @@ class GraphDefModel(Model):
             return ()
         values = self._function.prune([], [tensor for tensor, _ in found.values()])()
         tensors = [
-            WeightTensor(tensor.op.name, layer, np.asarray(memoryview(value)))
+            WeightTensor(tensor.op.name.removeprefix(self._scope), layer, np.asarray(memoryview(value)))
             for (tensor, layer), value in zip(found.values(), values, strict=True)
         ]
         return tuple(reversed(tensors))

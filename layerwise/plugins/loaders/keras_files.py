@@ -16,7 +16,7 @@ from layerwise.core.errors import InputError
 from layerwise.core.kinds import ModelLoader
 from layerwise.core.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes
-from layerwise.plugins.loaders.keras_weights import first_line, load_weights
+from layerwise.plugins.loaders.keras_weights import first_line, load_weights, quiet_keras
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
 
@@ -82,7 +82,8 @@ def read_keras_file(path: Path, *, trusted: bool) -> Any:
     keras = import_keras()
     register_own_layers()
     try:
-        network = keras.saving.load_model(str(path), compile=False, safe_mode=not trusted)
+        with quiet_keras():
+            network = keras.saving.load_model(str(path), compile=False, safe_mode=not trusted)
     except Exception as error:  # whatever Keras raises for a file that it cannot make a model of
         hint = "; if you trust the file, add --allow-unsafe" if "safe_mode" in str(error) else ""
         raise InputError(f"cannot load {path}: {first_line(error)}{hint}") from error

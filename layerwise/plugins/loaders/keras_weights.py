@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,18 @@ def load_weights(model: Any, path: Path) -> None:
     if path.suffix not in (".h5", ".hdf5", ".keras"):
         raise InputError(f"{path}: weights are read from .weights.h5, .h5 and .keras files")
     try:
-        model.load_weights(str(path))
+        with quiet_keras():
+            model.load_weights(str(path))
     except Exception as error:  # Keras and h5py raise a dozen types for a file that does not fit
         raise InputError(f"{path} does not fit {model.name}: {first_line(error)}") from error
+
+
+@contextmanager
+def quiet_keras() -> Iterator[None]:
+    """Keep Keras's warnings while loading to ourselves: what does not fit raises, the rest is about its own history."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def first_line(error: BaseException) -> str:

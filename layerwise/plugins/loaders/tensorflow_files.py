@@ -159,9 +159,10 @@ def _freeze(folder: Path) -> tuple[Any, str, str]:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     try:
-        signatures = tf.saved_model.load(str(folder)).signatures
+        loaded = tf.saved_model.load(str(folder))  # held on to, because it owns the variables
     except Exception as error:  # a damaged folder makes TensorFlow raise a dozen types
         raise InputError(f"cannot load the SavedModel {folder}: {first_line(error)}") from error
+    signatures = loaded.signatures
     if not signatures:
         raise InputError(f"the SavedModel {folder} has no signature to call")
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
