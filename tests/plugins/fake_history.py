@@ -78,9 +78,7 @@ class FakeHistory:
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         wanted = set(run_ids)
         return [
-            c
-            for c in self.comparisons
-            if c.comparator == comparator and {c.first.run_id, c.second.run_id} <= wanted
+            c for c in self.comparisons if c.comparator == comparator and {c.first.run_id, c.second.run_id} <= wanted
         ]
 
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:

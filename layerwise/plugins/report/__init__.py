@@ -28,12 +28,12 @@ def register_report_sections() -> Sequence[SectionBuilder]:
     """The built-in sections, in the order of the page."""
     return (
         Overview(),
+        Checkpoints(),
         PhotoGallery(),
         LayerMatrix(),
         Transition(),
         Matrices(),
         Branches(),
-        Checkpoints(),
         Sparseness(),
         Weights(),
         Provenance(),

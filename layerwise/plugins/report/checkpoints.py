@@ -145,7 +145,7 @@ class Checkpoints(SectionBuilder):
 
     name = "checkpoints"
     description = "similarity to input, output and final state over the checkpoints of a training, and accuracy"
-    position: ClassVar[int] = 70
+    position: ClassVar[int] = 15
 
     def applies(self, context: ReportContext) -> bool:
         """Whether there is something to show."""

@@ -63,11 +63,12 @@ class PhotoGallery(SectionBuilder):
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
-        figures = tuple(self._figure(context, run) for run in featured_runs(context))
+        runs = featured_runs(context)
+        figures = tuple(self._figure(context, run, N_CARDS // len(runs)) for run in runs)
         return ReportSection("What the model sees", figures, "The first stimuli of the set, and the model's answers.")
 
-    def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
-        cards = query_cards(context, run)
+    def _figure(self, context: ReportContext, run: RunRecord, limit: int) -> Figure:
+        cards = query_cards(context, run, limit)
         judged = any(card.verdict != "unknown" for card in cards)
         answers = (
             " A green tick marks stimuli whose label comes first, an amber dot those whose label is among the five, "

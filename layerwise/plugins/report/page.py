@@ -25,7 +25,7 @@ from layerwise.core.layers import near_names
 from layerwise.core.protocols import History
 from layerwise.core.records import RunRecord
 from layerwise.core.registry import Registered, Registry, distribution_version
-from layerwise.core.report import ReportContext, ReportSection
+from layerwise.core.report import Figure, ReportContext, ReportSection
 from layerwise.plugins.report.markup import render_content, templates
 
 HERE = Path(__file__).parent
@@ -33,11 +33,12 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class PlacedSection:
-    """A section on the page: its anchor, and its content or the one line that says why there is none."""
+    """A section on the page: its anchor, its figures with their HTML, or one line on why there are none."""
 
     anchor: str
     title: str
-    section: ReportSection | None
+    introduction: str = ""
+    figures: tuple[tuple[Figure, Markup], ...] = ()
     problem: str = ""
 
 
@@ -98,16 +99,21 @@ def build_section(builder: Registered[SectionBuilder], context: ReportContext) -
         if not builder.call(builder.offer.applies, context):
             return None
         section = builder.call(builder.offer.build, context)
-        if not isinstance(section, ReportSection):
-            problem = (
-                f"plugin '{builder.plugin}': {builder.name} returned a {type(section).__name__}, no ReportSection"
-            )
-            return PlacedSection(anchor, builder.name, None, problem)
-        return PlacedSection(anchor, section.title, section) if section.figures else None
+        figures = builder.call(render_figures, section, anchor)
+        return PlacedSection(anchor, section.title, section.introduction, figures) if figures else None
     except LayerwiseError as error:
         words = str(error)
         blamed = words if builder.plugin in words else f"plugin '{builder.plugin}': {words}"
-        return PlacedSection(anchor, builder.name, None, blamed)
+        return PlacedSection(anchor, builder.name, problem=blamed)
+
+
+def render_figures(section: object, anchor: str) -> tuple[tuple[Figure, Markup], ...]:
+    """The figures of a section with their HTML; here, so that what cannot be shown is its plugin's failure."""
+    if not isinstance(section, ReportSection):
+        raise TypeError(f"build returned a {type(section).__name__}, expected a ReportSection")
+    return tuple(
+        (figure, render_content(figure.content, f"{anchor}-{figure.name}", figure)) for figure in section.figures
+    )
 
 
 def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: str | None) -> str:
@@ -121,7 +127,6 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
             title=title or f"{newest.model.name} on {newest.stimuli_name}",
             runs=context.runs,
             placed=placed,
-            rendered=lambda figure, anchor: render_content(figure.content, f"{anchor}-{figure.name}", figure),
             css=Markup(read_asset("page.css")),
             scripts=scripts,
             policy=content_policy(scripts),

@@ -14,7 +14,6 @@ Row = tuple[str | float | int | None, ...]
 
 def list_provenance(run: RunRecord) -> tuple[Row, ...]:
     """What is recorded of a run, as pairs of a name and a value."""
-    finished = run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else "not finished"
     rows: list[Row] = [
         ("run", run.id),
         ("status", run.status),
@@ -31,8 +30,8 @@ def list_provenance(run: RunRecord) -> tuple[Row, ...]:
         ("batch size", run.batch_size),
         ("features per product", run.chunk_width),
         ("transforms", ", ".join(run.transforms)),
-        ("started", f"{run.started_at.isoformat(sep=' ', timespec='seconds')} UTC"),
-        ("finished", f"{finished} UTC" if run.finished_at else finished),
+        ("started", f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("finished", f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "not finished"),
         ("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in run.timings.items()) or "not recorded"),
         ("plugins", ", ".join(run.plugins) or "none"),
         ("versions", ", ".join(f"{package} {release}" for package, release in run.versions.items())),

@@ -87,9 +87,8 @@ def draw_ridges(ridges: Ridges) -> Any:
         "weight:Q", title="weight", scale=alt.Scale(domain=[-ridges.limit, ridges.limit], nice=False, clamp=True)
     )
     names = pl.DataFrame({"tensor": ridges.tensors, "base": [float(last - i) for i in range(last + 1)]})
-    room = drawing.label_room(ridges.tensors)
     labels = alt.Chart(drawing.inline(names)).mark_text(
-        align="right", baseline="bottom", dx=-8, limit=140, fontSize=10, style="names"
+        align="right", baseline="bottom", dx=-8, limit=140, fontSize=10
     )
     ridge = alt.Chart(drawing.inline(frame)).mark_area(
         interpolate="monotone", fillOpacity=0.75, fill=drawing.ACCENT, stroke="#ffffff", strokeWidth=0.8
@@ -101,10 +100,11 @@ def draw_ridges(ridges: Ridges) -> Any:
         detail="tensor:N",
         order=alt.Order("base:Q", sort="descending"),
         tooltip=["tensor:N"],
+    ).properties(name="ridges")
+    named = labels.encode(x=alt.value(0), y=alt.Y("base:Q", scale=domain, axis=None), text="tensor:N").properties(
+        name="names"
     )
-    named = labels.encode(x=alt.value(0), y=alt.Y("base:Q", scale=domain, axis=None), text="tensor:N")
-    padding = {"left": room, "right": 10, "top": 5, "bottom": 5}
-    return (drawn + named).properties(width="container", height=ROW * (last + 3), padding=padding)
+    return (drawn + named).properties(width="container", height=ROW * (last + 3))
 
 
 class Weights(SectionBuilder):

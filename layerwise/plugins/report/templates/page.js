@@ -13,9 +13,17 @@
     legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolSize: 90 },
   };
 
+  function wrapLegends(part, columns) {
+    if (part === null || typeof part !== "object") return;
+    if (part.legend && part.legend.columns) part.legend.columns = columns;
+    for (const key of ["layer", "encoding", "color"]) if (part[key]) wrapLegends(part[key], columns);
+    if (Array.isArray(part)) part.forEach((inner) => wrapLegends(inner, columns));
+  }
+
   function fit(spec, host) {
     const wish = (spec.usermeta || {}).layerwise;
     const width = host.clientWidth;
+    wrapLegends(spec, Math.max(1, Math.floor((width - 60) / 170)));
     if (!wish) return spec;
     let cell = (width - (wish.labels || 0)) / wish.cells;
     if (wish.square !== undefined) {

@@ -1,0 +1,286 @@
+"""What the sections of a report find, before anything is drawn."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from layerwise.core.kinds import SectionBuilder
+from layerwise.core.model import ModelInfo
+from layerwise.core.records import LayerAddress, Ordering, Prediction, Provider
+from layerwise.core.report import MatrixBrowser, ReportContext, Table
+from layerwise.core.representation import represent
+from layerwise.plugins.report import (
+    branches,
+    checkpoints,
+    drawing,
+    gallery,
+    matrices,
+    overview,
+    sparseness,
+    transition,
+)
+from layerwise.plugins.report import weights as weight_section
+from layerwise.plugins.report.page import in_order
+
+
+@pytest.fixture(scope="module")
+def fake():
+    """The module `fake_history`."""
+    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["fake_history"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def context(fake) -> ReportContext:
+    """One run of 40 stimuli, with two blocks."""
+    history = fake.FakeHistory()
+    return ReportContext((fake.add_run(history, n_stimuli=40),), history, fake.make_registry())
+
+
+@pytest.fixture
+def training(fake) -> ReportContext:
+    """Four checkpoints of one training, given in the wrong order."""
+    history = fake.FakeHistory()
+    runs = [
+        fake.add_run(history, f"run{step}", 30, learned=step / 3, lineage="digits", step=step)
+        for step in (2, 0, 3, 1)
+    ]
+    return ReportContext(in_order(runs), history, fake.make_registry())
+
+
+def rsa(context: ReportContext, first: LayerAddress, second: LayerAddress) -> float:
+    """An independent computation of the published measure."""
+    rows = [context.history.read_representation(where).correlation.astype(float) for where in (first, second)]
+    triangle = np.triu_indices(len(rows[0]), 1)
+    return float(np.corrcoef(rows[0][triangle], rows[1][triangle])[0, 1])
+
+
+def test_the_profile_is_the_similarity_to_input_output_and_the_layer_before(context) -> None:
+    run = context.runs[0]
+    profile = transition.query_profile(context, run).to_dicts()
+    names = [row["layer"] for row in profile]
+    assert names == ["input", "conv0", "conv1", "conv2", "mixed3a", "mixed3b", "avgpool0", "output"]
+    for index, row in enumerate(profile[1:], start=1):
+        here = LayerAddress(run.id, row["layer"])
+        assert row["input"] == pytest.approx(rsa(context, here, LayerAddress(run.id, "input")), abs=1e-6)
+        assert row["output"] == pytest.approx(rsa(context, here, LayerAddress(run.id, "output")), abs=1e-6)
+        assert row["previous"] == pytest.approx(rsa(context, here, LayerAddress(run.id, names[index - 1])), abs=1e-6)
+        assert row["change"] == pytest.approx(1 - row["previous"])
+    assert profile[0]["previous"] is None
+
+
+def test_a_run_without_its_input_still_has_a_profile(fake) -> None:
+    history = fake.FakeHistory()
+    run = fake.add_run(history, n_stimuli=20, layers=fake.make_layers()[1:])
+    context = ReportContext((run,), history, fake.make_registry())
+    profile = transition.query_profile(context, run)
+    assert profile["input"].null_count() == len(profile)
+    assert profile["output"].null_count() == 0
+    assert [fact.label for fact in overview.list_facts(run, profile, 7)][-1] == "largest step"
+
+
+def test_the_headline_names_the_largest_step(context) -> None:
+    run = context.runs[0]
+    profile = transition.query_profile(context, run)
+    largest = max(profile.to_dicts()[1:], key=lambda row: row["change"])
+    facts = {fact.label: fact for fact in overview.list_facts(run, profile, 8)}
+    assert facts["largest step"].note == f"similarity from {largest['before']} to {largest['layer']}"
+    assert facts["largest step"].value == f"{largest['previous']:.2f}"
+    assert facts["top-1 accuracy"].value == "76.6%"
+
+
+def test_correlations_are_coded_with_zero_exact_and_nan_apart() -> None:
+    matrix = np.array([[1, 0, -1], [0, 1, np.nan], [-1, np.nan, 1]], dtype=np.float32)
+    assert list(matrices.code_correlations(matrix)) == [127, 0, 255]
+    assert list(matrices.code_correlations(np.array([[1, 0.5], [0.5, 1]]))) == [191]
+
+
+def test_stimuli_with_constant_activations_are_marked_in_the_matrices(context) -> None:
+    run = context.runs[0]
+    rows = np.random.default_rng(0).normal(size=(40, 30))
+    rows[7] = 3.0
+    context.history.representations[LayerAddress(run.id, "conv1")] = represent(rows)
+    browser = matrices.query_matrices(context, run, 1)
+    found = {matrix.name: matrix for matrix in browser.matrices}
+    assert found["conv1"].undefined == (7,)
+    assert found["conv1"].codes.count(255) == 39
+    figures = matrices.Matrices().build(context).figures
+    assert "constant activations" in figures[0].caption
+
+
+def test_matrices_beyond_the_page_s_budget_show_evenly_spaced_stimuli(monkeypatch, context) -> None:
+    monkeypatch.setattr(matrices, "N_PAIRS_MOST", 16 * 10 * 9 // 2)
+    figure = matrices.Matrices().build(context).figures[0]
+    assert isinstance(figure.content, MatrixBrowser)
+    assert len(figure.content.stimuli) == 10
+    assert all(sorted(order.permutation) == list(range(10)) for order in figure.content.orders)
+    assert all(len(matrix.codes) == 45 for matrix in figure.content.matrices)
+    assert "10 stimuli, evenly spaced, of 40" in figure.method
+
+
+def test_orders_kept_in_history_are_offered(context) -> None:
+    run = context.runs[0]
+    permutation = tuple(reversed(range(40)))
+    context.history.save_ordering(Ordering(Provider("other:method", "1"), LayerAddress(run.id, "conv2"), permutation))
+    orders = {order.name: order.permutation for order in matrices.query_orders(context, run)}
+    assert orders["conv2"] == permutation
+    assert list(orders)[:2] == ["input", "output"]
+
+
+def test_a_picture_that_cannot_be_read_is_passed_on_as_it_is() -> None:
+    assert matrices.shrink(b"no picture") == b"no picture"
+
+
+@pytest.mark.parametrize(
+    ("ranked", "answers", "verdict"),
+    [
+        ((2, 1), {2}, "right"),
+        ((1, 2), {2}, "near"),
+        ((1, 3), {2}, "wrong"),
+        ((1,), set(), "unknown"),
+        ((), {1}, "unknown"),
+    ],
+)
+def test_answers_are_judged_by_their_rank(ranked, answers, verdict) -> None:
+    predictions = [Prediction(0, rank, index, None, 0.5) for rank, index in enumerate(ranked, start=1)]
+    assert gallery.judge(predictions, frozenset(answers)) == verdict
+
+
+def test_cards_show_the_stimuli_in_order_with_their_five_classes(context) -> None:
+    run = context.runs[0]
+    cards = gallery.query_cards(context, run, 7)
+    assert [card.title for card in cards] == [f"photo {i:03d}.jpg" for i in range(7)]
+    for card in cards:
+        shares = [bar.share for bar in card.bars]
+        assert len(shares) == 5
+        assert shares == sorted(shares, reverse=True)
+        assert (card.verdict == "right") == card.bars[0].marked
+
+
+def test_a_label_that_is_an_identifier_is_shown_as_the_class_s_name(context, fake) -> None:
+    run = context.runs[0]
+    model = ModelInfo(**{**vars(run.model), "class_ids": tuple(f"n{i}" for i in range(6))})
+    stimulus = context.history.list_stimuli(run.id)[0]
+    labelled = type(stimulus)(0, "x.jpg", "n1", "0", b"")
+    context.history.stimuli["other"] = [labelled]
+    record = type(run)(**{**vars(run), "id": "other", "model": model})
+    assert gallery.query_cards(context, record)[0].subtitle == "desert"
+
+
+def test_the_two_modules_in_the_middle_of_googlenet_are_mixed4c_and_mixed4d(fake) -> None:
+    blocks = [f"mixed{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
+    modules = [branches.Module(name, ()) for name in blocks]
+    assert [module.name for module in branches.middle_modules(modules)] == ["mixed4c", "mixed4d"]
+    assert [module.name for module in branches.middle_modules(modules[:1])] == ["mixed3a"]
+
+
+def test_the_arm_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) -> None:
+    def widest(*labels: str) -> str | None:
+        layer = fake.make_layers()[0]
+        arms = tuple(type(layer)(f"b/{label}", "n", "conv", (1,), 0, branch=label) for label in labels)
+        found = branches.Module("b", arms).widest
+        return found.branch if found else None
+
+    assert widest("1x1", "3x3", "5x5", "pool") == "5x5"
+    assert widest("1x1", "7x7", "3x3dbl") == "7x7"
+    assert widest("1x1", "3x3", "3x3dbl") is None
+    assert widest("pool", "a", "1x1") is None
+
+
+def test_the_branch_matrix_runs_from_input_over_the_arms_to_output(context) -> None:
+    found = branches.query_branch_matrix(context, context.runs[0])
+    arms = [f"mixed3{block}/{arm}" for block in "ab" for arm in ("1x1", "3x3", "5x5", "pool")]
+    assert found.names == ["input", *arms, "output"]
+    assert found.frame.height == 100
+    depth = branches.query_depth(context, context.runs[0])
+    last = {row["series"]: row["value"] for row in depth.to_dicts() if row["layer"] == "mixed3b"}
+    assert min(last, key=last.__getitem__) == "5x5"
+
+
+def test_sections_about_branches_and_training_do_not_apply_where_there_are_none(fake) -> None:
+    history = fake.FakeHistory()
+    run = fake.add_run(history, n_stimuli=20, layers=fake.make_layers(n_blocks=0))
+    context = ReportContext((run,), history, fake.make_registry())
+    applying = {found.name for found in context.registry.all(SectionBuilder) if found.offer.applies(context)}
+    assert applying == {
+        "overview", "gallery", "layer-matrix", "transition", "matrices", "sparseness", "weights", "provenance",
+    }  # fmt: skip
+
+
+def test_undefined_sparseness_has_no_point(context) -> None:
+    frame = sparseness.query_sparseness(context, context.runs[0])
+    counts = dict(frame.group_by("series").len().iter_rows())
+    assert counts == {
+        "Treves-Rolls, over units": 7,
+        "Treves-Rolls, over stimuli": 7,
+        "Hoyer": 8,
+        "share of zeros": 8,
+    }
+    assert frame["layer"][0] == "input"
+
+
+def test_ridges_are_the_stored_histograms(context) -> None:
+    run = context.runs[0]
+    ridges = weight_section.query_ridges(context, run)
+    stored = context.history.read_weights(run.id)[0]
+    vector = stored.statistics[0].vector
+    shown = ridges.frame.filter(ridges.frame["tensor"] == stored.name)
+    middles = (vector[64:-1] + vector[65:]) / 2
+    expected = (vector[:64] / vector[:64].sum())[np.abs(middles) <= ridges.limit]
+    np.testing.assert_allclose(shown["share"].to_numpy(), expected)
+    assert ridges.frame["height"].max() == 1
+
+
+def test_checkpoints_come_in_the_order_of_their_steps(training) -> None:
+    assert [run.step for run in training.runs] == [0, 1, 2, 3]
+    frame = checkpoints.query_training(training)
+    assert frame["checkpoint"].unique(maintain_order=True).to_list() == ["step 0", "step 1", "step 2", "step 3"]
+    row = next(r for r in frame.to_dicts() if r["checkpoint"] == "step 1" and r["layer"] == "mixed3b")
+    here = LayerAddress("run1", "mixed3b")
+    assert row["input"] == pytest.approx(rsa(training, here, LayerAddress("run1", "input")), abs=1e-6)
+    assert row["output"] == pytest.approx(rsa(training, here, LayerAddress("run1", "output")), abs=1e-6)
+    assert row["final"] == pytest.approx(rsa(training, here, LayerAddress("run3", "mixed3b")), abs=1e-6)
+
+
+def test_a_training_shows_all_runs_in_one_table_and_figures_of_the_first_and_last(training) -> None:
+    figures = overview.Overview().build(training).figures
+    table = figures[-1].content
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["step 0", "step 1", "step 2", "step 3"]
+    assert [figure.name for figure in figures] == ["facts-run0", "facts-run3", "runs"]
+
+
+def test_checkpoints_of_the_same_name_stay_apart(fake) -> None:
+    history = fake.FakeHistory()
+    runs = tuple(fake.add_run(history, f"run{i}", 12, lineage="a", checkpoint="last") for i in range(2))
+    assert checkpoints.checkpoint_names(runs) == ["1: last", "2: last"]
+
+
+def test_runs_on_different_stimuli_are_no_training(fake) -> None:
+    history = fake.FakeHistory()
+    first = fake.add_run(history, "run0", 12, lineage="a")
+    second = fake.add_run(history, "run1", 12, lineage="a", stimuli_fingerprint="t" * 64)
+    assert not checkpoints.is_training((first, second))
+
+
+def test_the_colours_of_correlations_grow_darker_evenly_away_from_zero() -> None:
+    def lightness(colour: tuple[int, int, int]) -> float:
+        channel = np.array(colour) / 255
+        linear = np.where(channel <= 0.04045, channel / 12.92, ((channel + 0.055) / 1.055) ** 2.4)
+        y = float(linear @ [0.2126, 0.7152, 0.0722])
+        return 116 * y ** (1 / 3) - 16
+
+    values = [lightness(colour) for colour in drawing.diverging_colours(21)]
+    assert int(np.argmax(values)) == 10
+    for side in (np.diff(values[:11]), -np.diff(values[10:])):
+        assert (side > 0).all()
+        assert side.max() / side.min() < 1.6
+    assert values[0] == pytest.approx(values[-1], abs=8)
