@@ -61,7 +61,7 @@ class Database:
     @property
     def shown(self) -> str:
         """The URL without the password."""
-        return self.url.render_as_string(hide_password=True)
+        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -123,7 +123,7 @@ def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_does_not_answer_is_a_clear_error() -> None:
     with pytest.raises(InputError) as error:
         open_store("postgresql://me@localhost:1/x")
-    in_one_line(error, "postgresql+psycopg://me@localhost:1/x", "connection")
+    in_one_line(error, "postgresql://me@localhost:1/x", "connection")
 
 
 def test_a_missing_history_is_only_made_when_asked_for(sqlite_url: str, tmp_path: Path) -> None:

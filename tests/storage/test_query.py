@@ -158,7 +158,9 @@ def test_questions_are_answered(store: Store, sql: str, rows: list[Any]) -> None
     assert store.query(sql).rows() == rows
 
 
-@pytest.mark.parametrize("sql", ["EXPLAIN SELECT * FROM runs", "explain /* why */ WITH a AS (SELECT 1) SELECT * FROM a"])
+@pytest.mark.parametrize(
+    "sql", ["EXPLAIN SELECT * FROM runs", "explain /* why */ WITH a AS (SELECT 1) SELECT * FROM a"]
+)
 def test_a_query_can_be_explained(store: Store, sql: str) -> None:
     assert store.query(sql).height > 0
 
