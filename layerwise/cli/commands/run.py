@@ -83,6 +83,7 @@ def run_analysis(
     """
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
     from layerwise.cli.running import carry_out, show_dry_run
+    from layerwise.core.loading import find_loader
     from layerwise.core.request import DEFAULT_BATCH_SIZE, RunRequest
 
     check_weights_file(weights)
@@ -114,6 +115,7 @@ def run_analysis(
         command=shlex.join(["layerwise", *sys.argv[1:]]),
     )
     registry = session_of(context).registry
+    find_loader(registry, model)
     if dry_run:
         show_dry_run(request, registry, as_json=as_json)
         return

@@ -1,0 +1,193 @@
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import polars as pl
+import pytest
+
+
+@pytest.fixture
+def run_ids(demo):
+    return [run["run_id"] for run in demo.record["runs"]]
+
+
+def test_show_prints_a_row_per_layer_with_what_a_person_wants(ask, demo):
+    said = ask("show", "latest", "--json")
+    assert said.code == 0, said.err
+    rows = {row["layer"]: row for row in said.json["overview"]}
+    assert list(rows) == demo.record["runs"][1]["layers"]
+    assert rows["input"]["input_similarity"] == pytest.approx(1, abs=1e-6)
+    assert rows["output"]["output_similarity"] == pytest.approx(1, abs=1e-6)
+    assert rows["output"]["step_similarity"] == pytest.approx(rows["avgpool"]["output_similarity"])
+    assert rows["mixed1/5x5"]["step_similarity"] is None
+    assert rows["mixed1"]["n_features"] == 8 * 8 * 52
+    assert 0 < rows["mixed2"]["sparseness"] < 1
+
+
+def test_show_s_mean_correlation_is_that_of_different_stimuli(ask):
+    ask("export", "latest", "--layer", "mixed2", "-o", "x.npz")
+    correlation = np.load("x.npz")["correlation"]
+    off_diagonal = correlation[~np.eye(len(correlation), dtype=bool)]
+    rows = {row["layer"]: row for row in ask("show", "latest", "--json").json["overview"]}
+    assert rows["mixed2"]["mean_correlation"] == pytest.approx(off_diagonal.mean(), abs=1e-6)
+
+
+def test_show_for_people_names_model_stimuli_and_accuracy(ask):
+    said = ask("show", "latest")
+    for word in ("epoch-1", "digits", "Accuracy: top-1", "to input", "mixed2/pool"):
+        assert word in said.out
+
+
+def test_compare_prints_layers_and_a_matrix_in_the_same_order(ask, run_ids):
+    said = ask("compare", "latest", "--json")
+    assert said.code == 0, said.err
+    assert said.json["comparator"] == "rsa-pearson"
+    matrix = np.array(said.json["matrix"])
+    assert matrix.shape == (len(said.json["layers"]),) * 2
+    assert {layer["run_id"] for layer in said.json["layers"]} == {run_ids[1]}
+    np.testing.assert_allclose(np.diagonal(matrix), 1, atol=1e-6)
+    names = [layer["layer"] for layer in said.json["layers"]]
+    ask("export", "latest", "-o", "all.npz")
+    exported, upper = np.load("all.npz"), np.triu_indices(40, 1)
+    pair = [exported[f"{name}/correlation"][upper].astype(float) for name in ("conv0", "mixed2/3x3")]
+    found = matrix[names.index("conv0"), names.index("mixed2/3x3")]
+    assert found == pytest.approx(np.corrcoef(pair)[0, 1], abs=1e-6)
+
+
+def test_compare_across_runs_has_the_layers_of_both(ask, run_ids):
+    said = ask("compare", *run_ids, "--layers", "main", "--json").json
+    assert [layer["run_id"] for layer in said["layers"]] == [run_ids[0]] * 8 + [run_ids[1]] * 8
+    assert said["matrix"][0][8] == pytest.approx(1, abs=1e-6)  # both see the same input
+
+
+def test_several_comparators_print_a_list(ask):
+    said = ask("compare", "latest", "--with", "rsa-pearson", "--with", "rsa-spearman", "--layers", "main", "--json")
+    assert [table["comparator"] for table in said.json] == ["rsa-pearson", "rsa-spearman"]
+
+
+def test_compare_for_people_shows_the_steps_between_neighbours(ask):
+    said = ask("compare", "latest", "--layers", "main")
+    assert said.code == 0, said.err
+    assert "avgpool   output" in said.out
+
+
+def test_runs_on_different_stimuli_are_not_compared(cli, demo, run_ids):
+    line = ("run", demo.checkpoint(1), "--stimuli", demo.stimuli, "--db", "two.db", "--json", "--layers", "output")
+    ids = [cli(*line, "--limit", limit).json["run_id"] for limit in (10, 12)]
+    said = cli("compare", *ids, "--db", "two.db")
+    assert said.code == 2
+    assert "same stimuli" in said.err
+
+
+def test_reorder_prints_a_permutation_with_names(ask):
+    said = ask("reorder", "latest", "--by", "output", "--json")
+    assert said.code == 0, said.err
+    assert sorted(said.json["permutation"]) == list(range(40))
+    names = np.load(said_stimuli(ask))["stimuli"]
+    assert said.json["stimuli"] == [names[index] for index in said.json["permutation"]]
+
+
+def said_stimuli(ask):
+    ask("export", "latest", "--layer", "input", "-o", "names.npz")
+    return "names.npz"
+
+
+def test_reorder_by_label_keeps_digits_together(ask):
+    said = ask("reorder", "latest", "--by", "input", "--method", "label", "--json").json
+    digits = [name.split("-")[0] for name in said["stimuli"]]
+    assert digits == sorted(digits)
+
+
+def test_export_of_a_layer_holds_its_representation(ask):
+    said = ask("export", "latest", "--layer", "mixed1", "-o", "x.npz", "--json")
+    assert said.json["layers"] == ["mixed1"]
+    file = np.load("x.npz")
+    assert set(file.files) == {"correlation", "mean", "norm", "n_features", "stimuli"}
+    assert file["correlation"].shape == (40, 40)
+    assert file["correlation"].dtype == np.float32
+    assert file["mean"].shape == file["norm"].shape == (40,)
+    assert int(file["n_features"]) == 8 * 8 * 52
+    assert len(set(file["stimuli"])) == 40
+
+
+def test_the_formats_of_an_export_agree(ask):
+    for name in ("x.npz", "x.h5", "x.parquet"):
+        assert ask("export", "latest", "-o", name).code == 0
+    numpy, frame = np.load("x.npz"), pl.read_parquet("x.parquet")
+    row = frame.filter((pl.col("layer") == "mixed2/5x5") & (pl.col("i") == 3) & (pl.col("j") == 7)).row(0, named=True)
+    assert row["correlation"] == numpy["mixed2/5x5/correlation"][3, 7]
+    assert row["stimulus_j"] == numpy["stimuli"][7]
+    with h5py.File("x.h5") as file:
+        np.testing.assert_array_equal(file["mixed2/5x5/correlation"], numpy["mixed2/5x5/correlation"])
+        assert file["stimuli"].asstr()[7] == numpy["stimuli"][7]
+
+
+def test_a_failed_export_leaves_the_file_that_was_there(ask, tmp_path, monkeypatch):
+    (tmp_path / "x.npz").write_bytes(b"mine")
+
+    def fail(*_, **__):
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(np, "savez", fail)
+    assert ask("export", "latest", "-o", "x.npz").code == 1
+    assert (tmp_path / "x.npz").read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "parquet"])
+def test_query_writes_every_format(ask, form, run_ids):
+    said = ask("query", "SELECT id FROM runs ORDER BY started_at", "--format", form, "-o", "out")
+    assert said.code == 0, said.err
+    if form == "parquet":
+        assert pl.read_parquet("out")["id"].to_list() == run_ids
+        return
+    text = Path("out").read_text(encoding="utf-8")
+    if form == "json":
+        assert json.loads(text) == [{"id": run_id} for run_id in run_ids]
+    else:
+        assert [line.strip() for line in text.splitlines()[:3]] == ["id", *run_ids]
+
+
+def test_query_lists_tables_and_prints_one(ask):
+    tables = [row["table"] for row in ask("query", "--json").json]
+    assert "runs" in tables
+    assert len(ask("query", "--table", "runs", "--json").json) == 2
+
+
+@pytest.mark.parametrize("sql", ["DELETE FROM runs", "DROP TABLE runs", "UPDATE runs SET status = 'failed'"])
+def test_query_changes_nothing(ask, sql):
+    said = ask("query", sql)
+    assert said.code in (1, 2)
+    assert said.err.startswith("layerwise: error: ")
+    assert len(ask("runs", "--status", "finished", "--json").json) == 2
+
+
+def test_delete_asks_first_and_then_forgets(cli, demo, monkeypatch):
+    line = ("run", demo.checkpoint(1), "--stimuli", demo.stimuli, "--limit", 10, "--db", "own.db", "--json")
+    run_id = cli(*line, "--layers", "output").json["run_id"]
+    monkeypatch.setattr("typer.confirm", _refuse)
+    assert cli("delete", run_id, "--db", "own.db").code == 1
+    assert len(cli("runs", "--db", "own.db", "--json").json) == 1
+    assert cli("delete", run_id, "--db", "own.db", "--yes").code == 0
+    assert cli("runs", "--db", "own.db", "--json").json == []
+
+
+def _refuse(*_, **__):
+    import typer
+
+    raise typer.Abort
+
+
+def test_db_info_counts_and_check_finds_nothing(ask):
+    assert ask("db", "info", "--json").json["n_runs"] == 2
+    assert ask("db", "--json").json["n_runs"] == 2
+    assert ask("db", "check", "--json").json == {"intact": True, "problems": []}
+    assert ask("db", "upgrade", "--json").code == 0
+
+
+def test_report_writes_one_file(ask, tmp_path, run_ids):
+    said = ask("report", *run_ids, "-o", "r.html", "--section", "overview", "--json")
+    assert said.code == 0, said.err
+    assert said.json["runs"] == run_ids
+    assert (tmp_path / "r.html").stat().st_size == said.json["n_bytes"]

@@ -1,0 +1,40 @@
+import pytest
+
+from layerwise.cli.options import database_option, parse_size
+from layerwise.cli.session import database_url
+from layerwise.core.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "n_bytes"),
+    [
+        ("1GiB", 2**30),
+        ("512MiB", 2**29),
+        ("2GB", 2 * 10**9),
+        ("1.5 gib", 3 * 2**29),
+        ("1000000", 10**6),
+        ("64kib", 2**16),
+        ("7b", 7),
+    ],
+)
+def test_sizes_are_read_as_people_write_them(text, n_bytes):
+    assert parse_size(text, "--memory") == n_bytes
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "-1GiB", "0", "1 GiBB", "1e9", "one"])
+def test_what_is_no_size_is_refused_with_the_option_s_name(text):
+    with pytest.raises(InputError, match="--memory"):
+        parse_size(text, "--memory")
+
+
+def test_a_history_is_a_url_or_a_path():
+    assert database_url("postgresql://host/name") == "postgresql://host/name"
+    assert database_url("some/file.db") == "sqlite:///some/file.db"
+
+
+def test_commands_printed_for_the_user_name_the_history_only_where_needed(monkeypatch):
+    monkeypatch.delenv("LAYERWISE_DB", raising=False)
+    assert database_option("sqlite:///layerwise.db") == ""
+    assert database_option("my file.db") == " --db 'my file.db'"
+    monkeypatch.setenv("LAYERWISE_DB", "my file.db")
+    assert database_option("my file.db") == ""
