@@ -12,6 +12,7 @@ import numpy as np
 from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import Transform
 from layerwise.core.model import Floats
+from layerwise.plugins.ranks import average_ranks
 
 
 class RankTransform(Transform):
@@ -23,10 +24,11 @@ class RankTransform(Transform):
 
     def apply(self, activations: Floats) -> Floats:
         """(batch, *shape) to ranks from 1 to p, (batch, p)."""
-        from scipy.stats import rankdata
-
         rows = activations.reshape(len(activations), -1)
-        return np.stack([rankdata(row).astype(np.float32) for row in rows])
+        ranks = np.empty(rows.shape, dtype=np.float32)
+        for row, target in zip(rows, ranks, strict=True):
+            target[:] = average_ranks(row)
+        return ranks
 
 
 class SpatialMeanTransform(Transform):

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import spearmanr
 
 from layerwise.core.errors import InputError
 from layerwise.core.representation import Representation, represent
 from layerwise.plugins.comparators import register_comparators
-from layerwise.plugins.comparators.rsa import average_ranks
 
 COMPARATORS = {comparator.name: comparator for comparator in register_comparators()}
 DIRECT = {
@@ -133,8 +129,3 @@ def test_layers_with_too_little_in_common_are_refused_or_nan_in_the_table(name):
     with pytest.raises(InputError, match="fewer than three pairs"):
         comparator.compare(*states)
     assert np.isnan(comparator.compare_all(states, states)[0, 1])
-
-
-@given(arrays.arrays(np.float32, st.integers(1, 40), elements=st.floats(-3, 3, width=16)))
-def test_ranks_are_those_of_scipy(values):
-    assert np.array_equal(average_ranks(values), rankdata(values))

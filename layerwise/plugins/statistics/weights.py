@@ -111,7 +111,7 @@ class WeightHistogramStatistic(_FlatStatistic):
     """A histogram of 64 bins of equal width from the smallest to the largest weight.
 
     The value is the number of weights. The vector has 129 numbers: the 64 counts, then the 65 edges of the bins.
-    Where all weights equal w, the bins go from w - 0.5 to w + 0.5.
+    Where all weights equal w, the bins go from w - 0.5 to w + 0.5 (or a millionth of w to each side, if that is more).
     """
 
     name = "weight-histogram"
@@ -120,16 +120,16 @@ class WeightHistogramStatistic(_FlatStatistic):
 
     def of(self, values: Values) -> StatisticValue:
         """Bins are closed on the left, the last on both sides."""
-        counts, edges = np.histogram(values, bins=_bin_edges(values))
+        counts, edges = np.histogram(values, bins=N_BINS, range=_bin_range(values))
         return StatisticValue(float(values.size), vector=np.concatenate([counts, edges]))
 
 
-def _bin_edges(values: Values) -> Values:
+def _bin_range(values: Values) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
-    edges = np.linspace(low, high, N_BINS + 1)
-    if (np.diff(edges) <= 0).any():  # equal, or too close together for 64 different edges
-        edges = np.linspace(low - 0.5, high + 0.5, N_BINS + 1)
-    return edges
+    if (np.diff(np.linspace(low, high, N_BINS + 1)) <= 0).any():  # equal, or too close for 65 different edges
+        margin = max(0.5, 1e-6 * max(abs(low), abs(high)))
+        low, high = low - margin, high + margin
+    return low, high
 
 
 STATISTICS: tuple[type[WeightStatistic], ...] = (
