@@ -111,7 +111,7 @@ class WeightHistogramStatistic(_FlatStatistic):
     """A histogram of 64 bins of equal width from the smallest to the largest weight.
 
     The value is the number of weights. The vector has 129 numbers: the 64 counts, then the 65 edges of the bins.
-    Where all weights equal w, the bins go from w - 0.5 to w + 0.5 (or a millionth of w to each side, if that is more).
+    Where all weights equal w, the bins go from w - 0.5 to w + 0.5 (or by a millionth of w, if that is more).
     """
 
     name = "weight-histogram"
