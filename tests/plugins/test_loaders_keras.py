@@ -15,6 +15,7 @@ import pytest
 from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.plugins.loaders.keras_model import Description, KerasModel
 from layerwise.plugins.loaders.preprocessing import find_preprocessing
+from layerwise.plugins.loaders.seeding import seeded
 
 
 def wrap(network: Any, *, has_own_names: bool = False) -> KerasModel:
@@ -285,10 +286,16 @@ def test_every_application_is_known_by_either_spelling(loader_named: Any) -> Non
 
 
 def test_an_untrained_application_is_the_same_for_the_same_seed(load: Any) -> None:
-    python_state = random.getstate()
     prints = [load("mobilenet_v2", seed=seed).info.fingerprint for seed in (1, 1, 2)]
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_building_with_a_seed_leaves_other_random_numbers_alone() -> None:
+    python_state, numpy_state = random.getstate(), np.random.get_state()[1].copy()
+    with seeded(1):
+        random.random()
     assert random.getstate() == python_state
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
 
 
 def test_applications_preprocess_as_their_module_does(load: Any) -> None:

@@ -30,7 +30,7 @@ def load_weights(model: Any, path: Path) -> None:
 
 @contextmanager
 def quiet_keras() -> Iterator[None]:
-    """Keep Keras's warnings while loading to ourselves: what does not fit raises, the rest is about its own history."""
+    """Without Keras's warnings: what does not fit raises, the rest is about the history of its formats."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
