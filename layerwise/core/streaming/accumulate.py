@@ -8,7 +8,7 @@ common offset costs no precision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,9 +104,9 @@ class LayerAccumulator:
         size = values if low.min() >= 0 else np.abs(values, out=scratch.like(values, 0))
         self._absolute[rows] += size @ ones
 
-    def add_chunk(self, centred: Floats) -> None:
-        """Add the products of a complete chunk, (n_stimuli, width)."""
-        self._gram += centred @ centred.T
+    def add_products(self, products: Floats) -> None:
+        """Add the products of a complete chunk, (n_stimuli, n_stimuli)."""
+        self._gram += products
 
     def add_units(self, units: UnitSums, n_stimuli: int) -> None:
         """Add the units of a complete chunk."""
@@ -194,11 +194,17 @@ class ChunkTask:
             units = slice(offset + self.columns.start, offset + self.columns.stop)
             state.update(values, rows, units)
 
-    def multiply(self, n_stimuli: int, scratch: Floats) -> None:
-        """Add the chunk's products, once all stimuli have come."""
+    def multiply(self, scratch: Callable[[], Floats]) -> Floats:
+        """The chunk's products, (n_stimuli, n_stimuli), once all stimuli have come; `scratch` is room to load it."""
         with np.errstate(invalid="ignore", over="ignore"):
-            self.accumulator.add_chunk(self.chunk.load(scratch[: n_stimuli * self.chunk.width]))
-            self.accumulator.add_units(self.units, n_stimuli)
+            centred = self.chunk.load(scratch)
+            return centred @ centred.T
+
+    def add(self, products: Floats) -> None:
+        """Add the chunk's products and its units to the layer."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            self.accumulator.add_products(products)
+            self.accumulator.add_units(self.units, len(products))
 
 
 def digest(tasks: Sequence[ChunkTask], start: int, activations: Floats, scratch: Scratch) -> None:

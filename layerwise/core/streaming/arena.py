@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -84,8 +84,9 @@ class Spool:
 class Chunk:
     """Some columns of one layer, for all stimuli: (n_stimuli, width), in memory or at an offset of the spool."""
 
-    def __init__(self, width: int, values: Floats | None, spool: Spool, offset: int) -> None:
+    def __init__(self, n_stimuli: int, width: int, values: Floats | None, spool: Spool, offset: int) -> None:
         self.width = width
+        self._n_stimuli = n_stimuli
         self._values = values
         self._spool = spool
         self._offset = offset
@@ -101,11 +102,11 @@ class Chunk:
         if self._values is None:
             self._spool.write(self._offset + start * self.width * FLOAT_BYTES, rows)
 
-    def load(self, scratch: Floats) -> Floats:
-        """All rows, (n_stimuli, width); spooled ones are read into `scratch`."""
+    def load(self, scratch: Callable[[], Floats]) -> Floats:
+        """All rows, (n_stimuli, width); spooled ones are read into the array that `scratch` gives."""
         if self._values is not None:
             return self._values
-        values = scratch[: scratch.size // self.width * self.width].reshape(-1, self.width)
+        values = scratch()[: self._n_stimuli * self.width].reshape(self._n_stimuli, self.width)
         self._spool.read(self._offset, values)
         return values
 
@@ -126,10 +127,10 @@ class Arena:
             size = width * self._n_stimuli
             if used + size <= self._memory.size:
                 values = self._memory[used : used + size].reshape(self._n_stimuli, width)
-                chunks.append(Chunk(width, values, self._spool, 0))
+                chunks.append(Chunk(self._n_stimuli, width, values, self._spool, 0))
                 used += size
             else:
-                chunks.append(Chunk(width, None, self._spool, offset))
+                chunks.append(Chunk(self._n_stimuli, width, None, self._spool, offset))
                 offset += size * FLOAT_BYTES
         return chunks
 

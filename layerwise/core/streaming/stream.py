@@ -6,7 +6,9 @@ segment's chunks become products, its layers are finished and handed to the sink
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -23,7 +25,6 @@ from layerwise.core.streaming.plan import SegmentPlan, Span, split_targets
 from layerwise.core.summary import LayerSummary, concatenate_summaries
 from layerwise.core.validation import check_array
 
-_N_WORKERS = 2
 Finished = tuple[Products, LayerSummary]
 
 
@@ -34,8 +35,20 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
         LayerwiseError: If activations are not finite, or the disk is full.
         PluginError: If a transform or a statistic does not keep its promise.
     """
-    with Spool(job.spool_folder) as spool, ThreadPoolExecutor(_N_WORKERS) as workers:
-        _Streamer(job, sink, spool, workers).run()
+    from threadpoolctl import threadpool_limits
+
+    n_workers = count_cores()
+    with (
+        threadpool_limits(1, user_api="blas"),  # the workers are the threads: a product each, none waits for another
+        Spool(job.spool_folder) as spool,
+        ThreadPoolExecutor(n_workers, thread_name_prefix="layerwise-stream") as workers,
+    ):
+        _Streamer(job, sink, spool, workers, n_workers).run()
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -54,16 +67,17 @@ class _Streamer:
         sink: LayerSink,
         spool: Spool,
         workers: ThreadPoolExecutor,
+        n_workers: int,
     ) -> None:
         self.job = job
         self.sink = sink
         self.plan = job.plan
         self.n_stimuli = job.stimuli.n_stimuli
         self.workers = workers
+        self.n_workers = n_workers
         self.spool = spool
         memory = max((segment.memory_bytes for segment in job.plan.segments), default=0)
         self.arena = Arena(self.n_stimuli, memory, spool)
-        self.product_scratch = np.empty(self.n_stimuli * self.plan.chunk_width, dtype=np.float32)
         self.local = threading.local()
         self.accumulators: dict[tuple[str, str], LayerAccumulator] = {}
         self.states: dict[tuple[str, str], list[StreamedState]] = {}
@@ -133,9 +147,18 @@ class _Streamer:
         self._stream_batches(
             self.job.model.compile(segment.start, outputs), work, source, following, end, segment.start
         )
-        for layer in work:
-            for task in layer.tasks:
-                task.multiply(self.n_stimuli, self.product_scratch)
+        self._multiply([task for layer in work for task in layer.tasks])
+
+    def _multiply(self, tasks: Sequence[ChunkTask]) -> None:
+        """Products on all workers, added up in the order of the chunks, so that results do not depend on timing."""
+        running: deque[tuple[ChunkTask, Future[Floats]]] = deque()
+        for task in tasks:
+            running.append((task, self.workers.submit(task.multiply, self._chunk_scratch)))
+            if len(running) > 2 * self.n_workers:
+                first, products = running.popleft()
+                first.add(products.result())
+        for task, products in running:
+            task.add(products.result())
 
     def _deal(self, spans: Sequence[Span], outputs: list[str]) -> list[_LayerWork]:
         width = self.plan.chunk_width
@@ -201,6 +224,13 @@ class _Streamer:
             self.local.scratch = Scratch(self.plan.batch_size, self.plan.chunk_width)
         scratch: Scratch = self.local.scratch
         return scratch
+
+    def _chunk_scratch(self) -> Floats:
+        """Room for one chunk of this thread, made when the first spooled chunk comes."""
+        if not hasattr(self.local, "chunk"):
+            self.local.chunk = np.empty(self.n_stimuli * self.plan.chunk_width, dtype=np.float32)
+        chunk: Floats = self.local.chunk
+        return chunk
 
     def _finish_targets(self, targets: Sequence[Target]) -> None:
         for target in dict.fromkeys(targets):
