@@ -108,26 +108,33 @@ def refuse(store: Store, sql: str) -> None:
     assert store.verify() == []
 
 
-@pytest.mark.parametrize("sql", HOSTILE)
-def test_statements_that_do_anything_but_read_one_thing_are_refused(filled: Store, sql: str) -> None:
-    refuse(filled, sql)
+def test_statements_that_do_anything_but_read_one_thing_are_refused(filled: Store, subtests: pytest.Subtests) -> None:
+    for sql in HOSTILE:
+        with subtests.test(sql):
+            refuse(filled, sql)
 
 
-@pytest.mark.parametrize("sql", HOSTILE_SQLITE)
-def test_the_ways_out_of_sqlite_are_closed(sqlite_url: str, samples: Any, tmp_path: Path, sql: str) -> None:
+def test_the_ways_out_of_sqlite_are_closed(
+    sqlite_url: str, samples: Any, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     with open_store(sqlite_url) as store:
         samples.finished_run(store)
         before = set(tmp_path.iterdir())
-        refuse(store, sql.format(folder=tmp_path))
-        assert set(tmp_path.iterdir()) == before
+        for sql in HOSTILE_SQLITE:
+            with subtests.test(ascii(sql)):
+                refuse(store, sql.format(folder=tmp_path))
+                assert set(tmp_path.iterdir()) == before
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("sql", HOSTILE_POSTGRES)
-def test_the_ways_to_write_in_postgresql_are_closed(postgres_url: str, samples: Any, sql: str) -> None:
+def test_the_ways_to_write_in_postgresql_are_closed(
+    postgres_url: str, samples: Any, subtests: pytest.Subtests
+) -> None:
     with open_store(postgres_url) as store:
         samples.finished_run(store)
-        refuse(store, sql)
+        for sql in HOSTILE_POSTGRES:
+            with subtests.test(ascii(sql)):
+                refuse(store, sql)
 
 
 @pytest.mark.postgres
@@ -139,23 +146,24 @@ def test_what_a_query_leaves_in_its_postgresql_session_ends_with_it(postgres_url
         assert store.query("SELECT pg_try_advisory_lock(5) AS free").item() is True
 
 
-@pytest.mark.parametrize(
-    ("sql", "rows"),
-    [
-        ("SELECT 1 AS a, 'x' AS b", [(1, "x")]),
-        ("  -- a remark\n /* another */ SELECT 1", [(1,)]),
-        ("VALUES (1, 2.5), (3, NULL)", [(1, 2.5), (3, None)]),
-        (
-            "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT * FROM t",
-            [(1,), (2,), (3,)],
-        ),
-        ("SELECT '100%' AS share, ':name' AS other, '{}' AS braces;", [("100%", ":name", "{}")]),
-        ("select 1 as one -- and no more", [(1,)]),
-        ("SELECT upper(substr('layer', 1, 3)), coalesce(NULL, 2)", [("LAY", 2)]),
-    ],
-)
-def test_questions_are_answered(store: Store, sql: str, rows: list[Any]) -> None:
-    assert store.query(sql).rows() == rows
+QUESTIONS = [
+    ("SELECT 1 AS a, 'x' AS b", [(1, "x")]),
+    ("  -- a remark\n /* another */ SELECT 1", [(1,)]),
+    ("VALUES (1, 2.5), (3, NULL)", [(1, 2.5), (3, None)]),
+    (
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT * FROM t",
+        [(1,), (2,), (3,)],
+    ),
+    ("SELECT '100%' AS share, ':name' AS other, '{}' AS braces;", [("100%", ":name", "{}")]),
+    ("select 1 as one -- and no more", [(1,)]),
+    ("SELECT upper(substr('layer', 1, 3)), coalesce(NULL, 2)", [("LAY", 2)]),
+]
+
+
+def test_questions_are_answered(store: Store, subtests: pytest.Subtests) -> None:
+    for sql, rows in QUESTIONS:
+        with subtests.test(sql):
+            assert store.query(sql).rows() == rows
 
 
 @pytest.mark.parametrize(
