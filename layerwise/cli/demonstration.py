@@ -128,11 +128,11 @@ class _MessagesOnly(SilentObserver):
 def _request(settings: DemoSettings, checkpoint: Path, classes: Path, step: int) -> RunRequest:
     from layerwise.core.request import RunRequest
 
-    words = f"layerwise run {checkpoint} --stimuli {settings.stimuli} --layers main --layers branches"
+    words = f"layerwise run {checkpoint} --stimuli {settings.stimuli} --layers main --layers branches --layers logits"
     return RunRequest(
         model=str(checkpoint),
         stimuli=str(settings.stimuli),
-        layers=("main", "branches"),
+        layers=("main", "branches", "logits"),
         checkpoint=checkpoint.stem,
         step=step,
         lineage=LINEAGE,

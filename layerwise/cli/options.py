@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -63,6 +66,15 @@ _UNITS = {
     **{unit: 1000**power for power, unit in enumerate(("kb", "mb", "gb", "tb"), start=1)},
     **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
 }
+
+
+def program_name() -> str:
+    """How this command line is called: `layerwise` where the shell finds it, otherwise as it was typed."""
+    typed = Path(sys.argv[0])
+    if typed.name != "layerwise" or not typed.exists():
+        return "layerwise"
+    found = shutil.which("layerwise")
+    return "layerwise" if found and Path(found).samefile(typed) else shlex.quote(sys.argv[0])
 
 
 def database_option(database: str) -> str:

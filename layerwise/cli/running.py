@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from layerwise.cli.options import database_option
+from layerwise.cli.options import database_option, program_name
 from layerwise.cli.output import duration, print_json, stdout_console
 from layerwise.cli.plan_table import plan_record, show_plan
 from layerwise.cli.progress import watching
@@ -73,5 +73,5 @@ def tell_outcome(outcome: RunOutcome, database: str) -> None:
         )
     for layer, n_constant in outcome.constant.items():
         say(f"Warning: {layer}: {n_constant} stimuli with constant activations, whose correlations are undefined.")
-    option = database_option(database)
-    say(f"Next: layerwise show latest{option}, or layerwise report latest -o report.html{option}")
+    program, option = program_name(), database_option(database)
+    say(f"Next: {program} show latest{option}, or {program} report latest -o report.html{option}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from layerwise.cli.options import AsJson, database_option
+from layerwise.cli.options import AsJson, database_option, program_name
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
 
@@ -93,12 +93,13 @@ def _tell(settings: DemoSettings, outcomes: Sequence[RunOutcome], development: D
         for epoch, outcome in enumerate(outcomes)
     ]
     console.print(make_table(heads, rows, right=heads))
-    option = database_option(str(settings.database))
+    program, option = program_name(), database_option(str(settings.database))
     say(f"\nReport:  {settings.report.absolute()}\nHistory: {settings.database.absolute()}\n\nTry next:")
     for command in (
-        f"layerwise show latest{option}",
-        f"layerwise compare latest{option}",
-        f"layerwise compare {outcomes[0].run_id[:8]} latest --layers main{option}",
-        f"layerwise query --table runs{option}",
+        f"{program} show latest{option}",
+        f"{program} compare latest{option}",
+        f"{program} compare {outcomes[0].run_id[:8]} latest --layers main{option}",
+        f"{program} query --table run_list{option}",
+        f"{program} reorder latest --by output --method label{option}",
     ):
         say(f"  {command}")
