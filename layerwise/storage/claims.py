@@ -26,6 +26,8 @@ from layerwise.storage.schema import layers, models, representations, runs, stim
 SILENCE = timedelta(seconds=120)
 """How long after its last sign of life a process counts as dead."""
 
+_PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage")
+
 
 def claim_run(database: Database, header: RunHeader, *, force: bool) -> Claim:
     """Claim an analysis; see `RunStore.begin_run`."""
@@ -100,29 +102,12 @@ def _insert_run(connection: sa.Connection, header: RunHeader) -> str:
     run_id = new_run_id()
     values = {
         "id": run_id,
-        "key": header.key,
-        "status": "running",
         "model_id": _model_id(connection, header.model),
         "stimulus_set_id": _stimulus_set_id(connection, header.stimuli),
-        "loader_name": header.loader.name,
-        "loader_version": header.loader.version,
-        "engine_name": header.engine.name,
-        "engine_version": header.engine.version,
-        "transforms": list(header.transforms),
-        "batch_size": header.batch_size,
-        "chunk_width": header.chunk_width,
-        "command": header.command,
-        "checkpoint": header.checkpoint,
-        "step": header.step,
-        "lineage": header.lineage,
-        "versions": dict(header.versions),
-        "plugins": list(header.plugins),
-        "host": dict(header.host),
-        "timings": {},
         "started_at": now,
         "attempt_started_at": now,
         "heartbeat_at": now,
-        "n_attempts": 1,
+        **_recorded(header),
         **this_process(),
     }
     connection.execute(sa.insert(runs).values(values))
@@ -131,6 +116,24 @@ def _insert_run(connection: sa.Connection, header: RunHeader) -> str:
         connection.execute(sa.insert(tags), rows)
     _insert_layers(connection, run_id, header.layers)
     return run_id
+
+
+def _recorded(header: RunHeader) -> dict[str, Any]:
+    """The columns of a run that follow from what it was asked for."""
+    return {
+        "status": "running",
+        "n_attempts": 1,
+        "timings": {},
+        "loader_name": header.loader.name,
+        "loader_version": header.loader.version,
+        "engine_name": header.engine.name,
+        "engine_version": header.engine.version,
+        "transforms": list(header.transforms),
+        "versions": dict(header.versions),
+        "plugins": list(header.plugins),
+        "host": dict(header.host),
+        **{name: getattr(header, name) for name in _PLAIN},
+    }
 
 
 def _insert_layers(connection: sa.Connection, run_id: str, wanted: tuple[Layer, ...] | list[Layer]) -> None:

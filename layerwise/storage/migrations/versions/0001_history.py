@@ -12,23 +12,10 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-TABLES = (
-    "orderings",
-    "comparisons",
-    "predictions",
-    "run_weight_statistics",
-    "weight_statistics",
-    "weights",
-    "statistics",
-    "tiles",
-    "representations",
-    "layers",
-    "tags",
-    "runs",
-    "stimuli",
-    "stimulus_sets",
-    "models",
-)
+MADE = """
+models stimulus_sets stimuli runs tags layers representations tiles statistics weights weight_statistics
+run_weight_statistics predictions comparisons orderings
+""".split()
 
 
 def upgrade() -> None:
@@ -42,7 +29,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop all of it, rows before what they refer to."""
-    for name in TABLES:
+    for name in reversed(MADE):
         op.drop_table(name)
 
 
