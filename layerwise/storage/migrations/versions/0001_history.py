@@ -15,7 +15,7 @@ depends_on = None
 MADE = """
 models stimulus_sets stimuli runs tags layers representations tiles statistics weights weight_statistics
 run_weight_statistics predictions comparisons orderings
-""".split()
+"""
 
 
 def upgrade() -> None:
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop all of it, rows before what they refer to."""
-    for name in reversed(MADE):
+    for name in reversed(MADE.split()):
         op.drop_table(name)
 
 
