@@ -31,19 +31,19 @@ class Preprocessing:
 
 def affine(words: str, scale: tuple[float, ...], offset: tuple[float, ...], *, bgr: bool = False) -> Preprocessing:
     """Pixels times `scale` plus `offset`, by channel; channels reversed first where `bgr`."""
-    factor, shift = np.asarray(scale, np.float32), np.asarray(offset, np.float32)
+    factors, shifts = np.asarray(scale, np.float32), np.asarray(offset, np.float32)
 
     def apply(pixels: NDArray[np.generic]) -> Floats:
+        n_channels = pixels.shape[-1]
         tensor = np.empty(pixels.shape, np.float32)
-        if len(factor) == pixels.shape[-1] and bgr:
-            for channel in range(len(factor)):
-                tensor[..., channel] = pixels[..., -1 - channel]
-        else:
-            tensor[...] = pixels
-        if not (factor == 1).all():
-            tensor *= factor
-        if shift.any():
-            tensor += shift
+        for channel in range(n_channels):  # one pass over memory for each, without a float copy in between
+            place = min(channel, len(factors) - 1)
+            values, out = pixels[..., n_channels - 1 - channel if bgr else channel], tensor[..., channel]
+            if factors[place] == 1:
+                np.add(values, shifts[place], out=out)
+            else:
+                np.multiply(values, factors[place], out=out)
+                out += shifts[place]
         return tensor
 
     return Preprocessing(words, apply)
