@@ -48,7 +48,7 @@ def draw_sparseness(names: list[str], frame: pl.DataFrame) -> Any:
 
     series = [words for words in SHOWN.values() if words in set(frame["series"])]
     base = alt.Chart(drawing.inline(frame)).encode(
-        x=drawing.layer_axis(names, None, every=len(names) <= 32),
+        x=drawing.layer_axis(names, "layer", every=len(names) <= 32),
         y=alt.Y("value:Q", title="sparseness", scale=alt.Scale(domain=[0, 1], clamp=True)),
         color=drawing.series_colour(series, "measure"),
         tooltip=["layer:N", alt.Tooltip("series:N", title="measure"), alt.Tooltip("value:Q", format=".3f")],

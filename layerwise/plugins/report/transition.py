@@ -60,7 +60,7 @@ def draw_profile(profile: pl.DataFrame) -> Any:
     ).drop_nulls("value")
     names = profile["layer"].to_list()
     base = alt.Chart(drawing.inline(long)).encode(
-        x=drawing.layer_axis(names, None, every=len(names) <= 32),
+        x=drawing.layer_axis(names, "layer", every=len(names) <= 32),
         y=alt.Y("value:Q", title="similarity (r)"),
         color=drawing.series_colour((TO_INPUT, TO_OUTPUT), "similarity"),
         tooltip=[
@@ -84,7 +84,7 @@ def draw_steps(profile: pl.DataFrame) -> Any:
     colour = alt.condition("datum.largest", alt.value(drawing.SECOND), alt.value(drawing.ACCENT))
     bars = alt.Chart(drawing.inline(steps)).mark_bar(cornerRadiusEnd=2)
     return bars.encode(
-        x=drawing.layer_axis(names, None, every=len(names) <= 32),
+        x=drawing.layer_axis(names, "layer", every=len(names) <= 32),
         y=alt.Y("change:Q", title="change (1 - r)"),
         color=colour,
         tooltip=[

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HISTOGRAM = "weight-histogram"
 N_TENSORS_MOST = 64
 ROW = 18
+LABEL_WIDTH = 190
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,9 @@ def query_ridges(context: ReportContext, run: RunRecord) -> Ridges:
         middle, share = (edges[:-1] + edges[1:]) / 2, counts / counts.sum()
         reach.append(float(np.abs(middle[np.searchsorted(np.cumsum(share), [0.005, 0.995])]).max()))
         release = next(s.provider.version for s in tensor.statistics if s.name == HISTOGRAM)
-        tensors.append(tensor.name)
-        rows += [
-            (tensor.name, float(m), float(s), float(s / share.max())) for m, s in zip(middle, share, strict=True)
-        ]
+        name = tensor.name.removesuffix("/kernel")  # as all of them are, nearly
+        tensors.append(name)
+        rows += [(name, float(m), float(s), float(s / share.max())) for m, s in zip(middle, share, strict=True)]
     schema = {"tensor": pl.String, "weight": pl.Float64, "share": pl.Float64, "height": pl.Float64}
     limit = float(np.quantile(reach, 0.9)) * 1.15 if reach else 1.0
     frame = pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("weight").abs() <= limit)
@@ -88,7 +88,7 @@ def draw_ridges(ridges: Ridges) -> Any:
     )
     names = pl.DataFrame({"tensor": ridges.tensors, "base": [float(last - i) for i in range(last + 1)]})
     labels = alt.Chart(drawing.inline(names)).mark_text(
-        align="right", baseline="bottom", dx=-8, limit=140, fontSize=10
+        align="right", baseline="bottom", dx=-8, limit=LABEL_WIDTH, fontSize=10
     )
     ridge = alt.Chart(drawing.inline(frame)).mark_area(
         interpolate="monotone", fillOpacity=0.75, fill=drawing.ACCENT, stroke="#ffffff", strokeWidth=0.8
