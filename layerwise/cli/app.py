@@ -16,7 +16,22 @@ from typing import Annotated
 import typer
 
 import layerwise
-from layerwise.cli.commands import register_commands
+from layerwise.cli.commands import (
+    compare,
+    db,
+    delete,
+    demo,
+    export,
+    layers,
+    models,
+    plugins,
+    query,
+    reorder,
+    report,
+    run,
+    runs,
+    show,
+)
 from layerwise.cli.plugin_commands import PluginAwareGroup
 from layerwise.cli.session import Session
 from layerwise.core.errors import LayerwiseError
@@ -55,7 +70,7 @@ def _start(
 
 
 def build_app() -> typer.Typer:
-    """The application with its built-in commands."""
+    """The application with its built-in commands, in the order in which help lists them."""
     app = typer.Typer(
         name="layerwise",
         cls=PluginAwareGroup,
@@ -66,7 +81,20 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_start)
-    register_commands(app)
+    app.command("demo")(demo.run_demo)
+    app.command("models")(models.list_models)
+    app.command("layers")(layers.list_layers)
+    app.command("run")(run.run_analysis)
+    app.command("runs")(runs.list_runs)
+    app.command("show")(show.show_run)
+    app.command("delete")(delete.delete_run)
+    app.command("compare")(compare.compare_runs)
+    app.command("reorder")(reorder.reorder_run)
+    app.command("report")(report.write_report)
+    app.command("query")(query.query_history)
+    app.command("export")(export.export_run)
+    app.add_typer(plugins.app, name="plugins")
+    app.add_typer(db.app, name="db")
     return app
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.errors import InputError
-from layerwise.core.request import SilentObserver
 
 if TYPE_CHECKING:
     from layerwise.core.registry import Registry
@@ -104,25 +103,12 @@ def analyse_training(
     classes = settings.checkpoints / "class_names.txt"
     classes.write_text("".join(f"{digit}\n" for digit in range(10)), encoding="utf-8")
     checkpoints = train_checkpoints(learned, settings.checkpoints, settings.n_epochs, settings.seed)
-    quiet = _MessagesOnly(observer)
     observer.stage("building the network")
     for step, checkpoint in enumerate(checkpoints):
-        observer.stage(f"analysing the network after {step} of {settings.n_epochs} epochs")
-        prepared = prepare_run(_request(settings, checkpoint, classes, step), registry, quiet)
-        yield execute_run(prepared, store, quiet)
+        prepared = prepare_run(_request(settings, checkpoint, classes, step), registry, observer)
+        yield execute_run(prepared, store, observer)
         if step < settings.n_epochs:
             observer.stage(f"learning, epoch {step + 1} of {settings.n_epochs}")
-
-
-class _MessagesOnly(SilentObserver):
-    """Passes on what a user should know, and leaves out the plans and stages of every single checkpoint."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-
-    def message(self, text: str) -> None:
-        """Something the user should know."""
-        self._observer.message(text)
 
 
 def _request(settings: DemoSettings, checkpoint: Path, classes: Path, step: int) -> RunRequest:

@@ -48,75 +48,93 @@ class QuietObserver:
 class LineObserver(QuietObserver):
     """Writes the plan and one line per stage, for logs and pipes."""
 
+    def __init__(self, console: Console, *, plans: bool) -> None:
+        super().__init__(console)
+        self._plans = plans
+
     def stage(self, name: str) -> None:
         """A stage of the run begins."""
         self.console.print(f"{name} ...", markup=False, soft_wrap=True)
 
     def planned(self, plan: StreamPlan) -> None:
         """The plan is made."""
-        show_plan(self.console, plan)
+        if self._plans:
+            show_plan(self.console, plan)
 
 
 class BarObserver(QuietObserver):
-    """Draws a progress bar under the plan."""
+    """Draws what is being done under the plan: a stage with a spinner, or a bar while stimuli stream."""
 
-    def __init__(self, console: Console, progress: Progress) -> None:
+    def __init__(self, console: Console, stages: Progress, bars: Progress, *, plans: bool) -> None:
         super().__init__(console)
-        self.progress = progress
-        self._stage = progress.add_task("", total=None, rate="")
+        self._plans = plans
+        self._stages = stages
+        self._bars = bars
+        self._stage = stages.add_task("starting", total=None)
         self._bar: TaskID | None = None
-        self._layers = 0
+        self._n_stored = 0
 
     def stage(self, name: str) -> None:
         """A stage of the run begins."""
-        self.progress.update(self._stage, description=name, visible=True)
+        if self._bar is not None:
+            self._bars.remove_task(self._bar)
+            self._bar = None
+        self._stages.update(self._stage, description=name, visible=True)
 
     def planned(self, plan: StreamPlan) -> None:
         """The plan is made."""
-        show_plan(self.console, plan)
+        if self._plans:
+            show_plan(self.console, plan)
 
     def begin(self, total: int) -> None:
         """Streaming begins."""
-        self.progress.update(self._stage, visible=False)
-        self._bar = self.progress.add_task("computing", total=total, rate="")
+        self._stages.update(self._stage, visible=False)
+        self._bar = self._bars.add_task("computing", total=total, rate="")
 
     def advance(self, count: int, what: str) -> None:
         """So many more stimulus passes are done."""
         if self._bar is None:
             return
-        self.progress.update(self._bar, advance=count, description=f"{what} ({self._layers} layers stored)")
-        speed = self.progress.tasks[-1].speed
+        description = f"from {what}, {self._n_stored} layers stored"
+        self._bars.update(self._bar, advance=count, description=description)
+        speed = next(task.speed for task in self._bars.tasks if task.id == self._bar)
         if speed:
-            self.progress.update(self._bar, rate=f"{speed:.0f} stimuli/s")
+            self._bars.update(self._bar, rate=f"{speed:.0f} stimuli/s")
 
     def layer_finished(self, name: str) -> None:
         """A layer is stored."""
-        self._layers += 1
-        if self._bar is not None:
-            self.progress.update(self._bar, description=f"{name} stored ({self._layers} layers stored)")
+        del name
+        self._n_stored += 1
 
 
 @contextmanager
-def watching(*, quiet: bool = False) -> Iterator[QuietObserver]:
-    """An observer that fits where stderr goes; the bar is gone when the block ends.
+def watching(*, quiet: bool = False, plans: bool = True) -> Iterator[QuietObserver]:
+    """An observer that fits where stderr goes; bar and spinner are gone when the block ends.
 
     Args:
         quiet: Whether only remarks are shown (with `--json`, say).
+        plans: Whether plans are shown.
     """
     console = stderr_console()
     if quiet:
         yield QuietObserver(console)
     elif not console.is_terminal:
-        yield LineObserver(console)
+        yield LineObserver(console, plans=plans)
     else:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+        from rich.console import Group
+        from rich.live import Live
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
         )
-        with Progress(*columns, console=console, transient=True) as progress:
-            yield BarObserver(console, progress)
+
+        description = TextColumn("{task.description}", markup=False)
+        stages = Progress(SpinnerColumn(), description)
+        rate = TextColumn("{task.fields[rate]}")
+        bars = Progress(description, BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+        with Live(Group(stages, bars), console=console, transient=True, refresh_per_second=8):
+            yield BarObserver(console, stages, bars, plans=plans)

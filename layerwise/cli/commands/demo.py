@@ -49,7 +49,7 @@ def run_demo(
     settings = DemoSettings(out, epochs, held_out, seed)
     make_folder(settings)
     registry = session_of(context).registry
-    with open_history(str(settings.database), create=True) as store, watching(quiet=as_json) as observer:
+    with open_history(str(settings.database), create=True) as store, watching(quiet=as_json, plans=False) as observer:
         outcomes = list(analyse_training(settings, registry, store, observer))
         run_ids = [outcome.run_id for outcome in outcomes]
         observer.stage("comparing checkpoints")
