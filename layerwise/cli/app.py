@@ -33,7 +33,7 @@ from layerwise.cli.commands import (
     show,
 )
 from layerwise.cli.plugin_commands import PluginAwareGroup
-from layerwise.cli.session import Session
+from layerwise.cli.session import Session, session_of
 from layerwise.core.errors import LayerwiseError
 
 INTERRUPTED = 130
@@ -64,7 +64,7 @@ def _start(
     `layerwise.db` in this folder), and everything after `run` is answered from there.
     """
     del version, debug  # handled by their callback, and before parsing
-    context.obj = Session(blocked=tuple(no_plugin or ()))
+    session_of(context).blocked = tuple(no_plugin or ())
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -104,7 +104,7 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     command = typer.main.get_command(build_app())
     try:
-        code = command.main(args=typed, prog_name="layerwise", standalone_mode=False) or 0
+        code = command.main(args=typed, prog_name="layerwise", standalone_mode=False, obj=Session(tuple(typed))) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read stdout has gone; what is still buffered must not be complained about
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -60,6 +60,7 @@ Preprocessing = Annotated[
     ),
 ]
 
+_PASSWORD = re.compile(r"(://[^:@/\s]*:)[^@/\s]+@")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 _UNITS = {
     **{"": 1, "b": 1},
@@ -77,11 +78,16 @@ def program_name() -> str:
     return "layerwise" if found and Path(found).samefile(typed) else shlex.quote(sys.argv[0])
 
 
+def hide_passwords(text: str) -> str:
+    """A text in which the passwords of URLs are replaced by asterisks."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
 def database_option(database: str) -> str:
     """The `--db` option that a command printed for the user needs; empty where the default finds the history."""
     if database == os.environ.get("LAYERWISE_DB", DEFAULT_DATABASE):
         return ""
-    return f" --db {shlex.quote(database)}"
+    return f" --db {shlex.quote(hide_passwords(database))}"
 
 
 def parse_size(text: str, option: str) -> int:

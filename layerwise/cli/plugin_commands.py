@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from layerwise.cli.session import Session
+from layerwise.cli.session import session_of
 
 
 class PluginAwareGroup(TyperGroup):
@@ -33,11 +33,11 @@ class PluginAwareGroup(TyperGroup):
         if ctx.meta.get("layerwise.attached") or not _is_any_plugin_installed():
             return
         ctx.meta["layerwise.attached"] = True
-        if not isinstance(ctx.obj, Session):
-            ctx.obj = Session(blocked=tuple(ctx.params.get("no_plugin") or ()))
+        session = session_of(ctx)
+        session.blocked = tuple(ctx.params.get("no_plugin") or ())
         from layerwise.core.kinds import CommandGroup
 
-        for registered in ctx.obj.registry.all(CommandGroup):
+        for registered in session.registry.all(CommandGroup):
             try:
                 commands = _commands_of(registered)
             except Exception as error:  # noqa: BLE001 - a plugin's failure stops no other command

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
+
+from layerwise.cli.options import hide_passwords
 
 if TYPE_CHECKING:
     from layerwise.core.registry import Registry
@@ -17,11 +20,18 @@ class Session:
     """The state of one command line.
 
     Attributes:
+        arguments: What was typed after `layerwise`.
         blocked: Names of the plugins to do without.
     """
 
+    arguments: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     _registry: Registry | None = field(default=None, repr=False)
+
+    @property
+    def command(self) -> str:
+        """The command line as it was typed, without passwords: what is kept in the history."""
+        return hide_passwords(shlex.join(["layerwise", *self.arguments]))
 
     @property
     def registry(self) -> Registry:

@@ -55,7 +55,7 @@ def _as_text(frame: pl.DataFrame, form: Format) -> str:
     console = stdout_console()
     with console.capture() as capture:
         console.print(make_table(readable.columns, readable.iter_rows()))
-        console.print(f"({readable.height} rows)")
+        console.print(f"({readable.height} row{'' if readable.height == 1 else 's'})")
     return capture.get()
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from layerwise.cli.options import database_option, parse_size
+from layerwise.cli.options import database_option, hide_passwords, parse_size
 from layerwise.cli.session import database_url
 from layerwise.core.errors import InputError
 
@@ -38,3 +38,16 @@ def test_commands_printed_for_the_user_name_the_history_only_where_needed(monkey
     assert database_option("my file.db") == " --db 'my file.db'"
     monkeypatch.setenv("LAYERWISE_DB", "my file.db")
     assert database_option("my file.db") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run m --db postgresql://me:s3cret@host/name", "run m --db postgresql://me:***@host/name"),
+        ("postgresql+psycopg://me:a:b@host:5432/name?x=1", "postgresql+psycopg://me:***@host:5432/name?x=1"),
+        ("postgresql://me@host:5432/name", "postgresql://me@host:5432/name"),
+        ("sqlite:///folder/a:b@c.db", "sqlite:///folder/a:b@c.db"),
+    ],
+)
+def test_passwords_are_neither_kept_nor_shown(text, shown):
+    assert hide_passwords(text) == shown

@@ -120,3 +120,10 @@ def test_layers_lists_what_can_be_selected(demo, cli):
     assert by_name["mixed1"]["n_features"] == 8 * 8 * 52
     chosen = cli("layers", demo.checkpoint(1), "--layers", "block:mixed2", "--json").json
     assert {layer["block"] for layer in chosen} == {"mixed2"}
+
+
+def test_the_command_is_kept_as_it_was_typed(run, cli):
+    assert run("--limit", 10, "--layers", "output").code == 0
+    (row,) = cli("query", "SELECT command FROM runs", "--db", "own.db", "--json").json
+    assert row["command"].startswith("layerwise run ")
+    assert row["command"].endswith("--db own.db --limit 10 --layers output")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,7 +111,7 @@ def run_analysis(
         allow_unsafe=allow_unsafe,
         class_names=classes,
         preprocessing=preprocessing,
-        command=shlex.join(["layerwise", *sys.argv[1:]]),
+        command=session_of(context).command,
     )
     registry = session_of(context).registry
     find_loader(registry, model)
