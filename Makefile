@@ -2,7 +2,9 @@
 
 VENV   := .venv
 BIN    := $(VENV)/bin
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
+# The first Python that is new enough; looked for only when the environment is made.
+PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 SET_UP := pyproject.toml constraints.txt
 # The real weights and photos, where they are: the benchmark and some tests use them.
@@ -44,7 +46,7 @@ clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Layerwise needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 

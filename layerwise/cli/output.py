@@ -58,15 +58,15 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, righ
         rows: Cells.
         right: Heads of the columns that are aligned to the right.
     """
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     numeric = set(right)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in numeric else "left", no_wrap=column in numeric)
     for row in rows:
-        table.add_row(*["" if cell is None else escape(str(cell)) for cell in row])
+        table.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     return table
 
 
