@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from layerwise.core.graph import Graph
 from layerwise.core.layers import Layer
 from layerwise.core.stimuli import Resize
 
-Floats = NDArray[np.float32]
-Compiled = Callable[[Floats], Sequence[Floats]]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Floats: TypeAlias = "NDArray[np.float32]"
+Compiled: TypeAlias = "Callable[[Floats], Sequence[Floats]]"
 
 
 @dataclass(frozen=True)

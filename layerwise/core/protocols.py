@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from layerwise.core.layers import Layer
 from layerwise.core.records import (
@@ -22,7 +22,9 @@ from layerwise.core.records import (
     StimulusRecord,
     WeightResult,
 )
-from layerwise.core.representation import Representation
+
+if TYPE_CHECKING:
+    from layerwise.core.representation import Representation
 
 
 class RunStore(Protocol):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from layerwise.core.layers import Layer
-from layerwise.core.model import ModelInfo
-from layerwise.core.representation import Representation
-from layerwise.core.stimuli import LoadedStimuli
+    from layerwise.core.layers import Layer
+    from layerwise.core.model import ModelInfo
+    from layerwise.core.representation import Representation
+    from layerwise.core.stimuli import LoadedStimuli
 
 RunStatus = Literal["running", "finished", "failed", "interrupted"]
 NO_TRANSFORM = "none"

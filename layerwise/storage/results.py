@@ -9,17 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.core.layers import near_names
 from layerwise.core.records import NO_TRANSFORM, Comparison, LayerAddress, Ordering, Provider
-from layerwise.core.representation import Representation
 from layerwise.storage.connect import Database
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
 from layerwise.storage.tiles import Packed, Tile, TileError, unpack
+
+if TYPE_CHECKING:
+    from layerwise.core.representation import Representation
 
 NO_PARAMETERS = "{}"
 _IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed

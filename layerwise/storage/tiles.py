@@ -12,11 +12,13 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from layerwise.core.representation import Representation
+    from layerwise.core.representation import Representation
 
 TILE_VALUES = 1 << 18
 _LEVEL = 1
@@ -67,6 +69,8 @@ def pack(representation: Representation) -> Packed:
         ValueError: If its matrix is not symmetric, not float32, or has another diagonal than it must have, so
             that it could not be given back as it is.
     """
+    import numpy as np
+
     _check(representation)
     values = upper_triangle(representation.correlation)
     mean = np.asarray(representation.mean, dtype="<f8").tobytes()
@@ -82,6 +86,10 @@ def unpack(packed: Packed) -> Representation:
     Raises:
         TileError: If a checksum fails or something is missing.
     """
+    import numpy as np
+
+    from layerwise.core.representation import Representation
+
     mean = _floats(packed.mean, "mean")
     norm = _floats(packed.norm, "norm")
     n_stimuli = len(mean)
@@ -98,6 +106,8 @@ def unpack(packed: Packed) -> Representation:
 
 def upper_triangle(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """The values above the diagonal of an (n, n) matrix, row by row; n (n - 1) / 2 of them."""
+    import numpy as np
+
     size = len(matrix)
     values = np.empty(size * (size - 1) // 2, dtype="<f4")
     at = 0
@@ -110,6 +120,8 @@ def upper_triangle(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def symmetric_matrix(values: NDArray[np.float32], norm: NDArray[np.float64]) -> NDArray[np.float32]:
     """The (n, n) matrix with these values above and below the diagonal, which follows from the norms."""
+    import numpy as np
+
     size = len(norm)
     matrix = np.empty((size, size), dtype=np.float32)
     at = 0
@@ -124,6 +136,8 @@ def symmetric_matrix(values: NDArray[np.float32], norm: NDArray[np.float64]) -> 
 
 def encode_tile(values: NDArray[np.float32]) -> Tile:
     """Shuffle and compress a stretch of float32 values."""
+    import numpy as np
+
     planes = np.ascontiguousarray(values.view(np.uint8).reshape(-1, 4).T)
     data = zlib.compress(planes.data, _LEVEL)
     return Tile(len(values), zlib.crc32(data), data)
@@ -135,6 +149,8 @@ def decode_tile(tile: Tile, index: int = 0) -> NDArray[np.float32]:
     Raises:
         TileError: If its checksum fails; `index` is named in the message.
     """
+    import numpy as np
+
     if zlib.crc32(tile.data) != tile.checksum:
         raise TileError(f"tile {index} fails its checksum")
     try:
@@ -153,6 +169,8 @@ def encode_vector(vector: NDArray[np.float64]) -> bytes:
     Raises:
         ValueError: If it has more than one axis.
     """
+    import numpy as np
+
     if np.ndim(vector) != 1:
         raise ValueError(f"a vector of shape {np.shape(vector)}; one axis is expected")
     return zlib.compress(np.ascontiguousarray(vector, dtype="<f8").data, _LEVEL)
@@ -171,16 +189,22 @@ def decode_vector(data: bytes) -> NDArray[np.float64]:
 
 
 def _floats(data: bytes, what: str) -> NDArray[np.float64]:
+    import numpy as np
+
     if len(data) % 8:
         raise TileError(f"{what} has {len(data)} bytes, which is no number of float64 values")
     return np.frombuffer(data, dtype="<f8").astype(np.float64)
 
 
 def _diagonal(norm: NDArray[np.float64]) -> NDArray[np.float32]:
+    import numpy as np
+
     return np.where(norm > 0, np.float32(1), np.float32(np.nan))
 
 
 def _check(representation: Representation) -> None:
+    import numpy as np
+
     matrix, n_stimuli = representation.correlation, representation.n_stimuli
     if matrix.dtype != np.float32 or matrix.shape != (n_stimuli, n_stimuli):
         raise ValueError(f"correlations of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
@@ -193,6 +217,8 @@ def _check(representation: Representation) -> None:
 
 
 def _digest(n_features: int, mean: bytes, norm: bytes, values: NDArray[np.float32]) -> str:
+    import numpy as np
+
     digest = hashlib.sha256(f"{n_features} ".encode())
     parts: Sequence[bytes | memoryview] = (mean, norm, np.asarray(values, dtype="<f4").data)
     for part in parts:
