@@ -27,11 +27,13 @@ def judge(ranked: Sequence[Prediction], answers: frozenset[int]) -> Verdict:
 
 
 def query_cards(context: ReportContext, run: RunRecord, limit: int = N_CARDS) -> tuple[Card, ...]:
-    """Cards of the first stimuli, in the order of the set."""
+    """Cards of `limit` stimuli, evenly spread over the set: the first ones are often of one class."""
     ranked: dict[int, list[Prediction]] = {}
     for prediction in context.history.read_predictions(run.id):
         ranked.setdefault(prediction.position, []).append(prediction)
-    stimuli = context.history.list_stimuli(run.id)[:limit]
+    listed = context.history.list_stimuli(run.id)
+    n_shown = min(limit, len(listed))
+    stimuli = [listed[index * len(listed) // n_shown] for index in range(n_shown)]
     n_classes = len(run.model.class_names) or N_CLASSES_UNKNOWN
     answers = label_classes([stimulus.label for stimulus in stimuli], run.model, n_classes)
     return tuple(
@@ -51,7 +53,7 @@ def _card(model: ModelInfo, stimulus: StimulusRecord, predictions: list[Predicti
 
 
 class PhotoGallery(SectionBuilder):
-    """The first stimuli, and what the model takes them for."""
+    """Some of the stimuli, and what the model takes them for."""
 
     name = "gallery"
     description = "example stimuli with their five most probable classes"
@@ -65,7 +67,7 @@ class PhotoGallery(SectionBuilder):
         """Query and draw."""
         runs = featured_runs(context)
         figures = tuple(self._figure(context, run, N_CARDS // len(runs)) for run in runs)
-        return ReportSection("What the model sees", figures, "The first stimuli of the set, and the model's answers.")
+        return ReportSection("What the model sees", figures, "Some of the stimuli, and the model's answers.")
 
     def _figure(self, context: ReportContext, run: RunRecord, limit: int) -> Figure:
         cards = query_cards(context, run, limit)
@@ -81,5 +83,5 @@ class PhotoGallery(SectionBuilder):
             title_for(context, run, "Stimuli and answers"),
             Gallery(cards),
             f"The five most probable classes of each stimulus; the length of a bar is the probability.{answers}",
-            f"The first {len(cards)} of {run.n_stimuli} stimuli, in the order of the set.",
+            f"{len(cards)} of {run.n_stimuli} stimuli, evenly spread over the set and in its order.",
         )
