@@ -24,6 +24,7 @@ from layerwise.core.records import (
 )
 
 if TYPE_CHECKING:
+    from layerwise.core.profile import Profile, ProfileKey
     from layerwise.core.representation import Representation
 
 
@@ -59,7 +60,7 @@ class RunStore(Protocol):
 
 
 class History(Protocol):
-    """What has been stored, for reading; and the two things that are computed from it and kept."""
+    """What has been stored, for reading; and what is computed from it and kept."""
 
     def find_run(self, run: str) -> RunRecord:
         """The run with this id, unique prefix of an id, or `latest` (the newest finished one).
@@ -103,16 +104,29 @@ class History(Protocol):
         """The most probable classes, by stimulus and rank."""
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        """Stored comparisons by this comparator and version among the layers of these runs."""
+        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
 
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        """Keep comparisons; those of the same comparator, version and pair are replaced."""
+        """Keep comparisons; those of the same comparator, version, settings and pair are replaced."""
+
+    def read_profile(self, key: ProfileKey) -> Profile | None:
+        """The kept profile, None where there is none of the present definition."""
+
+    def save_profile(self, key: ProfileKey, profile: Profile) -> None:
+        """Keep a profile; one of the same key is replaced."""
+
+    def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
+        """Add statistics to stored layers; those of the same name, provider and version are replaced.
+
+        Raises:
+            InputError: If a layer is not stored under its transform.
+        """
 
     def read_orderings(self, run_id: str) -> list[Ordering]:
         """Stored orderings of a run."""
 
     def save_ordering(self, ordering: Ordering) -> None:
-        """Keep an ordering; one of the same reorderer, version and layer is replaced."""
+        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced."""
 
 
 class Archive(RunStore, History, Protocol):

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, LargeBinary, String, Text
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema that this version knows, oldest first; the last is the present one."""
 
 HEAD = REVISIONS[-1]
@@ -269,6 +269,46 @@ orderings = sa.Table(
     Column("permutation", sa.JSON, nullable=False),
 )
 
+profiles = sa.Table(
+    "profiles",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _reference("run_id", "runs.id"),
+    Column("comparator_name", Text, nullable=False),
+    Column("comparator_version", Text, nullable=False),
+    Column("parameters", Text, nullable=False, server_default="{}"),
+    Column("transform", Text, nullable=False),
+    Column("selection", String(64), nullable=False),
+    Column("definition", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("n_layers", Integer, nullable=False),
+    Column("total", Float(53)),
+    Column("smoothness", Float(53)),
+    Column("effective_steps", Float(53)),
+    Column("crossing", Float(53)),
+    Column("crossing_after", Text),
+    Column("crossing_before", Text),
+    Column("crossings", sa.JSON, nullable=False),
+    Column("n_crossings", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    sa.UniqueConstraint(
+        "run_id", "comparator_name", "comparator_version", "parameters", "transform", "selection", "definition"
+    ),
+)
+
+profile_layers = sa.Table(
+    "profile_layers",
+    metadata,
+    _reference("profile_id", "profiles.id", primary=True),
+    Column("position", Integer, primary_key=True),
+    Column("layer", Text, nullable=False),
+    Column("depth", Float(53), nullable=False),
+    Column("to_input", Float(53)),
+    Column("to_output", Float(53)),
+    Column("step", Float(53)),
+    Column("share", Float(53)),
+)
+
 VIEWS = (
     "run_list",
     "layer_list",
@@ -277,5 +317,7 @@ VIEWS = (
     "layer_orderings",
     "stimulus_predictions",
     "weight_tensor_statistics",
+    "profile_list",
+    "layer_profiles",
 )
 """Views that spell out the names behind the references, for people; the migrations define them."""

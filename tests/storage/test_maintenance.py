@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.records import Comparison, LayerAddress, Ordering, Prediction, StatisticResult, WeightResult
+from layerwise.core.profile import ProfileKey, measure_profile
+from layerwise.core.records import (
+    Comparison,
+    LayerAddress,
+    Ordering,
+    Prediction,
+    StatisticResult,
+    WeightResult,
+)
 from layerwise.storage import Store, tiles
 from layerwise.storage.schema import HEAD, metadata
 
@@ -79,6 +87,8 @@ def fill(store: Store, samples: Any, key: str, version: str, **changes: Any) -> 
     ends = [LayerAddress(run_id, name) for name in ("input", "output")]
     store.save_comparisons([Comparison(samples.provider("cka"), ends[0], ends[1], 0.5)])
     store.save_ordering(Ordering(samples.provider("linkage"), ends[0], (0, 1, 2, 3, 4, 5)))
+    key = ProfileKey(run_id, ("input", "output"), samples.provider("cka"))
+    store.save_profile(key, measure_profile(key.layers, np.eye(2), "similarity"))
     return run_id
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from layerwise.core.errors import InputError
-from layerwise.core.records import Comparison, LayerAddress, Ordering, Prediction, StatisticResult, WeightResult
+from layerwise.core.profile import ProfileKey, measure_profile
+from layerwise.core.records import (
+    Comparison,
+    LayerAddress,
+    Ordering,
+    Prediction,
+    StatisticResult,
+    WeightResult,
+)
 from layerwise.storage import Store, open_store
 from layerwise.storage.schema import VIEWS, metadata
 
@@ -94,6 +103,7 @@ def filled(store: Store, samples: Any) -> Store:
     ends = [LayerAddress(run, name) for run in runs for name in ("input", "mixed", "output")]
     rsa = samples.provider("rsa-pearson")
     store.save_comparisons([Comparison(rsa, one, other, 0.5) for one in ends for other in ends])
+    store.save_profile(ProfileKey(runs[0], ("a", "b", "c"), rsa), measure_profile("abc", np.eye(3), "similarity"))
     store.save_ordering(Ordering(samples.provider("linkage"), ends[2], (0, 1, 2, 3, 4, 5)))
     return store
 

@@ -1,0 +1,144 @@
+"""What is computed from stored representations and kept beside comparisons: profiles, and statistics added later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from layerwise.core.errors import InputError
+from layerwise.core.layers import near_names
+from layerwise.core.records import LayerStatistic
+from layerwise.storage.connect import Database
+from layerwise.storage.schema import layers, profile_layers, profiles, representations, statistics
+from layerwise.storage.tiles import encode_vector
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from layerwise.core.profile import Profile, ProfileKey
+
+
+class ProfileStore:
+    """The part of `History` that keeps profiles, and adds statistics to what is stored."""
+
+    _database: Database
+
+    def read_profile(self, key: ProfileKey) -> Profile | None:
+        """The kept profile, None where there is none of the present definition."""
+        from layerwise.core.profile import Crossing, Profile
+
+        with self._database.read() as connection:
+            head = connection.execute(sa.select(profiles).filter_by(**_columns(key))).mappings().one_or_none()
+            if head is None:
+                return None
+            chosen = sa.select(profile_layers).where(profile_layers.c.profile_id == head["id"])
+            rows = connection.execute(chosen.order_by(profile_layers.c.position)).mappings().all()
+        vectors = {name: _vector(row[name] for row in rows) for name in _CURVES}
+        return Profile(
+            layers=tuple(row["layer"] for row in rows),
+            kind=head["kind"],
+            to_input=vectors["to_input"],
+            to_output=vectors["to_output"],
+            steps=vectors["step"],
+            shares=vectors["share"],
+            smoothness=head["smoothness"],
+            crossings=tuple(Crossing(*crossing) for crossing in head["crossings"]),
+            reason=head["reason"],
+        )
+
+    def save_profile(self, key: ProfileKey, profile: Profile) -> None:
+        """Keep a profile; one of the same key is replaced."""
+        first = profile.crossings[0] if profile.crossings else None
+        values = _columns(key) | {
+            "kind": profile.kind,
+            "n_layers": len(profile.layers),
+            "total": profile.total,
+            "smoothness": profile.smoothness,
+            "effective_steps": profile.effective_steps,
+            "crossing": None if first is None else first.depth,
+            "crossing_after": None if first is None else first.after,
+            "crossing_before": None if first is None else first.before,
+            "crossings": [[crossing.depth, crossing.after, crossing.before] for crossing in profile.crossings],
+            "n_crossings": len(profile.crossings),
+            "reason": profile.reason,
+        }
+        with self._database.write() as connection:
+            connection.execute(sa.delete(profiles).filter_by(**_columns(key)))
+            owner = connection.execute(sa.insert(profiles).values(values).returning(profiles.c.id)).scalar_one()
+            connection.execute(sa.insert(profile_layers), [{"profile_id": owner} | row for row in _rows(profile)])
+
+    def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
+        """Add statistics to stored layers; those of the same name, provider and version are replaced.
+
+        Raises:
+            InputError: If a layer is not stored under its transform.
+        """
+        with self._database.write() as connection:
+            ids = _stored_layers(connection, run_id)
+            for item in results:
+                key = (item.layer, item.transform)
+                if key not in ids:
+                    names = near_names(item.layer, [name for name, _ in ids])
+                    raise InputError(f"run {run_id} has no layer '{item.layer}' under '{item.transform}'{names}")
+                _add_statistic(connection, ids[key], item)
+
+
+_CURVES = ("to_input", "to_output", "step", "share")
+
+
+def _columns(key: ProfileKey) -> dict[str, Any]:
+    from layerwise.core.profile import DEFINITION
+
+    selection = json.dumps(list(key.layers), ensure_ascii=False)
+    return {
+        "run_id": key.run_id,
+        "comparator_name": key.comparator.name,
+        "comparator_version": key.comparator.version,
+        "parameters": key.comparator.parameters,
+        "transform": key.transform,
+        "selection": hashlib.sha256(selection.encode()).hexdigest(),
+        "definition": DEFINITION,
+    }
+
+
+def _rows(profile: Profile) -> list[dict[str, Any]]:
+    curves = (profile.to_input, profile.to_output, profile.steps, profile.shares)
+    rows = []
+    for position, (name, depth) in enumerate(zip(profile.layers, profile.depths, strict=True)):
+        numbers = [float(curve[position]) for curve in curves]
+        cells = dict(zip(_CURVES, [None if math.isnan(value) else value for value in numbers], strict=True))
+        rows.append({"position": position, "layer": name, "depth": float(depth)} | cells)
+    return rows
+
+
+def _vector(values: Iterable[float | None]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _stored_layers(connection: sa.Connection, run_id: str) -> dict[tuple[str, str], int]:
+    chosen = sa.select(layers.c.name, representations.c.transform, layers.c.id).join_from(layers, representations)
+    return {
+        (name, transform): owner for name, transform, owner in connection.execute(chosen.filter_by(run_id=run_id))
+    }
+
+
+def _add_statistic(connection: sa.Connection, layer_id: int, item: LayerStatistic) -> None:
+    result, place = item.result, {"layer_id": layer_id, "transform": item.transform}
+    key = place | {"name": result.name, "provider_name": result.provider.name}
+    key |= {"provider_version": result.provider.version}
+    connection.execute(sa.delete(statistics).filter_by(**key))
+    last = connection.scalar(sa.select(sa.func.max(statistics.c.position)).filter_by(**place))
+    values = {
+        "position": 0 if last is None else last + 1,
+        "value": None if result.value is None else float(result.value),
+        "reason": result.reason,
+        "vector": None if result.vector is None else encode_vector(result.vector),
+    }
+    connection.execute(sa.insert(statistics).values(key | values))

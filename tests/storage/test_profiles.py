@@ -1,0 +1,117 @@
+"""Profiles and added statistics: read back as they were kept, replaced rather than doubled, gone with their run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerwise.core import profile as definitions
+from layerwise.core.errors import InputError
+from layerwise.core.profile import Profile, ProfileKey, measure_profile
+from layerwise.core.records import LayerStatistic, Provider, StatisticResult
+from layerwise.storage import Store
+
+NAMES = ("input", "mixed", "output")
+MATRIX = np.array([[1.0, 0.7, 0.1], [0.7, 1.0, 0.4], [0.1, 0.4, 1.0]])
+
+
+def same(one: Profile, other: Profile) -> bool:
+    """Whether two profiles hold the same numbers, NaN in the same places."""
+    curves = ("to_input", "to_output", "steps", "shares")
+    arrays = all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in curves)
+    plain = ("layers", "kind", "smoothness", "crossings", "reason", "total", "effective_steps")
+    return arrays and all(getattr(one, name) == getattr(other, name) for name in plain)
+
+
+def key_of(run_id: str, **changes: Any) -> ProfileKey:
+    return replace(ProfileKey(run_id, NAMES, Provider("layerwise:rsa-pearson", "1")), **changes)
+
+
+@pytest.mark.parametrize("hole", [None, (0, 1), (0, 2)])
+def test_a_profile_is_read_back_as_it_was_kept(store: Store, samples: Any, hole: tuple[int, int] | None) -> None:
+    matrix = MATRIX.copy()
+    if hole is not None:
+        matrix[hole] = np.nan
+    key, profile = key_of(samples.finished_run(store)), measure_profile(NAMES, matrix, "similarity")
+    assert store.read_profile(key) is None
+    store.save_profile(key, profile)
+    found = store.read_profile(key)
+    assert found is not None
+    assert same(found, profile)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"layers": ("input", "output")},
+        {"comparator": Provider("layerwise:rsa-pearson", "1", '{"k": 5}')},
+        {"transform": "rank"},
+        {"comparator": Provider("layerwise:rsa-pearson", "2")},
+    ],
+)
+def test_a_profile_of_other_layers_or_another_measure_is_another_one(
+    store: Store, samples: Any, changes: dict[str, Any]
+) -> None:
+    run_id = samples.finished_run(store)
+    store.save_profile(key_of(run_id), measure_profile(NAMES, MATRIX, "similarity"))
+    assert store.read_profile(key_of(run_id, **changes)) is None
+
+
+def test_a_profile_is_replaced_and_goes_with_its_run(store: Store, samples: Any) -> None:
+    run_id = samples.finished_run(store)
+    store.save_profile(key_of(run_id), measure_profile(NAMES, MATRIX, "similarity"))
+    newer = measure_profile(NAMES, MATRIX**2, "similarity")
+    store.save_profile(key_of(run_id), newer)
+    found = store.read_profile(key_of(run_id))
+    assert found is not None
+    assert same(found, newer)
+    assert store.read_table("profile_list").height == 1
+    assert store.read_table("layer_profiles").height == 3
+    store.delete_run(run_id)
+    assert store.read_table("profile_layers").height == 0
+    assert store.verify() == []
+
+
+def test_a_profile_of_an_older_definition_does_not_count(
+    store: Store, samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_of(samples.finished_run(store))
+    store.save_profile(key, measure_profile(NAMES, MATRIX, "similarity"))
+    monkeypatch.setattr(definitions, "DEFINITION", definitions.DEFINITION + 1)
+    assert store.read_profile(key) is None
+
+
+def test_statistics_are_added_behind_those_that_are_there(store: Store, samples: Any) -> None:
+    run_id = samples.finished_run(store)
+    before = [item.result.name for item in store.read_statistics(run_id) if item.layer == "mixed"]
+    provider = samples.provider("later")
+    vector = np.array([0.5, np.nan])
+    for value in (1.0, 2.0):
+        store.save_statistics(
+            run_id,
+            [
+                LayerStatistic("mixed", "none", StatisticResult("spread", provider, value, "", vector)),
+                LayerStatistic("mixed", "none", StatisticResult("none", provider, None, "why not")),
+            ],
+        )
+    found = [item.result for item in store.read_statistics(run_id) if item.layer == "mixed"]
+    assert [result.name for result in found] == [*before, "spread", "none"]
+    assert (found[-2].value, found[-1].value, found[-1].reason) == (2.0, None, "why not")
+    assert found[-2].vector is not None
+    assert np.array_equal(found[-2].vector, vector, equal_nan=True)
+
+
+def test_a_statistic_of_a_layer_that_is_not_stored_is_refused_and_nothing_is_added(
+    store: Store, samples: Any
+) -> None:
+    run_id = samples.finished_run(store)
+    before = len(store.read_statistics(run_id))
+    result = StatisticResult("spread", samples.provider("later"), 1.0)
+    with pytest.raises(InputError, match="no layer 'mixd' under 'none'; did you mean mixed"):
+        store.save_statistics(
+            run_id, [LayerStatistic("output", "none", result), LayerStatistic("mixd", "none", result)]
+        )
+    assert len(store.read_statistics(run_id)) == before
