@@ -1,12 +1,16 @@
 """Comparing layers: from history where the answer is there, otherwise from stored representations.
 
-Each layer is prepared once, then all pairs are compared. A pair for which the measure is undefined, or on which
-a plugin fails, is reported with its reason, and the rest goes on.
+Each layer is prepared once, then all pairs are compared: in one call where the comparator has one, otherwise pair
+by pair, side by side where it allows that. A pair for which the measure is undefined, or on which a plugin
+fails, is reported with its reason, and the rest goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.errors import InputError, PluginError
-from layerwise.core.kinds import Comparator
+from layerwise.core.measures import Measure, find_measure
 from layerwise.core.protocols import History
-from layerwise.core.records import Comparison, LayerAddress, Provider
-from layerwise.core.registry import Registered, Registry
-from layerwise.core.validation import check_array, check_comparison
+from layerwise.core.records import NO_TRANSFORM, Comparison, LayerAddress, Provider
+from layerwise.core.registry import Registry
+from layerwise.core.representation import Representation
 
 Pair = tuple[LayerAddress, LayerAddress]
+Progress = Callable[[int, int], None]
+_READ_AT_ONCE = 16  # representations in memory besides the states
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class ComparisonTable:
         columns: The layers of the columns.
         matrix: float64 (len(rows), len(columns)); NaN where undefined.
         reasons: Why, for each pair without a number.
+        warnings: What speaks against relying on it, `layer: why`, each once.
     """
 
     comparator: Provider
@@ -42,47 +49,45 @@ class ComparisonTable:
     columns: tuple[LayerAddress, ...]
     matrix: NDArray[np.float64]
     reasons: Mapping[Pair, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def compare_layers(
     registry: Registry,
     history: History,
-    comparator_name: str,
+    comparator: str | Measure,
     rows: Sequence[LayerAddress],
     columns: Sequence[LayerAddress] | None = None,
     save: bool = True,
+    progress: Progress | None = None,
 ) -> ComparisonTable:
     """Compare every row with every column.
 
     Args:
         registry: Knows the comparators.
         history: Where representations and earlier answers are, and where new ones are kept.
-        comparator_name: Bare or qualified name of the comparator.
+        comparator: Bare or qualified name of the comparator, or a measure: a comparator with settings and metric.
         rows: Layers, of one run or of several on the same stimuli.
         columns: Layers; None for the rows again.
         save: Whether to keep what had to be computed.
+        progress: Told how many pairs of how many are done.
 
     Raises:
         InputError: If there is no such comparator or layer, or the runs are of different stimuli.
     """
-    comparator = registry.get(Comparator, comparator_name)
-    columns = tuple(rows) if columns is None else tuple(columns)
-    addresses = list(dict.fromkeys([*rows, *columns]))
-    check_same_stimuli(history, addresses)
-    provider = Provider(comparator.qualified_name, comparator.version)
+    measure = find_measure(registry, comparator) if isinstance(comparator, str) else comparator
+    rows = tuple(measure.resolve(address) for address in rows)
+    columns = rows if columns is None else tuple(measure.resolve(address) for address in columns)
+    check_same_stimuli(history, dict.fromkeys([*rows, *columns]))
     wanted = [(row, column) for row in rows for column in columns]
-    answers = _read_stored(comparator, provider, history, wanted)
+    answers = _read_stored(measure, history, wanted)
     missing = [pair for pair in dict.fromkeys(wanted) if pair not in answers]
     if missing:
-        computed = _Computation(comparator, provider, history).run(missing)
+        computed = _Computation(measure, history, progress or _ignore).run(missing)
         answers |= computed.answers
         if save:
             history.save_comparisons([answers[pair] for pair in missing if pair not in computed.failed])
-    found = [answers[pair] for pair in wanted]
-    values = [np.nan if answer.value is None else answer.value for answer in found]
-    matrix = np.array(values, dtype=np.float64).reshape(len(rows), len(columns))
-    reasons = {(a.first, a.second): a.reason for a in found if a.value is None}
-    return ComparisonTable(provider, comparator.offer.kind, tuple(rows), columns, matrix, reasons)
+    return _tabulate(measure, rows, columns, [answers[pair] for pair in wanted])
 
 
 def check_same_stimuli(history: History, addresses: Iterable[LayerAddress]) -> None:
@@ -98,16 +103,32 @@ def check_same_stimuli(history: History, addresses: Iterable[LayerAddress]) -> N
             raise InputError(f"only runs on the same stimuli can be compared: {', '.join(sets)}, which differ")
 
 
-def _read_stored(
-    comparator: Registered[Comparator], provider: Provider, history: History, wanted: Sequence[Pair]
-) -> dict[Pair, Comparison]:
+def _ignore(n_done: int, n_total: int) -> None:
+    del n_done, n_total
+
+
+def _tabulate(
+    measure: Measure,
+    rows: tuple[LayerAddress, ...],
+    columns: tuple[LayerAddress, ...],
+    found: Sequence[Comparison],
+) -> ComparisonTable:
+    values = [np.nan if answer.value is None else answer.value for answer in found]
+    matrix = np.array(values, dtype=np.float64).reshape(len(rows), len(columns))
+    reasons = {(a.first, a.second): a.reason for a in found if a.value is None}
+    warnings = dict.fromkeys(line for a in found if a.value is not None for line in a.reason.splitlines())
+    return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, tuple(warnings))
+
+
+def _read_stored(measure: Measure, history: History, wanted: Sequence[Pair]) -> dict[Pair, Comparison]:
     """The answers that history has; of a symmetric measure, in either order."""
+    provider = measure.provider
     run_ids = list(dict.fromkeys(address.run_id for pair in wanted for address in pair))
     stored = {(item.first, item.second): item for item in history.read_comparisons(provider, run_ids)}
     answers: dict[Pair, Comparison] = {}
     for first, second in wanted:
         found = stored.get((first, second))
-        if found is None and comparator.offer.symmetric:
+        if found is None and measure.symmetric:
             found = stored.get((second, first))
         if found is not None:
             answers[first, second] = Comparison(provider, first, second, found.value, found.reason)
@@ -117,65 +138,101 @@ def _read_stored(
 class _Computation:
     """One computation of pairs that history does not have."""
 
-    def __init__(self, comparator: Registered[Comparator], provider: Provider, history: History) -> None:
+    def __init__(self, measure: Measure, history: History, progress: Progress) -> None:
         self.answers: dict[Pair, Comparison] = {}
         self.failed: set[Pair] = set()  # a plugin's failure is told, but never kept as the answer
-        self._comparator = comparator
-        self._provider = provider
+        self._measure = measure
+        self._provider = measure.provider
         self._history = history
+        self._progress = progress
         self._states: dict[LayerAddress, Any] = {}
+        self._warnings: dict[LayerAddress, str] = {}
         self._unprepared: dict[LayerAddress, InputError | PluginError] = {}  # layers without a state, and why
 
     def run(self, pairs: Sequence[Pair]) -> _Computation:
         """Prepare each layer once, compare all pairs at once where the comparator can, else one by one."""
-        for address in dict.fromkeys(address for pair in pairs for address in pair):
-            self._prepare(address)
-        ready = [pair for pair in pairs if all(address in self._states for address in pair)]
-        for pair in pairs:
-            bad = next((address for address in pair if address in self._unprepared), None)
-            if bad is not None:
-                self._refuse(pair, self._unprepared[bad], f"{bad.layer}: ")
-        at_once = self._compare_at_once(ready)
-        for pair in ready:
-            if pair not in self.answers:
-                self._compare_one(pair, at_once.get(pair))
+        self._progress(0, len(pairs))
+        addresses = list(dict.fromkeys(address for pair in pairs for address in pair))
+        with _side_by_side(self._measure.comparator.offer.threaded) as spread:
+            for start in range(0, len(addresses), _READ_AT_ONCE):
+                some = addresses[start : start + _READ_AT_ONCE]
+                list(spread(self._prepare, list(zip(some, self._read(some), strict=True))))
+            ready = [pair for pair in pairs if all(address in self._states for address in pair)]
+            for pair in pairs:
+                bad = next((address for address in pair if address in self._unprepared), None)
+                if bad is not None:
+                    self._refuse(pair, self._unprepared[bad], f"{bad.layer}: ")
+            self._compare_ready(ready, len(pairs), spread)
         return self
 
-    def _prepare(self, address: LayerAddress) -> None:
-        representation = self._history.read_representation(address)
+    def _read(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
         try:
-            self._states[address] = self._comparator.call(self._comparator.offer.prepare, representation)
+            return self._history.read_representations(addresses)
+        except InputError as error:
+            metric, transform = self._measure.metric, addresses[0].transform
+            if metric is None or metric.offer.needs_transform == NO_TRANSFORM:
+                raise
+            how = f"metric '{metric.name}' needs a run with `--transform {transform}`"
+            raise InputError(f"{error}; {how}") from error
+
+    def _prepare(self, task: tuple[LayerAddress, Representation]) -> None:
+        address, representation = task
+        try:
+            state = self._measure.prepare(representation)
+            self._warnings[address] = self._measure.warn(representation, state)
+            self._states[address] = state
         except (InputError, PluginError) as error:
             self._unprepared[address] = error
 
+    def _compare_ready(self, pairs: Sequence[Pair], n_total: int, spread: Spread) -> None:
+        at_once = self._compare_at_once(pairs)
+        rest: list[Pair] = []
+        asked: set[Pair] = set()
+        for pair in pairs:
+            if pair in at_once:
+                self._conclude(pair, at_once[pair])
+            elif not (self._measure.symmetric and (pair[1], pair[0]) in asked):
+                rest.append(pair)
+                asked.add(pair)
+        for pair, value in zip(rest, spread(self._compare_one, rest), strict=True):
+            self._conclude(pair, value)
+            self._progress(len(self.answers), n_total)
+        self._progress(n_total, n_total)
+
     def _compare_at_once(self, pairs: Sequence[Pair]) -> dict[Pair, float]:
         """What one call gives, where the comparator has one; only what is finite, the rest is asked again."""
-        if not pairs or type(self._comparator.offer).compare_all is Comparator.compare_all:
+        if not pairs:
             return {}
         rows = list(dict.fromkeys(first for first, _ in pairs))
         columns = list(dict.fromkeys(second for _, second in pairs))
         left = [self._states[address] for address in rows]
         right = left if rows == columns else [self._states[address] for address in columns]
         try:
-            matrix = self._comparator.call(self._comparator.offer.compare_all, left, right)
-            check_array(self._comparator, matrix, (len(rows), len(columns)), finite=False)
+            matrix = self._measure.compare_all(left, right)
         except (InputError, PluginError):
+            return {}
+        if matrix is None:
             return {}
         row_of = {address: index for index, address in enumerate(rows)}
         column_of = {address: index for index, address in enumerate(columns)}
         found = {pair: float(matrix[row_of[pair[0]], column_of[pair[1]]]) for pair in pairs}
         return {pair: value for pair, value in found.items() if np.isfinite(value)}
 
-    def _compare_one(self, pair: Pair, value: float | None) -> None:
-        """Check a value that is there, or compute it; of a symmetric measure, answer both orders."""
-        first, second = pair
+    def _compare_one(self, pair: Pair) -> float | InputError | PluginError:
         try:
-            if value is None:
-                value = self._comparator.call(
-                    self._comparator.offer.compare, self._states[first], self._states[second]
-                )
-            self._answer(pair, check_comparison(self._comparator, value), "")
+            return self._measure.compare(self._states[pair[0]], self._states[pair[1]])
         except (InputError, PluginError) as error:
+            return error
+
+    def _conclude(self, pair: Pair, value: float | InputError | PluginError) -> None:
+        """Answer with a value, checked, or with the reason why there is none."""
+        if isinstance(value, InputError | PluginError):
+            self._refuse(pair, value)
+            return
+        lines = [f"{end.layer}: {self._warnings[end]}" for end in dict.fromkeys(pair) if self._warnings[end]]
+        try:
+            self._answer(pair, self._measure.check(value), "\n".join(lines))
+        except PluginError as error:
             self._refuse(pair, error)
 
     def _refuse(self, pair: Pair, error: InputError | PluginError, where: str = "") -> None:
@@ -184,6 +241,22 @@ class _Computation:
             self.failed |= {pair, (pair[1], pair[0])}
 
     def _answer(self, pair: Pair, value: float | None, reason: str) -> None:
-        orders = (pair, (pair[1], pair[0])) if self._comparator.offer.symmetric else (pair,)
+        orders = (pair, (pair[1], pair[0])) if self._measure.symmetric else (pair,)
         for first, second in orders:
             self.answers[first, second] = Comparison(self._provider, first, second, value, reason)
+
+
+Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+
+
+@contextmanager
+def _side_by_side(threaded: bool) -> Iterator[Spread]:
+    """A `map` over as many threads as there are cores, each with one of BLAS; a plain one if not `threaded`."""
+    n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not threaded or n_threads == 1:
+        yield map
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
+        yield pool.map

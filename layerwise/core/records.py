@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from layerwise.core.parameters import NO_PARAMETERS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -22,10 +24,17 @@ NO_TRANSFORM = "none"
 
 @dataclass(frozen=True)
 class Provider:
-    """Who computed something: `distribution:name` and that distribution's version; part of every key."""
+    """Who computed something, and how; part of every key.
+
+    Attributes:
+        name: `distribution:name`.
+        version: That distribution's version.
+        parameters: Canonical JSON of the settings that are not the defaults.
+    """
 
     name: str
     version: str
+    parameters: str = NO_PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -206,7 +215,15 @@ class LayerAddress:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparator's value for an ordered pair of layers; `value` None says why in `reason`."""
+    """A comparator's value for an ordered pair of layers.
+
+    Attributes:
+        comparator: Who computed it, with which settings.
+        first: The row.
+        second: The column.
+        value: The number; None where it is undefined.
+        reason: Why there is no number. Where there is one, what speaks against relying on it: a line for each layer.
+    """
 
     comparator: Provider
     first: LayerAddress

@@ -23,7 +23,6 @@ from layerwise.storage.tiles import Packed, Tile, TileError, unpack
 if TYPE_CHECKING:
     from layerwise.core.representation import Representation
 
-NO_PARAMETERS = "{}"
 _IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
 
 
@@ -55,7 +54,7 @@ class ResultStore:
             return list(pool.map(lambda address: unpack_at(address, packed[ids[address]]), addresses))
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        """Stored comparisons by this comparator and version among the layers of these runs."""
+        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
         first, second = layers.alias("first"), layers.alias("second")
         one, other = representations.alias("one"), representations.alias("other")
         ends = [first.c.run_id, first.c.name, one.c.transform, second.c.run_id, second.c.name, other.c.transform]
@@ -67,7 +66,7 @@ class ResultStore:
             .join(second, second.c.id == other.c.layer_id)
             .where(comparisons.c.comparator_name == comparator.name)
             .where(comparisons.c.comparator_version == comparator.version)
-            .where(comparisons.c.parameters == NO_PARAMETERS)
+            .where(comparisons.c.parameters == comparator.parameters)
             .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
             .order_by(first.c.run_id, first.c.position, second.c.run_id, second.c.position)
         )
@@ -78,7 +77,7 @@ class ResultStore:
             ]
 
     def save_comparisons(self, rows: Sequence[Comparison]) -> None:
-        """Keep comparisons; those of the same comparator, version and pair are replaced.
+        """Keep comparisons; those of the same comparator, version, settings and pair are replaced.
 
         Raises:
             InputError: If a layer that was compared is not stored.
@@ -100,13 +99,13 @@ class ResultStore:
             sa.select(orderings, layers.c.name, representations.c.transform)
             .join_from(orderings, representations)
             .join(layers)
-            .where(layers.c.run_id == run_id, orderings.c.parameters == NO_PARAMETERS)
-            .order_by(layers.c.position, orderings.c.reorderer_name, orderings.c.reorderer_version)
+            .where(layers.c.run_id == run_id)
+            .order_by(layers.c.position, orderings.c.reorderer_name, orderings.c.reorderer_version, orderings.c.parameters)
         )
         with self._database.read() as connection:
             return [
                 Ordering(
-                    Provider(row["reorderer_name"], row["reorderer_version"]),
+                    Provider(row["reorderer_name"], row["reorderer_version"], row["parameters"]),
                     LayerAddress(run_id, row["name"], row["transform"]),
                     tuple(row["permutation"]),
                 )
@@ -114,7 +113,7 @@ class ResultStore:
             ]
 
     def save_ordering(self, ordering: Ordering) -> None:
-        """Keep an ordering; one of the same reorderer, version and layer is replaced.
+        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced.
 
         Raises:
             InputError: If the layer it was computed from is not stored.
@@ -122,7 +121,7 @@ class ResultStore:
         with self._database.write() as connection:
             owner = representation_ids(connection, [ordering.address])[ordering.address]
             key = {"representation_id": owner, "reorderer_name": ordering.reorderer.name}
-            key |= {"reorderer_version": ordering.reorderer.version, "parameters": NO_PARAMETERS}
+            key |= {"reorderer_version": ordering.reorderer.version, "parameters": ordering.reorderer.parameters}
             connection.execute(sa.delete(orderings).filter_by(**key))
             permutation = [int(index) for index in ordering.permutation]
             connection.execute(sa.insert(orderings).values(key | {"permutation": permutation}))
@@ -200,7 +199,7 @@ def _missing(address: LayerAddress, known: Iterable[LayerAddress]) -> str:
 
 
 def _key(row: Comparison, ids: Mapping[LayerAddress, int]) -> tuple[str, str, str, int, int]:
-    return (row.comparator.name, row.comparator.version, NO_PARAMETERS, ids[row.first], ids[row.second])
+    return (row.comparator.name, row.comparator.version, row.comparator.parameters, ids[row.first], ids[row.second])
 
 
 def _comparison_values(row: Comparison) -> dict[str, Any]:

@@ -38,6 +38,9 @@ class Memory:
         self.n_read += 1
         return self.representations[address]
 
+    def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
+        return [self.read_representation(address) for address in addresses]
+
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         return [item for item in self.comparisons.values() if item.comparator == comparator]
 

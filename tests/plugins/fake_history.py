@@ -66,6 +66,9 @@ class FakeHistory:
     def read_representation(self, address: LayerAddress) -> Representation:
         return self.representations[address]
 
+    def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
+        return [self.read_representation(address) for address in addresses]
+
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
         return self.statistics.get(run_id, [])
 

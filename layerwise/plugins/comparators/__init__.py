@@ -12,4 +12,4 @@ from layerwise.plugins.comparators import rsa
 @hookimpl
 def register_comparators() -> Sequence[Comparator]:
     """The built-in comparators."""
-    return [rsa.PearsonRsa(), rsa.SpearmanRsa()]
+    return [rsa.PearsonRsa(), rsa.SpearmanRsa(), rsa.RhoARsa(), rsa.CosineRsa()]

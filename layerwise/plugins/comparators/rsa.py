@@ -1,8 +1,8 @@
 """Representational similarity analysis: the correlation of two layers' similarities of all pairs of stimuli.
 
-A layer is the strict upper triangle of its matrix of Pearson correlations, one number a pair of stimuli
-(Kriegeskorte, Mur and Bandettini 2008); without the diagonal, which would make unrelated layers alike. Pairs that
-are undefined in either layer (a stimulus with constant activations) are left out of that comparison.
+A layer is the strict upper triangle of a metric's matrix, one number a pair of stimuli (Kriegeskorte, Mur and
+Bandettini 2008); without the diagonal, which would make unrelated layers alike. Pairs that are undefined in either
+layer (a stimulus with constant activations, under Pearson correlation) are left out of that comparison.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.errors import InputError
-from layerwise.core.kinds import Comparator
-from layerwise.core.representation import Representation
+from layerwise.core.kinds import Matrix, MetricComparator
+from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import average_ranks
 
 Vector = NDArray[np.float64]
@@ -25,48 +25,65 @@ MIN_STIMULI = 3
 
 
 @dataclass(frozen=True)
-class PairSimilarities:
+class PairValues:
     """One layer, prepared.
 
     Attributes:
-        pairs: float32 (n (n - 1) / 2,); similarity of each pair of stimuli, NaN where undefined.
-        unit: float64, what `pairs` are compared by, centred and of length 1; None where some are undefined.
+        pairs: float64 (n (n - 1) / 2,); the metric's value for each pair of stimuli, NaN where undefined.
+        unit: float64, what `pairs` are compared by, so that a product is the measure; None where some are undefined.
     """
 
-    pairs: NDArray[np.float32]
+    pairs: Vector
     unit: Vector | None
 
 
-class _Rsa(Comparator):
-    """Base: Pearson correlation of what `scores` makes of the pairs, many layers with one product."""
+def upper_triangle(matrix: Matrix, owner: str = "RSA") -> Vector:
+    """The strict upper triangle of a metric's matrix, row by row.
+
+    Raises:
+        InputError: If fewer than three stimuli have a defined value with the others.
+    """
+    n_stimuli = len(matrix)
+    # a stimulus without activations is NaN with all others: its neighbours have as many NaN as there are of it
+    n_defined = n_stimuli - int((np.isnan(matrix).sum(axis=0) >= n_stimuli - 1).sum())
+    if n_defined < MIN_STIMULI:
+        constant = n_stimuli - n_defined
+        why = f" ({constant} of {n_stimuli} have constant activations)" if constant else ""
+        raise InputError(f"{owner} needs at least {MIN_STIMULI} stimuli, here are {n_defined}{why}")
+    return np.asarray(matrix[~np.tri(n_stimuli, dtype=np.bool_)], dtype=np.float64)
+
+
+class Rsa(MetricComparator):
+    """Base: a product of what `standardise` makes of the pairs, many layers with one matrix product."""
 
     kind = "similarity"
     symmetric = True
     value_range = (-1.0, 1.0)
     invariant_to = frozenset({"isotropic-scaling", "stimulus-permutation"})
+    metric = PearsonMetric()
+    threaded = True
 
     @abstractmethod
-    def scores(self, pairs: NDArray[np.float32]) -> Vector:
-        """What is correlated: a new float64 vector from similarities that are all defined."""
+    def standardise(self, pairs: Vector) -> Vector:
+        """A new vector whose product with another layer's is the measure; `pairs` are all defined.
 
-    def prepare(self, representation: Representation) -> PairSimilarities:
+        Raises:
+            InputError: If the measure is undefined for them.
+        """
+
+    def prepare_matrix(self, matrix: Matrix) -> PairValues:
         """Take the strict upper triangle, and standardise it where it is complete.
 
         Raises:
-            InputError: If fewer than three stimuli have a defined similarity, or all pairs are equally similar.
+            InputError: If fewer than three stimuli are defined, or all pairs are equally similar.
         """
-        n_defined = int((representation.norm > 0).sum())
-        if n_defined < MIN_STIMULI:
-            constant = representation.n_stimuli - n_defined
-            why = f" ({constant} of {representation.n_stimuli} have constant activations)" if constant else ""
-            raise InputError(f"RSA needs at least {MIN_STIMULI} stimuli, here are {n_defined}{why}")
-        pairs = representation.correlation[~np.tri(representation.n_stimuli, dtype=np.bool_)]
+        pairs = upper_triangle(matrix)
         defined = np.isfinite(pairs)
-        unit = self._standardise(pairs[defined])
-        return PairSimilarities(pairs, unit if defined.all() else None)
+        unit = self.standardise(pairs[defined])
+        return PairValues(pairs, unit if defined.all() else None)
 
-    def compare(self, first: PairSimilarities, second: PairSimilarities) -> float:
-        """Correlation over the pairs that are defined in both.
+    def compare(self, first: PairValues, second: PairValues) -> float:
+        """The measure over the pairs that are defined in both.
 
         Raises:
             InputError: If there are fewer than three, or one of the layers finds them all equally similar.
@@ -74,14 +91,12 @@ class _Rsa(Comparator):
         if first.unit is not None and second.unit is not None:
             value = first.unit @ second.unit
         else:
-            common = np.isfinite(first.pairs) & np.isfinite(second.pairs)
-            if common.sum() < MIN_STIMULI:
-                raise InputError("fewer than three pairs of stimuli are defined in both layers")
-            value = self._standardise(first.pairs[common]) @ self._standardise(second.pairs[common])
+            one, other = common_pairs(first.pairs, second.pairs)
+            value = self.standardise(one) @ self.standardise(other)
         return float(np.clip(value, -1, 1))
 
-    def compare_all(self, rows: Sequence[PairSimilarities], columns: Sequence[PairSimilarities]) -> Vector:
-        """All complete layers with one matrix product, the others one by one; NaN where undefined."""
+    def compare_all(self, rows: Sequence[PairValues], columns: Sequence[PairValues]) -> Vector:
+        """All complete layers with one matrix product, the others left to `compare`; NaN for those."""
         matrix = np.full((len(rows), len(columns)), np.nan)
         whole_rows = [index for index, row in enumerate(rows) if row.unit is not None]
         whole_columns = [index for index, column in enumerate(columns) if column.unit is not None]
@@ -90,44 +105,100 @@ class _Rsa(Comparator):
             same = rows is columns
             right = left if same else np.stack([unit for column in columns if (unit := column.unit) is not None])
             matrix[np.ix_(whole_rows, whole_columns)] = np.clip(left @ right.T, -1, 1)
-        for i, row in enumerate(rows):
-            for j, column in enumerate(columns):
-                if row.unit is None or column.unit is None:
-                    matrix[i, j] = self._compare_or_nan(row, column)
         return matrix
 
-    def _compare_or_nan(self, first: PairSimilarities, second: PairSimilarities) -> float:
-        try:
-            return self.compare(first, second)
-        except InputError:
-            return float("nan")
 
-    def _standardise(self, pairs: NDArray[np.float32]) -> Vector:
-        if pairs.min() == pairs.max():
-            raise InputError("all pairs of stimuli are equally similar")
-        scores = self.scores(pairs)
-        scores -= scores.mean()
-        scores /= math.sqrt(float(np.einsum("i,i", scores, scores)))  # BLAS would wake threads for a short vector
-        return scores
+def common_pairs(first: Vector, second: Vector) -> tuple[Vector, Vector]:
+    """The pairs that are defined in both layers.
+
+    Raises:
+        InputError: If there are fewer than three.
+    """
+    common = np.isfinite(first) & np.isfinite(second)
+    if common.sum() < MIN_STIMULI:
+        raise InputError("fewer than three pairs of stimuli are defined in both layers")
+    return first[common], second[common]
 
 
-class PearsonRsa(_Rsa):
-    """Pearson correlation of the strict upper triangles: the published measure."""
+def refuse_flat(pairs: Vector) -> None:
+    """Refuse pairs that are all the same.
+
+    Raises:
+        InputError: If they are.
+    """
+    if pairs.min() == pairs.max():
+        raise InputError("all pairs of stimuli are equally similar")
+
+
+def unit_vector(values: Vector) -> Vector:
+    """`values`, changed in place to have length 1."""
+    values /= math.sqrt(float(np.einsum("i,i", values, values)))  # BLAS would wake threads for a short vector
+    return values
+
+
+class PearsonRsa(Rsa):
+    """Pearson correlation of the strict upper triangles: the published measure.
+
+    r = sum (a - mean a)(b - mean b) / (|a - mean a| |b - mean b|), a and b the two layers' values for the n (n - 1) / 2
+    pairs (Kriegeskorte, Mur and Bandettini 2008, Frontiers in Systems Neuroscience 2:4).
+    """
 
     name = "rsa-pearson"
     description = "RSA: Pearson correlation of the similarities of all pairs of stimuli"
 
-    def scores(self, pairs: NDArray[np.float32]) -> Vector:
-        """The similarities themselves."""
-        return pairs.astype(np.float64)
+    def standardise(self, pairs: Vector) -> Vector:
+        """Centred, of length 1."""
+        refuse_flat(pairs)
+        return unit_vector(pairs - pairs.mean())
 
 
-class SpearmanRsa(_Rsa):
-    """Spearman correlation of the strict upper triangles: only the order of the similarities counts."""
+class SpearmanRsa(Rsa):
+    """Spearman correlation of the strict upper triangles: only the order of the similarities counts.
+
+    Pearson correlation of the ranks, ties averaged (Kriegeskorte, Mur and Bandettini 2008).
+    """
 
     name = "rsa-spearman"
     description = "RSA: Spearman correlation of the similarities of all pairs of stimuli"
 
-    def scores(self, pairs: NDArray[np.float32]) -> Vector:
-        """Ranks, ties averaged."""
-        return average_ranks(pairs)
+    def standardise(self, pairs: Vector) -> Vector:
+        """Centred ranks, of length 1."""
+        refuse_flat(pairs)
+        ranks = average_ranks(pairs)
+        return unit_vector(ranks - ranks.mean())
+
+
+class RhoARsa(Rsa):
+    """Spearman's rho-a: the Spearman correlation to expect when ties are broken at random.
+
+    rho_a = 12 / (m^3 - m) sum R(a) R(b) - 3 (m + 1) / (m - 1), R the ranks with ties averaged and m the number of pairs
+    (Kendall 1948; recommended for RSA by Schuett et al. 2023, eLife 12:e82566). Of a layer with ties even with itself
+    it is below 1: a model that leaves pairs undecided gains nothing by that.
+    """
+
+    name = "rsa-rho-a"
+    description = "RSA: rho-a, Spearman's correlation with ties broken at random, of all pairs of stimuli"
+
+    def standardise(self, pairs: Vector) -> Vector:
+        """Centred ranks over the length they would have without ties."""
+        refuse_flat(pairs)
+        n_pairs = len(pairs)
+        return (average_ranks(pairs) - (n_pairs + 1) / 2) / math.sqrt((n_pairs**3 - n_pairs) / 12)
+
+
+class CosineRsa(Rsa):
+    """Cosine of the strict upper triangles: like Pearson's correlation, but a common offset counts.
+
+    sum a b / (|a| |b|) (Diedrichsen and Kriegeskorte 2017, PLOS Computational Biology 13:e1005508). Two layers that
+    find all stimuli alike score high, whatever their structure; it is meant for distances with a meaningful zero, such
+    as `--metric squared-euclidean`.
+    """
+
+    name = "rsa-cosine"
+    description = "RSA: cosine of the similarities of all pairs of stimuli"
+
+    def standardise(self, pairs: Vector) -> Vector:
+        """Of length 1."""
+        if not pairs.any():
+            raise InputError("all pairs of stimuli have value 0, so their cosine is undefined")
+        return unit_vector(pairs.copy())

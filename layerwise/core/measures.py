@@ -1,0 +1,137 @@
+"""A question to ask of layers: a comparator with its settings and, where it compares matrices, a metric.
+
+The registry knows comparators and metrics by name; a `Measure` is one of them made ready, with the provider under
+which its values are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.errors import InputError
+from layerwise.core.kinds import Comparator, Metric, MetricComparator
+from layerwise.core.parameters import Setting, canonical
+from layerwise.core.records import NO_TRANSFORM, LayerAddress, Provider
+from layerwise.core.registry import Registered, Registry
+from layerwise.core.representation import Representation
+from layerwise.core.validation import check_array, check_comparison, check_metric
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A comparator with its settings, ready to be asked. All failures name the plugin.
+
+    Attributes:
+        comparator: The comparator, configured.
+        metric: The metric that was asked for; None where the comparator's own default is used or it needs none.
+    """
+
+    comparator: Registered[Comparator]
+    metric: Registered[Metric] | None = None
+
+    @property
+    def name(self) -> str:
+        """The comparator's bare name."""
+        return self.comparator.name
+
+    @property
+    def kind(self) -> Literal["similarity", "distance"]:
+        """Whether larger means more alike, or less."""
+        return self.comparator.offer.kind
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the order of the two layers does not matter."""
+        return self.comparator.offer.symmetric
+
+    @property
+    def provider(self) -> Provider:
+        """Who computes it, with the settings that are not the defaults: the key under which values are kept."""
+        changed: dict[str, Setting] = self.comparator.offer.changed
+        if self.metric is not None:
+            changed["metric"] = f"{self.metric.qualified_name} {self.metric.version}"
+        return Provider(self.comparator.qualified_name, self.comparator.version, canonical(changed))
+
+    def resolve(self, address: LayerAddress) -> LayerAddress:
+        """Where the representation is that this measure reads of a layer: a metric may need a transform's.
+
+        Raises:
+            InputError: If the layer is asked for under one transform, and the metric needs another.
+        """
+        needed = NO_TRANSFORM if self.metric is None else self.metric.offer.needs_transform
+        if needed in (NO_TRANSFORM, address.transform):
+            return address
+        if address.transform != NO_TRANSFORM:
+            metric = self.metric.name if self.metric else ""
+            raise InputError(f"metric '{metric}' is of '{needed}' activations, not of '{address.transform}' ones")
+        return replace(address, transform=needed)
+
+    def prepare(self, representation: Representation) -> Any:
+        """The comparator's state of one layer.
+
+        Raises:
+            InputError: If the measure is undefined there; says why.
+            PluginError: If the comparator or the metric fails.
+        """
+        offer = self.comparator.offer
+        if self.metric is None or not isinstance(offer, MetricComparator):
+            return self.comparator.call(offer.prepare, representation)
+        matrix = self.metric.call(self.metric.offer.compute, representation)
+        checked = check_metric(self.metric, matrix, representation.n_stimuli, representation.constant)
+        return self.comparator.call(offer.prepare_matrix, checked)
+
+    def warn(self, representation: Representation, state: Any) -> str:
+        """Why the measure says little about this layer, in one line; or nothing."""
+        return " ".join(str(self.comparator.call(self.comparator.offer.warn, representation, state)).split())
+
+    def compare(self, first: Any, second: Any) -> float:
+        """The checked value for two states.
+
+        Raises:
+            InputError: If it is undefined for them; says why.
+            PluginError: If the comparator fails, or the value is not in its range.
+        """
+        return self.check(self.comparator.call(self.comparator.offer.compare, first, second))
+
+    def check(self, value: object) -> float:
+        """A value as a float, within the comparator's range."""
+        return check_comparison(self.comparator, value)
+
+    def compare_all(self, rows: Sequence[Any], columns: Sequence[Any]) -> NDArray[np.float64] | None:
+        """(len(rows), len(columns)) values at once, not yet checked; None where the comparator cannot."""
+        if type(self.comparator.offer).compare_all is Comparator.compare_all:
+            return None
+        matrix = self.comparator.call(self.comparator.offer.compare_all, rows, columns)
+        return check_array(self.comparator, matrix, (len(rows), len(columns)), finite=False)
+
+
+def find_measure(
+    registry: Registry, comparator: str, settings: Mapping[str, Setting] | None = None, metric: str | None = None
+) -> Measure:
+    """Look a comparator up and configure it.
+
+    Args:
+        registry: Knows comparators and metrics.
+        comparator: Bare or qualified name.
+        settings: Values of its parameters, as numbers or as typed.
+        metric: Bare or qualified name of the metric whose matrices it compares; None for its own default.
+
+    Raises:
+        InputError: If there is no such comparator, parameter or metric, or the comparator uses no metric.
+    """
+    found = registry.get(Comparator, comparator)
+    if settings:
+        found = replace(found, offer=found.offer.configured(**settings))
+    if metric is None:
+        return Measure(found)
+    chosen = registry.get(Metric, metric)
+    if not isinstance(found.offer, MetricComparator):
+        raise InputError(f"'{found.name}' compares no metric's matrices, so it cannot be asked for '{metric}'")
+    if type(chosen.offer) is type(found.offer.metric):
+        return Measure(found)
+    return Measure(replace(found, offer=found.offer.with_metric(chosen.offer)), chosen)
