@@ -116,6 +116,8 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         message, code = _explain(error)
         print(f"layerwise: error: {message}", file=sys.stderr)
+        for detail in getattr(error, "details", ()):
+            print(f"  {_one_line(detail)}", file=sys.stderr)
     if code == INTERRUPTED:
         print("layerwise: interrupted", file=sys.stderr)
     return int(code)
@@ -124,14 +126,18 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
 def _explain(error: Exception) -> tuple[str, int]:
     """One line on what went wrong, and the exit code."""
     if isinstance(error, LayerwiseError):
-        message, code = str(error), error.exit_code
+        message, code = error.message, error.exit_code
     elif isinstance(error, typer.TyperException):
         message, code = _explain_usage(error), error.exit_code
     elif isinstance(error, typer.Abort):
         message, code = "aborted", 1
     else:
         message, code = f"unexpected {type(error).__name__}: {error}; --debug shows the traceback", 1
-    return " ".join(message.splitlines()), code
+    return _one_line(message), code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def _explain_usage(error: typer.TyperException) -> str:

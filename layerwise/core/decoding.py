@@ -62,7 +62,7 @@ def load_stimuli(
         if progress is not None:
             progress(collected.n_seen, len(stimuli))
     if collected.failures and not skip_bad:
-        raise InputError(_list_failures(location, collected.failures, len(stimuli)))
+        raise _refuse_failures(location, collected.failures, len(stimuli))
     if len(collected.stimuli) < MIN_STIMULI:
         count = len(collected.stimuli)
         raise InputError(
@@ -176,11 +176,11 @@ def _check_decoded(source: Registered[StimulusSource], decoded: object, size: tu
     return decoded
 
 
-def _list_failures(location: str, failures: Sequence[str], n_stimuli: int) -> str:
-    lines = [f"  {failure}" for failure in failures[:MAX_LISTED]]
+def _refuse_failures(location: str, failures: Sequence[str], n_stimuli: int) -> InputError:
+    lines = list(failures[:MAX_LISTED])
     if len(failures) > MAX_LISTED:
-        lines.append(f"  and {len(failures) - MAX_LISTED} more")
+        lines.append(f"and {len(failures) - MAX_LISTED} more")
     head = (
         f"{len(failures)} of {n_stimuli} stimuli at {location} cannot be decoded (--skip-bad goes on without them):"
     )
-    return "\n".join([head, *lines])
+    return InputError(head, lines)

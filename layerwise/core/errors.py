@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class LayerwiseError(Exception):
-    """Base of every error that is shown as one clear line; the work failed (exit code 1)."""
+    """Base of every error that is shown as one clear line; the work failed (exit code 1).
+
+    Attributes:
+        message: The line.
+        details: Lines that list what it speaks of, where that is more than one thing.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
+        super().__init__("\n  ".join([message, *details]))
+        self.message = message
+        self.details = tuple(details)
 
 
 class InputError(LayerwiseError):
