@@ -22,6 +22,7 @@ from layerwise.cli.commands import (
     delete,
     demo,
     export,
+    import_,
     layers,
     models,
     plugins,
@@ -93,6 +94,7 @@ def build_app() -> typer.Typer:
     app.command("report")(report.write_report)
     app.command("query")(query.query_history)
     app.command("export")(export.export_run)
+    app.command("import")(import_.import_files)
     app.add_typer(plugins.app, name="plugins")
     app.add_typer(db.app, name="db")
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,33 +15,50 @@ from layerwise.cli.session import open_history
 def export_run(
     run: RunName,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write: .npz, .parquet or .h5.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file to write: .npz, .parquet, .h5 or .hdf5, or .rdms.h5 or .rdms.hdf5 for rsatoolbox.",
+        ),
     ],
     layer: Annotated[
         str | None, typer.Option("--layer", metavar="L", help="Only this layer; without it all, keys `layer/...`.")
+    ] = None,
+    form: Annotated[
+        Literal["npz", "parquet", "hdf5", "rsatoolbox"] | None,
+        typer.Option("--format", help="The format, where the file's suffix does not tell."),
     ] = None,
     transform: TransformName = "none",
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Export the representation of one layer, or of all: correlation, mean, norm, n_features, stimuli."""
-    from layerwise.cli.exporting import choose_writer, export_layers
-    from layerwise.cli.files import check_target
+    """Export the representation of one layer, or of all: correlation, mean, norm, n_features, stimuli.
+
+    `layerwise import` gives the same representation back, from every format.
+    """
+    from layerwise.cli.files import check_target, replacing
+    from layerwise.core.interchange.exported import Export
+    from layerwise.core.interchange.files import choose_writer
     from layerwise.core.layers import find_layer
     from layerwise.core.records import LayerAddress
 
-    choose_writer(output)
+    write = choose_writer(output, form)
     check_target(output)
     with open_history(database) as store:
         record = store.find_run(run)
         stored = store.list_layers(record.id)
         chosen = stored if layer is None else [find_layer(layer, stored)]
-        addresses = {found.name: LayerAddress(record.id, found.name, transform) for found in chosen}
-        layers = {name: store.read_representation(address) for name, address in addresses.items()}
+        representations = store.read_representations(
+            [LayerAddress(record.id, found.name, transform) for found in chosen]
+        )
         stimuli = [stimulus.name for stimulus in store.list_stimuli(record.id)]
-    export_layers(output, layers, stimuli, prefixed=layer is None)
+    with replacing(output) as target:
+        write(target, Export(chosen, representations, stimuli, prefixed=layer is None))
     n_bytes = output.stat().st_size
     if as_json:
-        print_json({"file": str(output), "run_id": record.id, "layers": list(layers), "n_bytes": n_bytes})
+        names = [found.name for found in chosen]
+        print_json({"file": str(output), "run_id": record.id, "layers": names, "n_bytes": n_bytes})
     else:
-        typer.echo(f"Wrote {output}: {len(layers)} layers, {len(stimuli)} stimuli ({size(n_bytes)}).")
+        typer.echo(f"Wrote {output}: {len(chosen)} layers, {len(stimuli)} stimuli ({size(n_bytes)}).")
