@@ -24,6 +24,7 @@ from layerwise.core.records import (
 )
 
 if TYPE_CHECKING:
+    from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
     from layerwise.core.profile import Profile, ProfileKey
     from layerwise.core.representation import Representation
 
@@ -108,6 +109,20 @@ class History(Protocol):
 
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
         """Keep comparisons; those of the same comparator, version, settings and pair are replaced."""
+
+    def read_intervals(
+        self, comparator: Provider, plan: IntervalPlan, run_ids: Sequence[str]
+    ) -> list[ComparisonInterval]:
+        """Stored intervals by this comparator, made in this way, among the layers of these runs."""
+
+    def save_intervals(self, plan: IntervalPlan, intervals: Sequence[ComparisonInterval]) -> None:
+        """Keep intervals made in this way; those of the same comparator and pair are replaced."""
+
+    def read_tests(self, comparator: Provider, plan: PermutationPlan, run_ids: Sequence[str]) -> list[ComparisonTest]:
+        """Stored permutation tests by this comparator, made in this way, among the layers of these runs."""
+
+    def save_tests(self, plan: PermutationPlan, tests: Sequence[ComparisonTest]) -> None:
+        """Keep permutation tests made in this way; those of the same comparator and pair are replaced."""
 
     def read_profile(self, key: ProfileKey) -> Profile | None:
         """The kept profile, None where there is none of the present definition."""

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, LargeBinary, String, Text
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision of the schema that this version knows, oldest first; the last is the present one."""
 
 HEAD = REVISIONS[-1]
@@ -309,6 +309,38 @@ profile_layers = sa.Table(
     Column("share", Float(53)),
 )
 
+intervals = sa.Table(
+    "intervals",
+    metadata,
+    Column("comparator_name", Text, primary_key=True),
+    Column("comparator_version", Text, primary_key=True),
+    Column("parameters", Text, primary_key=True, server_default="{}"),
+    _reference("first_id", "representations.id", primary=True, index=True),
+    _reference("second_id", "representations.id", primary=True, index=True),
+    Column("method", Text, primary_key=True),
+    Column("n_resamples", Integer, primary_key=True),
+    Column("seed", BigInteger, primary_key=True),
+    Column("level", Float(53), primary_key=True),
+    Column("low", Float(53)),
+    Column("high", Float(53)),
+    Column("reason", Text, nullable=False),
+)
+
+permutation_tests = sa.Table(
+    "permutation_tests",
+    metadata,
+    Column("comparator_name", Text, primary_key=True),
+    Column("comparator_version", Text, primary_key=True),
+    Column("parameters", Text, primary_key=True, server_default="{}"),
+    _reference("first_id", "representations.id", primary=True, index=True),
+    _reference("second_id", "representations.id", primary=True, index=True),
+    Column("alternative", Text, primary_key=True),
+    Column("n_permutations", Integer, primary_key=True),
+    Column("seed", BigInteger, primary_key=True),
+    Column("p", Float(53)),
+    Column("reason", Text, nullable=False),
+)
+
 VIEWS = (
     "run_list",
     "layer_list",
@@ -319,5 +351,7 @@ VIEWS = (
     "weight_tensor_statistics",
     "profile_list",
     "layer_profiles",
+    "layer_intervals",
+    "layer_tests",
 )
 """Views that spell out the names behind the references, for people; the migrations define them."""

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from layerwise.storage.connect import Database, check_file, parse_url
+from layerwise.storage.inference import InferenceStore
 from layerwise.storage.maintenance import Maintenance
 from layerwise.storage.migrate import ensure_schema
 from layerwise.storage.profiles import ProfileStore
@@ -19,7 +20,7 @@ from layerwise.storage.sql import Queries
 from layerwise.storage.writer import RunWriter
 
 
-class Store(RunWriter, RunReader, ResultStore, ProfileStore, Queries, Maintenance):
+class Store(RunWriter, RunReader, ResultStore, ProfileStore, InferenceStore, Queries, Maintenance):
     """A history in a database; `RunStore` and `History` of `layerwise.core.protocols`.
 
     Every call is a transaction of its own, so an instance can be shared by threads as long as each of its calls

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
 from layerwise.core.profile import ProfileKey, measure_profile
 from layerwise.core.records import (
     Comparison,
@@ -86,6 +87,9 @@ def fill(store: Store, samples: Any, key: str, version: str, **changes: Any) -> 
     store.finish_run(run_id, {})
     ends = [LayerAddress(run_id, name) for name in ("input", "output")]
     store.save_comparisons([Comparison(samples.provider("cka"), ends[0], ends[1], 0.5)])
+    cka = samples.provider("cka")
+    store.save_intervals(IntervalPlan(1000), [ComparisonInterval(cka, *ends, 0.4, 0.6)])
+    store.save_tests(PermutationPlan(1000), [ComparisonTest(cka, *ends, 0.01)])
     store.save_ordering(Ordering(samples.provider("linkage"), ends[0], (0, 1, 2, 3, 4, 5)))
     key = ProfileKey(run_id, ("input", "output"), samples.provider("cka"))
     store.save_profile(key, measure_profile(key.layers, np.eye(2), "similarity"))

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from layerwise.core.errors import InputError
+from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
 from layerwise.core.profile import ProfileKey, measure_profile
 from layerwise.core.records import (
     Comparison,
@@ -104,6 +105,8 @@ def filled(store: Store, samples: Any) -> Store:
     rsa = samples.provider("rsa-pearson")
     store.save_comparisons([Comparison(rsa, one, other, 0.5) for one in ends for other in ends])
     store.save_profile(ProfileKey(runs[0], ("a", "b", "c"), rsa), measure_profile("abc", np.eye(3), "similarity"))
+    store.save_intervals(IntervalPlan(1000), [ComparisonInterval(rsa, ends[0], ends[1], 0.4, 0.6)])
+    store.save_tests(PermutationPlan(1000), [ComparisonTest(rsa, ends[0], ends[1], 0.01)])
     store.save_ordering(Ordering(samples.provider("linkage"), ends[2], (0, 1, 2, 3, 4, 5)))
     return store
 

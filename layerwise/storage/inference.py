@@ -1,0 +1,120 @@
+"""What says how sure a comparison is, kept beside it: intervals, and permutation tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from layerwise.core.records import LayerAddress, Provider
+from layerwise.storage.connect import Database
+from layerwise.storage.results import representation_ids
+from layerwise.storage.schema import intervals, layers, permutation_tests, representations
+
+if TYPE_CHECKING:
+    from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+
+_KEY = ("comparator_name", "comparator_version", "parameters", "first_id", "second_id")
+
+
+class InferenceStore:
+    """The part of `History` that keeps intervals and tests."""
+
+    _database: Database
+
+    def read_intervals(
+        self, comparator: Provider, plan: IntervalPlan, run_ids: Sequence[str]
+    ) -> list[ComparisonInterval]:
+        """Stored intervals by this comparator, made in this way, among the layers of these runs."""
+        from layerwise.core.inference.plans import ComparisonInterval
+
+        with self._database.read() as connection:
+            rows = _read(connection, intervals, ("low", "high", "reason"), comparator, plan, run_ids)
+        return [ComparisonInterval(comparator, first, second, *rest) for first, second, rest in rows]
+
+    def save_intervals(self, plan: IntervalPlan, found: Sequence[ComparisonInterval]) -> None:
+        """Keep intervals made in this way; those of the same comparator and pair are replaced.
+
+        Raises:
+            InputError: If a layer that was compared is not stored.
+        """
+        with self._database.write() as connection:
+            values = [{"low": item.low, "high": item.high, "reason": item.reason} for item in found]
+            _save(connection, intervals, plan, found, values)
+
+    def read_tests(self, comparator: Provider, plan: PermutationPlan, run_ids: Sequence[str]) -> list[ComparisonTest]:
+        """Stored permutation tests by this comparator, made in this way, among the layers of these runs."""
+        from layerwise.core.inference.plans import ComparisonTest
+
+        with self._database.read() as connection:
+            rows = _read(connection, permutation_tests, ("p", "reason"), comparator, plan, run_ids)
+        return [ComparisonTest(comparator, first, second, *rest) for first, second, rest in rows]
+
+    def save_tests(self, plan: PermutationPlan, found: Sequence[ComparisonTest]) -> None:
+        """Keep permutation tests made in this way; those of the same comparator and pair are replaced.
+
+        Raises:
+            InputError: If a layer that was compared is not stored.
+        """
+        with self._database.write() as connection:
+            values = [{"p": item.p, "reason": item.reason} for item in found]
+            _save(connection, permutation_tests, plan, found, values)
+
+
+def _read(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Sequence[str],
+    comparator: Provider,
+    plan: IntervalPlan | PermutationPlan,
+    run_ids: Sequence[str],
+) -> list[tuple[LayerAddress, LayerAddress, tuple[Any, ...]]]:
+    """The two layers of each row made by this comparator in this way, and the columns of these names."""
+    first, second = layers.alias("first"), layers.alias("second")
+    one, other = representations.alias("one"), representations.alias("other")
+    ends = [first.c.run_id, first.c.name, one.c.transform, second.c.run_id, second.c.name, other.c.transform]
+    chosen = (
+        sa.select(*ends, *(table.c[name] for name in names))
+        .join(one, one.c.id == table.c.first_id)
+        .join(first, first.c.id == one.c.layer_id)
+        .join(other, other.c.id == table.c.second_id)
+        .join(second, second.c.id == other.c.layer_id)
+        .where(*(table.c[name] == value for name, value in (_provider(comparator) | _plan(plan)).items()))
+        .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
+    )
+    return [(LayerAddress(*row[:3]), LayerAddress(*row[3:6]), tuple(row[6:])) for row in connection.execute(chosen)]
+
+
+def _save(
+    connection: sa.Connection,
+    table: sa.Table,
+    plan: IntervalPlan | PermutationPlan,
+    found: Sequence[ComparisonInterval | ComparisonTest],
+    values: Sequence[Mapping[str, Any]],
+) -> None:
+    if not found:
+        return
+    ids = representation_ids(connection, [end for item in found for end in (item.first, item.second)])
+    how = _plan(plan)
+    made = [
+        {**_provider(item.comparator), "first_id": ids[item.first], "second_id": ids[item.second], **how, **cells}
+        for item, cells in zip(found, values, strict=True)
+    ]
+    key = (*_KEY, *how)
+    bound = [{f"b_{name}": row[name] for name in key} for row in made]
+    connection.execute(sa.delete(table).where(*(table.c[name] == sa.bindparam(f"b_{name}") for name in key)), bound)
+    connection.execute(sa.insert(table), made)
+
+
+def _provider(comparator: Provider) -> dict[str, Any]:
+    return {
+        "comparator_name": comparator.name,
+        "comparator_version": comparator.version,
+        "parameters": comparator.parameters,
+    }
+
+
+def _plan(plan: IntervalPlan | PermutationPlan) -> dict[str, Any]:
+    return dataclasses.asdict(plan)
