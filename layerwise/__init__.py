@@ -31,6 +31,7 @@ _WHERE = {
     "SectionBuilder": "layerwise.core.kinds",
     "StatisticValue": "layerwise.core.kinds",
     "StimulusSource": "layerwise.core.kinds",
+    "JointStatistic": "layerwise.core.kinds",
     "StreamedStatistic": "layerwise.core.kinds",
     "Transform": "layerwise.core.kinds",
     "WeightStatistic": "layerwise.core.kinds",

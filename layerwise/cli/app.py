@@ -24,6 +24,7 @@ from layerwise.cli.commands import (
     export,
     import_,
     layers,
+    measure,
     models,
     plugins,
     query,
@@ -90,6 +91,7 @@ def build_app() -> typer.Typer:
     app.command("show")(show.show_run)
     app.command("delete")(delete.delete_run)
     app.command("compare")(compare.compare_runs)
+    app.command("measure")(measure.measure_runs)
     app.command("reorder")(reorder.reorder_run)
     app.command("report")(report.write_report)
     app.command("query")(query.query_history)

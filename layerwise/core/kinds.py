@@ -115,7 +115,7 @@ class StatisticValue:
 
 
 class Statistic(Offer):
-    """Base of the four kinds of statistic; not subclassed directly. `unit` is shown beside the value."""
+    """Base of the five kinds of statistic; not subclassed directly. `unit` is shown beside the value."""
 
     unit: ClassVar[str] = ""
 
@@ -133,6 +133,14 @@ class RepresentationStatistic(Statistic):
 
     @abstractmethod
     def compute(self, representation: Representation) -> StatisticValue:
+        """The statistic of one layer."""
+
+
+class JointStatistic(Statistic):
+    """A statistic that needs the Gram matrix and the moments and counts besides. Costs nothing while streaming."""
+
+    @abstractmethod
+    def compute(self, summary: LayerSummary, representation: Representation) -> StatisticValue:
         """The statistic of one layer."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,6 +63,18 @@ class Representation:
         shift = self.mean - self.mean.mean()  # centred before it is squared, so that a common offset cancels first
         gram += self.n_features * np.outer(shift, shift)
         return gram
+
+    @cached_property
+    def spectrum(self) -> NDArray[np.float64]:
+        """Eigenvalues of the column-centred Gram matrix, largest first; found once, when first asked for.
+
+        At most min(n - 1, n_features) of them, without those that are nothing but the rounding of correlations to
+        float32: that changes no eigenvalue by more than 2^-24 times the norm of the Gram matrix (Weyl's inequality).
+        """
+        floor = 2.0**-24 * float(np.linalg.norm(self.centred_gram()))
+        values = np.linalg.eigvalsh(self.column_centred_gram())[::-1]
+        values = values[: max(min(self.n_stimuli - 1, self.n_features), 0)]
+        return np.ascontiguousarray(values[values > floor])
 
     def take(self, indices: ArrayLike) -> Representation:
         """The representation of a selection (or reordering) of the stimuli."""

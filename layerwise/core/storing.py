@@ -109,6 +109,8 @@ class StoringSink:
                 results.append(measure(statistic, streamed.summary, self._observer))
             elif isinstance(statistic.offer, kinds.RepresentationStatistic):
                 results.append(measure(statistic, representation, self._observer))
+            elif isinstance(statistic.offer, kinds.JointStatistic):
+                results.append(measure(statistic, streamed.summary, self._observer, representation))
         if streamed.activations is not None:
             self._store_predictions(streamed.activations)
         self._store.save_layer(
@@ -132,10 +134,10 @@ class StoringSink:
         self._writer.shutdown(wait=True)
 
 
-def measure(statistic: Registered[Any], subject: object, observer: Observer) -> StatisticResult:
+def measure(statistic: Registered[Any], subject: object, observer: Observer, *more: object) -> StatisticResult:
     """A statistic's validated result; a plugin that fails leaves a reason in place of a number."""
     try:
-        value = check_statistic(statistic, statistic.call(statistic.offer.compute, subject))
+        value = check_statistic(statistic, statistic.call(statistic.offer.compute, subject, *more))
     except LayerwiseError as error:
         observer.message(str(error))
         value = kinds.StatisticValue(None, str(error))

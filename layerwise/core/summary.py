@@ -31,6 +31,7 @@ class LayerSummary:
         n_dead: Units that are 0 for every stimulus.
         lifetime_sum: Sum over the other units of their Treves-Rolls sparseness over stimuli; NaN where
             some activation is negative.
+        unit_variance2: Sum over units of their squared variance over stimuli (divided by n).
         n_stimuli: Number of stimuli n.
     """
 
@@ -45,6 +46,7 @@ class LayerSummary:
     absolute: Vector
     n_dead: int
     lifetime_sum: float
+    unit_variance2: float = float("nan")
 
     @property
     def n_stimuli(self) -> int:
@@ -89,4 +91,5 @@ def concatenate_summaries(parts: Sequence[LayerSummary]) -> LayerSummary:
         absolute=sum((part.absolute for part in parts), zero),
         n_dead=sum(part.n_dead for part in parts),
         lifetime_sum=sum(part.lifetime_sum for part in parts),
+        unit_variance2=sum(part.unit_variance2 for part in parts),
     )

@@ -97,6 +97,7 @@ def test_the_summary_agrees_with_the_activations(toy: Any) -> None:
         np.testing.assert_allclose(summary.maximum, raw.max(axis=1))
         np.testing.assert_allclose(summary.absolute, np.abs(raw).sum(axis=1), rtol=1e-5)
         assert summary.n_dead == (raw == 0).all(axis=0).sum()
+        assert summary.unit_variance2 == pytest.approx((raw.var(axis=0) ** 2).sum(), rel=1e-4)
 
 
 def test_lifetime_sparseness_agrees_with_its_definition(toy: Any) -> None:

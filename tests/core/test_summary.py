@@ -32,6 +32,7 @@ def summarise(rows: np.ndarray) -> LayerSummary:
         absolute=np.abs(rows).sum(axis=1),
         n_dead=rows.shape[1] - live.shape[1],
         lifetime_sum=float("nan") if (rows < 0).any() else lifetime,
+        unit_variance2=float((rows.var(axis=0) ** 2).sum()),
     )
 
 

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from layerwise.core.kinds import ActivationStatistic, RepresentationStatistic, Statistic, WeightStatistic
+from layerwise.core.kinds import (
+    ActivationStatistic,
+    JointStatistic,
+    RepresentationStatistic,
+    Statistic,
+    WeightStatistic,
+)
 from layerwise.core.registry import Registered
 from layerwise.core.representation import represent
 from layerwise.core.summary import LayerSummary
@@ -19,7 +25,8 @@ from layerwise.plugins.statistics import register_statistics
 OFFERS: dict[str, Statistic] = {offer.name: offer for offer in register_statistics()}
 EXPECTED = {
     "mean", "std", "minimum", "maximum", "kurtosis", "fraction-zero", "dead-units", "fraction-dead",
-    "sparseness-population", "sparseness-lifetime", "hoyer", "participation-ratio",
+    "sparseness-population", "sparseness-lifetime", "hoyer", "participation-ratio", "effective-rank", "eigenspectrum",
+    "power-law-exponent", "intrinsic-dimension", "mean-correlation", "std-correlation", "decov",
     "weight-mean", "weight-std", "weight-quantiles", "weight-kurtosis", "weight-fraction-near-zero", "weight-norm",
     "weight-histogram",
 }  # fmt: skip
@@ -35,7 +42,7 @@ def summarise(rows: np.ndarray) -> LayerSummary:
     powers = [(apart**k).sum(axis=1) for k in (2, 3, 4)]
     return LayerSummary(
         rows.shape[1], mean, *powers, rows.min(axis=1), rows.max(axis=1), (rows == 0).sum(axis=1).astype(float),
-        np.abs(rows).sum(axis=1), int((~live).sum()), float(lifetime),
+        np.abs(rows).sum(axis=1), int((~live).sum()), float(lifetime), float((rows.var(axis=0) ** 2).sum()),
     )  # fmt: skip
 
 
@@ -54,6 +61,8 @@ def ask(name: str, rows: np.ndarray):
     offer = OFFERS[name]
     if isinstance(offer, ActivationStatistic):
         value = offer.compute(summarise(rows))
+    elif isinstance(offer, JointStatistic):
+        value = offer.compute(summarise(rows), represent(rows))
     elif isinstance(offer, RepresentationStatistic):
         value = offer.compute(represent(rows))
     else:
@@ -64,6 +73,23 @@ def ask(name: str, rows: np.ndarray):
 
 def rectified(offset: float = 0.0) -> np.ndarray:
     return np.maximum(np.random.default_rng(5).normal(size=(9, 40)), 0) + offset
+
+
+def upper(rows: np.ndarray) -> np.ndarray:
+    return np.corrcoef(rows)[np.triu_indices(len(rows), 1)]
+
+
+def decov(rows: np.ndarray) -> float:
+    covariance = np.cov(rows.T, bias=True)
+    return float((np.linalg.norm(covariance) ** 2 - np.linalg.norm(np.diagonal(covariance)) ** 2) / 2)
+
+
+def singular_values(rows: np.ndarray) -> np.ndarray:
+    return np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)[:-1]
+
+
+def effective_rank(rows: np.ndarray) -> float:
+    return float(np.exp(scipy.stats.entropy(singular_values(rows))))
 
 
 DIRECT = {
@@ -79,6 +105,11 @@ DIRECT = {
     "sparseness-lifetime": lambda rows: np.mean([treves_rolls(column) for column in rows.T if column.any()]),
     "hoyer": lambda rows: np.mean([hoyer(row) for row in rows]),
     "participation-ratio": lambda rows: np.trace(np.cov(rows.T)) ** 2 / (np.cov(rows.T) ** 2).sum(),
+    "effective-rank": effective_rank,
+    "eigenspectrum": lambda rows: singular_values(rows)[0] ** 2 / (singular_values(rows) ** 2).sum(),
+    "mean-correlation": lambda rows: upper(rows).mean(),
+    "std-correlation": lambda rows: upper(rows).std(),
+    "decov": decov,
     "weight-mean": np.mean,
     "weight-std": np.std,
     "weight-quantiles": np.median,
@@ -90,7 +121,8 @@ DIRECT = {
 
 
 def test_all_standard_statistics_are_registered():
-    assert set(OFFERS) == EXPECTED == set(DIRECT)
+    assert set(OFFERS) == EXPECTED
+    assert set(DIRECT) == EXPECTED - {"power-law-exponent", "intrinsic-dimension"}  # which need more stimuli
 
 
 @pytest.mark.parametrize("name", sorted(DIRECT))

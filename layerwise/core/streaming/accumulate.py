@@ -79,6 +79,7 @@ class LayerAccumulator:
         self._gram = np.zeros((n_stimuli, n_stimuli))
         self._n_dead = 0
         self._lifetime_sum = 0.0
+        self._unit_variance2 = 0.0
 
     def begin_batch(self, rows: slice, activations: Floats) -> Floats:
         """The mean that this batch is centred on, (batch, 1)."""
@@ -112,6 +113,8 @@ class LayerAccumulator:
         """Add the units of a complete chunk."""
         live = units.squares > 0
         self._n_dead += int(np.count_nonzero(~live))
+        variances = np.maximum(units.squares - units.sums**2 / n_stimuli, 0) / n_stimuli
+        self._unit_variance2 += float(variances @ variances)
         if (self._minimum < 0).any() or n_stimuli < 2:
             self._lifetime_sum = float("nan")
             return
@@ -146,6 +149,7 @@ class LayerAccumulator:
             absolute=self._absolute,
             n_dead=self._n_dead,
             lifetime_sum=self._lifetime_sum,
+            unit_variance2=self._unit_variance2,
         )
         return Products(gram, mean, count), summary
 

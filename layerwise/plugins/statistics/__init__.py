@@ -10,11 +10,21 @@ from collections.abc import Sequence
 
 from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import Statistic
-from layerwise.plugins.statistics import dimensionality, moments, silence, sparseness, weights
+from layerwise.plugins.statistics import (
+    decov,
+    dimensionality,
+    intrinsic,
+    moments,
+    silence,
+    similarity,
+    sparseness,
+    spectrum,
+    weights,
+)
 
 
 @hookimpl
 def register_statistics() -> Sequence[Statistic]:
     """The built-in statistics."""
-    families = (moments, silence, sparseness, dimensionality, weights)
+    families = (moments, silence, sparseness, similarity, dimensionality, spectrum, intrinsic, decov, weights)
     return [statistic() for family in families for statistic in family.STATISTICS]

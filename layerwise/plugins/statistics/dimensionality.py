@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from layerwise.core.kinds import RepresentationStatistic, StatisticValue
 from layerwise.core.representation import Representation
+from layerwise.plugins.statistics.usable import keep_finite
+
+ALL_EQUAL = "all stimuli have the same activations"
 
 
 class ParticipationRatioStatistic(RepresentationStatistic):
@@ -21,14 +26,35 @@ class ParticipationRatioStatistic(RepresentationStatistic):
 
     def compute(self, representation: Representation) -> StatisticValue:
         """Stimuli whose activations are not finite are left out, which is noted; constant ones are not."""
-        usable = np.flatnonzero(np.isfinite(representation.norm) & np.isfinite(representation.mean))
-        n_left_out = representation.n_stimuli - len(usable)
-        gram = (representation.take(usable) if n_left_out else representation).column_centred_gram()
+        usable, note = keep_finite(representation)
+        gram = usable.column_centred_gram()
         squared = float((gram**2).sum())
-        if len(usable) < 2 or squared == 0:
-            return StatisticValue(None, "all stimuli have the same activations")
-        note = f"{n_left_out} stimuli have activations that are not finite and are left out" if n_left_out else ""
+        if usable.n_stimuli < 2 or squared == 0:
+            return StatisticValue(None, ALL_EQUAL)
         return StatisticValue(float(np.trace(gram)) ** 2 / squared, note)
 
 
-STATISTICS: tuple[type[RepresentationStatistic], ...] = (ParticipationRatioStatistic,)
+class EffectiveRankStatistic(RepresentationStatistic):
+    """Effective rank exp(-sum p log p), p the singular values of the activations over their sum.
+
+    Of the activations with each unit centred over stimuli, whose singular values are the roots of the
+    eigenvalues of the column-centred Gram matrix (Roy and Vetterli 2007). Between 1 and n - 1, and never
+    smaller than the participation ratio, which squares what this takes the root of.
+    """
+
+    name = "effective-rank"
+    description = "effective rank: exp of the entropy of the normalised singular values, at most n - 1"
+    unit = "dimensions"
+
+    def compute(self, representation: Representation) -> StatisticValue:
+        """Eigenvalues that are nothing but rounding are left out; stimuli that are not finite too, which is noted."""
+        usable, note = keep_finite(representation)
+        values = usable.spectrum
+        if not len(values):
+            return StatisticValue(None, ALL_EQUAL)
+        shares = np.sqrt(values / values[0])
+        shares /= shares.sum()
+        return StatisticValue(math.exp(-float((shares * np.log(shares)).sum())), note)
+
+
+STATISTICS: tuple[type[RepresentationStatistic], ...] = (ParticipationRatioStatistic, EffectiveRankStatistic)

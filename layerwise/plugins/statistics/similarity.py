@@ -1,0 +1,40 @@
+"""How alike a layer finds the stimuli, over all pairs of different ones: the level and the spread of its matrix."""
+
+from __future__ import annotations
+
+from layerwise.core.kinds import RepresentationStatistic, StatisticValue
+from layerwise.core.representation import Representation
+from layerwise.plugins.statistics.usable import upper_triangle
+
+NO_PAIR = "no two stimuli have activations that vary over units"
+
+
+class MeanCorrelationStatistic(RepresentationStatistic):
+    """Mean Pearson correlation over the strict upper triangle: how alike everything looks to the layer."""
+
+    name = "mean-correlation"
+    description = "mean correlation between activation vectors, over all pairs of different stimuli"
+
+    def compute(self, representation: Representation) -> StatisticValue:
+        """From -1/(n - 1) to 1; constant stimuli are left out, which is noted."""
+        pairs, note = upper_triangle(representation)
+        return StatisticValue(float(pairs.mean()), note) if pairs.size else StatisticValue(None, NO_PAIR)
+
+
+class CorrelationSpreadStatistic(RepresentationStatistic):
+    """Standard deviation (divided by N) of the Pearson correlations over the strict upper triangle.
+
+    How much structure there is in the matrix: near 0 a layer finds all pairs equally similar, and what another layer
+    makes of them can hardly be compared with it.
+    """
+
+    name = "std-correlation"
+    description = "standard deviation of the correlations, over all pairs of different stimuli"
+
+    def compute(self, representation: Representation) -> StatisticValue:
+        """At least 0; constant stimuli are left out, which is noted."""
+        pairs, note = upper_triangle(representation)
+        return StatisticValue(float(pairs.std()), note) if pairs.size else StatisticValue(None, NO_PAIR)
+
+
+STATISTICS: tuple[type[RepresentationStatistic], ...] = (MeanCorrelationStatistic, CorrelationSpreadStatistic)
