@@ -30,7 +30,7 @@ def import_files(
     context: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Files: .npz, .npy, .parquet, .h5, .hdf5 (also of rsatoolbox)."),
+        typer.Argument(metavar="FILE...", help=".npz, .npy, .parquet, .h5, .hdf5, also of rsatoolbox."),
     ],
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to call it; by default the file's name.")
@@ -39,7 +39,7 @@ def import_files(
         str | None,
         typer.Option(
             metavar="RUN|PATH",
-            help="The run, or the folder, manifest or array, whose stimuli these are; or a text file with their names.",
+            help="The run, folder, manifest or array whose stimuli these are; or a .txt file with their names.",
         ),
     ] = None,
     names: Annotated[
@@ -67,7 +67,7 @@ def import_files(
     With --stimuli their rows are matched by name with those of a run, and can be compared with its layers.
     """
     from layerwise.cli.progress import watching
-    from layerwise.core.interchange.importing import ImportRequest, import_run
+    from layerwise.core.interchange.importing import ImportRequest, execute_import, prepare_import
 
     is_list = stimuli is not None and names is None and Path(stimuli).suffix.lower() == ".txt"
     request = ImportRequest(
@@ -83,8 +83,9 @@ def import_files(
         force=force,
         command=session_of(context).command,
     )
+    prepared = prepare_import(request)
     with open_history(database, create=True) as store, watching(quiet=True) as observer:
-        outcome = import_run(request, session_of(context).registry, store, observer)
+        outcome = execute_import(prepared, session_of(context).registry, store, observer)
     if as_json:
         print_json(vars(outcome))
     else:
@@ -92,16 +93,22 @@ def import_files(
 
 
 def _tell(outcome: ImportOutcome, database: str) -> None:
+    from layerwise.core.interchange.conversion import describe_kind
+
     console = stdout_console()
 
     def say(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
-    extent = f"{len(outcome.layers)} layers, {outcome.n_stimuli} stimuli"
+    n_layers = len(outcome.layers)
+    extent = f"{n_layers} layer{'' if n_layers == 1 else 's'}, {outcome.n_stimuli} stimuli"
+    used = dict.fromkeys(outcome.kinds)
     if outcome.status == "stored":
         say(f"Run {outcome.run_id}: already imported ({extent}); --force imports it anew.")
     else:
-        say(f"Run {outcome.run_id} imported as {', '.join(dict.fromkeys(outcome.kinds))}: {extent}.")
+        say(f"Run {outcome.run_id} imported: {extent}.")
+    for kind in used:
+        say(f"Taken as {kind}: {describe_kind(kind)}.")
     for note in outcome.notes:
         say(f"Note: {note}.")
     say(f"Next: {program_name()} show {outcome.run_id}{database_option(database)}")

@@ -49,9 +49,19 @@ def show_run(
         console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 
+def is_imported(run: RunRecord) -> bool:
+    """Whether a run is what `layerwise import` stored, so that what was assumed of it must be said."""
+    from layerwise.core.interchange.importing import LOADER
+
+    return run.loader.name == LOADER
+
+
 def _header(run: RunRecord) -> Iterator[str]:
     yield f"Run {run.id}: {run.status}"
-    yield f"Model: {run.model.name} ({run.model.source}), {count(run.model.n_parameters)} parameters"
+    n_parameters = f", {count(run.model.n_parameters)} parameters" if run.model.n_parameters else ""
+    yield f"Model: {run.model.name} ({run.model.source}){n_parameters}"
+    if is_imported(run):
+        yield f"Imported: {run.model.preprocessing}"
     if checkpoint_of(run):
         step = "" if run.step is None else f" (step {run.step})"
         yield f"Checkpoint: {checkpoint_of(run)}{step}"

@@ -52,11 +52,13 @@ def arrange(found: FoundArray, kind: str | None) -> Iterator[Arranged]:
         InputError: If its shape, its values or its diagonal are not what that kind must have.
     """
     kind = kind or found.kind
-    if kind == ACTIVATIONS:
-        yield Arranged(found.name, kind, check_activations(found.values))
-        return
-    stack, has_diagonal = _as_stack(found, kind)
-    for name, values in zip(_name_all(found, len(stack)), stack, strict=True):
+    with about(f"'{found.name}'"):
+        if kind == ACTIVATIONS:
+            yield Arranged(found.name, kind, check_activations(found.values))
+            return
+        stack, has_diagonal = _as_stack(found, kind)
+        names = _name_all(found, len(stack))
+    for name, values in zip(names, stack, strict=True):
         with about(f"'{name}'"):
             matrix = check_matrix(values, has_diagonal=has_diagonal)
             yield Arranged(name, kind or tell_kind(matrix), matrix)

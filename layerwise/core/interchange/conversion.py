@@ -161,19 +161,21 @@ def _spectrum_note(representation: Representation) -> tuple[str, ...]:
 KINDS: dict[str, MatrixKind] = {
     kind.name: kind
     for kind in (
-        MatrixKind("similarity", "correlations or cosines: mean 0 and norm 1 are assumed", _similarity),
-        MatrixKind("correlation-distance", "1 - correlation: mean 0 and norm 1 are assumed", _correlation_distance),
-        MatrixKind("gram", "inner products: mean 0 is assumed", _gram),
-        MatrixKind("euclidean", "Euclidean distances: no origin, norms are all the same", _euclidean),
-        MatrixKind("squared-euclidean", "squared Euclidean distances: no origin, norms are all the same", _distance),
-        MatrixKind("distance", "dissimilarities, taken as squared Euclidean distances", _distance),
+        MatrixKind("similarity", "correlations or cosines, of vectors of mean 0 and norm 1", _similarity),
+        MatrixKind("correlation-distance", "1 - correlation, of vectors of mean 0 and norm 1", _correlation_distance),
+        MatrixKind("gram", "inner products, of vectors of mean 0", _gram),
+        MatrixKind("euclidean", "Euclidean distances, of vectors whose norms are all the same", _euclidean),
+        MatrixKind(
+            "squared-euclidean", "squared Euclidean distances, of vectors whose norms are all the same", _distance
+        ),
+        MatrixKind("distance", "dissimilarities of any measure, used as squared Euclidean distances", _distance),
     )
 }
 """Every kind of matrix that can be imported, by name."""
 
 OTHER_KINDS = {
-    "activations": "nothing is assumed: the representation was computed from the activations",
-    "representation": "nothing is assumed: exported by Layerwise",
+    "activations": "computed from them, nothing is assumed",
+    "representation": "as Layerwise exported it, nothing is assumed",
 }
 """What can be imported and is no matrix of a kind."""
 

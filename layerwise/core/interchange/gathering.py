@@ -129,8 +129,7 @@ def _read_part(file: Path, kind: str | None, wanted: Sequence[str], names: Seque
                 converted = Converted(item.name, REPRESENTATION, item.representation)
                 layers.append(ImportedLayer(converted, item.layer))
             elif _may_hold(item, wanted):
-                with about(f"'{item.name}'") if len(content.items) > 1 else about("the array"):
-                    layers += [ImportedLayer(convert(each)) for each in arrange(item, kind)]
+                layers += [ImportedLayer(convert(each)) for each in arrange(item, kind)]
         layers = [layer for layer in layers if not wanted or layer.name in wanted]
         part = Gathered(tuple(layers), tuple(names) if names is not None else content.names)
         _check_part(part)

@@ -16,7 +16,7 @@ from layerwise.core.interchange.layer_facts import write_facts
 from layerwise.core.interchange.numpy_files import arrange_arrays
 from layerwise.core.interchange.rsatoolbox_files import is_rsatoolbox, read_rdms
 
-_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
+_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 
 
 def write_hdf5(path: Path, export: Export) -> None:
@@ -62,9 +62,9 @@ def _read_datasets(file: Any) -> dict[str, NDArray[Any]]:
 
     found: dict[str, Any] = {}
 
-    def keep(name: str, item: object) -> None:
+    def keep(name: str | bytes, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.shape is not None and len(item.shape) <= 3:
-            found[name] = item
+            found[name if isinstance(name, str) else name.decode("utf-8", "replace")] = item
 
     file.visititems(keep)
     check_memory(sum(item.size * item.dtype.itemsize for item in found.values()), "the file")

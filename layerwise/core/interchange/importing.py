@@ -96,18 +96,47 @@ class ImportOutcome:
     notes: tuple[str, ...]
 
 
-def import_run(request: ImportRequest, registry: Registry, store: ImportArchive, observer: Observer) -> ImportOutcome:
-    """Read, check, convert and store.
+@dataclass(frozen=True)
+class PreparedImport:
+    """Files that have been read, checked and converted; no history has been touched.
+
+    Attributes:
+        request: What was asked for.
+        gathered: The layers.
+        content: Hex SHA-256 of each file.
+        seconds: How long it took.
+    """
+
+    request: ImportRequest
+    gathered: Gathered
+    content: tuple[str, ...]
+    seconds: float
+
+
+def prepare_import(request: ImportRequest) -> PreparedImport:
+    """Read, check and convert.
 
     Raises:
-        InputError: If a file is not as it must be; nothing is stored then.
-        LayerwiseError: If storing failed; nothing is left of it.
+        InputError: If a file is not as it must be.
     """
     started = time.perf_counter()
-    content = [hash_file(file) for file in request.files]
+    content = tuple(hash_file(file) for file in request.files)
     names = read_names(request.names) if request.names is not None else None
     gathered = gather(request.files, request.kind, request.layers, names)
-    stimuli, gathered, notes = _find_stimuli(request, registry, store, gathered, "".join(content))
+    return PreparedImport(request, gathered, content, time.perf_counter() - started)
+
+
+def execute_import(
+    prepared: PreparedImport, registry: Registry, store: ImportArchive, observer: Observer
+) -> ImportOutcome:
+    """Find the stimuli that the rows belong to, and store.
+
+    Raises:
+        InputError: If the stimuli do not match; nothing is stored then.
+        LayerwiseError: If storing failed; nothing is left of it.
+    """
+    request, content, started = prepared.request, prepared.content, time.perf_counter()
+    stimuli, gathered, notes = _find_stimuli(request, registry, store, prepared.gathered, "".join(content))
     layers = arrange_layers(gathered.layers, request.first, request.last)
     notes = (*notes, *_collect_notes(gathered.layers))
     model = _describe_model(request, gathered, content, notes)
@@ -126,7 +155,7 @@ def import_run(request: ImportRequest, registry: Registry, store: ImportArchive,
         return outcome
     try:
         _store_layers(gathered.layers, registry, store, observer, claim.run_id)
-        store.finish_run(claim.run_id, {"import": time.perf_counter() - started})
+        store.finish_run(claim.run_id, {"read": prepared.seconds, "store": time.perf_counter() - started})
     except BaseException as error:
         store.fail_run(claim.run_id, str(error) or type(error).__name__, interrupted=not isinstance(error, Exception))
         store.delete_run(claim.run_id)
@@ -175,7 +204,7 @@ def _describe_model(
     request: ImportRequest, gathered: Gathered, content: Sequence[str], notes: Sequence[str]
 ) -> ModelInfo:
     used = dict.fromkeys(layer.converted.kind for layer in gathered.layers)
-    said = [f"imported as {kind} ({describe_kind(kind)})" for kind in used]
+    said = [f"{kind} ({describe_kind(kind)})" for kind in used]
     return ModelInfo(
         name=request.name or stem_of(request.files[0]),
         source=", ".join(file.name for file in request.files),

@@ -67,21 +67,30 @@ def read_parquet(path: Path) -> FileContent:
     Raises:
         InputError: If it is no Parquet file, is damaged, or is a table of something else.
     """
-    import polars as pl
-
-    try:
-        metadata = pl.read_parquet_metadata(path)
-        n_rows = pl.scan_parquet(path).select(pl.len()).collect().item()
-        check_memory(n_rows * 8 * len(pl.read_parquet_schema(path)), "the table")
-        frame = pl.read_parquet(path)
-    except (OSError, MemoryError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"cannot be read as Parquet ({str(error).splitlines()[0]})") from error
+    frame, metadata = _read_table(path)
     columns = next((pair for pair in PAIR_COLUMNS if set(pair) <= set(frame.columns)), None)
     if METADATA in metadata and columns is not None:
         return _read_export(frame, metadata[METADATA])
     if columns is not None:
         return _read_pairs(frame, columns, stem_of(path))
     return _read_activations(frame, stem_of(path))
+
+
+def _read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
+    """The table and its metadata; read by Arrow, which reports a damaged file where Polars may panic."""
+    import polars as pl
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            check_memory(file.metadata.num_rows * 8 * file.metadata.num_columns, "the table")
+            metadata = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
+            frame = pl.from_arrow(file.read())
+    except (OSError, MemoryError, UnicodeDecodeError, pa.ArrowException, pl.exceptions.PolarsError) as error:
+        raise InputError(f"cannot be read as Parquet ({str(error).splitlines()[0]})") from error
+    assert isinstance(frame, pl.DataFrame)
+    return frame, metadata
 
 
 def _describe(export: Export) -> str:

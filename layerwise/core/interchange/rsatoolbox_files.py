@@ -44,7 +44,10 @@ _NAME_KEYS = ("layer", *LAYER_KEYS, "name", "names", "model")
 
 def is_rsatoolbox(file: Any) -> bool:
     """Whether an open HDF5 file holds an RDMs object."""
-    return VALUES in file and "rdm_descriptors" in file and "pattern_descriptors" in file
+    import h5py
+
+    groups = (file.get("rdm_descriptors"), file.get("pattern_descriptors"))
+    return isinstance(file.get(VALUES), h5py.Dataset) and all(isinstance(group, h5py.Group) for group in groups)
 
 
 def read_rdms(file: Any, path: Path) -> FileContent:
@@ -104,7 +107,8 @@ def _complete(ours: Any, distances: NDArray[np.float64], labels: Sequence[str]) 
 def _correlations(distances: NDArray[np.float64], norm: NDArray[np.float64]) -> NDArray[np.float32]:
     correlation = np.empty((len(norm), len(norm)), dtype=np.float32)
     upper = np.triu_indices(len(norm), 1)
-    correlation[upper] = 1 - distances
+    with np.errstate(over="ignore"):  # of a damaged file; what overflows is no correlation, and is refused
+        correlation[upper] = 1 - distances
     correlation[upper[1], upper[0]] = correlation[upper]
     np.fill_diagonal(correlation, np.where(norm > 0, np.float32(1), np.float32(np.nan)))
     return correlation

@@ -52,6 +52,11 @@ def _card(model: ModelInfo, stimulus: StimulusRecord, predictions: list[Predicti
     return Card(stimulus.thumbnail, stimulus.name, named, judge(ranked, answers), bars)
 
 
+def _pictured_runs(context: ReportContext) -> list[RunRecord]:
+    runs = featured_runs(context)
+    return [run for run in runs if any(stimulus.thumbnail for stimulus in context.history.list_stimuli(run.id))]
+
+
 class PhotoGallery(SectionBuilder):
     """Some of the stimuli, and what the model takes them for."""
 
@@ -60,12 +65,12 @@ class PhotoGallery(SectionBuilder):
     position: ClassVar[int] = 20
 
     def applies(self, context: ReportContext) -> bool:
-        """Whether there is something to show."""
-        return any(run.n_stimuli for run in context.runs)
+        """Whether there are pictures to show; stimuli that are known by name alone have none."""
+        return bool(_pictured_runs(context))
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
-        runs = featured_runs(context)
+        runs = _pictured_runs(context)
         figures = tuple(self._figure(context, run, N_CARDS // len(runs)) for run in runs)
         return ReportSection("What the model sees", figures, "Some of the stimuli, and the model's answers.")
 

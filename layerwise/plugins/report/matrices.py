@@ -109,11 +109,12 @@ def query_matrices(context: ReportContext, run: RunRecord, n_runs: int) -> Matri
         group = "Main layers" if layer.is_main else "Branches" if layer.branch else "Other layers"
         coded.append(CodedMatrix(layer.name, group, code_correlations(correlation), lost))
     stimuli: list[StimulusRecord] = [history.list_stimuli(run.id)[index] for index in chosen]
+    pictured = all(stimulus.thumbnail for stimulus in stimuli)  # those known by name alone have no pictures
     return MatrixBrowser(
         tuple(coded),
         tuple(_restrict(order, chosen) for order in orders),
         tuple(stimulus.name for stimulus in stimuli),
-        tuple(shrink(stimulus.thumbnail) for stimulus in stimuli),
+        tuple(shrink(stimulus.thumbnail) for stimulus in stimuli) if pictured else (),
     )
 
 

@@ -38,8 +38,9 @@ def list_facts(run: RunRecord, profile: pl.DataFrame, n_main: int) -> tuple[Fact
 def describe_run(run: RunRecord) -> str:
     """One sentence on what was analysed."""
     skipped = f" {len(run.skipped)} stimuli could not be read and were left out." if run.skipped else ""
+    weights = f"; {run.model.n_parameters:,} weights" if run.model.n_parameters else ""
     return (
-        f"{run.model.name} ({run.model.source}; {run.model.n_parameters:,} weights), "
+        f"{run.model.name} ({run.model.source}{weights}), "
         f"shown {run.n_stimuli:,} stimuli from {run.stimuli_name}.{skipped}"
     )
 
