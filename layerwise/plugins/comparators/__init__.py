@@ -6,10 +6,53 @@ from collections.abc import Sequence
 
 from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import Comparator
-from layerwise.plugins.comparators import rsa
+from layerwise.plugins.comparators import (
+    cca,
+    cka,
+    descriptors,
+    distances,
+    kendall,
+    neighbours,
+    prediction,
+    rsa,
+    shapes,
+    subspaces,
+)
 
 
 @hookimpl
 def register_comparators() -> Sequence[Comparator]:
     """The built-in comparators."""
-    return [rsa.PearsonRsa(), rsa.SpearmanRsa(), rsa.RhoARsa(), rsa.CosineRsa()]
+    return [
+        rsa.PearsonRsa(),
+        rsa.SpearmanRsa(),
+        kendall.KendallRsa(),
+        rsa.RhoARsa(),
+        rsa.CosineRsa(),
+        cka.LinearCka(),
+        cka.DebiasedCka(),
+        cka.RbfCka(),
+        cka.Rv2(),
+        cca.Svcca(),
+        cca.Pwcca(),
+        cca.SymmetricPwcca(),
+        cca.MeanCca(),
+        shapes.Procrustes(),
+        shapes.AngularProcrustes(),
+        shapes.Bures(),
+        neighbours.MutualKnn(),
+        neighbours.CycleKnn(),
+        neighbours.Cknna(),
+        neighbours.Jaccard(),
+        neighbours.RankSimilarity(),
+        neighbours.SecondOrderCosine(),
+        prediction.LinearPredictivity(),
+        subspaces.EigenspaceOverlap(),
+        subspaces.Gulp(),
+        distances.DistanceCorrelation(),
+        distances.RsmNormDifference(),
+        distances.Imd(),
+        descriptors.ConcentricityDifference(),
+        descriptors.UniformityDifference(),
+        descriptors.MagnitudeDifference(),
+    ]

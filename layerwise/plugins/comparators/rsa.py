@@ -29,8 +29,8 @@ class PairValues:
     """One layer, prepared.
 
     Attributes:
-        pairs: float64 (n (n - 1) / 2,); the metric's value for each pair of stimuli, NaN where undefined.
-        unit: float64, what `pairs` are compared by, so that a product is the measure; None where some are undefined.
+        pairs: float64 (n (n - 1) / 2,); the metric's value for each pair of stimuli, NaN where undefined. unit:
+        float64, what `pairs` are compared by, so that a product is the measure; None where some are undefined.
     """
 
     pairs: Vector
@@ -44,8 +44,7 @@ def upper_triangle(matrix: Matrix, owner: str = "RSA") -> Vector:
         InputError: If fewer than three stimuli have a defined value with the others.
     """
     n_stimuli = len(matrix)
-    # a stimulus without activations is NaN with all others: its neighbours have as many NaN as there are of it
-    n_defined = n_stimuli - int((np.isnan(matrix).sum(axis=0) >= n_stimuli - 1).sum())
+    n_defined = int(np.isfinite(np.diagonal(matrix)).sum())
     if n_defined < MIN_STIMULI:
         constant = n_stimuli - n_defined
         why = f" ({constant} of {n_stimuli} have constant activations)" if constant else ""
@@ -139,17 +138,22 @@ def unit_vector(values: Vector) -> Vector:
 class PearsonRsa(Rsa):
     """Pearson correlation of the strict upper triangles: the published measure.
 
-    r = sum (a - mean a)(b - mean b) / (|a - mean a| |b - mean b|), a and b the two layers' values for the n (n - 1) / 2
-    pairs (Kriegeskorte, Mur and Bandettini 2008, Frontiers in Systems Neuroscience 2:4).
+    r = sum (a - mean a)(b - mean b) / (|a - mean a| |b - mean b|), a and b the two layers' values for all pairs of
+    different stimuli (Kriegeskorte, Mur and Bandettini 2008, Frontiers in Systems Neuroscience 2:4).
     """
 
     name = "rsa-pearson"
     description = "RSA: Pearson correlation of the similarities of all pairs of stimuli"
+    reweightable = True
 
     def standardise(self, pairs: Vector) -> Vector:
         """Centred, of length 1."""
         refuse_flat(pairs)
         return unit_vector(pairs - pairs.mean())
+
+    def pair_scores(self, state: PairValues) -> Vector:
+        """What is correlated, for resampling many layers at once (`layerwise.core.inference.pairwise`)."""
+        return state.pairs
 
 
 class SpearmanRsa(Rsa):
@@ -167,13 +171,17 @@ class SpearmanRsa(Rsa):
         ranks = average_ranks(pairs)
         return unit_vector(ranks - ranks.mean())
 
+    def pair_scores(self, state: PairValues) -> Vector | None:
+        """The ranks, for permuting many layers at once; None where they depend on the other layer's gaps."""
+        return state.unit
+
 
 class RhoARsa(Rsa):
     """Spearman's rho-a: the Spearman correlation to expect when ties are broken at random.
 
-    rho_a = 12 / (m^3 - m) sum R(a) R(b) - 3 (m + 1) / (m - 1), R the ranks with ties averaged and m the number of pairs
-    (Kendall 1948; recommended for RSA by Schuett et al. 2023, eLife 12:e82566). Of a layer with ties even with itself
-    it is below 1: a model that leaves pairs undecided gains nothing by that.
+    rho_a = 12 / (m^3 - m) sum R(a) R(b) - 3 (m + 1) / (m - 1), R the ranks with ties averaged and m the number of
+    pairs (Kendall 1948; recommended for RSA by Schuett et al. 2023, eLife 12:e82566). Of a layer with ties even
+    with itself it is below 1: a model that leaves pairs undecided gains nothing by that.
     """
 
     name = "rsa-rho-a"
@@ -190,8 +198,8 @@ class CosineRsa(Rsa):
     """Cosine of the strict upper triangles: like Pearson's correlation, but a common offset counts.
 
     sum a b / (|a| |b|) (Diedrichsen and Kriegeskorte 2017, PLOS Computational Biology 13:e1005508). Two layers that
-    find all stimuli alike score high, whatever their structure; it is meant for distances with a meaningful zero, such
-    as `--metric squared-euclidean`.
+    find all stimuli alike score high, whatever their structure; it is meant for distances with a meaningful zero,
+    such as `--metric squared-euclidean`.
     """
 
     name = "rsa-cosine"

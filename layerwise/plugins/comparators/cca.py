@@ -1,0 +1,120 @@
+"""Canonical correlation: how well the directions of two layers can be turned into each other by linear maps.
+
+With U and V the layers' kept directions (orthonormal columns in the space of stimuli), the canonical correlations are
+the singular values of U'V. Where the directions kept of two layers together outnumber the n - 1 there are, some of
+their correlations are 1 by counting alone; a layer with as many directions as that shares all of any other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerwise.core.kinds import Comparator
+from layerwise.core.parameters import Parameter
+from layerwise.core.representation import Representation
+from layerwise.plugins.comparators.spectra import RANK, Spectrum, find_spectrum, singular_values, variance_parameter
+
+_SHAPE = frozenset({"orthogonal", "isotropic-scaling", "translation", "stimulus-permutation"})
+_LINEAR = _SHAPE | {"invertible-linear"}
+
+
+class Cca(Comparator):
+    """Base: keep directions, then look at their canonical correlations."""
+
+    kind = "similarity"
+    symmetric = True
+    value_range = (0.0, 1.0)
+    threaded = True
+
+    def prepare(self, representation: Representation) -> Spectrum:
+        """The layer's directions, as many as are asked for."""
+        settings = self.settings
+        return find_spectrum(representation, self.name, settings["variance"], settings["rank"])
+
+    def warn(self, representation: Representation, state: Spectrum) -> str:
+        """Where correlations of 1 come from counting directions."""
+        del representation
+        if 2 * state.rank <= state.n_dimensions:
+            return ""
+        text = f"{state.rank} of the {state.n_dimensions} directions there can be are kept"
+        if state.is_whole:
+            return f"{text}, so every layer correlates with it perfectly"
+        return f"{text}, so two such layers share some by counting alone; keep fewer (`--rank`, `--variance`)"
+
+
+class Svcca(Cca):
+    """SVCCA: the mean canonical correlation of the directions with 99 % of the variance (Raghu et al. 2017, NIPS).
+
+    The cut is on squared singular values. The mean is over min(r_1, r_2) correlations, r the number of directions
+    kept.
+    """
+
+    name = "svcca"
+    description = "SVCCA: mean canonical correlation of the directions with 99 % of the variance"
+    parameters = (variance_parameter(0.99), RANK)
+    invariant_to = _SHAPE
+
+    def compare(self, first: Spectrum, second: Spectrum) -> float:
+        """Mean of the canonical correlations."""
+        if first.is_whole or second.is_whole:
+            return 1.0
+        return float(np.clip(singular_values(first.vectors.T @ second.vectors), 0, 1).mean())
+
+
+class MeanCca(Svcca):
+    """Mean canonical correlation of all directions (Hotelling 1936), the mean over the smaller layer's.
+
+    Meaningless where a layer has as many units as there are stimuli: it is 1 then.
+    """
+
+    name = "cca-mean"
+    description = "mean canonical correlation, of all directions"
+    parameters = (variance_parameter(1.0), RANK)
+    invariant_to = _LINEAR
+
+
+class Pwcca(Cca):
+    """Projection-weighted CCA: sum_i a_i rho_i / sum_i a_i, a_i how much of the first layer direction i carries.
+
+    Of the first layer towards the second (Morcos, Raghu and Bengio 2018, NeurIPS). h_i are the first layer's
+    canonical directions and rho_i their correlations. `variance` weights are a_i = sum_j <h_i, x_j>^2 over the
+    units x_j, `norm` weights their square root. Morcos et al. sum |<h_i, x_j>|, which depends on single units and
+    so is no function of the representation; for units in general position it is proportional to the `norm`
+    weights. `variance` is the default because it alone does not depend on which directions are picked among equal
+    correlations.
+    """
+
+    name = "pwcca"
+    description = "projection-weighted CCA, from the row's layer to the column's"
+    symmetric = False
+    parameters = (
+        variance_parameter(1.0),
+        RANK,
+        Parameter("weights", "variance", "what a direction counts by", choices=("variance", "norm")),
+    )
+    invariant_to = _SHAPE
+
+    def compare(self, first: Spectrum, second: Spectrum) -> float:
+        """The weighted mean over the first layer's canonical directions."""
+        if first.is_whole or second.is_whole:
+            return 1.0
+        product = first.vectors.T @ second.vectors
+        squares, directions = np.linalg.eigh(product @ product.T)
+        kept = min(product.shape)
+        correlations = np.sqrt(np.clip(squares[-kept:], 0, 1))
+        weights = first.values @ directions[:, -kept:] ** 2
+        if self.settings["weights"] == "norm":
+            weights = np.sqrt(weights)
+        return float(weights @ correlations / weights.sum())
+
+
+class SymmetricPwcca(Pwcca):
+    """The mean of projection-weighted CCA in both directions."""
+
+    name = "pwcca-symmetric"
+    description = "projection-weighted CCA, the mean of both directions"
+    symmetric = True
+
+    def compare(self, first: Spectrum, second: Spectrum) -> float:
+        """Mean of both directions."""
+        return (super().compare(first, second) + super().compare(second, first)) / 2

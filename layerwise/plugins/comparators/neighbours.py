@@ -1,0 +1,203 @@
+"""Nearest neighbours: whether two layers put the same stimuli next to each other.
+
+A layer is, for each stimulus, the list of its k nearest other stimuli by a metric, itself left out; equally near ones
+in the order of the set. Inner products of activations scaled to length 1, that is `cosine`, unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.errors import InputError
+from layerwise.core.kinds import Matrix, MetricComparator
+from layerwise.core.parameters import Parameter
+from layerwise.plugins.metrics import CosineMetric
+
+_LEAST_LENGTH = 1e-12
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """One layer, prepared.
+
+    Attributes:
+        nearest: (n, k); each stimulus's neighbours, nearest first.
+        ranks: (n, n); 1 for the nearest neighbour, and so on, 0 for those that are none.
+        matrix: (n, n); the metric's values.
+    """
+
+    nearest: NDArray[np.intp]
+    ranks: NDArray[np.int32]
+    matrix: Matrix
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """(n, n); whether the column is a neighbour of the row."""
+        return self.ranks > 0
+
+
+class NeighbourComparator(MetricComparator):
+    """Base: prepares the neighbours."""
+
+    kind = "similarity"
+    symmetric = True
+    value_range = (0.0, 1.0)
+    invariant_to = frozenset({"orthogonal", "isotropic-scaling", "stimulus-permutation"})
+    parameters = (Parameter("k", 10, "how many neighbours count", minimum=1),)
+    metric = CosineMetric()
+    threaded = True
+
+    def prepare_matrix(self, matrix: Matrix) -> Neighbourhoods:
+        """Find the neighbours.
+
+        Raises:
+            InputError: If there are not more than k stimuli, or the metric is undefined for one.
+        """
+        n_stimuli, k = len(matrix), self.settings["k"]
+        if n_stimuli <= k:
+            raise InputError(f"{self.name} needs more than k = {k} stimuli, here are {n_stimuli}; set a smaller `k`")
+        n_undefined = int(np.isnan(np.diagonal(matrix)).sum())
+        if n_undefined:
+            raise InputError(f"the {self.metric.name} metric is undefined for {n_undefined} of {n_stimuli} stimuli")
+        apart = -matrix if self.metric.kind == "similarity" else matrix.copy()
+        np.fill_diagonal(apart, np.inf)
+        nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]
+        ranks = np.zeros(matrix.shape, dtype=np.int32)
+        np.put_along_axis(ranks, nearest, np.arange(1, k + 1, dtype=np.int32)[None, :], axis=1)
+        return Neighbourhoods(nearest, ranks, matrix)
+
+
+class MutualKnn(NeighbourComparator):
+    """Mean share of each stimulus's k neighbours that both layers agree on: mean_i |N(i) n M(i)| / k.
+
+    Huh et al. 2024, The Platonic Representation Hypothesis, ICML 2024. Chance is k / (n - 1).
+    """
+
+    name = "mutual-knn"
+    description = "mutual k nearest neighbours: share of neighbours that both layers agree on"
+
+    def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
+        """The mean overlap."""
+        return int((first.members & second.members).sum()) / first.nearest.size
+
+    def compare_all(self, rows: Sequence[Neighbourhoods], columns: Sequence[Neighbourhoods]) -> Vector:
+        """All overlaps with one product; counts below 2^24, which float32 holds exactly."""
+        left = np.stack([row.members.ravel() for row in rows]).astype(np.float32)
+        same = rows is columns
+        right = left if same else np.stack([column.members.ravel() for column in columns]).astype(np.float32)
+        return np.asarray(left @ right.T, dtype=np.float64) / rows[0].nearest.size
+
+
+class CycleKnn(NeighbourComparator):
+    """Share of stimuli that find back to themselves: from a neighbour in the column's layer by one in the row's.
+
+    mean_i [there is j in N_column(i) with i in N_row(j)] (Huh et al. 2024, appendix). Not symmetric.
+    """
+
+    name = "cycle-knn"
+    description = "cycle k nearest neighbours: stimuli reached again by a neighbour in each layer"
+    symmetric = False
+
+    def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
+        """The share of stimuli."""
+        return float((second.members & first.members.T).any(axis=1).mean())
+
+
+class Cknna(NeighbourComparator):
+    """Centred kernel nearest-neighbour alignment: CKA over common neighbours only (Huh et al. 2024, appendix).
+
+    A(K, L) / sqrt(A(K, K) A(L, L)), A(K, L) = sum_ij a_ij (K_ij - mean_l K_il) (L_ij - mean_l L_il), where a_ij is
+    1 if j is among i's k neighbours in both layers. (The code published with it uses an unbiased HSIC of masked
+    kernels instead, which is not symmetric.)
+    """
+
+    name = "cknna"
+    description = "centred kernel alignment over common nearest neighbours"
+    value_range = (-1.0, 1.0)
+
+    def prepare_matrix(self, matrix: Matrix) -> Neighbourhoods:
+        """Find the neighbours, and centre the kernel's rows.
+
+        Raises:
+            InputError: If the metric is a distance, or all neighbours of all stimuli are as near as the average.
+        """
+        if self.metric.kind != "similarity":
+            raise InputError(f"cknna needs a similarity as its kernel, and '{self.metric.name}' is a distance")
+        found = super().prepare_matrix(matrix)
+        centred = matrix - matrix.mean(axis=1, keepdims=True)
+        if not (np.abs(centred[found.members]) > _LEAST_LENGTH).any():
+            raise InputError("cknna is undefined: all stimuli are equally similar")
+        return Neighbourhoods(found.nearest, found.ranks, centred)
+
+    def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
+        """The alignment."""
+        one, other = (np.where(state.members, state.matrix, 0).ravel() for state in (first, second))
+        value = np.einsum("i,i", one, other) / np.sqrt(np.einsum("i,i", one, one) * np.einsum("i,i", other, other))
+        return float(np.clip(value, -1, 1))
+
+
+class Jaccard(NeighbourComparator):
+    """Mean Jaccard similarity of neighbour sets: mean_i |N(i) n M(i)| / |N(i) u M(i)|.
+
+    As in Klabunde et al. 2025 (ACM Computing Surveys, section 5; Schumacher et al. 2021; Wang et al. 2022).
+    """
+
+    name = "jaccard"
+    description = "Jaccard similarity of the k nearest neighbours"
+
+    def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
+        """The mean over stimuli."""
+        common = np.take_along_axis(second.members, first.nearest, axis=1).sum(axis=1)
+        return float((common / (2 * first.nearest.shape[1] - common)).mean())
+
+
+class RankSimilarity(NeighbourComparator):
+    """How alike the ranks of common neighbours are, near ones counting most (Wang et al. 2022).
+
+    mean_i 1 / H(m_i) sum_j 2 / ((1 + |r_ij - s_ij|) (r_ij + s_ij)), over the m_i common neighbours j of i with
+    ranks r and s, H(m) = 1 + 1/2 + ... + 1/m; 0 for a stimulus without (Klabunde et al. 2025, section 5).
+    """
+
+    name = "rank-similarity"
+    description = "rank similarity of the k nearest neighbours"
+
+    def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
+        """The mean over stimuli."""
+        k = first.nearest.shape[1]
+        own = np.arange(1, k + 1)[None, :]
+        other = np.take_along_axis(second.ranks, first.nearest, axis=1)
+        scores = np.where(other > 0, 2 / ((1 + np.abs(own - other)) * (own + other)), 0).sum(axis=1)
+        harmonic = np.cumsum(1 / np.arange(1, k + 1))
+        n_common = (other > 0).sum(axis=1)
+        return float(np.clip(scores / harmonic[np.maximum(n_common, 1) - 1], 0, 1).mean())
+
+
+class SecondOrderCosine(NeighbourComparator):
+    """Cosine between a stimulus's similarities to its neighbours in either layer (Hamilton et al. 2016).
+
+    mean_i cos(K_i., L_i.) over the union of i's k neighbours in both layers, K and L the cosine similarities
+    (EMNLP 2016; Klabunde et al. 2025, section 5; the ReSi benchmark's code takes cosine distances instead).
+    """
+
+    name = "second-order-cosine"
+    description = "second-order cosine: cosine of the similarities to the neighbours in either layer"
+    value_range = (-1.0, 1.0)
+
+    def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
+        """The mean over stimuli.
+
+        Raises:
+            InputError: If a stimulus has similarity 0 to all of its neighbours.
+        """
+        near = first.members | second.members
+        one, other = (np.where(near, state.matrix, 0) for state in (first, second))
+        lengths = np.einsum("ij,ij->i", one, one) * np.einsum("ij,ij->i", other, other)
+        n_lost = int((lengths <= _LEAST_LENGTH**4).sum())
+        if n_lost:
+            raise InputError(f"{n_lost} of {len(near)} stimuli have similarity 0 to all of their neighbours")
+        return float(np.clip(np.einsum("ij,ij->i", one, other) / np.sqrt(lengths), -1, 1).mean())

@@ -1,0 +1,78 @@
+"""Comparators whose whole comparison is an inner product of one vector a layer.
+
+All of the work is in the vector; then a layer x layer matrix is one product of matrices.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.errors import InputError
+from layerwise.core.kinds import Comparator
+from layerwise.core.representation import Representation
+
+Vector = NDArray[np.float64]
+
+
+class CosineComparator(Comparator):
+    """Base: the cosine between what two layers are boiled down to."""
+
+    kind = "similarity"
+    symmetric = True
+    threaded = True
+
+    @abstractmethod
+    def vector(self, representation: Representation) -> Vector:
+        """What is compared, of any length but the same for all layers of as many stimuli; not all zeros.
+
+        Raises:
+            InputError: If the measure is undefined for the layer.
+        """
+
+    def prepare(self, representation: Representation) -> Vector:
+        """The vector, of length 1."""
+        vector = self.vector(representation)
+        length = math.sqrt(float(np.einsum("i,i", vector, vector)))
+        if length == 0:
+            raise InputError(f"{self.name} is undefined: the layer makes no difference between stimuli")
+        return vector / length
+
+    def read(self, cosine: Vector) -> Vector:
+        """The measure from cosines; an array of the same shape."""
+        return np.clip(cosine, -1, 1)
+
+    def compare(self, first: Vector, second: Vector) -> float:
+        """The inner product."""
+        return float(self.read(np.atleast_1d(first @ second))[0])
+
+    def compare_all(self, rows: Sequence[Vector], columns: Sequence[Vector]) -> Vector:
+        """All inner products at once."""
+        left = np.stack(list(rows))
+        return self.read(left @ (left if rows is columns else np.stack(list(columns))).T)
+
+
+def flatten(matrix: NDArray[np.float64]) -> Vector:
+    """A symmetric matrix as a vector with the same inner products: the diagonal, then sqrt(2) times the rest."""
+    upper = matrix[~np.tri(len(matrix), dtype=np.bool_)]
+    return np.concatenate([np.diagonal(matrix), math.sqrt(2) * upper])
+
+
+def centred_gram(representation: Representation, owner: str, n_least: int = 3) -> NDArray[np.float64]:
+    """H K H, the Gram matrix of the activations with each unit centred on its mean over stimuli.
+
+    A stimulus with constant activations is a vector like any other here, so nothing is left out.
+
+    Raises:
+        InputError: If there are fewer stimuli than `n_least`, or the layer does the same with all of them.
+    """
+    if representation.n_stimuli < n_least:
+        raise InputError(f"{owner} needs at least {n_least} stimuli, here are {representation.n_stimuli}")
+    gram = representation.column_centred_gram()
+    if np.trace(gram) <= 1e-9 * float(representation.norm @ representation.norm):
+        raise InputError(f"{owner} is undefined: all stimuli have the same activations")
+    return gram
