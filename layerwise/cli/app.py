@@ -27,6 +27,7 @@ from layerwise.cli.commands import (
     measure,
     models,
     plugins,
+    profile,
     query,
     reorder,
     report,
@@ -91,6 +92,7 @@ def build_app() -> typer.Typer:
     app.command("show")(show.show_run)
     app.command("delete")(delete.delete_run)
     app.command("compare")(compare.compare_runs)
+    app.command("profile")(profile.profile_runs)
     app.command("measure")(measure.measure_runs)
     app.command("reorder")(reorder.reorder_run)
     app.command("report")(report.write_report)

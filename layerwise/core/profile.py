@@ -89,6 +89,11 @@ class Profile:
         return np.linspace(0, 1, len(self.layers))
 
     @property
+    def progress(self) -> Vector:
+        """Share of all change that is done by each layer, from 0 to 1; (m,), NaN where there are no shares."""
+        return np.concatenate([[0.0 if np.isfinite(self.shares[1:]).all() else np.nan], np.cumsum(self.shares[1:])])
+
+    @property
     def total(self) -> float | None:
         """The sum of all steps: the length of the way; None where a step is undefined."""
         steps = self.steps[1:]

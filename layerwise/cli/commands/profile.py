@@ -1,0 +1,143 @@
+"""`layerwise profile`: how a network turns its input's structure into its output's, in a few numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
+from layerwise.cli.output import make_table, number, print_json, stdout_console
+from layerwise.cli.session import open_history, session_of
+
+if TYPE_CHECKING:
+    from layerwise.core.measures import Measure
+    from layerwise.core.profile import Profile
+    from layerwise.core.records import RunRecord
+
+DEFAULT_COMPARATOR = "rsa-pearson"
+_BAR = 24
+Profiled = Sequence[tuple["RunRecord", "Profile"]]
+
+
+def profile_runs(
+    context: typer.Context,
+    runs: RunNames,
+    comparator: Annotated[str, typer.Option("--with", metavar="NAME", help="The comparator.")] = DEFAULT_COMPARATOR,
+    layers: Selectors = None,
+    transform: TransformName = "none",
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Profile runs along their main layers: similarity to both ends, steps, where they cross, how smooth it is.
+
+    A share is one step's part of all change. Smoothness is 1 where all steps are equal, and near 0 where one
+    step does it all. Several runs are shown side by side, by relative depth where their layers differ.
+    """
+    from layerwise.core.measures import find_measure
+    from layerwise.core.profiling import profile_run
+    from layerwise.core.selection import select_layers
+
+    registry = session_of(context).registry
+    measure = find_measure(registry, comparator)
+    found = []
+    with open_history(database) as store:
+        for run in {(record := store.find_run(name)).id: record for name in runs}.values():
+            chosen = select_layers(registry, layers, store.list_layers(run.id)) if layers else None
+            found.append((run, profile_run(registry, store, run, measure, chosen, transform)))
+    if as_json:
+        print_json([_record(run, profile, measure) for run, profile in found])
+        return
+    _print(found, measure)
+
+
+def _record(run: RunRecord, profile: Profile, measure: Measure) -> dict[str, Any]:
+    curves = zip(profile.depths, profile.to_input, profile.to_output, profile.steps, profile.shares, strict=True)
+    heads = ("depth", "to_input", "to_output", "step", "share")
+    provider = measure.provider
+    return {
+        "run_id": run.id,
+        "comparator": measure.name,
+        "provider": f"{provider.name} {provider.version}",
+        "parameters": provider.parameters,
+        "kind": profile.kind,
+        "smoothness": profile.smoothness,
+        "effective_steps": profile.effective_steps,
+        "total": profile.total,
+        "crossings": [vars(crossing) for crossing in profile.crossings],
+        "reason": profile.reason,
+        "layers": [
+            {"layer": name, **dict(zip(heads, row, strict=True))}
+            for name, row in zip(profile.layers, curves, strict=True)
+        ],
+    }
+
+
+def _print(found: Profiled, measure: Measure) -> None:
+    console = stdout_console()
+    provider = measure.provider
+    console.print(f"{measure.name} ({provider.name} {provider.version})", markup=False)
+    if len(found) == 1:
+        console.print(_table_of_one(found[0][1]))
+    else:
+        console.print(_table_of_several(found))
+    for run, profile in found:
+        console.print(f"{run.id[:8]} {run.model.name}: {summarise(profile)}", markup=False, soft_wrap=True)
+
+
+def summarise(profile: Profile) -> str:
+    """The profile in one sentence."""
+    parts = []
+    if profile.smoothness is not None and profile.largest is not None:
+        n_steps = len(profile.layers) - 1
+        spread = f"as spread out as {profile.effective_steps:.1f} equal steps of {n_steps}"
+        parts.append(f"smoothness {profile.smoothness:.3f} ({spread})")
+        largest = profile.largest
+        between = f"{profile.layers[largest - 1]} to {profile.layers[largest]}"
+        parts.append(f"{profile.shares[largest]:.0%} of all change from {between}")
+    for crossing in profile.crossings:
+        at = crossing.after if crossing.after == crossing.before else f"{crossing.after} and {crossing.before}"
+        where = "at" if crossing.after == crossing.before else "between"
+        parts.append(f"crosses {where} {at} (depth {crossing.depth:.2f})")
+    return "; ".join([*parts, profile.reason] if profile.reason else parts)
+
+
+def _table_of_one(profile: Profile) -> Any:
+    heads = ("layer", "depth", "to input", "to output", "step", "share")
+    curves = (profile.depths, profile.to_input, profile.to_output, profile.steps, profile.shares)
+    largest = profile.shares[profile.largest] if profile.largest is not None else 1.0
+    rows = []
+    for name, *values in zip(profile.layers, *curves, strict=True):
+        share = values[-1]
+        bar = "" if math.isnan(share) else "█" * round(_BAR * share / largest)
+        rows.append((name, number(values[0], 2), *(number(value) for value in values[1:]), bar))
+    return make_table((*heads, ""), rows, right=heads[1:])
+
+
+def _table_of_several(found: Profiled) -> Any:
+    """The runs side by side: layer by layer where these are the same, otherwise in tenths of the depth."""
+    import numpy as np
+
+    same = len({profile.layers for _, profile in found}) == 1
+    depths = found[0][1].depths if same else np.linspace(0, 1, 11)
+    heads = [f"{run.id[:6]} {what}" for run, _ in found for what in ("in", "out", "done")]
+    columns = [
+        _interpolate(depths, profile.depths, curve)
+        for _, profile in found
+        for curve in (profile.to_input, profile.to_output, profile.progress)
+    ]
+    names = found[0][1].layers if same else [""] * len(depths)
+    rows = [
+        (name, number(float(depth), 2), *(number(float(column[index])) for column in columns))
+        for index, (name, depth) in enumerate(zip(names, depths, strict=True))
+    ]
+    return make_table(("layer" if same else "", "depth", *heads), rows, right=("depth", *heads))
+
+
+def _interpolate(wanted: Any, depths: Any, curve: Any) -> Any:
+    import numpy as np
+
+    defined = np.isfinite(curve)
+    return np.interp(wanted, depths[defined], curve[defined]) if defined.any() else np.full(len(wanted), np.nan)
