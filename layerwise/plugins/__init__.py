@@ -11,6 +11,7 @@ BUILTINS = (
     "sources",
     "selectors",
     "transforms",
+    "split_half",
     "statistics",
     "metrics",
     "comparators",

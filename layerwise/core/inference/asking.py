@@ -51,6 +51,7 @@ class PermutationTable:
         correction: Name of the correction for the family.
         p: (n, n); NaN where there is no test, on the diagonal for instance.
         p_corrected: (n, n); corrected for all pairs of different layers, each once if the measure is symmetric.
+        n_tests: How many tests the family has.
         reasons: Why, for each pair without a test.
     """
 
@@ -58,6 +59,7 @@ class PermutationTable:
     correction: str
     p: PValues
     p_corrected: PValues
+    n_tests: int
     reasons: Mapping[Pair, str]
 
 
@@ -144,7 +146,8 @@ def ask_tests(
     chosen = [kept[pair] for pair in pairs]
     p = _matrix([item.p for item in chosen], (len(rows), len(rows)))
     reasons = {(item.first, item.second): item.reason for item in chosen if item.p is None}
-    return PermutationTable(plan, correction, p, _correct_family(p, correct, measure.symmetric), reasons)
+    n_tests = int(np.isfinite(p).sum()) // (2 if measure.symmetric else 1)
+    return PermutationTable(plan, correction, p, _correct_family(p, correct, measure.symmetric), n_tests, reasons)
 
 
 def ask_differences(
