@@ -17,12 +17,15 @@ import typer
 
 import layerwise
 from layerwise.cli.commands import (
+    ceiling,
     compare,
     db,
     delete,
     demo,
+    difference,
     export,
     import_,
+    importance,
     layers,
     measure,
     models,
@@ -35,6 +38,7 @@ from layerwise.cli.commands import (
     runs,
     show,
 )
+from layerwise.cli.measuring import SeveralNames
 from layerwise.cli.plugin_commands import PluginAwareGroup
 from layerwise.cli.session import Session, session_of
 from layerwise.core.errors import LayerwiseError
@@ -91,9 +95,12 @@ def build_app() -> typer.Typer:
     app.command("runs")(runs.list_runs)
     app.command("show")(show.show_run)
     app.command("delete")(delete.delete_run)
-    app.command("compare")(compare.compare_runs)
+    app.command("compare", cls=SeveralNames)(compare.compare_runs)
     app.command("profile")(profile.profile_runs)
+    app.command("importance")(importance.weigh_branches)
     app.command("measure")(measure.measure_runs)
+    app.command("difference")(difference.show_difference)
+    app.command("ceiling")(ceiling.show_ceilings)
     app.command("reorder")(reorder.reorder_run)
     app.command("report")(report.write_report)
     app.command("query")(query.query_history)

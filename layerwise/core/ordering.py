@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerwise.core.errors import InputError
-from layerwise.core.kinds import Reorderer
+from layerwise.core.kinds import Metric, Reorderer
 from layerwise.core.layers import Layer, find_layer
+from layerwise.core.parameters import canonical
 from layerwise.core.protocols import History
 from layerwise.core.records import NO_TRANSFORM, LayerAddress, Ordering, Provider, RunRecord
-from layerwise.core.registry import Registry
-from layerwise.core.validation import check_permutation
+from layerwise.core.registry import Registered, Registry
+from layerwise.core.representation import Representation
+from layerwise.core.validation import check_metric, check_permutation
 
 
 def order_stimuli(
@@ -23,8 +26,9 @@ def order_stimuli(
     method: str,
     transform: str = NO_TRANSFORM,
     save: bool = True,
+    metric: str | None = None,
 ) -> Ordering:
-    """A permutation of a run's stimuli, from history or computed from one layer's correlations.
+    """A permutation of a run's stimuli, from history or computed from one layer's matrix.
 
     Args:
         registry: Knows the reorderers.
@@ -35,17 +39,23 @@ def order_stimuli(
         method: Bare or qualified name of the reorderer.
         transform: Under which transform the layer was analysed.
         save: Whether to keep the ordering.
+        metric: Bare or qualified name of the metric whose matrix decides; None for Pearson correlation. What is
+            handed to the reorderer is a similarity: 1 - distance, or a similarity lowered to be 1 at most.
 
     Raises:
         InputError: If there is no such layer or reorderer, or it needs labels that are not there.
     """
     reorderer = registry.get(Reorderer, method)
-    provider = Provider(reorderer.qualified_name, reorderer.version)
+    chosen = None if metric is None else registry.get(Metric, metric)
+    parameters = {} if chosen is None else {"metric": f"{chosen.qualified_name} {chosen.version}"}
+    provider = Provider(reorderer.qualified_name, reorderer.version, canonical(parameters))
+    if chosen is not None and chosen.offer.needs_transform != NO_TRANSFORM:
+        transform = chosen.offer.needs_transform
     address = LayerAddress(run.id, _choose_layer(by, run, history.list_layers(run.id)).name, transform)
     for stored in history.read_orderings(run.id):
         if (stored.reorderer, stored.address) == (provider, address):
             return stored
-    similarity = history.read_representation(address).correlation.astype(np.float64)
+    similarity = _similarity(chosen, history.read_representation(address))
     labels = [stimulus.label for stimulus in history.list_stimuli(run.id)]
     order = reorderer.call(reorderer.offer.order, similarity, labels)
     ordering = Ordering(provider, address, check_permutation(reorderer, order, len(similarity)))
@@ -60,3 +70,14 @@ def _choose_layer(by: str | None, run: RunRecord, layers: Sequence[Layer]) -> La
     if by is not None:
         return find_layer(by, layers)
     return next((layer for layer in layers if layer.role == "input"), layers[0])
+
+
+def _similarity(metric: Registered[Metric] | None, representation: Representation) -> NDArray[np.float64]:
+    if metric is None:
+        return representation.correlation.astype(np.float64)
+    computed = metric.call(metric.offer.compute, representation)
+    matrix = check_metric(metric, computed, representation.n_stimuli, representation.constant)
+    if metric.offer.kind == "distance":
+        return 1 - matrix
+    highest = float(np.nanmax(matrix)) if np.isfinite(matrix).any() else 1.0
+    return matrix - max(highest - 1, 0)

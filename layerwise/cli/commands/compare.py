@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from layerwise.cli.inference_options import (
+    Bootstrap,
+    Correction,
+    IntervalName,
+    Level,
+    Permutations,
+    ResamplingSeed,
+    Surety,
+    TwoSided,
+    plan_inference,
+)
+from layerwise.cli.measuring import (
+    Comparators,
+    KeptRank,
+    MetricName,
+    Neighbours,
+    Settings,
+    VarianceShare,
+    find_measures,
+    read_settings,
+    show_progress,
+)
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -20,35 +43,62 @@ if TYPE_CHECKING:
     from layerwise.core.registry import Registry
 
 DEFAULT_COMPARATOR = "rsa-pearson"
+_N_WARNINGS = 3
 
 
 def compare_runs(
     context: typer.Context,
     runs: RunNames,
-    comparators: Annotated[
-        list[str] | None,
-        typer.Option("--with", metavar="NAME", help=f"A comparator; repeatable. By default {DEFAULT_COMPARATOR}."),
-    ] = None,
+    comparators: Comparators = None,
+    metric: MetricName = None,
+    variance: VarianceShare = None,
+    rank: KeptRank = None,
+    k: Neighbours = None,
+    settings: Settings = None,
     layers: Selectors = None,
     transform: TransformName = "none",
+    bootstrap: Bootstrap = 0,
+    interval: IntervalName = None,
+    level: Level = None,
+    permutations: Permutations = 0,
+    two_sided: TwoSided = False,
+    correction: Correction = None,
+    seed: ResamplingSeed = 0,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Compare every layer with every other, within a run or across runs on the same stimuli."""
+    """Compare every layer with every other, within a run or across runs on the same stimuli.
+
+    By default with `rsa-pearson`; `compare latest --with cka svcca` uses several. Answers are kept: asked again,
+    they are read. Where a measure is asymmetric the row is its first layer.
+    """
     from layerwise.core.comparing import compare_layers
 
     registry = session_of(context).registry
-    with open_history(database) as store:
+    asked = read_settings(variance, rank, k, settings)
+    measures = find_measures(registry, comparators or [DEFAULT_COMPARATOR], asked, metric)
+    inference = plan_inference(
+        bootstrap=bootstrap,
+        interval=interval,
+        level=level,
+        permutations=permutations,
+        two_sided=two_sided,
+        correction=correction,
+        seed=seed,
+    )
+    found = []
+    with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
         chosen = choose_layers(registry, store, [store.find_run(run) for run in runs], layers)
         addresses = _addresses(chosen, transform)
-        names = list(dict.fromkeys(comparators or [DEFAULT_COMPARATOR]))
-        tables = [compare_layers(registry, store, name, addresses) for name in names]
+        for measure in measures:
+            table = compare_layers(registry, store, measure, addresses, progress=progress_of(measure.name))
+            found.append((measure.name, table, inference.ask(store, measure, addresses)))
     if as_json:
-        records = [_record(name, table) for name, table in zip(names, tables, strict=True)]
+        records = [_record(*one) for one in found]
         print_json(records[0] if len(records) == 1 else records)
         return
-    for name, table in zip(names, tables, strict=True):
-        _print_table(name, table, chosen)
+    for one in found:
+        _print_table(*one, chosen)
 
 
 def choose_layers(
@@ -72,37 +122,56 @@ def _addresses(chosen: Sequence[tuple[RunRecord, Layer]], transform: str) -> lis
     return [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
 
 
-def _record(name: str, table: ComparisonTable) -> dict[str, Any]:
+def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]:
     return {
         "comparator": name,
         "provider": f"{table.comparator.name} {table.comparator.version}",
-        "layers": [{"run_id": address.run_id, "layer": address.layer} for address in table.rows],
+        "kind": table.kind,
+        "parameters": json.loads(table.comparator.parameters),
+        "layers": [
+            {"run_id": address.run_id, "layer": address.layer, "transform": address.transform}
+            for address in table.rows
+        ],
         "matrix": table.matrix,
+        "warnings": list(table.warnings),
         "reasons": [
             {"first": vars(first), "second": vars(second), "reason": reason}
             for (first, second), reason in table.reasons.items()
         ],
+        **surety.record(),
     }
 
 
-def _print_table(name: str, table: ComparisonTable, chosen: Sequence[tuple[RunRecord, Layer]]) -> None:
+def _print_table(
+    name: str, table: ComparisonTable, surety: Surety, chosen: Sequence[tuple[RunRecord, Layer]]
+) -> None:
     from layerwise.cli.matrix import print_matrix
+    from layerwise.core.parameters import NO_PARAMETERS
 
     console = stdout_console()
     several = len({run.id for run, _ in chosen}) > 1
     names = [f"{run.id[:8]} {layer.name}" if several else layer.name for run, layer in chosen]
-    console.print(f"{name} ({table.comparator.name} {table.comparator.version})", markup=False)
+    settings = "" if table.comparator.parameters == NO_PARAMETERS else f", {table.comparator.parameters}"
+    console.print(f"{name} ({table.comparator.name} {table.comparator.version}{settings})", markup=False)
     print_matrix(console, names, table.matrix)
+    numbers = (name, *surety.heads())
     steps = _neighbours(chosen)
     if steps:
-        rows = [(names[a], names[b], number(float(table.matrix[a, b]))) for a, b in steps]
-        console.print(make_table(("from", "to", name), rows, right=(name,)))
+        rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in steps]
+        console.print(make_table(("from", "to", *numbers), rows, right=numbers))
     same = _same_layers(chosen)
     if same:
-        rows = [(names[a], names[b], number(float(table.matrix[a, b]))) for a, b in same]
-        console.print(make_table(("layer", "same layer", name), rows, right=(name,)))
-    for reason in sorted(set(table.reasons.values())):
+        rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in same]
+        console.print(make_table(("layer", "same layer", *numbers), rows, right=numbers))
+    for remark in surety.remarks():
+        console.print(remark, markup=False, soft_wrap=True)
+    for reason in sorted({*table.reasons.values(), *surety.gaps()}):
         console.print(f"Gaps: {reason}", markup=False, soft_wrap=True)
+    for warning in table.warnings[:_N_WARNINGS]:
+        console.print(f"Beware: {warning}", markup=False, soft_wrap=True)
+    if len(table.warnings) > _N_WARNINGS:
+        n_more = len(table.warnings) - _N_WARNINGS
+        console.print(f"Beware: {n_more} more layers with such a warning; --json lists them", markup=False)
 
 
 def _neighbours(chosen: Sequence[tuple[RunRecord, Layer]]) -> list[tuple[int, int]]:

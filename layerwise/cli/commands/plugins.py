@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from layerwise.cli.measuring import print_comparators
 from layerwise.cli.options import AsJson
 from layerwise.cli.output import make_table, print_json, stdout_console
 from layerwise.cli.session import session_of
@@ -37,6 +38,9 @@ def _print_plugins(registry: Registry, hook: str | None, *, as_json: bool) -> No
     if as_json:
         print_json([{**vars(status), "offers": offers.get(status.name, [])} for status in registry.plugins])
         return
+    if hook is not None and hook.removeprefix("register_") == "comparators":
+        print_comparators(registry)
+        return
     console = stdout_console()
     rows = [
         (f"{status.distribution} {status.version}", status.name, offer["hook"], offer["name"], offer["description"])
@@ -65,5 +69,20 @@ def _offers(registry: Registry, hook: str | None) -> dict[str, list[dict[str, An
         if wanted in (None, name):
             for offer in registry.all(kind):
                 entry = {"hook": name, "name": offer.name, "description": offer.offer.description}
-                found.setdefault(offer.plugin, []).append(entry)
+                found.setdefault(offer.plugin, []).append(entry | _declared(offer.offer))
     return found
+
+
+def _declared(offer: object) -> dict[str, Any]:
+    """What a comparator declares of itself; nothing of anything else."""
+    from layerwise.core.kinds import Comparator
+
+    if not isinstance(offer, Comparator):
+        return {}
+    return {
+        "kind": offer.kind,
+        "symmetric": offer.symmetric,
+        "value_range": offer.value_range,
+        "invariant_to": sorted(offer.invariant_to),
+        "parameters": [vars(parameter) for parameter in offer.parameters],
+    }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
+from layerwise.cli.measuring import MetricName
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
 from layerwise.cli.output import make_table, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -18,6 +20,7 @@ def reorder_run(
         str, typer.Option("--by", metavar="LAYER", help="The layer whose matrix decides: input, output, ...")
     ],
     method: Annotated[str, typer.Option(metavar="NAME", help="The reorderer.")] = "average-linkage",
+    metric: MetricName = None,
     transform: TransformName = "none",
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
@@ -27,7 +30,7 @@ def reorder_run(
 
     with open_history(database) as store:
         record = store.find_run(run)
-        ordering = order_stimuli(session_of(context).registry, store, record, by, method, transform)
+        ordering = order_stimuli(session_of(context).registry, store, record, by, method, transform, metric=metric)
         stimuli = store.list_stimuli(record.id)
     ordered = [stimuli[index] for index in ordering.permutation]
     if as_json:
@@ -37,6 +40,7 @@ def reorder_run(
                 "layer": ordering.address.layer,
                 "transform": ordering.address.transform,
                 "method": ordering.reorderer.name,
+                "parameters": json.loads(ordering.reorderer.parameters),
                 "permutation": list(ordering.permutation),
                 "stimuli": [stimulus.name for stimulus in ordered],
             }
