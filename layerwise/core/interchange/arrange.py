@@ -75,7 +75,7 @@ def check_activations(values: NDArray[np.generic]) -> Floats:
         raise InputError(f"activations have a row a stimulus and a column a unit, not shape {rows.shape}")
     if len(rows) < MIN_STIMULI:
         raise InputError(f"{len(rows)} stimuli; at least {MIN_STIMULI} are needed")
-    rows = rows.reshape(len(rows), -1)
+    rows = np.ascontiguousarray(rows.reshape(len(rows), -1))
     if not np.isfinite(rows).all():
         row, column = np.argwhere(~np.isfinite(rows))[0]
         raise InputError(f"the activation of stimulus {row} in unit {column} is {rows[row, column]}")

@@ -47,10 +47,12 @@ class Gathered:
     Attributes:
         layers: The layers, in the files' order; all of the same stimuli.
         names: The stimuli's names; None where no file has any.
+        offered: Names of all that the files hold, also of what was not asked for.
     """
 
     layers: tuple[ImportedLayer, ...]
     names: tuple[str, ...] | None
+    offered: tuple[str, ...] = ()
 
     @property
     def n_stimuli(self) -> int:
@@ -73,9 +75,12 @@ def gather(files: Sequence[Path], kind: str, wanted: Sequence[str], names: Seque
     if kind not in (AUTO, ACTIVATIONS):
         find_kind(kind)
     parts = [_read_part(file, None if kind == AUTO else kind, wanted, names) for file in files]
-    merged = _merge(files, [part for part in parts if part.layers])
-    _check_wanted(wanted, merged, files)
-    return merged
+    there = {layer.name for part in parts for layer in part.layers}
+    for name in wanted:
+        if name not in there:
+            offered = [other for part in parts for other in part.offered]
+            raise InputError(f"{', '.join(map(str, files))}: no layer '{name}'{near_names(name, offered)}")
+    return _merge([part for part in parts if part.layers])
 
 
 def arrange_layers(
@@ -131,7 +136,10 @@ def _read_part(file: Path, kind: str | None, wanted: Sequence[str], names: Seque
             elif _may_hold(item, wanted):
                 layers += [ImportedLayer(convert(each)) for each in arrange(item, kind)]
         layers = [layer for layer in layers if not wanted or layer.name in wanted]
-        part = Gathered(tuple(layers), tuple(names) if names is not None else content.names)
+        offered = [name for item in content.items for name in _offered(item)]
+        part = Gathered(tuple(layers), content.names if names is None else tuple(names), tuple(offered))
+        if not layers and not wanted:
+            raise InputError("holds no matrix")
         _check_part(part)
         return part
 
@@ -141,6 +149,10 @@ def _may_hold(item: FoundArray, wanted: Sequence[str]) -> bool:
     if not wanted or item.labels is not None:
         return True
     return any(name == item.name or name.startswith(f"{item.name}-") for name in wanted)
+
+
+def _offered(item: FoundArray | FoundRepresentation) -> Sequence[str]:
+    return [item.name] if isinstance(item, FoundRepresentation) else item.labels or [item.name]
 
 
 def _check_part(part: Gathered) -> None:
@@ -158,10 +170,8 @@ def _check_part(part: Gathered) -> None:
         check_names(part.names, part.n_stimuli)
 
 
-def _merge(files: Sequence[Path], parts: Sequence[Gathered]) -> Gathered:
+def _merge(parts: Sequence[Gathered]) -> Gathered:
     """The layers of all files, brought to the order of the first that has any."""
-    if not parts:
-        raise InputError(f"{', '.join(str(file) for file in files)}: none of the layers asked for")
     names = parts[0].names
     layers: list[ImportedLayer] = []
     for part in parts:
@@ -196,10 +206,3 @@ def _twice(names: Iterator[str]) -> Iterator[str]:
         if name in seen:
             yield name
         seen.add(name)
-
-
-def _check_wanted(wanted: Sequence[str], gathered: Gathered, files: Sequence[Path]) -> None:
-    there = [layer.name for layer in gathered.layers]
-    for name in wanted:
-        if name not in there:
-            raise InputError(f"{', '.join(str(file) for file in files)}: no layer '{name}'")

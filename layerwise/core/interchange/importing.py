@@ -120,9 +120,9 @@ def prepare_import(request: ImportRequest) -> PreparedImport:
         InputError: If a file is not as it must be.
     """
     started = time.perf_counter()
-    content = tuple(hash_file(file) for file in request.files)
     names = read_names(request.names) if request.names is not None else None
     gathered = gather(request.files, request.kind, request.layers, names)
+    content = tuple(hash_file(file) for file in request.files)
     return PreparedImport(request, gathered, content, time.perf_counter() - started)
 
 

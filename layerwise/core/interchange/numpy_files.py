@@ -118,6 +118,6 @@ def _unpacked_size(path: Path) -> int:
 
 
 def _explain(error: Exception, suffix: str) -> str:
-    if "pickle" in str(error):
+    if "pickle" in str(error) or "Python objects" in str(error):
         return "holds pickled Python objects, which can run code and are not read; save plain arrays"
     return f"cannot be read as {suffix} ({error})"

@@ -66,6 +66,7 @@ def read_rdms(file: Any, path: Path) -> FileContent:
     if OURS in file and labels is not None:
         return FileContent(_complete(file[OURS], values, labels), names)
     kind = MEASURES.get(_measure(file), "distance")
+    labels = _number_repeats(labels) if labels is not None else None
     return FileContent((FoundArray(name_layer(VALUES, path), values, kind, labels),), names)
 
 
@@ -121,20 +122,20 @@ def _measure(file: Any) -> str:
 
 
 def _texts(group: Any, keys: Sequence[str], n_values: int) -> tuple[str, ...] | None:
-    """The descriptor that names things: one of the usual names, or else the only other one made of texts.
-
-    Raises:
-        InputError: If names repeat, so that things cannot be told apart.
-    """
+    """The descriptor that names things: the first that tells all apart, those of the usual names before others."""
     texts = {key: found for key in group if (found := _read_texts(group[key])) is not None and len(found) == n_values}
     usual = [key for key in keys if key in texts]
-    chosen = next((key for key in [*usual, *texts] if len(set(texts[key])) == n_values), None)
-    if chosen is not None:
-        return texts[chosen]
-    if usual:
-        twice = next(name for name in texts[usual[0]] if texts[usual[0]].count(name) > 1)
-        raise InputError(f"descriptor '{usual[0]}' has '{twice}' more than once, and no other tells them apart")
-    return None
+    unique = [key for key in [*usual, *texts] if len(set(texts[key])) == n_values]
+    chosen = [*unique, *usual]
+    return texts[chosen[0]] if chosen else None
+
+
+def _number_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that are all different: one that is there several times (an area of several subjects) is numbered."""
+    return tuple(
+        name if names.count(name) == 1 else f"{name}-{names[: index + 1].count(name)}"
+        for index, name in enumerate(names)
+    )
 
 
 def _read_texts(item: Any) -> tuple[str, ...] | None:
