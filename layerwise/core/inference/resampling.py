@@ -44,7 +44,8 @@ def draw_subset(n_stimuli: int, number: int, seed: int) -> Draw:
 
 def subset_size(n_stimuli: int) -> int:
     """How many stimuli a subset has."""
-    return min(n_stimuli - 1, max(MIN_STIMULI - 1, round(SUBSET_SHARE * n_stimuli)))
+    # Two fewer at least: leaving out one is the jackknife, from which subsets must differ to say something new.
+    return min(n_stimuli - 2, round(SUBSET_SHARE * n_stimuli))
 
 
 def draw_permutation(n_stimuli: int, number: int, seed: int) -> Draw:
