@@ -13,6 +13,7 @@ from PIL import Image
 from layerwise.core.errors import InputError
 from layerwise.core.layers import Layer
 from layerwise.core.model import ModelInfo
+from layerwise.core.profile import Profile, ProfileKey
 from layerwise.core.records import (
     Accuracy,
     Comparison,
@@ -29,7 +30,7 @@ from layerwise.core.records import (
 )
 from layerwise.core.registry import Registry
 from layerwise.core.representation import Representation, represent
-from layerwise.plugins import comparators, reorderers, report
+from layerwise.plugins import comparators, metrics, reorderers, report
 
 BUILT_IN = Provider("layerwise:built-in", "0.1.0")
 ARMS = ("1x1", "3x3", "5x5", "pool")
@@ -48,6 +49,7 @@ class FakeHistory:
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     comparisons: list[Comparison] = field(default_factory=list)
     orderings: list[Ordering] = field(default_factory=list)
+    profiles: dict[ProfileKey, Profile] = field(default_factory=dict)
 
     def find_run(self, run: str) -> RunRecord:
         if run not in self.runs:
@@ -87,6 +89,15 @@ class FakeHistory:
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
         self.comparisons.extend(comparisons)
 
+    def read_profile(self, key: ProfileKey) -> Profile | None:
+        return self.profiles.get(key)
+
+    def save_profile(self, key: ProfileKey, profile: Profile) -> None:
+        self.profiles[key] = profile
+
+    def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
+        self.statistics.setdefault(run_id, []).extend(results)
+
     def read_orderings(self, run_id: str) -> list[Ordering]:
         return [ordering for ordering in self.orderings if ordering.address.run_id == run_id]
 
@@ -95,9 +106,9 @@ class FakeHistory:
 
 
 def make_registry() -> Registry:
-    """A registry with the built-in comparators, reorderers and sections."""
+    """A registry with the built-in comparators, metrics, reorderers and sections."""
     registry = Registry()
-    for plugin in (comparators, reorderers, report):
+    for plugin in (comparators, metrics, reorderers, report):
         registry.register(plugin, plugin.__name__, "layerwise", "0.1.0")
     return registry
 

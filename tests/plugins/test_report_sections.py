@@ -19,11 +19,13 @@ from layerwise.plugins.report import (
     checkpoints,
     drawing,
     gallery,
+    importance,
     matrices,
     overview,
     sparseness,
     transition,
 )
+from layerwise.plugins.report import profile as profile_figures
 from layerwise.plugins.report import weights as weight_section
 from layerwise.plugins.report.page import in_order
 
@@ -95,6 +97,54 @@ def test_the_headline_names_the_largest_step(context) -> None:
     assert facts["largest step"].note == f"similarity from {largest['before']} to {largest['layer']}"
     assert facts["largest step"].value == f"{largest['previous']:.2f}"
     assert facts["top-1 accuracy"].value == "76.6%"
+
+
+def test_shares_add_up_and_the_facts_say_what_the_profile_says(context) -> None:
+    run = context.runs[0]
+    frame = transition.query_profile(context, run)
+    assert frame["share"].sum() == pytest.approx(1)
+    assert frame["share"][3] == pytest.approx(frame["change"][3] / frame["change"].sum())
+    profile = profile_figures.read_profile(context, run)
+    facts = {fact.label: fact for fact in profile_figures.list_numbers(profile)}
+    assert facts["smoothness"].value == f"{profile.smoothness:.2f}"
+    assert facts["largest share"].value == f"{frame['share'].max():.0%}"
+    assert facts["crossing"].note.startswith("relative depth, between ")
+    assert list(context.history.profiles.values()) == [profile]
+
+
+def test_the_pace_of_each_run_goes_from_nothing_to_everything(training) -> None:
+    pace = profile_figures.query_pace(training)
+    assert pace["series"].unique(maintain_order=True).to_list() == ["step 0", "step 1", "step 2", "step 3"]
+    for _, one in pace.group_by("series"):
+        assert one["progress"].to_list() == sorted(one["progress"])
+        assert (one["progress"].min(), one["progress"].max()) == (0, pytest.approx(1))
+
+
+def test_no_more_paces_are_drawn_than_there_are_colours() -> None:
+    chosen = profile_figures.choose_runs(list(range(40)))
+    assert len(chosen) == profile_figures.MAX_LINES
+    assert (chosen[0], chosen[-1]) == (0, 39)
+    assert profile_figures.choose_runs([1, 2]) == [1, 2]
+
+
+def test_importance_has_a_bar_for_each_branch_of_each_block(context, fake) -> None:
+    run = context.runs[0]
+    for target in ("output", "block"):
+        frame = importance.query_importance(context, run, target)
+        assert frame["layer"].unique(maintain_order=True).to_list() == ["mixed3a", "mixed3b"]
+        assert frame["series"].to_list() == list(fake.ARMS) * 2
+        assert (frame["unique"] <= frame["explained"] + 1e-9).all()
+    names = [figure.name for figure in importance.list_importance_figures(context, run)]
+    assert names == [f"importance-output-{run.id}", f"importance-block-{run.id}"]
+
+
+def test_a_run_without_blocks_or_output_has_no_importance(fake) -> None:
+    history = fake.FakeHistory()
+    layers = [layer for layer in fake.make_layers() if layer.role != "output"]
+    run = fake.add_run(history, n_stimuli=12, layers=layers)
+    context = ReportContext((run,), history, fake.make_registry())
+    assert importance.query_importance(context, run, "output").is_empty()
+    assert not importance.query_importance(context, run, "block").is_empty()
 
 
 def test_correlations_are_coded_with_zero_exact_and_nan_apart() -> None:

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from layerwise.cli.measuring import (
+    KeptRank,
+    MetricName,
+    Neighbours,
+    Settings,
+    VarianceShare,
+    find_measures,
+    read_settings,
+)
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -26,6 +35,11 @@ def profile_runs(
     context: typer.Context,
     runs: RunNames,
     comparator: Annotated[str, typer.Option("--with", metavar="NAME", help="The comparator.")] = DEFAULT_COMPARATOR,
+    metric: MetricName = None,
+    variance: VarianceShare = None,
+    rank: KeptRank = None,
+    k: Neighbours = None,
+    settings: Settings = None,
     layers: Selectors = None,
     transform: TransformName = "none",
     database: Database = DEFAULT_DATABASE,
@@ -36,12 +50,11 @@ def profile_runs(
     A share is one step's part of all change. Smoothness is 1 where all steps are equal, and near 0 where one
     step does it all. Several runs are shown side by side, by relative depth where their layers differ.
     """
-    from layerwise.core.measures import find_measure
     from layerwise.core.profiling import profile_run
     from layerwise.core.selection import select_layers
 
     registry = session_of(context).registry
-    measure = find_measure(registry, comparator)
+    (measure,) = find_measures(registry, [comparator], read_settings(variance, rank, k, settings), metric)
     found = []
     with open_history(database) as store:
         for run in {(record := store.find_run(name)).id: record for name in runs}.values():

@@ -12,6 +12,7 @@ from layerwise.core.layers import Layer
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
 from layerwise.plugins.report import drawing
+from layerwise.plugins.report.importance import list_importance_figures
 from layerwise.plugins.report.layer_matrix import draw_cells, pair_frame
 from layerwise.plugins.report.queries import (
     address,
@@ -186,12 +187,14 @@ class Branches(SectionBuilder):
             f"block is framed.{dashes}",
             f"{method}; arms in order of computation.",
         )
+        importance = list_importance_figures(context, run)
         depth = query_depth(context, run)
         if depth["layer"].n_unique() < 2:
-            return [matrix]
+            return [matrix, *importance]
         caption = (
             "Each line is one kind of arm, followed through the blocks of the network. A line that stays below the "
             "others is an arm whose view of the stimuli has little to do with the answer."
         )
         title = title_for(context, run, "Similarity of each kind of branch to the output")
-        return [matrix, Figure(f"depth-{run.id}", title, Chart(draw_depth(depth)), caption, f"{method}.")]
+        lines = Figure(f"depth-{run.id}", title, Chart(draw_depth(depth)), caption, f"{method}.")
+        return [matrix, lines, *importance]

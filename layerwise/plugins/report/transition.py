@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
-from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
+from layerwise.core.report import Chart, Facts, Figure, ReportContext, ReportSection
 from layerwise.plugins.report import drawing
+from layerwise.plugins.report.profile import draw_pace, list_numbers, query_pace, read_profile
 from layerwise.plugins.report.queries import (
-    address,
     comparator_words,
-    compare,
     featured_runs,
-    layer_in_role,
     main_layers,
     number,
     title_for,
@@ -30,22 +26,23 @@ TO_INPUT, TO_OUTPUT = "to the input", "to the output"
 def query_profile(context: ReportContext, run: RunRecord) -> pl.DataFrame:
     """The main layers in order, with their similarity to the `input`, the `output` and the `previous` layer.
 
-    `change` is 1 - `previous`, `before` that layer's name; all are None where undefined, or where the layer was
-    not analysed.
+    `change` is 1 - `previous`, `share` its part of all change, `before` that layer's name; all are None where
+    undefined, or where the layer was not analysed.
     """
     import polars as pl
 
-    layers = main_layers(context, run)
-    matrix = compare(context, [address(run, layer) for layer in layers])
-    columns: dict[str, list[Any]] = {"layer": [layer.name for layer in layers]}
-    for role in ("input", "output"):
-        end = layer_in_role(layers, role)
-        values = matrix[:, layers.index(end)] if end else np.full(len(layers), np.nan)
-        columns[role] = [number(value) for value in values]
-    columns["previous"] = [None, *(number(matrix[i, i - 1]) for i in range(1, len(layers)))]
-    columns["before"] = [None, *(layer.name for layer in layers[:-1])]
-    columns["change"] = [None if value is None else 1 - value for value in columns["previous"]]
-    numbers = dict.fromkeys(("input", "output", "previous", "change"), pl.Float64)
+    profile = read_profile(context, run)
+    columns: dict[str, list[Any]] = {"layer": list(profile.layers)}
+    curves = {
+        "input": profile.to_input,
+        "output": profile.to_output,
+        "change": profile.steps,
+        "share": profile.shares,
+    }
+    columns |= {name: [number(value) for value in curve] for name, curve in curves.items()}
+    columns["previous"] = [None if value is None else 1 - value for value in columns["change"]]
+    columns["before"] = [None, *profile.layers[:-1]]
+    numbers = dict.fromkeys((*curves, "previous"), pl.Float64)
     return pl.DataFrame(columns, schema={"layer": pl.String, **numbers, "before": pl.String})
 
 
@@ -92,6 +89,7 @@ def draw_steps(profile: pl.DataFrame) -> Any:
             alt.Tooltip("layer:N", title="to"),
             alt.Tooltip("previous:Q", title="similarity", format=".3f"),
             alt.Tooltip("change:Q", title="change", format=".3f"),
+            alt.Tooltip("share:Q", title="share of all change", format=".1%"),
         ],
     ).properties(width="container", height=220)
 
@@ -110,6 +108,14 @@ class Transition(SectionBuilder):
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
         figures = [figure for run in featured_runs(context) for figure in self._figures(context, run)]
+        pace = query_pace(context)
+        if not pace.is_empty():
+            caption = (
+                "How much of all change along the network is done by each layer. On the dashed diagonal all steps "
+                "are equal, and smoothness is 1; a line that is flat and then jumps is abrupt, and smoothness near 0."
+            )
+            method = f"Steps are 1 - similarity: {comparator_words(context)}; main layers in order of computation."
+            figures.append(Figure("pace", "The pace of the transition", Chart(draw_pace(pace)), caption, method))
         introduction = "Where along the network is the structure of the inputs lost, and that of the outputs found?"
         return ReportSection("From input to output", tuple(figures), introduction)
 
@@ -117,6 +123,14 @@ class Transition(SectionBuilder):
         profile = query_profile(context, run)
         method = f"{comparator_words(context)}; {run.n_stimuli} stimuli; main layers in order of computation."
         figures = []
+        facts = list_numbers(read_profile(context, run))
+        if facts:
+            caption = (
+                "Smoothness says how evenly the change is spread over the steps, the crossing where layers turn from "
+                "being more like the input to being more like the output."
+            )
+            title = title_for(context, run, "The transition in numbers")
+            figures.append(Figure(f"transition-{run.id}", title, Facts(facts), caption, method))
         if profile["input"].count() or profile["output"].count():
             caption = (
                 "The blue line falls as the similarity of the inputs is given up, the orange one rises as that of "

@@ -1,0 +1,82 @@
+"""What each branch of a block explains that no sibling could, along the blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from layerwise.core.apportioning import BLOCK, apportion_run
+from layerwise.core.errors import InputError
+from layerwise.core.records import RunRecord
+from layerwise.core.report import Chart, Figure, ReportContext
+from layerwise.plugins.report import drawing
+from layerwise.plugins.report.queries import shown_transform, title_for
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_TITLES = {"output": "What only one branch gives to the output", BLOCK: "What only one branch gives to its block"}
+_CAPTIONS = {
+    "output": "Of what all branches of a block together explain of the output's similarities, the share that is lost "
+    "without one of them. Where they explain little together (point at a bar), shares are shares of little.",
+    BLOCK: "The same for the block itself, of which the branches are the parts: how much of its structure is one "
+    "branch's alone.",
+}
+
+
+def query_importance(context: ReportContext, run: RunRecord, target: str) -> pl.DataFrame:
+    """One row for each branch of each block: `layer` (the block), `series` (the branch), and its numbers."""
+    import polars as pl
+
+    numbers = dict.fromkeys(("share", "unique", "partial", "correlation", "explained"), pl.Float64)
+    schema = {"layer": pl.String, "series": pl.String, **numbers}
+    try:
+        found = apportion_run(context.registry, context.history, run, (), (target,), shown_transform(run))
+    except InputError:  # no blocks, or the output was not analysed
+        return pl.DataFrame(schema=schema)
+    rows = [
+        (item.block, branch.branch, *(getattr(branch, name) for name in list(numbers)[:-1]), item.result.explained)
+        for item in found
+        if item.result is not None
+        for branch in item.result.branches
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row").drop_nulls("share")
+
+
+def draw_importance(frame: pl.DataFrame) -> Any:
+    """A group of bars for each block, one for each branch."""
+    import altair as alt
+
+    blocks = frame["layer"].unique(maintain_order=True).to_list()
+    kinds = frame["series"].unique(maintain_order=True).to_list()
+    bars = alt.Chart(drawing.inline(frame)).mark_bar()
+    return bars.encode(
+        x=drawing.layer_axis(blocks, "block"),
+        xOffset=alt.XOffset("series:N", scale=alt.Scale(domain=kinds)),
+        y=alt.Y("share:Q", title="share of what is explained", axis=alt.Axis(format="%")),
+        color=drawing.series_colour(kinds, "branch"),
+        tooltip=[
+            alt.Tooltip("layer:N", title="block"),
+            alt.Tooltip("series:N", title="branch"),
+            alt.Tooltip("share:Q", title="its share", format=".1%"),
+            alt.Tooltip("unique:Q", title="unique R²", format=".4f"),
+            alt.Tooltip("explained:Q", title="R² of all branches", format=".4f"),
+            alt.Tooltip("partial:Q", title="partial correlation", format=".3f"),
+            alt.Tooltip("correlation:Q", title="correlation", format=".3f"),
+        ],
+    ).properties(width="container", height=240)
+
+
+def list_importance_figures(context: ReportContext, run: RunRecord) -> list[Figure]:
+    """A figure for each target of which there is something to show."""
+    figures = []
+    for target in ("output", BLOCK):
+        frame = query_importance(context, run, target)
+        if not frame.is_empty():
+            method = (
+                "Variance partitioning of the strict upper triangles of Pearson correlations: R² of all branches "
+                f"minus R² without one, over R² of all; {run.n_stimuli} stimuli."
+            )
+            title = title_for(context, run, _TITLES[target])
+            chart = Chart(draw_importance(frame))
+            figures.append(Figure(f"importance-{target}-{run.id}", title, chart, _CAPTIONS[target], method))
+    return figures
