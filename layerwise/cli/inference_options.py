@@ -14,6 +14,7 @@ from layerwise.core.errors import InputError
 
 if TYPE_CHECKING:
     from layerwise.core.inference.asking import IntervalTable, Pair, PermutationTable
+    from layerwise.core.inference.intervals import Interval
     from layerwise.core.inference.plans import IntervalPlan, PermutationPlan
     from layerwise.core.measures import Measure
     from layerwise.core.protocols import History
@@ -177,6 +178,11 @@ def plan_inference(
     intervals = plan_intervals(bootstrap, seed, interval, level)
     tests = plan_tests(permutations, seed, two_sided, correction)
     return Inference(intervals, tests, correction or "holm")
+
+
+def interval_record(interval: Interval) -> dict[str, Any]:
+    """What JSON says of one interval."""
+    return {"low": interval.low, "high": interval.high, "reason": interval.reason}
 
 
 def show_interval(low: float | None, high: float | None) -> str:

@@ -51,8 +51,7 @@ def profile_run(
     if kept is not None:
         return kept
     table = compare_layers(registry, history, measure, addresses, save=save)
-    ends = [_index_of(role, chosen) for role in ("input", "output")]
-    profile = measure_profile(key.layers, table.matrix, measure.kind, largest, *ends)
+    profile = measure_profile(key.layers, table.matrix, measure.kind, largest, *find_ends(chosen))
     if not table.reasons and save:
         history.save_profile(key, profile)
     return _explain(profile, table)
@@ -85,8 +84,11 @@ def largest_value(measure: Measure) -> float:
     return high
 
 
-def _index_of(role: str, layers: Sequence[Layer]) -> int | None:
-    return next((index for index, layer in enumerate(layers) if layer.role == role), None)
+def find_ends(layers: Sequence[Layer]) -> tuple[int | None, int | None]:
+    """Indices of the input and of the output among some layers; None where it is not among them."""
+    roles = [layer.role for layer in layers]
+    first, last = (roles.index(role) if role in roles else None for role in ("input", "output"))
+    return first, last
 
 
 def _explain(profile: Profile, table: ComparisonTable) -> Profile:

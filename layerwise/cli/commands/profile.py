@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from layerwise.cli.inference_options import (
+    Bootstrap,
+    IntervalName,
+    Level,
+    ResamplingSeed,
+    interval_record,
+    plan_intervals,
+    show_interval,
+)
 from layerwise.cli.measuring import (
     KeptRank,
     MetricName,
@@ -22,6 +31,8 @@ from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
 
 if TYPE_CHECKING:
+    from layerwise.core.inference.intervals import Interval
+    from layerwise.core.inference.profiles import ProfileIntervals
     from layerwise.core.measures import Measure
     from layerwise.core.profile import Profile
     from layerwise.core.records import RunRecord
@@ -42,6 +53,10 @@ def profile_runs(
     settings: Settings = None,
     layers: Selectors = None,
     transform: TransformName = "none",
+    bootstrap: Bootstrap = 0,
+    interval: IntervalName = None,
+    level: Level = None,
+    seed: ResamplingSeed = 0,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -50,20 +65,27 @@ def profile_runs(
     A share is one step's part of all change. Smoothness is 1 where all steps are equal, and near 0 where one
     step does it all. Several runs are shown side by side, by relative depth where their layers differ.
     """
+    from layerwise.core.inference.profiles import ask_profile_intervals
     from layerwise.core.profiling import profile_run
     from layerwise.core.selection import select_layers
 
     registry = session_of(context).registry
     (measure,) = find_measures(registry, [comparator], read_settings(variance, rank, k, settings), metric)
-    found = []
+    plan = plan_intervals(bootstrap, seed, interval, level)
+    found, intervals = [], []
     with open_history(database) as store:
         for run in {(record := store.find_run(name)).id: record for name in runs}.values():
             chosen = select_layers(registry, layers, store.list_layers(run.id)) if layers else None
             found.append((run, profile_run(registry, store, run, measure, chosen, transform)))
+            if plan is not None:
+                intervals.append(ask_profile_intervals(store, run, measure, plan, chosen, transform))
     if as_json:
-        print_json([_record(run, profile, measure) for run, profile in found])
+        records = [_record(run, profile, measure) for run, profile in found]
+        print_json([record | more for record, more in zip(records, _interval_records(found, intervals), strict=True)])
         return
     _print(found, measure)
+    for (run, profile), item in zip(found, intervals, strict=False):
+        _print_intervals(run, profile, item)
 
 
 def _record(run: RunRecord, profile: Profile, measure: Measure) -> dict[str, Any]:
@@ -86,6 +108,39 @@ def _record(run: RunRecord, profile: Profile, measure: Measure) -> dict[str, Any
             for name, row in zip(profile.layers, curves, strict=True)
         ],
     }
+
+
+def _interval_records(found: Profiled, intervals: Sequence[ProfileIntervals]) -> list[dict[str, Any]]:
+    """What JSON says of each run's intervals; nothing where none were asked for."""
+    if not intervals:
+        return [{} for _ in found]
+    return [
+        {
+            "interval": vars(item.plan),
+            "intervals": {name: interval_record(interval) for name, interval in item.numbers.items()},
+            "layer_intervals": [
+                {"layer": layer} | {curve: interval_record(ends[index]) for curve, ends in item.curves.items()}
+                for index, layer in enumerate(profile.layers)
+            ],
+        }
+        for (_, profile), item in zip(found, intervals, strict=True)
+    ]
+
+
+def _print_intervals(run: RunRecord, profile: Profile, intervals: ProfileIntervals) -> None:
+    console = stdout_console()
+    console.print(f"{run.id[:8]} {intervals.plan.level:.0%} intervals over the stimuli", markup=False)
+    names = ("smoothness", "effective_steps", "total", "crossing")
+    rows = [(name.replace("_", " "), *_show(intervals.numbers[name])) for name in names]
+    heads = ("step to", "share", "interval")
+    console.print(make_table(("number", "interval", ""), rows, right=("interval",)))
+    steps = zip(profile.layers[1:], profile.shares[1:], intervals.curves["shares"][1:], strict=True)
+    shares = [(layer, number(float(share)), *_show(interval)) for layer, share, interval in steps]
+    console.print(make_table((*heads, ""), shares, right=heads[1:]))
+
+
+def _show(interval: Interval) -> tuple[str, str]:
+    return show_interval(interval.low, interval.high), interval.reason
 
 
 def _print(found: Profiled, measure: Measure) -> None:

@@ -64,17 +64,29 @@ class Sample:
         return float((n_groups - 1) / n_groups * (spread @ spread))
 
     @property
-    def corrected_variance(self) -> float:
-        """Variance of the estimate, with the part that comes from pairs counted once.
+    def variance_parts(self) -> tuple[float, float]:
+        """The parts of the estimate's variance that come from the stimuli and from the pairs; they add up to it.
 
-        The jackknife gives J = a + c b and the resamples V = a + d b, with a the part from the stimuli, b the part
-        from the pairs, and known c and d; a + b follows. With replacement it is 2 J - V. At least J / c, which is
-        what it would be if all came from pairs.
+        The jackknife gives J = a + c b and the resamples V = a + d b, with a the first part, b the second, and known
+        c and d. With replacement a + b is 2 J - V. The first part is at least 0; then b is J / c. The second may be
+        negative, where the resamples vary less than the jackknife says.
         """
         jackknife, resampled = self.jackknife_variance, float(self.resampled.var(ddof=1))
         c, d = self.jackknife_factor, self.pair_factor
         pairs = (resampled - jackknife) / (d - c)
-        return max(jackknife - (c - 1) * pairs, jackknife / c)
+        stimuli = jackknife - c * pairs
+        return (stimuli, pairs) if stimuli > 0 else (0.0, jackknife / c)
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the sum of both parts, which are known from g groups and from g (g - 1) / 2 pairs.
+
+        As Satterthwaite (1946): (a + b)^2 / (a^2 / (g - 1) + b^2 / (g (g - 1) / 2)).
+        """
+        stimuli, pairs = self.variance_parts
+        n_groups = len(self.left_out)
+        spread = stimuli**2 / (n_groups - 1) + pairs**2 / (n_groups * (n_groups - 1) / 2)
+        return (stimuli + pairs) ** 2 / spread if spread > 0 else n_groups - 1.0
 
 
 class IntervalMethod(ABC):
@@ -152,13 +164,13 @@ class Bca(IntervalMethod):
 
 
 class _Student(IntervalMethod):
-    """Base: the estimate, and a standard error times a quantile of Student's t with one degree less than groups."""
+    """Base: the estimate, and a standard error times a quantile of Student's t."""
 
     def interval(self, sample: Sample, level: float) -> tuple[float, float]:
         """Symmetric around the estimate, on the sample's scale."""
         from scipy.special import stdtrit
 
-        half = float(stdtrit(len(sample.left_out) - 1, (1 + level) / 2)) * self.variance(sample) ** 0.5
+        half = float(stdtrit(self.freedom(sample), (1 + level) / 2)) * self.variance(sample) ** 0.5
         return sample.estimate - half, sample.estimate + half
 
     def p_value(self, sample: Sample) -> float:
@@ -168,11 +180,15 @@ class _Student(IntervalMethod):
         error = self.variance(sample) ** 0.5
         if error == 0:
             return 1.0 if sample.estimate == 0 else 0.0
-        return float(2 * stdtr(len(sample.left_out) - 1, -abs(sample.estimate) / error))
+        return float(2 * stdtr(self.freedom(sample), -abs(sample.estimate) / error))
 
     @abstractmethod
     def variance(self, sample: Sample) -> float:
         """Of the estimate."""
+
+    @abstractmethod
+    def freedom(self, sample: Sample) -> float:
+        """Degrees of freedom of that variance."""
 
 
 class Jackknife(_Student):
@@ -185,6 +201,10 @@ class Jackknife(_Student):
         """The jackknife's."""
         return sample.jackknife_variance
 
+    def freedom(self, sample: Sample) -> float:
+        """One less than groups."""
+        return len(sample.left_out) - 1.0
+
 
 class Corrected(_Student):
     """Jackknife and resamples together, so that the part of the variance from single pairs counts once."""
@@ -194,7 +214,11 @@ class Corrected(_Student):
 
     def variance(self, sample: Sample) -> float:
         """Corrected for what both count too often."""
-        return sample.corrected_variance
+        return sum(sample.variance_parts)
+
+    def freedom(self, sample: Sample) -> float:
+        """More than the jackknife's where much comes from pairs, of which there are many."""
+        return sample.freedom
 
 
 METHODS: dict[str, IntervalMethod] = {
