@@ -37,6 +37,8 @@ def measure_run(
         InputError: If the run is being computed now, there is no such statistic, or it needs more than
             representations.
     """
+    from threadpoolctl import threadpool_limits
+
     if run.status == "running":
         raise InputError(f"run {run.id} is being computed now; its statistics can be added when it is done")
     statistics = choose_statistics(registry, names)
@@ -45,11 +47,12 @@ def measure_run(
     for start in range(0, len(missing), _READ_AT_ONCE):
         some = missing[start : start + _READ_AT_ONCE]
         representations = history.read_representations([address for address, _ in some])
-        found = [
-            result
-            for task, representation in zip(some, representations, strict=True)
-            for result in _measure(task, representation, remark)
-        ]
+        with threadpool_limits(1, user_api="blas"):  # matrices this small are slower on several threads
+            found = [
+                result
+                for task, representation in zip(some, representations, strict=True)
+                for result in _measure(task, representation, remark)
+            ]
         history.save_statistics(run.id, found)
         added += found
     return added

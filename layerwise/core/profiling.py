@@ -63,6 +63,12 @@ def choose_layers(history: History, run: RunRecord) -> list[Layer]:
     return [layer for layer in layers if layer.is_main] or [layer for layer in layers if layer.branch is None]
 
 
+def find_side_by_side(layers: Sequence[Layer]) -> str | None:
+    """The first block of which several branches are among the layers: these run side by side, not one by one."""
+    blocks = [layer.block for layer in layers if layer.block is not None and layer.branch is not None]
+    return next((block for block in blocks if blocks.count(block) > 1), None)
+
+
 def largest_value(measure: Measure) -> float:
     """What the measure says of a layer and itself, from which a step is counted; 0 for a distance.
 

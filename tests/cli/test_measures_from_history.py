@@ -53,6 +53,13 @@ def test_a_profile_of_chosen_layers_without_the_input_says_that_nothing_crosses(
     assert "the input is not among the layers" in profile["reason"]
 
 
+def test_a_profile_over_branches_says_that_they_are_no_chain(ask):
+    said = ask("profile", "latest", "--layers", "all")
+    assert said.code == 0
+    assert "branches of mixed1 run side by side" in said.err
+    assert ask("profile", "latest", "--layers", "main", "--layers", "mixed1/5x5").err == ""
+
+
 def test_profiles_of_nothing_are_clear_errors(ask):
     said = ask("profile", "latest", "--layers", "output")
     assert (said.code, said.err.count("\n")) == (2, 1)
@@ -102,6 +109,15 @@ def test_importance_of_what_is_not_there_is_a_clear_error(ask, options, why):
     said = ask("importance", "latest", *options)
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert why in said.err
+
+
+def test_every_layer_has_its_geometry_and_its_redundancy(ask):
+    count = "SELECT statistic, count(value) FROM layer_statistics GROUP BY statistic"
+    table = {
+        row.split(",")[0]: int(row.split(",")[1]) for row in ask("query", count, "--format", "csv").out.split()[1:]
+    }
+    for name in ("decov", "effective-rank", "eigenspectrum", "mean-correlation", "std-correlation"):
+        assert table[name] == table["mean"]
 
 
 def test_measure_adds_only_what_is_missing(ask):

@@ -27,7 +27,7 @@ from layerwise.cli.measuring import (
     read_settings,
 )
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
-from layerwise.cli.output import make_table, number, print_json, stdout_console
+from layerwise.cli.output import make_table, number, print_json, stderr_console, stdout_console
 from layerwise.cli.session import open_history, session_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def profile_runs(
     step does it all. Several runs are shown side by side, by relative depth where their layers differ.
     """
     from layerwise.core.inference.profiles import ask_profile_intervals
-    from layerwise.core.profiling import profile_run
+    from layerwise.core.profiling import find_side_by_side, profile_run
     from layerwise.core.selection import select_layers
 
     registry = session_of(context).registry
@@ -76,6 +76,12 @@ def profile_runs(
     with open_history(database) as store:
         for run in {(record := store.find_run(name)).id: record for name in runs}.values():
             chosen = select_layers(registry, layers, store.list_layers(run.id)) if layers else None
+            block = find_side_by_side(chosen or ())
+            if block is not None:
+                remark = (
+                    f"Remark: branches of {block} run side by side, so that steps between them are no way through"
+                )
+                stderr_console().print(f"{remark} the network", markup=False, soft_wrap=True)
             found.append((run, profile_run(registry, store, run, measure, chosen, transform)))
             if plan is not None:
                 intervals.append(ask_profile_intervals(store, run, measure, plan, chosen, transform))
