@@ -100,11 +100,12 @@ class Imd(Comparator):
         """(256,); the weighted heat trace for each temperature.
 
         Raises:
-            InputError: If there are not more than k stimuli.
+            InputError: If there are not more than k stimuli, or the layer does the same with all of them.
         """
         k, n_stimuli = self.settings["k"], representation.n_stimuli
         if n_stimuli <= k:
             raise InputError(f"imd needs more than k = {k} stimuli, here are {n_stimuli}; set a smaller `k`")
+        centred_gram(representation, self.name)  # refuses what has no differences
         apart = squared_distances(representation)
         np.fill_diagonal(apart, np.inf)
         nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]

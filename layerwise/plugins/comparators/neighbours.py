@@ -18,6 +18,7 @@ from layerwise.core.parameters import Parameter
 from layerwise.plugins.metrics import CosineMetric
 
 _LEAST_LENGTH = 1e-12
+_ROUNDING = 1e-9
 Vector = NDArray[np.float64]
 
 
@@ -56,7 +57,7 @@ class NeighbourComparator(MetricComparator):
         """Find the neighbours.
 
         Raises:
-            InputError: If there are not more than k stimuli, or the metric is undefined for one.
+            InputError: If there are not more than k stimuli, the metric is undefined for one, or all are equally near.
         """
         n_stimuli, k = len(matrix), self.settings["k"]
         if n_stimuli <= k:
@@ -65,6 +66,9 @@ class NeighbourComparator(MetricComparator):
         if n_undefined:
             raise InputError(f"the {self.metric.name} metric is undefined for {n_undefined} of {n_stimuli} stimuli")
         apart = -matrix if self.metric.kind == "similarity" else matrix.copy()
+        others = apart[~np.eye(n_stimuli, dtype=np.bool_)]
+        if np.ptp(others) <= _ROUNDING * np.abs(others).max():
+            raise InputError(f"{self.name} is undefined: all stimuli are equally near to each other")
         np.fill_diagonal(apart, np.inf)
         nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]
         ranks = np.zeros(matrix.shape, dtype=np.int32)
