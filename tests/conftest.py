@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+settings.register_profile("layerwise", deadline=None)  # how long an example takes depends on the machine, not on us
+settings.load_profile("layerwise")
 
 
 def shared_data() -> Path | None:
