@@ -22,8 +22,9 @@ ASSETS = Path(__file__).parents[1] / "assets"
 FORMATS = ("x.npz", "x.parquet", "x.h5", "x.rdms.h5")
 NAMES = [f"s{index}" for index in range(6)]
 
-words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=8)
-usable = words.filter(lambda word: word.strip() and "/" not in word and word not in (".", ".."))
+letters = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zl", "Zp"))
+words = st.text(letters, min_size=1, max_size=8).filter(str.strip)
+usable = words.filter(lambda word: "/" not in word and word not in (".", ".."))
 
 
 @st.composite
@@ -273,6 +274,9 @@ def test_several_files_are_brought_to_the_order_of_the_first(tmp_path):
     same(*[layer.converted.representation for layer in found.layers])
 
 
+NO_TEXT = np.full(6, 0x7FFFFFFF, dtype=np.uint32).view("<U1")
+
+
 def spoil(matrix: np.ndarray, row: int, column: int, value: float) -> np.ndarray:
     spoiled = matrix.copy()
     spoiled[row, column] = value
@@ -303,6 +307,9 @@ def spoil(matrix: np.ndarray, row: int, column: int, value: float) -> np.ndarray
         ({"activations": np.ones(5)}, "auto", "activations have a row a stimulus"),
         ({"rdm": DISTANCES, "stimuli": np.array(["a"] * 6)}, "auto", "two stimuli are called 'a'"),
         ({"rdm": DISTANCES, "stimuli": np.array(["a", "b"])}, "auto", "2 stimulus names for 6 stimuli"),
+        ({"rdm": DISTANCES, "stimuli": np.array([*"abcde", "\ud800"])}, "auto", "is no text"),
+        ({"rdm": DISTANCES, "stimuli": np.array([*"abcde", " "])}, "auto", "a name is empty"),
+        ({"rdm": DISTANCES, "stimuli": NO_TEXT}, "auto", "names in 'stimuli' are no text"),
         ({"V1": DISTANCES, "IT": DISTANCES[:4, :4]}, "auto", "'V1' has 6 stimuli, 'IT' has 4"),
         ({"rdms": np.stack([DISTANCES] * 2), "rois": np.array(["V1"])}, "auto", "1 names for 2 matrices"),
         ({"words": np.array(["a", "b"])}, "auto", "holds no matrix: its arrays are words"),

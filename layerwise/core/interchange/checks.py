@@ -144,10 +144,23 @@ def check_names(names: Sequence[str], n_stimuli: int) -> tuple[str, ...]:
         raise InputError(f"{len(names)} stimulus names for {n_stimuli} stimuli")
     seen: set[str] = set()
     for name in names:
+        check_text(name)
         if name in seen:
             raise InputError(f"two stimuli are called '{name}'")
         seen.add(name)
     return tuple(names)
+
+
+def check_text(name: str) -> None:
+    """Check that a name can be stored and printed: it is not empty, and made of characters that exist.
+
+    Raises:
+        InputError: If it is not.
+    """
+    if not name.strip():
+        raise InputError("a name is empty")
+    if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise InputError(f"the name {name!a} is no text")
 
 
 def triangle_side(n_values: int) -> int | None:

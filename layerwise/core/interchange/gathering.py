@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.errors import InputError
 from layerwise.core.interchange.arrange import ACTIVATIONS, arrange
-from layerwise.core.interchange.checks import MIN_STIMULI, check_names
+from layerwise.core.interchange.checks import MIN_STIMULI, check_names, check_text
 from layerwise.core.interchange.content import FoundArray, FoundRepresentation, about
 from layerwise.core.interchange.conversion import Converted, convert, find_kind
 from layerwise.core.interchange.files import read_file
@@ -196,8 +196,7 @@ def _check_unique(layers: Sequence[ImportedLayer]) -> None:
     for name in _twice(layer.name for layer in layers):
         raise InputError(f"two matrices are called '{name}': a run's layers have different names")
     for layer in layers:
-        if not layer.name.strip():
-            raise InputError("a matrix has an empty name")
+        check_text(layer.name)
 
 
 def _twice(names: Iterator[str]) -> Iterator[str]:

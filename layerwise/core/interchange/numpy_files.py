@@ -104,7 +104,10 @@ def _exported(arrays: dict[str, NDArray[Any]], prefixes: list[str], path: Path) 
 def _names_of(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> tuple[str, ...] | None:
     for key in keys:
         if key in arrays and arrays[key].ndim == 1 and arrays[key].dtype.kind in "US":
-            return tuple(_as_text(value) for value in arrays[key].tolist())
+            try:
+                return tuple(_as_text(value) for value in arrays[key].tolist())
+            except (ValueError, SystemError) as error:  # code points that do not exist
+                raise InputError(f"the names in '{key}' are no text") from error
     return None
 
 
