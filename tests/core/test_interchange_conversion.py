@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layerwise.core.errors import InputError
@@ -45,7 +45,6 @@ def double_centred(matrix: np.ndarray) -> np.ndarray:
 seeds = st.integers(0, 10**6)
 
 
-@settings(deadline=None)
 @given(seed=seeds)
 def test_euclidean_distances_give_the_gram_matrix_of_classical_scaling_and_themselves_back(seed):
     rows = rows_of(seed)
@@ -59,7 +58,6 @@ def test_euclidean_distances_give_the_gram_matrix_of_classical_scaling_and_thems
         np.testing.assert_allclose(found.representation.column_centred_gram(), centred @ centred.T, atol=1e-6 * scale)
 
 
-@settings(deadline=None)
 @given(seed=seeds, power=st.sampled_from([0.5, 1.0, 3.0]))
 def test_rsa_sees_any_dissimilarity_as_it_is(seed, power):
     matrix = squared_distances(rows_of(seed)) ** power
@@ -67,7 +65,6 @@ def test_rsa_sees_any_dissimilarity_as_it_is(seed, power):
     assert np.corrcoef(-pairs, matrix[UPPER])[0, 1] == pytest.approx(1, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(seed=seeds)
 def test_correlations_and_correlation_distances_are_the_correlations_of_the_layer(seed):
     layer = represent(rows_of(seed))
@@ -79,7 +76,6 @@ def test_correlations_and_correlation_distances_are_the_correlations_of_the_laye
         np.testing.assert_array_equal(found.mean, 0)
 
 
-@settings(deadline=None)
 @given(seed=seeds)
 def test_a_gram_matrix_comes_back(seed):
     rows = rows_of(seed)
@@ -135,7 +131,6 @@ def test_float32_noise_in_symmetry_and_diagonal_is_no_error():
     np.testing.assert_array_equal(np.diagonal(found), 1)
 
 
-@settings(deadline=None)
 @given(side=st.integers(2, 5000))
 def test_the_side_of_a_triangle_is_found_from_its_number_of_values(side):
     n_values = side * (side - 1) // 2

@@ -61,7 +61,7 @@ def one(path: Path, kind: str = "auto", **arrays: np.ndarray):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(export=exports())
 def test_what_is_exported_comes_back_bit_for_bit(name, export, tmp_path):
     choose_writer(tmp_path / name)(tmp_path / name, export)
