@@ -100,7 +100,9 @@ class ResultStore:
             .join_from(orderings, representations)
             .join(layers)
             .where(layers.c.run_id == run_id)
-            .order_by(layers.c.position, orderings.c.reorderer_name, orderings.c.reorderer_version, orderings.c.parameters)
+            .order_by(
+                layers.c.position, orderings.c.reorderer_name, orderings.c.reorderer_version, orderings.c.parameters
+            )
         )
         with self._database.read() as connection:
             return [

@@ -18,6 +18,7 @@ from layerwise.core.records import (
     LayerResult,
     Ordering,
     Prediction,
+    Provider,
     RunFilter,
     StatisticResult,
     WeightResult,
@@ -237,6 +238,24 @@ def test_comparisons_are_replaced_by_pair_and_kept_apart_by_version(store: Store
     assert store.read_comparisons(cka, [one]) == [Comparison(cka, a, a, 1.0)]
     assert store.read_comparisons(newer, [one, two]) == [Comparison(newer, a, b, 0.9)]
     store.save_comparisons([])
+
+
+def test_comparisons_and_orderings_are_kept_apart_by_settings(store: Store, samples: Any) -> None:
+    run_id = samples.finished_run(store)
+    here = LayerAddress(run_id, "input")
+    plain = samples.provider("svcca")
+    other = Provider(plain.name, plain.version, '{"variance":0.5}')
+    store.save_comparisons(
+        [Comparison(plain, here, here, 0.1, "input: few stimuli"), Comparison(other, here, here, 0.2)]
+    )
+    store.save_comparisons([Comparison(other, here, here, 0.3)])
+    assert store.read_comparisons(plain, [run_id]) == [Comparison(plain, here, here, 0.1, "input: few stimuli")]
+    assert store.read_comparisons(other, [run_id]) == [Comparison(other, here, here, 0.3)]
+    n_stimuli = store.find_run(run_id).n_stimuli
+    orderings = [Ordering(who, here, tuple(range(n_stimuli))) for who in (plain, other)]
+    for ordering in orderings:
+        store.save_ordering(ordering)
+    assert store.read_orderings(run_id) == sorted(orderings, key=lambda ordering: ordering.reorderer.parameters)
 
 
 def test_what_was_computed_from_a_representation_goes_when_it_is_replaced(store: Store, samples: Any) -> None:

@@ -57,7 +57,7 @@ class NeighbourComparator(MetricComparator):
         """Find the neighbours.
 
         Raises:
-            InputError: If there are not more than k stimuli, the metric is undefined for one, or all are equally near.
+            InputError: If there are not more than k stimuli, one is undefined, or all are equally near.
         """
         n_stimuli, k = len(matrix), self.settings["k"]
         if n_stimuli <= k:
