@@ -48,6 +48,7 @@ class Sample:
         left_out: (n_groups,).
         pair_factor: See `Replicates`.
         jackknife_factor: See `Replicates`.
+        trust: See `Replicates`.
     """
 
     estimate: float
@@ -55,6 +56,7 @@ class Sample:
     left_out: Values
     pair_factor: float
     jackknife_factor: float
+    trust: float = 1.0
 
     @property
     def jackknife_variance(self) -> float:
@@ -75,17 +77,23 @@ class Sample:
         c, d = self.jackknife_factor, self.pair_factor
         pairs = (resampled - jackknife) / (d - c)
         stimuli = jackknife - c * pairs
-        return (stimuli, pairs) if stimuli > 0 else (0.0, jackknife / c)
+        if stimuli <= 0:
+            stimuli, pairs = 0.0, jackknife / c
+        return stimuli, pairs * (1 + (1 - self.trust) * (c - 1))  # without trust, both add up to the jackknife's
 
     @property
     def freedom(self) -> float:
         """Degrees of freedom of the sum of both parts, which are known from g groups and from g (g - 1) / 2 pairs.
 
-        As Satterthwaite (1946): (a + b)^2 / (a^2 / (g - 1) + b^2 / (g (g - 1) / 2)).
+        As Satterthwaite (1946): (a + b)^2 / (a^2 / (g - 1) + b^2 / (g (g - 1) / 2) + v^2 / (N - 1)), where v is what
+        the variance of N resamples contributes: few resamples make it uncertain.
         """
         stimuli, pairs = self.variance_parts
         n_groups = len(self.left_out)
+        c, d = self.jackknife_factor, self.pair_factor
+        drawn = self.trust * (c - 1) / (d - c) * float(self.resampled.var(ddof=1))
         spread = stimuli**2 / (n_groups - 1) + pairs**2 / (n_groups * (n_groups - 1) / 2)
+        spread += drawn**2 / (len(self.resampled) - 1)
         return (stimuli + pairs) ** 2 / spread if spread > 0 else n_groups - 1.0
 
 
@@ -278,7 +286,7 @@ def _make_interval(
     centre, spread, without = (scale.stretch(item) for item in (np.array([estimate]), kept, used))
     if about.subset_size:
         spread = centre + about.stretch * (spread - np.median(spread))
-    sample = Sample(float(centre[0]), spread, without, about.pair_factor, about.jackknife_factor)
+    sample = Sample(float(centre[0]), spread, without, about.pair_factor, about.jackknife_factor, about.trust)
     low, high = ends.cut(scale.shrink(np.array(method.interval(sample, level))))
     p = method.p_value(sample) if about.value_range == (None, None) else None
     return Interval(float(low), float(high), p)

@@ -65,6 +65,15 @@ class Replicates:
         return 3.0 if not self.subset_size else (self.n_stimuli + self.subset_size) / self.subset_size
 
     @property
+    def trust(self) -> float:
+        """How much of what the pairs are counted too often is taken off: all with weights, half with subsets.
+
+        Measures that cannot be reweighted are made of more than pairs (CKA's estimator of quadruples, ranks of all),
+        which subsets count more often still; taking all of it off would leave too little.
+        """
+        return 0.5 if self.subset_size else 1.0
+
+    @property
     def jackknife_factor(self) -> float:
         """The same of the jackknife: 2 where single stimuli are left out (Efron and Stein 1981)."""
         return 2.0 + 1.0 / (len(self.left_out) - 1)
