@@ -12,6 +12,8 @@ from layerwise.core.comparing import compare_layers
 from layerwise.core.errors import InputError, PluginError
 from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import Comparator
+from layerwise.core.measures import find_measure
+from layerwise.core.parameters import Parameter
 from layerwise.core.records import Comparison, LayerAddress, Provider
 from layerwise.core.registry import Registry
 from layerwise.core.representation import Representation, represent
@@ -243,3 +245,53 @@ def test_a_corrupt_history_is_not_hidden_among_the_reasons(history):
     history.read_representation = read
     with pytest.raises(PluginError, match="cannot happen"):
         compare_layers(registry_with(Toy()), history, "toy", [A])
+
+
+def test_a_warning_is_told_with_the_value_and_again_when_it_is_read(history):
+    class Doubtful(AtOnce):
+        def warn(self, representation, state):
+            return "few\nstimuli" if representation is history.representations[B] else ""
+
+    registry = registry_with(Doubtful())
+    first = compare_layers(registry, history, "toy", [A, B])
+    again = compare_layers(registry, history, "toy", [A, B])
+    assert first.warnings == again.warnings == ("b: few stimuli",)
+    assert first.reasons == again.reasons == {}
+    assert np.array_equal(first.matrix, again.matrix)
+    assert compare_layers(registry, history, "toy", [A]).warnings == ()
+
+
+def test_pairs_compared_side_by_side_are_those_compared_one_by_one(history):
+    class Threaded(Toy):
+        threaded = True
+        symmetric = False
+
+    expected = compare_layers(registry_with(Threaded()), history, "toy", [A, B, C, D], save=False).matrix
+    Threaded.threaded = False
+    assert np.array_equal(
+        compare_layers(registry_with(Threaded()), history, "toy", [A, B, C, D], save=False).matrix, expected
+    )
+
+
+def test_progress_counts_the_pairs_to_the_end(history):
+    told = []
+    registry = registry_with(Toy())
+    compare_layers(registry, history, "toy", [A, B, C], progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, 9)
+    assert told[-1] == (9, 9)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_settings_are_asked_and_kept_apart(history):
+    class Scaled(Toy):
+        parameters = (Parameter("scale", 1.0, "factor", minimum=0.0),)
+
+        def compare(self, first, second):
+            return super().compare(first, second) * self.settings["scale"]
+
+    registry = registry_with(Scaled())
+    plain = compare_layers(registry, history, "toy", [A, B])
+    doubled = compare_layers(registry, history, find_measure(registry, "toy", {"scale": 2}), [A, B])
+    assert np.allclose(doubled.matrix, 2 * plain.matrix)
+    assert doubled.comparator == Provider("dist:toy", "1", '{"scale":2.0}')
+    assert np.array_equal(compare_layers(registry, history, "toy", [A, B]).matrix, plain.matrix)

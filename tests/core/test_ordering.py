@@ -9,7 +9,7 @@ import pytest
 
 from layerwise.core.errors import InputError, PluginError
 from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Reorderer
+from layerwise.core.kinds import Metric, Reorderer
 from layerwise.core.layers import Layer
 from layerwise.core.ordering import order_stimuli
 from layerwise.core.records import LayerAddress, Ordering
@@ -80,6 +80,41 @@ def test_each_layer_and_transform_has_an_ordering_of_its_own():
     for by, transform in (("conv", "none"), ("conv", "rank"), ("input", "none")):
         order_stimuli(registry, history, RUN, by, "toy", transform)
     assert len(history.orderings) == 3
+
+
+@pytest.mark.parametrize("kind", ["similarity", "distance"])
+def test_another_metric_decides_and_is_kept_apart(kind):
+    class Gram(Metric):
+        name = "gram"
+        description = "gram"
+
+        def compute(self, representation):
+            return representation.gram() if kind == "similarity" else np.abs(np.subtract.outer(*[np.arange(4.0)] * 2))
+
+    Gram.kind = kind
+    seen = []
+
+    class Looking(Reorderer):
+        name = "toy"
+        description = "toy"
+
+        def order(self, similarity, labels):
+            seen.append(similarity)
+            return np.arange(4)
+
+    registry, history = Registry(), Memory()
+    plugin = SimpleNamespace(
+        register_reorderers=hookimpl(lambda: [Looking()]), register_metrics=hookimpl(lambda: [Gram()])
+    )
+    registry.register(plugin, "plugin", "dist", "1")
+    plain = order_stimuli(registry, history, RUN, "conv", "toy")
+    other = order_stimuli(registry, history, RUN, "conv", "toy", metric="gram")
+    assert (plain.reorderer.parameters, other.reorderer.parameters) == ("{}", '{"metric":"dist:gram 1"}')
+    assert order_stimuli(registry, history, RUN, "conv", "toy", metric="gram") == other
+    assert len(seen) == 2
+    assert seen[1].max() == pytest.approx(
+        1
+    )  # 1 - similarity is a distance, and 1 - distance turns one into the other
 
 
 def test_without_a_layer_the_input_counts_or_the_first_that_is_there():
