@@ -29,7 +29,7 @@ from layerwise.core.registry import Registered, Registry
 from layerwise.core.request import Observer, RunOutcome, RunRequest
 from layerwise.core.selection import select_layers
 from layerwise.core.stimuli import LoadedStimuli
-from layerwise.core.storing import StoringSink, measure_weights
+from layerwise.core.storing import StoringSink
 from layerwise.core.streaming.job import StreamJob, Target
 from layerwise.core.streaming.plan import Budget, StreamPlan
 from layerwise.core.streaming.planner import plan_stream
@@ -116,12 +116,10 @@ def _compute(
     job = _make_job(prepared, done)
     statistics = prepared.registry.all(kinds.Statistic)
     with StoringSink(run_id, store, observer, statistics, prepared.model.info, prepared.stimuli, done) as sink:
+        sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
             prepared.engine.call(prepared.engine.offer.stream, job, sink)
-        observer.stage("measuring weights")
-        with _timed(prepared.seconds, "weights"):
-            sink.save_weights(measure_weights(prepared.model, statistics, observer))
         observer.stage("storing")
         with _timed(prepared.seconds, "store"):
             sink.flush()

@@ -108,7 +108,8 @@ class Model(ABC):
         """A function from the tensor of node `start` to the tensors of the nodes `outputs`, compiled once.
 
         The function takes float32 of shape (batch, *start's shape), for any batch size without being
-        compiled again, and gives one float32 array of shape (batch, *shape) per output. `start` is a cut
+        compiled again, and gives one float32 array of shape (batch, *shape) per output; what it has given it
+        does not write to again, because a boundary between segments keeps it. `start` is a cut
         point; it may itself be one of the outputs.
         """
 

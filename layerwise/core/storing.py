@@ -70,9 +70,9 @@ class StoringSink:
             self._last_beat = time.monotonic()
             self._submit(self._store.beat, self._run_id)
 
-    def save_weights(self, weights: Sequence[WeightResult]) -> None:
-        """Write the statistics of the weights."""
-        self._submit(self._store.save_weights, self._run_id, weights)
+    def measure_weights(self, model: Model) -> None:
+        """Measure the weights and write their statistics, while the network goes on."""
+        self._submit(self._store_weights, model)
 
     def flush(self) -> None:
         """Wait until all is written; raises what a write raised."""
@@ -119,6 +119,9 @@ class StoringSink:
         if representation.constant.size:
             self.constant[target.layer.name] = int(representation.constant.size)
         self._observer.layer_finished(target.layer.name)
+
+    def _store_weights(self, model: Model) -> None:
+        self._store.save_weights(self._run_id, measure_weights(model, self._statistics, self._observer))
 
     def _store_predictions(self, probabilities: Floats) -> None:
         predictions = top_predictions(probabilities, self._info)

@@ -136,32 +136,34 @@ class Arena:
 
 
 class Boundary:
-    """The tensor between two segments, for all stimuli; in memory, or in a file of its own."""
+    """The tensor between two segments, for all stimuli, batch by batch; in memory, or in a file of its own.
 
-    def __init__(self, n_stimuli: int, shape: tuple[int, ...], spool: Spool | None) -> None:
+    In memory the network's own arrays are kept: copying them would only touch fresh pages.
+    """
+
+    def __init__(self, shape: tuple[int, ...], spool: Spool | None) -> None:
         self._shape = shape
         self._row_bytes = int(np.prod(shape, dtype=np.int64)) * FLOAT_BYTES
         self._spool = spool
-        self._values = None if spool else np.empty((n_stimuli, *shape), dtype=np.float32)
+        self._batches: dict[int, Floats] = {}
 
     def write(self, start: int, values: Floats) -> None:
-        """Keep the tensors of the stimuli from `start` on."""
-        if self._values is not None:
-            self._values[start : start + len(values)] = values
-        elif self._spool is not None:
+        """Keep the tensors of one batch, the stimuli from `start` on."""
+        if self._spool is None:
+            self._batches[start] = values
+        else:
             self._spool.write(start * self._row_bytes, values)
 
     def read(self, start: int, stop: int) -> Floats:
-        """The tensors of stimuli `start` to `stop`."""
-        if self._values is not None:
-            return self._values[start:stop]
+        """The tensors of the batch of stimuli `start` to `stop`."""
+        if self._spool is None:
+            return self._batches[start]
         values = np.empty((stop - start, *self._shape), dtype=np.float32)
-        if self._spool is not None:
-            self._spool.read(start * self._row_bytes, values)
+        self._spool.read(start * self._row_bytes, values)
         return values
 
     def close(self) -> None:
         """Let go of what it holds."""
-        self._values = None
+        self._batches.clear()
         if self._spool is not None:
             self._spool.close()

@@ -128,7 +128,7 @@ class _Streamer:
         if segment.end is None:
             return None
         spool = Spool(self.job.spool_folder) if segment.end_spooled else None
-        return Boundary(self.n_stimuli, self.job.model.graph[segment.end].shape, spool)
+        return Boundary(self.job.model.graph[segment.end].shape, spool)
 
     def _run_pass(
         self,
