@@ -6,6 +6,7 @@ ridge penalty. An operator a layer, and a product for all pairs.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,9 +58,9 @@ class _OperatorComparator(Comparator):
         right = left if rows is columns else np.stack([column.flat for column in columns])
         return self.read(left @ right.T, rows, columns)
 
+    @abstractmethod
     def read(self, products: Vector, rows: Sequence[Operator], columns: Sequence[Operator]) -> Vector:
-        """The measure from the inner products; overridden by each measure."""
-        raise NotImplementedError
+        """The measure from the inner products."""
 
 
 class EigenspaceOverlap(_OperatorComparator):
