@@ -6,7 +6,6 @@ import base64
 import json
 import zlib
 from functools import lru_cache, singledispatch
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,8 +13,7 @@ from markupsafe import Markup
 
 from layerwise.core.report import Chart, Facts, Figure, Gallery, Listing, MatrixBrowser, Table
 from layerwise.plugins.report import drawing
-
-TEMPLATES = Path(__file__).parent / "templates"
+from layerwise.plugins.report.assets import TEMPLATES
 
 
 @lru_cache(maxsize=1)

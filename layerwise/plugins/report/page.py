@@ -8,13 +8,10 @@ runs its expressions with an interpreter), and lets nothing load or leave.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from markupsafe import Markup
@@ -26,9 +23,8 @@ from layerwise.core.protocols import History
 from layerwise.core.records import RunRecord
 from layerwise.core.registry import Registered, Registry, distribution_version
 from layerwise.core.report import Figure, ReportContext, ReportSection
+from layerwise.plugins.report.assets import content_policy, page_script, page_style, script_safe, vega_bundle
 from layerwise.plugins.report.markup import render_content, templates
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def render_figures(section: object, anchor: str) -> tuple[tuple[Figure, Markup],
 
 def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: str | None) -> str:
     """The whole page as text."""
-    scripts = [Markup(script_safe(source)) for source in (vega_bundle(), read_asset("page.js"))]
+    scripts = [Markup(script_safe(source)) for source in (vega_bundle(), page_script())]
     newest = context.runs[-1]
     return (
         templates()
@@ -127,42 +123,12 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
             title=title or f"{newest.model.name} on {newest.stimuli_name}",
             runs=context.runs,
             placed=placed,
-            css=Markup(read_asset("page.css")),
+            css=Markup(page_style()),
             scripts=scripts,
             policy=content_policy(scripts),
             version=distribution_version("layerwise"),
         )
     )
-
-
-def content_policy(scripts: Sequence[str]) -> str:
-    """The Content-Security-Policy that runs these scripts and no other, and loads nothing but embedded images."""
-    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
-    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def script_safe(source: str) -> str:
-    """A script that cannot end its element early, whatever its strings contain."""
-    return source.replace("</script", r"<\/script").replace("<!--", r"\x3C!--").replace("\r\n", "\n")
-
-
-@lru_cache(maxsize=1)
-def vega_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed of the version that Altair writes for, as one script."""
-    import altair as alt
-    import vl_convert
-
-    major, minor, *_ = alt.SCHEMA_VERSION.removeprefix("v").split(".")
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=f"{major}.{minor}"))
-
-
-def read_asset(name: str) -> str:
-    """A style sheet or script of the page."""
-    return (HERE / "templates" / name).read_text(encoding="utf-8")
 
 
 def check_destination(path: Path) -> None:

@@ -1,84 +1,6 @@
-"use strict";
+// Matrices: one byte a pair, ordered and coloured here.
 (() => {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const UNDEFINED = 255;
-
-  // Charts: drawn when they come near the window, the others when the browser has nothing better to do.
-
-  const theme = {
-    background: null,
-    font: "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, sans-serif",
-    view: { stroke: null },
-    axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 10, labelPadding: 5 },
-    legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolSize: 90 },
-  };
-
-  function wrapLegends(part, columns) {
-    if (part === null || typeof part !== "object") return;
-    if (part.legend && part.legend.columns) part.legend.columns = columns;
-    for (const key of ["layer", "encoding", "color"]) if (part[key]) wrapLegends(part[key], columns);
-    if (Array.isArray(part)) part.forEach((inner) => wrapLegends(inner, columns));
-  }
-
-  function fit(spec, host) {
-    const wish = (spec.usermeta || {}).layerwise;
-    const width = host.clientWidth;
-    wrapLegends(spec, Math.max(1, Math.floor((width - 60) / 170)));
-    if (!wish) return spec;
-    let cell = (width - (wish.labels || 0)) / wish.cells;
-    if (wish.square !== undefined) {
-      const side = Math.max(120, Math.min(wish.cells * 44, 720, width - wish.square - 8));
-      spec.width = spec.height = side;
-      cell = side / wish.cells;
-    }
-    host.classList.toggle("square", wish.square !== undefined);
-    host.classList.toggle("dense", cell < 24);
-    return spec;
-  }
-
-  async function draw(host) {
-    if (host.dataset.drawn === String(host.clientWidth)) return;
-    host.dataset.drawn = String(host.clientWidth);
-    try {
-      const spec = fit(read(host.dataset.spec), host);
-      await vegaEmbed(host, spec, {
-        mode: "vega-lite", ast: true, renderer: "svg", config: theme,
-        actions: { export: true, source: false, compiled: false, editor: false }, downloadFileName: host.id,
-      });
-      host.dataset.state = "done";
-    } catch (error) {
-      console.error(error);
-      host.dataset.state = "failed";
-      host.textContent = "This chart could not be drawn: " + error.message;
-    }
-  }
-
-  const charts = [...document.querySelectorAll(".chart")];
-  const nearby = (action) => new IntersectionObserver((entries, observer) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) { observer.unobserve(entry.target); action(entry.target); }
-    }
-  }, { rootMargin: "400px" });
-  const idle = window.requestIdleCallback || ((action) => setTimeout(action, 60));
-  const watcher = nearby(draw);
-  charts.forEach((chart) => watcher.observe(chart));
-  const waiting = [...charts];
-  const drawNext = () => { const next = waiting.shift(); if (next) draw(next).then(() => idle(drawNext)); };
-  setTimeout(() => idle(drawNext), 400);
-
-  let resized = 0;
-  window.addEventListener("resize", () => {
-    clearTimeout(resized);
-    resized = setTimeout(() => charts.filter((chart) => chart.dataset.drawn && chart.dataset.drawn !== String(chart.clientWidth)).forEach(draw), 250);
-  });
-
-  // Matrices: one byte a pair, ordered and coloured here.
-
-  async function inflate(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  }
+  const { UNDEFINED, read, inflate, nearby, portray } = layerwise;
 
   class Browser {
     constructor(root) {
@@ -264,53 +186,14 @@
       value.textContent = code === UNDEFINED ? "undefined" : pair[0] === pair[1] ? "the same stimulus" : `r = ${((code - 127) / 127).toFixed(2)}`;
       const two = document.createElement("div");
       two.className = "two";
-      for (const index of pair) two.append(this.portray(index));
+      for (const index of pair) two.append(portray(this.data.stimuli, this.data.thumbnails, index));
       box.replaceChildren(value, two);
       const size = Math.max(8, this.canvas.clientWidth / this.n);
       Object.assign(this.cursor.style, { left: `${(column + 0.5) / this.n * 100}%`, top: `${(row + 0.5) / this.n * 100}%`, width: `${size}px`, height: `${size}px` });
       this.cursor.hidden = false;
     }
-
-    portray(index) {
-      const found = document.createElement("div");
-      if (this.data.thumbnails.length) {
-        const image = document.createElement("img");
-        image.src = this.data.thumbnails[index];
-        image.alt = "";
-        found.append(image);
-      }
-      const name = document.createElement("bdi");
-      name.textContent = this.data.stimuli[index];
-      found.append(name);
-      return found;
-    }
   }
 
   const opener = nearby((root) => new Browser(root));
   document.querySelectorAll(".matrices").forEach((root) => opener.observe(root));
-
-  // Contents, copying.
-
-  document.querySelectorAll(".copy").forEach((button) => button.addEventListener("click", async () => {
-    const source = document.getElementById(button.dataset.copies);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-    } catch {
-      getSelection().selectAllChildren(source);
-      document.execCommand("copy");
-    }
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  }));
-
-  const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
-  if (matchMedia("(max-width: 1000px)").matches) document.querySelector(".contents details").open = false;
-  const current = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      links.forEach((link) => link.removeAttribute("aria-current"));
-      links.get(entry.target.id)?.setAttribute("aria-current", "true");
-    }
-  }, { rootMargin: "0px 0px -75% 0px" });
-  document.querySelectorAll("main > section").forEach((section) => current.observe(section));
 })();

@@ -1,0 +1,66 @@
+// Charts: drawn when they come near the window, the others when the browser has nothing better to do.
+(() => {
+  const { read, nearby } = layerwise;
+
+  const theme = {
+    background: null,
+    font: "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, sans-serif",
+    view: { stroke: null },
+    axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 10, labelPadding: 5 },
+    legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolSize: 90 },
+  };
+
+  function wrapLegends(part, columns) {
+    if (part === null || typeof part !== "object") return;
+    if (part.legend && part.legend.columns) part.legend.columns = columns;
+    for (const key of ["layer", "encoding", "color"]) if (part[key]) wrapLegends(part[key], columns);
+    if (Array.isArray(part)) part.forEach((inner) => wrapLegends(inner, columns));
+  }
+
+  function fit(spec, host) {
+    const wish = (spec.usermeta || {}).layerwise;
+    const width = host.clientWidth;
+    wrapLegends(spec, Math.max(1, Math.floor((width - 60) / 170)));
+    if (!wish) return spec;
+    let cell = (width - (wish.labels || 0)) / wish.cells;
+    if (wish.square !== undefined) {
+      const side = Math.max(120, Math.min(wish.cells * 44, 720, width - wish.square - 8));
+      spec.width = spec.height = side;
+      cell = side / wish.cells;
+    }
+    host.classList.toggle("square", wish.square !== undefined);
+    host.classList.toggle("dense", cell < 24);
+    return spec;
+  }
+
+  async function draw(host) {
+    if (host.dataset.drawn === String(host.clientWidth)) return;
+    host.dataset.drawn = String(host.clientWidth);
+    try {
+      const spec = fit(read(host.dataset.spec), host);
+      await vegaEmbed(host, spec, {
+        mode: "vega-lite", ast: true, renderer: "svg", config: theme,
+        actions: { export: true, source: false, compiled: false, editor: false }, downloadFileName: host.id,
+      });
+      host.dataset.state = "done";
+    } catch (error) {
+      console.error(error);
+      host.dataset.state = "failed";
+      host.textContent = "This chart could not be drawn: " + error.message;
+    }
+  }
+
+  const charts = [...document.querySelectorAll(".chart")];
+  const idle = window.requestIdleCallback || ((action) => setTimeout(action, 60));
+  const watcher = nearby(draw);
+  charts.forEach((chart) => watcher.observe(chart));
+  const waiting = [...charts];
+  const drawNext = () => { const next = waiting.shift(); if (next) draw(next).then(() => idle(drawNext)); };
+  setTimeout(() => idle(drawNext), 400);
+
+  let resized = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(() => charts.filter((chart) => chart.dataset.drawn && chart.dataset.drawn !== String(chart.clientWidth)).forEach(draw), 250);
+  });
+})();
