@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,7 @@ from layerwise.storage.schema import (
 from layerwise.storage.tiles import decode_vector
 
 _EVERYTHING = RunFilter()
+_FEW = 500  # more identifiers than this are not named in a query
 _PROVIDED = ("name", "provider_name", "provider_version")
 _PLAIN = (
     "batch_size",
@@ -70,11 +72,13 @@ class RunReader:
             InputError: If there is none, or the prefix is ambiguous.
         """
         with self._database.read() as connection:
-            return _record(connection, _run_row(connection, run))
+            return _records(connection, [_run_row(connection, run)])[0]
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
         """Runs, newest first."""
         chosen = _joined().order_by(runs.c.started_at.desc(), runs.c.id)
+        if where.status is None:
+            chosen = chosen.limit(where.limit)
         if where.model is not None:
             chosen = chosen.where(models.c.name == where.model)
         if where.stimuli is not None:
@@ -85,7 +89,7 @@ class RunReader:
             tagged = sa.select(tags.c.run_id).where(tags.c.name == name, tags.c.value == value)
             chosen = chosen.where(runs.c.id.in_(tagged))
         with self._database.read() as connection:
-            found = [_record(connection, row) for row in connection.execute(chosen).mappings()]
+            found = _records(connection, connection.execute(chosen).mappings().all())
         if where.status is not None:  # here, because a run whose process has died is not running
             found = [record for record in found if record.status == where.status]
         return found[: where.limit]
@@ -132,15 +136,14 @@ class RunReader:
 
 
 def _joined() -> sa.Select[Any]:
-    """Runs with the model and the stimulus set, whose columns are prefixed."""
+    """Runs with the stimulus set, whose columns are prefixed; models are read once each, for they are large."""
     stored = (
         sa.select(sa.func.count(sa.distinct(representations.c.layer_id)))
         .join_from(representations, layers)
         .where(layers.c.run_id == runs.c.id)
         .scalar_subquery()
     )
-    prefixed = [column.label(f"model_{column.name}") for column in models.c if column.name != "id"]
-    prefixed += [column.label(f"stimuli_{column.name}") for column in stimulus_sets.c if column.name != "id"]
+    prefixed = [column.label(f"stimuli_{column.name}") for column in stimulus_sets.c if column.name != "id"]
     joined = runs.join(models).join(stimulus_sets)
     return sa.select(runs, *prefixed, stored.label("n_layers")).select_from(joined)
 
@@ -165,8 +168,21 @@ def _run_row(connection: sa.Connection, run: str) -> sa.RowMapping:
     return rows[0]
 
 
-def _record(connection: sa.Connection, row: sa.RowMapping) -> RunRecord:
-    tagged = sa.select(tags.c.name, tags.c.value).where(tags.c.run_id == row["id"]).order_by(tags.c.name)
+def _records(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[RunRecord]:
+    """The records of runs; models and tags are read in one query each, however many runs there are."""
+    used = sa.select(models)
+    tagged = sa.select(tags.c.run_id, tags.c.name, tags.c.value).order_by(tags.c.name)
+    if len(rows) <= _FEW:
+        used = used.where(models.c.id.in_({row["model_id"] for row in rows}))
+        tagged = tagged.where(tags.c.run_id.in_([row["id"] for row in rows]))
+    known = {row["id"]: model_from_row(row) for row in connection.execute(used).mappings()}
+    by_run: dict[str, dict[str, str]] = {}
+    for run_id, name, value in connection.execute(tagged):
+        by_run.setdefault(run_id, {})[name] = value
+    return [_record(row, known[row["model_id"]], by_run.get(row["id"], {})) for row in rows]
+
+
+def _record(row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str]) -> RunRecord:
     accuracy = None
     if row["n_labelled"] is not None:
         accuracy = Accuracy(row["top1"], row["top5"], row["n_labelled"])
@@ -175,7 +191,7 @@ def _record(connection: sa.Connection, row: sa.RowMapping) -> RunRecord:
         id=row["id"],
         key=row["key"],
         status="interrupted" if dead else row["status"],
-        model=model_from_row(row, "model_"),
+        model=model,
         loader=Provider(row["loader_name"], row["loader_version"]),
         stimuli_name=row["stimuli_name"],
         stimuli_source=row["stimuli_source"],
@@ -185,23 +201,23 @@ def _record(connection: sa.Connection, row: sa.RowMapping) -> RunRecord:
         skipped=tuple(row["stimuli_skipped"]),
         transforms=tuple(row["transforms"]),
         engine=Provider(row["engine_name"], row["engine_version"]),
-        tags={name: value for name, value in connection.execute(tagged)},  # noqa: C416 - a result has keys()
+        tags=tagged,
         plugins=tuple(row["plugins"]),
         accuracy=accuracy,
         **{name: row[name] for name in _PLAIN},
     )
 
 
-def model_from_row(row: sa.RowMapping, prefix: str = "") -> ModelInfo:
-    """The model in a row whose columns are those of `models` with a prefix."""
-    height, width, channels = row[f"{prefix}input_shape"]
+def model_from_row(row: sa.RowMapping) -> ModelInfo:
+    """The model in a row of `models`."""
+    height, width, channels = row["input_shape"]
     names = ("name", "source", "fingerprint", "preprocessing", "resize", "n_parameters", "has_probabilities")
     return ModelInfo(
         input_shape=(height, width, channels),
-        class_names=tuple(row[f"{prefix}class_names"]),
-        class_ids=tuple(row[f"{prefix}class_ids"]),
-        versions=row[f"{prefix}versions"],
-        **{name: row[f"{prefix}{name}"] for name in names},
+        class_names=tuple(row["class_names"]),
+        class_ids=tuple(row["class_ids"]),
+        versions=row["versions"],
+        **{name: row[name] for name in names},
     )
 
 
