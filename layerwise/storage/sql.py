@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -25,7 +27,8 @@ from layerwise.storage.schema import VIEWS, metadata
 if TYPE_CHECKING:
     import polars as pl
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 300.0
+_STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 _REMARKS = r"(?:\s|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/|\()*"
 _EXPLAIN = r"(?:EXPLAIN\b(?:\s|QUERY|PLAN|ANALYZE|VERBOSE|\([^)]*\))*)?"
 _QUESTION = re.compile(rf"{_REMARKS}{_EXPLAIN}{_REMARKS}(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
@@ -54,33 +57,53 @@ class Queries:
             raise InputError(f"there is no table '{name}'{near}")
         return self.query(f'SELECT * FROM "{name}"')
 
-    def query(self, sql: str) -> pl.DataFrame:
+    def query(self, sql: str, *, max_rows: int | None = None, seconds: float = TIMEOUT_SECONDS) -> pl.DataFrame:
         """The answer to one SELECT, WITH, VALUES or EXPLAIN statement.
 
         Columns of the same name are told apart by a number; bytes come as binary columns.
 
+        Args:
+            sql: The statement.
+            max_rows: Read no more rows than this.
+            seconds: Give up after this time.
+
         Raises:
-            InputError: If it is another kind of statement, more than one, or wrong.
+            InputError: If it is another kind of statement, more than one, wrong, or takes too long.
         """
         if not _QUESTION.match(sql):
             raise InputError("a query is one statement that begins with SELECT, WITH, VALUES or EXPLAIN")
         ask = _ask_sqlite if self._database.is_sqlite else _ask_postgres
-        names, rows = ask(self._database, sql)
+        names, rows = ask(self._database, sql, _Bounds(max_rows, seconds))
         return _frame(names, rows)
 
 
-def _ask_sqlite(database: Database, sql: str) -> tuple[list[str], list[Sequence[Any]]]:
+@dataclass(frozen=True)
+class _Bounds:
+    """How much of an answer is read, and how long is waited for it."""
+
+    max_rows: int | None
+    seconds: float
+
+    def fetch(self, cursor: Any) -> list[Sequence[Any]]:
+        return list(cursor.fetchall() if self.max_rows is None else cursor.fetchmany(self.max_rows))
+
+
+def _ask_sqlite(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str], list[Sequence[Any]]]:
+    deadline = time.monotonic() + bounds.seconds
     try:
         connection = sqlite3.connect(sqlite_uri(database.path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.set_authorizer(_authorize)
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
             cursor = connection.execute(sql)
-            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+            return [column[0] for column in cursor.description or ()], bounds.fetch(cursor)
         finally:
             connection.close()
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
         said = first_line(error)
+        if said == "interrupted":
+            raise InputError(f"query: took longer than {bounds.seconds:.0f} s, and was stopped") from error
         refused = "not authorized" in said or "prohibited" in said
         raise InputError(f"query: {said}{'; a query can only read' if refused else ''}") from error
 
@@ -94,19 +117,19 @@ def _authorize(
     return sqlite3.SQLITE_OK if harmless else sqlite3.SQLITE_DENY
 
 
-def _ask_postgres(database: Database, sql: str) -> tuple[list[str], list[Sequence[Any]]]:
+def _ask_postgres(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str], list[Sequence[Any]]]:
     import psycopg
 
     with one_line_errors(database.shown), database.engine.connect() as connection:
         connection.detach()  # whatever a query leaves behind in its session ends with it
         connection.execute(sa.text("SET TRANSACTION READ ONLY"))
-        connection.execute(sa.text(f"SET LOCAL statement_timeout = '{TIMEOUT_SECONDS}s'"))
+        connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(1000 * bounds.seconds)}"))
         connection.execute(sa.text("SELECT 1"))  # from here on the transaction cannot be made a writing one
         driver: Any = connection.connection.dbapi_connection
         try:
             # Prepared, because only then does the server itself refuse a second statement.
             cursor = driver.cursor().execute(sql, prepare=True)
-            return [column.name for column in cursor.description or ()], cursor.fetchall()
+            return [column.name for column in cursor.description or ()], bounds.fetch(cursor)
         except (psycopg.Error, ValueError) as error:
             raise InputError(f"query: {first_line(error)}") from error
         finally:

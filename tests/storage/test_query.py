@@ -272,3 +272,15 @@ def test_every_table_and_column_is_documented(filled: Store) -> None:
         section = section.partition("\n### ")[0]
         missing = [column for column in filled.read_table(name).columns if f"`{column}`" not in section]
         assert missing == [], name
+
+
+def test_an_answer_can_be_cut_off_after_so_many_rows(store: Store) -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i FROM n"
+    assert store.query(numbers, max_rows=7)["i"].to_list() == list(range(1, 8))
+    assert store.query(numbers).height == 100
+
+
+def test_a_query_without_an_end_is_stopped(store: Store) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with pytest.raises(InputError, match=r"query: .*(took longer than|timeout)"):
+        store.query(endless, seconds=0.2)
