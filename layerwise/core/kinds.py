@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from layerwise.core.parameters import Parameter, Setting, read_settings
 
 if TYPE_CHECKING:
+    from layerwise.core.figures import NamedFigure
     from layerwise.core.layers import Layer
     from layerwise.core.model import Floats, LoadRequest, Model
     from layerwise.core.report import ReportContext, ReportSection
@@ -194,6 +195,7 @@ class Comparator(Offer):
         invariant_to: What leaves it unchanged, among `orthogonal`, `isotropic-scaling`, `invertible-linear`,
             `translation` (the same vector added to every stimulus), `stimulus-permutation`; with default settings.
         parameters: What can be set.
+        symbol: What a value is called on an axis, such as `r`; the comparator's name where empty.
         threaded: Whether `prepare` and `compare` may be called from several threads at once, because they change
             nothing but their own variables; then layers and pairs are computed side by side.
     """
@@ -203,6 +205,7 @@ class Comparator(Offer):
     value_range: ClassVar[tuple[float | None, float | None]]
     invariant_to: ClassVar[frozenset[str]]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    symbol: ClassVar[str] = ""
     threaded: ClassVar[bool] = False
     _changed: Mapping[str, Setting] = {}
 
@@ -318,6 +321,13 @@ class SectionBuilder(Offer):
         Raises:
             LayerwiseError: If it cannot be shown; the page says so in one line, and goes on with the next section.
         """
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """Figures that `layerwise figure` draws under a name of their own; none unless the section says otherwise.
+
+        The charts that `build` makes are offered as `SECTION/FIGURE` besides.
+        """
+        return ()
 
 
 class CommandGroup(Offer):

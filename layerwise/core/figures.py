@@ -1,0 +1,202 @@
+"""Figures by name: what `layerwise figure` draws, found among what report sections offer.
+
+A section gives its figures in two ways. What its `build` makes is offered as `SECTION/FIGURE`, wherever the content
+is a chart: a plugin's section needs to do nothing for that. What deserves a name and a drawing of its own comes from
+its `figures`. Either way the result is a `Figure` whose content is a `Chart`; how it looks on paper is not decided
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from layerwise.core.errors import InputError, LayerwiseError, PluginError
+from layerwise.core.kinds import SectionBuilder
+from layerwise.core.layers import Layer, near_names
+from layerwise.core.registry import Registered, Registry
+from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
+from layerwise.core.selection import select_layers
+
+if TYPE_CHECKING:
+    from layerwise.core.protocols import History
+    from layerwise.core.records import RunRecord
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What is asked of a figure besides its runs.
+
+    Attributes:
+        by: The layer that orders the stimuli; None for the figure's own choice.
+    """
+
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class NamedFigure:
+    """A figure that a section offers under a name of its own.
+
+    Attributes:
+        name: What people type.
+        description: What it shows, in one line.
+        needs: Which runs it is drawn from, in a few words.
+        build: Queries and draws; the figure's content is a `Chart`.
+        n_runs: How many runs it takes: at least, and at most (None for any number).
+        ordered: Whether it shows stimuli in an order, so that `by` means something.
+        uses_layers: Whether it shows the main layers, so that a choice of layers means something.
+    """
+
+    name: str
+    description: str
+    needs: str
+    build: Callable[[ReportContext, FigureOptions], Figure]
+    n_runs: tuple[int, int | None] = (1, 1)
+    ordered: bool = False
+    uses_layers: bool = True
+
+
+@dataclass(frozen=True)
+class OfferedFigure:
+    """A named figure and the section that offers it."""
+
+    section: Registered[SectionBuilder]
+    figure: NamedFigure
+
+    @property
+    def qualified_name(self) -> str:
+        """`distribution:name`."""
+        return f"{self.section.distribution}:{self.figure.name}"
+
+    def draw(self, context: ReportContext, options: FigureOptions) -> Figure:
+        """The figure.
+
+        Raises:
+            InputError: If it is not drawn from so many runs, or has no use for an option.
+            LayerwiseError: If there is nothing to show.
+            PluginError: If it fails, or gives no chart.
+        """
+        self._check(context, options)
+        figure = self.section.call(self.figure.build, context, options)
+        if not isinstance(figure, Figure) or not isinstance(figure.content, Chart):
+            content = figure.content if isinstance(figure, Figure) else figure
+            came = f"figure '{self.figure.name}' gave a {type(content).__name__}"
+            raise PluginError(self.section.plugin, self.section.hook, came, "a Figure with a Chart")
+        return figure
+
+    def _check(self, context: ReportContext, options: FigureOptions) -> None:
+        least, most = self.figure.n_runs
+        n_runs = len(context.runs)
+        if n_runs < least or (most is not None and n_runs > most):
+            raise InputError(f"figure '{self.figure.name}' is drawn from {self.figure.needs}; {n_runs} given")
+        if options.by is not None and not self.figure.ordered:
+            raise InputError(f"figure '{self.figure.name}' shows no stimuli that an order could change")
+
+
+@dataclass(frozen=True)
+class FigureList:
+    """The named figures of all sections, and one line for each section that failed to say what it offers."""
+
+    figures: tuple[OfferedFigure, ...]
+    problems: tuple[str, ...] = ()
+
+
+def list_figures(registry: Registry) -> FigureList:
+    """All named figures, in the order of the report's sections."""
+    found: list[OfferedFigure] = []
+    problems: list[str] = []
+    for section in sorted(registry.all(SectionBuilder), key=lambda section: section.offer.position):
+        try:
+            found += [OfferedFigure(section, figure) for figure in _ask_for_figures(section)]
+        except LayerwiseError as error:
+            problems.append(error.message)
+    return FigureList(tuple(found), tuple(problems))
+
+
+def _ask_for_figures(section: Registered[SectionBuilder]) -> list[NamedFigure]:
+    figures = list(section.call(section.offer.figures))
+    for figure in figures:
+        if not isinstance(figure, NamedFigure):
+            came = f"{section.name}.figures returned a {type(figure).__name__}"
+            raise PluginError(section.plugin, section.hook, came, "NamedFigures")
+    return figures
+
+
+def draw_figure(name: str, context: ReportContext, options: FigureOptions = FigureOptions()) -> Figure:
+    """The figure of this name: a named one, `distribution:name`, or a chart of a section as `SECTION/FIGURE`.
+
+    Raises:
+        InputError: If there is none, or several; near names are listed.
+        LayerwiseError: If there is nothing to show.
+    """
+    offered = list_figures(context.registry).figures
+    found = [one for one in offered if name in (one.figure.name, one.qualified_name)]
+    if len(found) > 1:
+        choices = " or ".join(one.qualified_name for one in found)
+        raise InputError(f"figure '{name}' is offered by several plugins: say {choices}")
+    if found:
+        return found[0].draw(context, options)
+    word, slash, rest = name.partition("/")
+    sections = [s for s in context.registry.all(SectionBuilder) if word in (s.name, s.qualified_name)]
+    if not sections:
+        known = [one.figure.name for one in offered]
+        near = near_names(name, [*known, *(s.name for s in context.registry.all(SectionBuilder))])
+        raise InputError(f"no figure '{name}'{near or '; layerwise figure --list lists all'}")
+    if options.by is not None:
+        raise InputError(f"figure '{name}' takes no order of the stimuli")
+    return _choose_chart(name, rest if slash else "", context.registry.get(SectionBuilder, word), context)
+
+
+def _choose_chart(name: str, wanted: str, section: Registered[SectionBuilder], context: ReportContext) -> Figure:
+    """The chart of a section by its figure's name, which may be cut before the id of a run."""
+    if not section.call(section.offer.applies, context):
+        raise LayerwiseError(f"section '{section.name}' has nothing to show of these runs")
+    built = section.call(section.offer.build, context)
+    if not isinstance(built, ReportSection):
+        came = f"{section.name}.build returned a {type(built).__name__}"
+        raise PluginError(section.plugin, section.hook, came, "a ReportSection")
+    charts = [figure for figure in built.figures if isinstance(figure.content, Chart)]
+    found = [figure for figure in charts if figure.name == wanted] or [
+        figure for figure in charts if not wanted or any(figure.name == f"{wanted}-{run.id}" for run in context.runs)
+    ]
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(f"{section.name}/{figure.name}" for figure in charts)
+    problem = "is several" if found else "is none of its charts" if charts else "has no chart"
+    raise InputError(f"figure '{name}' {problem}{'; there are: ' if charts else ''}{there}")
+
+
+def choose_main(context: ReportContext, selectors: Sequence[str]) -> ReportContext:
+    """The same context, in which the main layers are those that the selectors pick.
+
+    Every query that asks for the main layers then finds these, whichever plugin it belongs to; roles, blocks and
+    branches stay as they are.
+
+    Raises:
+        InputError: If a selector picks nothing.
+    """
+    history = cast("History", _WithMain(context.history, context.registry, context.runs, tuple(selectors)))
+    return replace(context, history=history)
+
+
+class _WithMain:
+    """A history that calls other layers `main`; everything else is passed on."""
+
+    def __init__(
+        self, history: History, registry: Registry, runs: Sequence[RunRecord], selectors: tuple[str, ...]
+    ) -> None:
+        self._history = history
+        self._layers = {run.id: _mark(registry, selectors, history.list_layers(run.id)) for run in runs}
+
+    def list_layers(self, run_id: str) -> list[Layer]:
+        return list(self._layers.get(run_id) or self._history.list_layers(run_id))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._history, name)
+
+
+def _mark(registry: Registry, selectors: Sequence[str], layers: Sequence[Layer]) -> list[Layer]:
+    chosen = {layer.name for layer in select_layers(registry, selectors, layers)}
+    return [replace(layer, is_main=layer.name in chosen) for layer in layers]
