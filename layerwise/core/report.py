@@ -6,11 +6,12 @@ which the page escapes: file names, labels and layer names are hostile until the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from layerwise.core.parameters import Setting
     from layerwise.core.protocols import History
     from layerwise.core.records import RunRecord
     from layerwise.core.registry import Registry
@@ -173,6 +174,25 @@ class ReportSection:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """How layers are compared wherever a section leaves it open.
+
+    Attributes:
+        comparator: Bare or qualified name of the comparator.
+        settings: Values of its parameters.
+        metric: Name of the metric whose matrices it compares; None for its own default.
+        transform: Whose representations are shown; None for plain activations, where there are any.
+        n_resamples: From how many resamples of the stimuli intervals are made; 0 for none.
+    """
+
+    comparator: str = "rsa-pearson"
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    metric: str | None = None
+    transform: str | None = None
+    n_resamples: int = 200
+
+
+@dataclass(frozen=True)
 class ReportContext:
     """What a section is built from.
 
@@ -180,8 +200,10 @@ class ReportContext:
         runs: The runs that are reported, in the order in which they are shown.
         history: Where their results are read.
         registry: What plugins offer, for comparisons and orderings that are not stored yet.
+        choice: How layers are compared.
     """
 
     runs: Sequence[RunRecord]
     history: History
     registry: Registry
+    choice: Choice = Choice()

@@ -28,6 +28,7 @@ from layerwise.plugins.report import (
 from layerwise.plugins.report import profile as profile_figures
 from layerwise.plugins.report import weights as weight_section
 from layerwise.plugins.report.page import in_order
+from layerwise.plugins.report.scale import find_scale
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +87,14 @@ def test_a_run_without_its_input_still_has_a_profile(fake) -> None:
     profile = transition.query_profile(context, run)
     assert profile["input"].null_count() == len(profile)
     assert profile["output"].null_count() == 0
-    assert [fact.label for fact in overview.list_facts(run, profile, 7)][-1] == "largest step"
+    assert [fact.label for fact in overview.list_facts(run, profile, 7, find_scale(context))][-1] == "largest step"
 
 
 def test_the_headline_names_the_largest_step(context) -> None:
     run = context.runs[0]
     profile = transition.query_profile(context, run)
     largest = max(profile.to_dicts()[1:], key=lambda row: row["change"])
-    facts = {fact.label: fact for fact in overview.list_facts(run, profile, 8)}
+    facts = {fact.label: fact for fact in overview.list_facts(run, profile, 8, find_scale(context))}
     assert facts["largest step"].note == f"similarity from {largest['before']} to {largest['layer']}"
     assert facts["largest step"].value == f"{largest['previous']:.2f}"
     assert facts["top-1 accuracy"].value == "76.6%"

@@ -39,6 +39,7 @@ class KendallRsa(MetricComparator):
     """
 
     name = "rsa-kendall"
+    symbol = "τ"
     description = "RSA: Kendall's tau-a of the similarities of all pairs of stimuli"
     kind = "similarity"
     symmetric = True

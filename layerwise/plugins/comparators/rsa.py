@@ -143,6 +143,7 @@ class PearsonRsa(Rsa):
     """
 
     name = "rsa-pearson"
+    symbol = "r"
     description = "RSA: Pearson correlation of the similarities of all pairs of stimuli"
     reweightable = True
 
@@ -163,6 +164,7 @@ class SpearmanRsa(Rsa):
     """
 
     name = "rsa-spearman"
+    symbol = "ρ"
     description = "RSA: Spearman correlation of the similarities of all pairs of stimuli"
 
     def standardise(self, pairs: Vector) -> Vector:
@@ -185,6 +187,7 @@ class RhoARsa(Rsa):
     """
 
     name = "rsa-rho-a"
+    symbol = "ρₐ"
     description = "RSA: rho-a, Spearman's correlation with ties broken at random, of all pairs of stimuli"
 
     def standardise(self, pairs: Vector) -> Vector:

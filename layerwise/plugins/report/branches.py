@@ -23,6 +23,7 @@ from layerwise.plugins.report.queries import (
     number,
     title_for,
 )
+from layerwise.plugins.report.scale import Scale, find_scale
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,7 +84,7 @@ def query_branch_matrix(context: ReportContext, run: RunRecord) -> BranchMatrix:
     chosen = [ends[0], *(arm for module in modules for arm in module.arms), ends[1]]
     shown = [layer for layer in chosen if layer is not None]
     names = [layer.name for layer in shown]
-    matrix = compare(context, [address(run, layer) for layer in shown])
+    matrix = compare(context, [address(context, run, layer) for layer in shown])
     return BranchMatrix(names, pair_frame(names, matrix), modules)
 
 
@@ -97,7 +98,7 @@ def query_depth(context: ReportContext, run: RunRecord) -> pl.DataFrame:
     schema = {"layer": pl.String, "series": pl.String, "value": pl.Float64}
     if output is None or not arms:
         return pl.DataFrame(schema=schema)
-    column = compare(context, [address(run, arm) for _, arm in arms], [address(run, output)])[:, 0]
+    column = compare(context, [address(context, run, arm) for _, arm in arms], [address(context, run, output)])[:, 0]
     rows = [(block, arm.branch, number(value)) for (block, arm), value in zip(arms, column, strict=True)]
     return pl.DataFrame(rows, schema=schema, orient="row").drop_nulls("value")
 
@@ -119,20 +120,20 @@ def _outline(spans: list[tuple[str, str, str, str]], **style: Any) -> Any:
     )
 
 
-def draw_branch_matrix(found: BranchMatrix) -> Any:
+def draw_branch_matrix(found: BranchMatrix, scale: Scale) -> Any:
     """The branch matrix: modules framed, the arms with the largest kernel between dashed lines."""
     first, last = found.names[0], found.names[-1]
     frames = [(m.arms[0].name, m.arms[-1].name) * 2 for m in found.modules]
     widest = [module.widest.name for module in found.modules if module.widest is not None]
     dashed = [(name, name, first, last) for name in widest] + [(first, last, name, name) for name in widest]
-    chart = draw_cells(found.names, found.frame)
+    chart = draw_cells(found.names, found.frame, scale)
     chart += _outline(frames, stroke="#111111", strokeWidth=3)
     if dashed:
         chart += _outline(dashed, stroke="#111111", strokeWidth=1.6, strokeDash=[5, 4])
     return drawing.square(chart, found.names)
 
 
-def draw_depth(frame: pl.DataFrame) -> Any:
+def draw_depth(frame: pl.DataFrame, scale: Scale) -> Any:
     """Similarity to the output of each kind of arm, along the blocks."""
     import altair as alt
 
@@ -140,12 +141,12 @@ def draw_depth(frame: pl.DataFrame) -> Any:
     kinds = frame["series"].unique(maintain_order=True).to_list()
     base = alt.Chart(drawing.inline(frame)).encode(
         x=drawing.layer_axis(blocks, "block"),
-        y=alt.Y("value:Q", title="similarity to the output (r)"),
+        y=alt.Y("value:Q", title=scale.axis("to the output")),
         color=drawing.series_colour(kinds, "branch"),
         tooltip=[
             alt.Tooltip("layer:N", title="block"),
             alt.Tooltip("series:N", title="branch"),
-            alt.Tooltip("value:Q", title="r", format=".3f"),
+            alt.Tooltip("value:Q", title=scale.symbol, format=".3f"),
         ],
     )
     lines = base.mark_line(strokeWidth=2.5) + base.mark_point(filled=True, size=60, opacity=1)
@@ -182,7 +183,7 @@ class Branches(SectionBuilder):
         matrix = Figure(
             f"branches-{run.id}",
             title_for(context, run, f"The branches of {blocks}"),
-            Chart(draw_branch_matrix(found)),
+            Chart(draw_branch_matrix(found, find_scale(context))),
             f"Similarity among the arms of two blocks in the middle of the network, the input and the output; each "
             f"block is framed.{dashes}",
             f"{method}; arms in order of computation.",
@@ -196,5 +197,5 @@ class Branches(SectionBuilder):
             "others is an arm whose view of the stimuli has little to do with the answer."
         )
         title = title_for(context, run, "Similarity of each kind of branch to the output")
-        lines = Figure(f"depth-{run.id}", title, Chart(draw_depth(depth)), caption, f"{method}.")
+        lines = Figure(f"depth-{run.id}", title, Chart(draw_depth(depth, find_scale(context))), caption, f"{method}.")
         return [matrix, lines, *importance]

@@ -20,6 +20,7 @@ from layerwise.plugins.report.queries import (
     run_label,
     shown_transform,
 )
+from layerwise.plugins.report.scale import Scale, find_scale
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,8 +59,10 @@ def query_training(context: ReportContext) -> pl.DataFrame:
         layers = main_layers(context, run)
         for role in ("input", "output"):
             end = layer_in_role(layers, role)
-            here = [address(run, layer) for layer in layers]
-            column = compare(context, here, [address(run, end)])[:, 0] if end else np.full(len(layers), np.nan)
+            here = [address(context, run, layer) for layer in layers]
+            column = (
+                compare(context, here, [address(context, run, end)])[:, 0] if end else np.full(len(layers), np.nan)
+            )
             for layer, value in zip(layers, column, strict=True):
                 cells.setdefault((name, layer.name), {})[role] = number(value)
     _add_final(context, runs, cells)
@@ -75,8 +78,8 @@ def _add_final(
     """Add each layer's similarity to itself in the last checkpoint."""
     for final in main_layers(context, runs[-1]):
         there = [(n, r) for n, r in zip(checkpoint_names(runs), runs, strict=True) if (n, final.name) in cells]
-        rows = [LayerAddress(run.id, final.name, shown_transform(run)) for _, run in there]
-        column = compare(context, rows, [address(runs[-1], final)])[:, 0]
+        rows = [LayerAddress(run.id, final.name, shown_transform(context, run)) for _, run in there]
+        column = compare(context, rows, [address(context, runs[-1], final)])[:, 0]
         for (name, _), value in zip(there, column, strict=True):
             cells[name, final.name]["final"] = number(value)
 
@@ -106,7 +109,7 @@ def _checkpoint_axis(names: list[str]) -> Any:
     return alt.X("checkpoint:N", title="checkpoint", scale=alt.Scale(domain=names), axis=axis)
 
 
-def draw_training(frame: pl.DataFrame, view: str) -> Any:
+def draw_training(frame: pl.DataFrame, view: str, scale: Scale) -> Any:
     """One view of the training: layers down, checkpoints across, similarity as colour."""
     import altair as alt
 
@@ -116,10 +119,11 @@ def draw_training(frame: pl.DataFrame, view: str) -> Any:
     base = alt.Chart(drawing.inline(frame.drop_nulls(view))).encode(
         x=_checkpoint_axis(steps),
         y=alt.Y("layer:N", title=None, scale=alt.Scale(domain=layers), axis=alt.Axis(labelOverlap=False, **axis)),
-        tooltip=["checkpoint:N", "layer:N", alt.Tooltip(f"{view}:Q", title="similarity", format=".3f")],
+        tooltip=["checkpoint:N", "layer:N", alt.Tooltip(f"{view}:Q", title=scale.noun, format=".3f")],
     )
-    cells = base.mark_rect().encode(color=drawing.similarity_colour("similarity (r)", view))
-    ink = alt.condition(f"abs(datum.{view}) > 0.55", alt.value("#ffffff"), alt.value("#1b1f24"))
+    bounds = scale.bounds(frame[view].drop_nulls())
+    cells = base.mark_rect().encode(color=drawing.measure_colour(bounds, scale.axis(), view))
+    ink = drawing.ink(bounds, view)
     words = base.mark_text(fontSize=9).encode(text=alt.Text(f"{view}:Q", format=".2f"), color=ink)
     meta = {"layerwise": {"cells": len(steps), "labels": drawing.label_room(layers)}}
     return (cells + words).properties(width="container", height=24 * len(layers), usermeta=meta)
@@ -167,6 +171,14 @@ class Checkpoints(SectionBuilder):
         for view, (title, reference) in VIEWS.items():
             if frame[view].count():
                 caption = f"Each row is a layer, each column a checkpoint; colour is the similarity to {reference}."
-                figures.append(Figure(f"training-{view}", title, Chart(draw_training(frame, view)), caption, method))
+                figures.append(
+                    Figure(
+                        f"training-{view}",
+                        title,
+                        Chart(draw_training(frame, view, find_scale(context))),
+                        caption,
+                        method,
+                    )
+                )
         introduction = "The same layers on the same stimuli, while the network learns."
         return ReportSection("Over training", tuple(figures), introduction)

@@ -15,12 +15,15 @@ import numpy as np
 if TYPE_CHECKING:
     import polars as pl
 
+    from layerwise.plugins.report.scale import Bounds
+
 # Okabe and Ito's palette, told apart with every kind of colour blindness; yellow and black are left out.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 ACCENT, SECOND = PALETTE[0], PALETTE[1]
 QUIET = "#8a94a3"
 UNDEFINED = (154, 154, 154)
 N_CODES = 255
+N_STOPS = 21
 _BLUE, _MIDDLE, _RED = (0.42, 0.16, 258.0), (0.97, 0.0, 0.0), (0.46, 0.17, 32.0)  # lightness, chroma, hue
 
 
@@ -34,6 +37,16 @@ def diverging_colours(count: int) -> tuple[tuple[int, int, int], ...]:
     place = np.linspace(-1, 1, count)[:, None]
     ends = [np.array(_from_polar(*colour)) for colour in (_BLUE, _MIDDLE, _RED)]
     lab = np.where(place < 0, ends[1] + (ends[0] - ends[1]) * -place, ends[1] + (ends[2] - ends[1]) * place)
+    return tuple((int(r), int(g), int(b)) for r, g, b in _to_srgb(lab))
+
+
+@lru_cache(maxsize=4)
+def sequential_colours(count: int) -> tuple[tuple[int, int, int], ...]:
+    """Red, green and blue from pale yellow over green to dark blue, `count` steps of equal lightness in OKLab."""
+    place = np.linspace(0, 1, count)
+    lightness, hue = 0.97 - 0.66 * place, np.deg2rad(100 + 170 * place)
+    chroma = 0.03 + 0.09 * np.sin(np.pi * place) + 0.07 * place
+    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
     return tuple((int(r), int(g), int(b)) for r, g, b in _to_srgb(lab))
 
 
@@ -70,15 +83,34 @@ def inline(frame: pl.DataFrame) -> Any:
     return alt.InlineData(values=frame.to_dicts())
 
 
-def similarity_colour(title: str, field: str = "value") -> Any:
-    """A correlation as colour: the diverging scale from -1 to 1, with its legend on top."""
+def measure_colour(bounds: Bounds, title: str, field: str = "value") -> Any:
+    """A measure's value as colour, with its legend on top: diverging around 0, or from light to dark."""
     import altair as alt
 
-    count = 21
-    colours = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in diverging_colours(count)]
-    stops = [round(float(stop), 3) for stop in np.linspace(-1, 1, count)]
-    legend = alt.Legend(orient="top", direction="horizontal", gradientLength=220, title=title, values=[-1, 0, 1])
-    return alt.Color(f"{field}:Q", scale=alt.Scale(domain=stops, range=colours, clamp=True), legend=legend)
+    colours = diverging_colours(N_STOPS) if bounds.diverging else sequential_colours(N_STOPS)
+    if bounds.dark_is_low:
+        colours = colours[::-1]
+    stops = [float(f"{stop:.6g}") for stop in np.linspace(bounds.low, bounds.high, N_STOPS)]
+    values = [stops[0], 0, stops[-1]] if bounds.diverging else [stops[0], stops[-1]]
+    legend = alt.Legend(
+        orient="top", direction="horizontal", gradientLength=220, title=title, values=values, format=".3~g"
+    )
+    names = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours]
+    return alt.Color(f"{field}:Q", scale=alt.Scale(domain=stops, range=names, clamp=True), legend=legend)
+
+
+def ink(bounds: Bounds, field: str = "value") -> Any:
+    """The colour of text on a cell of that colour: white on dark, dark on light."""
+    import altair as alt
+
+    span = bounds.high - bounds.low
+    if bounds.diverging:
+        dark = f"abs(datum['{field}']) > {0.55 * bounds.high}"
+    elif bounds.dark_is_low:
+        dark = f"datum['{field}'] < {bounds.low + 0.5 * span}"
+    else:
+        dark = f"datum['{field}'] > {bounds.low + 0.5 * span}"
+    return alt.condition(dark, alt.value("#ffffff"), alt.value("#1b1f24"))
 
 
 def layer_axis(names: Sequence[str], title: str | None, *, angle: float = -45, every: bool = True) -> Any:

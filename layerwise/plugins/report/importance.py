@@ -30,7 +30,7 @@ def query_importance(context: ReportContext, run: RunRecord, target: str) -> pl.
     numbers = dict.fromkeys(("share", "unique", "partial", "correlation", "explained"), pl.Float64)
     schema = {"layer": pl.String, "series": pl.String, **numbers}
     try:
-        found = apportion_run(context.registry, context.history, run, (), (target,), shown_transform(run))
+        found = apportion_run(context.registry, context.history, run, (), (target,), shown_transform(context, run))
     except InputError:  # no blocks, or the output was not analysed
         return pl.DataFrame(schema=schema)
     rows = [

@@ -17,6 +17,7 @@ from layerwise.plugins.report.queries import (
     number,
     title_for,
 )
+from layerwise.plugins.report.scale import Scale, find_scale
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,35 +42,37 @@ def query_layer_matrix(context: ReportContext, run: RunRecord) -> tuple[list[str
     """Names of the main layers, and the similarity of each pair of them."""
     layers = main_layers(context, run)
     names = [layer.name for layer in layers]
-    return names, pair_frame(names, compare(context, [address(run, layer) for layer in layers]))
+    return names, pair_frame(names, compare(context, [address(context, run, layer) for layer in layers]))
 
 
-def draw_cells(names: list[str], frame: pl.DataFrame) -> Any:
+def draw_cells(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
     """The cells of a layer x layer matrix, coloured, with the value written in each and shown on hover."""
     import altair as alt
 
-    scale = alt.Scale(domain=names, paddingInner=0.03, paddingOuter=0.03)
+    bands = alt.Scale(domain=names, paddingInner=0.03, paddingOuter=0.03)
     axis = {"title": None, "grid": False, "ticks": False, "domain": False, "labelLimit": 130}
     base = alt.Chart(drawing.inline(frame)).encode(
-        x=alt.X("column:N", scale=scale, axis=alt.Axis(labelAngle=-90, labelOverlap=False, **axis)),
-        y=alt.Y("row:N", scale=scale, axis=alt.Axis(labelOverlap=False, **axis)),
+        x=alt.X("column:N", scale=bands, axis=alt.Axis(labelAngle=-90, labelOverlap=False, **axis)),
+        y=alt.Y("row:N", scale=bands, axis=alt.Axis(labelOverlap=False, **axis)),
         tooltip=[
             alt.Tooltip("row:N", title="layer"),
             alt.Tooltip("column:N", title="and layer"),
-            alt.Tooltip("value:Q", title="similarity", format=".3f"),
+            alt.Tooltip("value:Q", title=scale.noun, format=".3f"),
         ],
     )
     undefined = base.transform_filter("!isValid(datum.value)").mark_rect(color="#9a9a9a")
     defined = base.transform_filter("isValid(datum.value)")
-    cells = defined.mark_rect().encode(color=drawing.similarity_colour("similarity of the two layers (r)"))
-    ink = alt.condition("abs(datum.value) > 0.55", alt.value("#ffffff"), alt.value("#1b1f24"))
-    words = defined.mark_text(fontSize=9).encode(text=alt.Text("value:Q", format=".2f"), color=ink)
+    bounds = scale.bounds(frame["value"].drop_nulls())
+    cells = defined.mark_rect().encode(color=drawing.measure_colour(bounds, scale.axis("of the two layers")))
+    words = defined.mark_text(fontSize=9).encode(
+        text=alt.Text("value:Q", format=scale.format), color=drawing.ink(bounds)
+    )
     return undefined + cells + words
 
 
-def draw_layer_matrix(names: list[str], frame: pl.DataFrame) -> Any:
+def draw_layer_matrix(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
     """The layer x layer matrix as a chart of square cells."""
-    return drawing.square(draw_cells(names, frame), names)
+    return drawing.square(draw_cells(names, frame, scale), names)
 
 
 class LayerMatrix(SectionBuilder):
@@ -94,12 +97,13 @@ class LayerMatrix(SectionBuilder):
 
     def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
         names, frame = query_layer_matrix(context, run)
+        scale = find_scale(context)
         return Figure(
             f"layers-{run.id}",
-            title_for(context, run, "Similarity between layers"),
-            Chart(draw_layer_matrix(names, frame)),
-            "Each cell compares two layers: 1 means that they order the pairs of stimuli alike, 0 that one says "
-            "nothing about the other. Hover over a cell for its value; grey cells are undefined.",
+            title_for(context, run, f"{scale.noun.capitalize()} between layers"),
+            Chart(draw_layer_matrix(names, frame, scale)),
+            f"Each cell compares two layers; {scale.reading}. Point at a cell for its value; grey cells "
+            "are undefined.",
             f"{comparator_words(context)}; {run.n_stimuli} stimuli; layers in order of computation.",
-            f"Matrix of the similarity between {len(names)} layers: {', '.join(names)}.",
+            f"Matrix of the {scale.noun} between {len(names)} layers: {', '.join(names)}.",
         )

@@ -76,7 +76,9 @@ def query_orders(context: ReportContext, run: RunRecord) -> list[StimulusOrder]:
 
 
 def _order_by(context: ReportContext, run: RunRecord, layer: Layer) -> tuple[int, ...]:
-    ordering = order_stimuli(context.registry, context.history, run, layer.name, REORDERER, shown_transform(run))
+    ordering = order_stimuli(
+        context.registry, context.history, run, layer.name, REORDERER, shown_transform(context, run)
+    )
     return ordering.permutation
 
 
@@ -103,7 +105,7 @@ def query_matrices(context: ReportContext, run: RunRecord, n_runs: int) -> Matri
     chosen = choose_stimuli(run.n_stimuli, n_runs * len(layers), orders[0].permutation)
     coded = []
     for layer in layers:
-        representation = history.read_representation(address(run, layer))
+        representation = history.read_representation(address(context, run, layer))
         correlation = representation.correlation[np.ix_(chosen, chosen)]
         lost = tuple(int(index) for index in np.flatnonzero(np.isin(chosen, representation.constant)))
         group = "Main layers" if layer.is_main else "Branches" if layer.branch else "Other layers"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from layerwise.core.errors import InputError
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Fact, Facts, Figure, ReportContext, ReportSection, Table
 from layerwise.plugins.report.queries import comparator_words, featured_runs, main_layers, run_label, title_for
+from layerwise.plugins.report.scale import Scale, find_scale
 from layerwise.plugins.report.transition import query_profile
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def list_facts(run: RunRecord, profile: pl.DataFrame, n_main: int) -> tuple[Fact, ...]:
-    """The numbers of one run: its size, its accuracy, and what its profile says in short."""
+def list_facts(run: RunRecord, profile: pl.DataFrame | None, n_main: int, scale: Scale) -> tuple[Fact, ...]:
+    """The numbers of one run: its size, its accuracy, and what its profile (None where undefined) says in short."""
     facts = [
         Fact("stimuli", f"{run.n_stimuli:,}", run.stimuli_name),
         Fact("layers", f"{run.n_layers:,}", f"{n_main} of them main layers"),
@@ -23,16 +25,22 @@ def list_facts(run: RunRecord, profile: pl.DataFrame, n_main: int) -> tuple[Fact
     if run.accuracy is not None:
         note = f"top five {run.accuracy.top5:.1%}, {run.accuracy.n_labelled:,} labelled stimuli"
         facts.append(Fact("top-1 accuracy", f"{run.accuracy.top1:.1%}", note))
+    return (*facts, *_list_changes(profile, scale)) if profile is not None else tuple(facts)
+
+
+def _list_changes(profile: pl.DataFrame, scale: Scale) -> list[Fact]:
+    """From the input to the output, and the largest step between."""
+    facts = []
     ends = profile.filter(profile["layer"] == profile["layer"].last())["input"].to_list()
     if ends and ends[0] is not None:
-        facts.append(Fact("input to output", f"{ends[0]:.2f}", "similarity (r) of the first and the last structure"))
+        note = f"{scale.axis()} of the first and the last structure"
+        facts.append(Fact("input to output", f"{ends[0]:{scale.format}}", note))
     steps = profile.drop_nulls("change").sort("change", descending=True)
     if len(steps):
         step = steps.row(0, named=True)
-        facts.append(
-            Fact("largest step", f"{step['previous']:.2f}", f"similarity from {step['before']} to {step['layer']}")
-        )
-    return tuple(facts)
+        note = f"{scale.noun} from {step['before']} to {step['layer']}"
+        facts.append(Fact("largest step", f"{step['previous']:{scale.format}}", note))
+    return facts
 
 
 def describe_run(run: RunRecord) -> str:
@@ -64,12 +72,18 @@ class Overview(SectionBuilder):
         return ReportSection("In short", tuple(figures), describe_run(context.runs[-1]))
 
     def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
-        facts = list_facts(run, query_profile(context, run), len(main_layers(context, run)))
+        scale = find_scale(context)
+        try:
+            profile = query_profile(context, run)
+        except InputError:  # a measure without steps, or undefined on these layers: the other numbers still count
+            profile = None
+        facts = list_facts(run, profile, len(main_layers(context, run)), scale)
+        verb = "agree" if scale.noun == "similarity" else "differ"
         return Figure(
             f"facts-{run.id}",
             title_for(context, run, "The numbers"),
             Facts(facts),
-            "Similarity says how far two layers agree on which stimuli are alike: 1 fully, 0 not at all.",
+            f"{scale.noun.capitalize()} says how far two layers {verb} on which stimuli are alike: {scale.reading}.",
             f"{comparator_words(context)}; {run.n_stimuli} stimuli.",
         )
 

@@ -22,9 +22,10 @@ from layerwise.core.layers import near_names
 from layerwise.core.protocols import History
 from layerwise.core.records import RunRecord
 from layerwise.core.registry import Registered, Registry, distribution_version
-from layerwise.core.report import Figure, ReportContext, ReportSection
+from layerwise.core.report import Choice, Figure, ReportContext, ReportSection
 from layerwise.plugins.report.assets import content_policy, page_script, page_style, script_safe, vega_bundle
 from layerwise.plugins.report.markup import render_content, templates
+from layerwise.plugins.report.queries import check_choice
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def render_report(
     *,
     title: str | None = None,
     sections: Sequence[str] | None = None,
+    choice: Choice = Choice(),  # noqa: B008 - frozen
 ) -> Path:
     """Write the report of one or several runs to `path`; a file that is there is replaced once the new one is whole.
 
@@ -56,14 +58,17 @@ def render_report(
         path: The HTML file.
         title: Heading of the page; by default, the model's and stimuli's names.
         sections: Names of the sections to show, in their usual order; by default all that apply.
+        choice: How layers are compared.
 
     Raises:
-        InputError: If there is no such section or folder, the file cannot be written, or `runs` is empty.
+        InputError: If there is no such section, measure, transform or folder, the file cannot be written, or `runs`
+            is empty.
     """
     if not runs:
         raise InputError("a report needs at least one run")
     check_destination(path)
-    context = ReportContext(in_order(runs), history, registry)
+    context = ReportContext(in_order(runs), history, registry, choice)
+    check_choice(context)
     placed = [build_section(builder, context) for builder in choose_sections(registry, sections)]
     page = render_page([section for section in placed if section is not None], context, title)
     write_atomically(path, page)

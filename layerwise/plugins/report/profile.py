@@ -13,8 +13,8 @@ from layerwise.core.records import RunRecord
 from layerwise.core.report import Fact, ReportContext
 from layerwise.plugins.report import drawing
 from layerwise.plugins.report.queries import (
-    COMPARATOR,
     address,
+    chosen_measure,
     compare,
     layer_in_role,
     main_layers,
@@ -30,13 +30,17 @@ MAX_LINES = len(drawing.PALETTE)
 
 
 def read_profile(context: ReportContext, run: RunRecord) -> Profile:
-    """The profile of a run's main layers; of fewer than two, one without steps."""
-    layers = main_layers(context, run)
+    """The profile of a run's main layers under the chosen measure; of fewer than two, one without steps.
+
+    Raises:
+        InputError: If the measure gives no steps.
+    """
+    layers, measure = main_layers(context, run), chosen_measure(context)
     if len(layers) > 1:
-        return profile_run(context.registry, context.history, run, COMPARATOR, layers, shown_transform(run))
-    matrix = compare(context, [address(run, layer) for layer in layers])
+        return profile_run(context.registry, context.history, run, measure, layers, shown_transform(context, run))
+    matrix = compare(context, [address(context, run, layer) for layer in layers])
     ends = [layers.index(end) if (end := layer_in_role(layers, role)) else None for role in ("input", "output")]
-    return measure_profile([layer.name for layer in layers], matrix, "similarity", 1.0, *ends)
+    return measure_profile([layer.name for layer in layers], matrix, measure.kind, 1.0, *ends)
 
 
 def list_numbers(profile: Profile) -> tuple[Fact, ...]:

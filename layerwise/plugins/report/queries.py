@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.comparing import compare_layers
-from layerwise.core.kinds import Comparator
+from layerwise.core.errors import InputError
+from layerwise.core.kinds import MetricComparator
 from layerwise.core.layers import Layer
+from layerwise.core.measures import Measure, find_measure
 from layerwise.core.records import NO_TRANSFORM, LayerAddress, RunRecord
 from layerwise.core.report import ReportContext
-
-COMPARATOR = "rsa-pearson"
 
 
 def run_label(run: RunRecord) -> str:
@@ -34,14 +34,22 @@ def title_for(context: ReportContext, run: RunRecord, title: str) -> str:
     return title if len(context.runs) == 1 else f"{title} · {run_label(run)}"
 
 
-def shown_transform(run: RunRecord) -> str:
-    """The transform whose representations are shown: plain activations where there are any."""
+def shown_transform(context: ReportContext, run: RunRecord) -> str:
+    """The transform whose representations are shown: the chosen one, else plain activations where there are any."""
+    if context.choice.transform is not None:
+        return context.choice.transform
     return NO_TRANSFORM if NO_TRANSFORM in run.transforms else run.transforms[0]
 
 
-def address(run: RunRecord, layer: Layer) -> LayerAddress:
+def address(context: ReportContext, run: RunRecord, layer: Layer) -> LayerAddress:
     """Where a layer's representation is kept."""
-    return LayerAddress(run.id, layer.name, shown_transform(run))
+    return LayerAddress(run.id, layer.name, shown_transform(context, run))
+
+
+def chosen_measure(context: ReportContext) -> Measure:
+    """The comparator that the report was asked for, with its settings and metric."""
+    choice = context.choice
+    return find_measure(context.registry, choice.comparator, choice.settings, choice.metric)
 
 
 def main_layers(context: ReportContext, run: RunRecord) -> list[Layer]:
@@ -55,21 +63,44 @@ def layer_in_role(layers: Sequence[Layer], role: str) -> Layer | None:
     return next((layer for layer in layers if layer.role == role), None)
 
 
+def check_choice(context: ReportContext) -> None:
+    """Find out before the work whether every run can be shown with the chosen measure.
+
+    Raises:
+        InputError: If there is no such comparator, parameter or metric, or a run lacks the transform.
+    """
+    measure = chosen_measure(context)
+    for run in context.runs:
+        wanted = measure.resolve(LayerAddress(run.id, "", shown_transform(context, run))).transform
+        if wanted not in run.transforms:
+            there = ", ".join(run.transforms)
+            how = f"analyse it with `layerwise run --transform {wanted}`"
+            raise InputError(f"run {run.id} has no '{wanted}' activations (it has: {there}); {how}")
+
+
 def compare(
     context: ReportContext, rows: Sequence[LayerAddress], columns: Sequence[LayerAddress] | None = None
 ) -> NDArray[np.float64]:
-    """Similarity of representations, (rows, columns); NaN where it is undefined. What is new is kept."""
-    table = compare_layers(context.registry, context.history, COMPARATOR, rows, columns)
+    """The chosen measure for every row and column, (rows, columns); NaN where undefined. What is new is kept."""
+    table = compare_layers(context.registry, context.history, chosen_measure(context), rows, columns)
     return np.asarray(table.matrix, dtype=np.float64)
 
 
 def comparator_words(context: ReportContext) -> str:
-    """How two layers are compared, with the provider and its version."""
-    found = context.registry.get(Comparator, COMPARATOR)
-    return (
-        "Pearson correlation between the strict upper triangles of the two layers' stimulus matrices "
-        f"({found.qualified_name} {found.version})"
-    )
+    """How two layers are compared: measure, settings, metric, transform, with the provider and its version."""
+    measure = chosen_measure(context)
+    offer = measure.comparator.offer
+    words = [offer.description]
+    if isinstance(offer, MetricComparator):
+        words.append(f"two stimuli: {offer.metric.description}")
+    words += [f"{name} {value}" for name, value in offer.settings.items()]
+    words.append(f"{measure.provider.name} {measure.provider.version}")
+    transforms = {
+        measure.resolve(LayerAddress(r.id, "", shown_transform(context, r))).transform for r in context.runs
+    }
+    plain = transforms == {NO_TRANSFORM}
+    changed = "" if plain else f", of activations under the transform {' or '.join(sorted(transforms))}"
+    return f"{words[0]} ({'; '.join(words[1:])}){changed}"
 
 
 def number(value: float) -> float | None:

@@ -30,7 +30,7 @@ def query_sparseness(context: ReportContext, run: RunRecord) -> pl.DataFrame:
     rows = [
         (names[found.layer], found.layer, SHOWN[found.result.name], found.result.value, found.result.provider.version)
         for found in context.history.read_statistics(run.id)
-        if found.result.name in SHOWN and found.layer in names and found.transform == shown_transform(run)
+        if found.result.name in SHOWN and found.layer in names and found.transform == shown_transform(context, run)
     ]
     schema = {
         "position": pl.Int64,
