@@ -80,14 +80,36 @@ def compare_layers(
     columns = rows if columns is None else tuple(measure.resolve(address) for address in columns)
     check_same_stimuli(history, dict.fromkeys([*rows, *columns]))
     wanted = [(row, column) for row in rows for column in columns]
-    answers = _read_stored(measure, history, wanted)
-    missing = [pair for pair in dict.fromkeys(wanted) if pair not in answers]
-    if missing:
-        computed = _Computation(measure, history, progress or _ignore).run(missing)
-        answers |= computed.answers
-        if save:
-            history.save_comparisons([answers[pair] for pair in missing if pair not in computed.failed])
+    answers = _answer_pairs(history, measure, wanted, save, progress)
     return _tabulate(measure, rows, columns, [answers[pair] for pair in wanted])
+
+
+def compare_pairs(
+    registry: Registry,
+    history: History,
+    comparator: str | Measure,
+    pairs: Sequence[Pair],
+    save: bool = True,
+    progress: Progress | None = None,
+) -> list[Comparison]:
+    """Compare these pairs and no others, in the order asked for; each layer is still prepared once.
+
+    Args:
+        registry: Knows the comparators.
+        history: Where representations and earlier answers are, and where new ones are kept.
+        comparator: Bare or qualified name of the comparator, or a measure: a comparator with settings and metric.
+        pairs: Two layers each, of one run or of several on the same stimuli.
+        save: Whether to keep what had to be computed.
+        progress: Told how many pairs of how many are done.
+
+    Raises:
+        InputError: If there is no such comparator or layer, or the runs are of different stimuli.
+    """
+    measure = find_measure(registry, comparator) if isinstance(comparator, str) else comparator
+    wanted = [(measure.resolve(first), measure.resolve(second)) for first, second in pairs]
+    check_same_stimuli(history, dict.fromkeys(address for pair in wanted for address in pair))
+    answers = _answer_pairs(history, measure, wanted, save, progress)
+    return [answers[pair] for pair in wanted]
 
 
 def check_same_stimuli(history: History, addresses: Iterable[LayerAddress]) -> None:
@@ -101,6 +123,20 @@ def check_same_stimuli(history: History, addresses: Iterable[LayerAddress]) -> N
         if run.stimuli_fingerprint != runs[0].stimuli_fingerprint:
             sets = [f"run {r.id} is of '{r.stimuli_name}' ({r.n_stimuli} stimuli)" for r in (runs[0], run)]
             raise InputError(f"only runs on the same stimuli can be compared: {', '.join(sets)}, which differ")
+
+
+def _answer_pairs(
+    history: History, measure: Measure, wanted: Sequence[Pair], save: bool, progress: Progress | None
+) -> dict[Pair, Comparison]:
+    """An answer for every pair: from history, or computed and kept."""
+    answers = _read_stored(measure, history, wanted)
+    missing = [pair for pair in dict.fromkeys(wanted) if pair not in answers]
+    if missing:
+        computed = _Computation(measure, history, progress or _ignore).run(missing)
+        answers |= computed.answers
+        if save:
+            history.save_comparisons([answers[pair] for pair in missing if pair not in computed.failed])
+    return answers
 
 
 def _ignore(n_done: int, n_total: int) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from layerwise.core.comparing import compare_layers
+from layerwise.core.comparing import compare_layers, compare_pairs
 from layerwise.core.errors import InputError, PluginError
 from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import Comparator
@@ -183,6 +183,26 @@ def test_a_pair_on_which_a_plugin_fails_is_reported_not_kept_and_the_rest_goes_o
     assert "plugin 'plugin' (register_comparators): toy.compare raised ZeroDivisionError: oops" in table.reasons[A, B]
     assert np.isfinite(np.diagonal(table.matrix)).all()
     assert {(item.first, item.second) for item in history.comparisons.values()} == {(A, A), (B, B)}
+
+
+@pytest.mark.parametrize("comparator", [Toy(), AtOnce()], ids=["one by one", "at once"])
+def test_single_pairs_are_answered_in_the_order_asked_for_and_nothing_else_is_kept(history, comparator):
+    registry, wanted = registry_with(comparator), [(C, D), (A, B), (C, D), (B, A)]
+    found = compare_pairs(registry, history, "toy", wanted)
+    assert [(item.first, item.second) for item in found] == wanted
+    assert np.allclose([item.value for item in found], [means(history, *pair).sum() for pair in wanted])
+    assert {(first, second) for _, first, second in history.comparisons} == {(C, D), (A, B), (B, A)}
+    assert (history.n_read, comparator.n_prepared) == (4, 4)
+    again = compare_pairs(registry, history, "toy", [(D, C)])
+    assert (again[0].first, again[0].value, history.n_read) == (D, found[0].value, 4)
+
+
+def test_pairs_of_runs_on_different_stimuli_are_refused(history):
+    other = LayerAddress("run2", "a")
+    history.representations[other] = history.representations[A]
+    history.fingerprints["run2"] = "different"
+    with pytest.raises(InputError, match=r"run1.*run2"):
+        compare_pairs(registry_with(Toy()), history, "toy", [(A, other)])
 
 
 @pytest.mark.parametrize(
