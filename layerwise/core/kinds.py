@@ -174,10 +174,16 @@ class Metric(Offer):
 
     Attributes:
         kind: Whether larger means more alike (`similarity`) or less (`distance`).
+        symbol: What a value is called on an axis: `r` for a correlation; the metric's name where empty.
+        unit: Of the values, where they have one: `radians`.
+        value_range: Smallest and largest possible value, None where unbounded.
         needs_transform: The activation transform whose representation it is computed from, `none` for the plain one.
     """
 
     kind: ClassVar[Literal["similarity", "distance"]]
+    symbol: ClassVar[str] = ""
+    unit: ClassVar[str] = ""
+    value_range: ClassVar[tuple[float | None, float | None]] = (None, None)
     needs_transform: ClassVar[str] = "none"
 
     @abstractmethod

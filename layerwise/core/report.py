@@ -6,9 +6,9 @@ which the page escapes: file names, labels and layer names are hostile until the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
     from layerwise.core.parameters import Setting
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from layerwise.core.records import RunRecord
     from layerwise.core.registry import Registry
 
+Found = TypeVar("Found")
 Verdict = Literal["right", "near", "wrong", "unknown"]
 
 
@@ -201,9 +202,18 @@ class ReportContext:
         history: Where their results are read.
         registry: What plugins offer, for comparisons and orderings that are not stored yet.
         choice: How layers are compared.
+        memory: What one section has found and another needs too; see `once`.
     """
 
     runs: Sequence[RunRecord]
     history: History
     registry: Registry
     choice: Choice = Choice()
+    memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """What `find` gives, found once for all sections of this report that ask under the same key."""
+        place = (key, id(self.history))
+        if place not in self.memory:
+            self.memory[place] = (self.history, find())  # kept alive, so that no other takes its id
+        return cast("Found", self.memory[place][1])

@@ -6,6 +6,7 @@ centred vector and p the number of units, x_i . x_j = r s_i s_j + p m_i m_j.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,8 @@ class PearsonMetric(Metric):
     name = "pearson"
     description = "Pearson correlation between activation vectors"
     kind = "similarity"
+    symbol = "r"
+    value_range = (-1.0, 1.0)
 
     def compute(self, representation: Representation) -> Vector:
         """(n, n) in [-1, 1], diagonal 1."""
@@ -51,6 +54,7 @@ class SpearmanMetric(PearsonMetric):
 
     name = "spearman"
     description = "Spearman correlation between activation vectors; needs `run --transform rank`"
+    symbol = "rho"
     needs_transform = "rank"
 
 
@@ -60,6 +64,8 @@ class CosineMetric(Metric):
     name = "cosine"
     description = "cosine of the angle between activation vectors"
     kind = "similarity"
+    symbol = "cos"
+    value_range = (-1.0, 1.0)
 
     def compute(self, representation: Representation) -> Vector:
         """(n, n) in [-1, 1], diagonal 1."""
@@ -88,6 +94,8 @@ class CorrelationDistanceMetric(Metric):
     name = "correlation-distance"
     description = "1 - Pearson correlation"
     kind = "distance"
+    symbol = "1 - r"
+    value_range = (0.0, 2.0)
 
     def compute(self, representation: Representation) -> Vector:
         """(n, n) in [0, 2], diagonal 0."""
@@ -100,6 +108,7 @@ class EuclideanMetric(Metric):
     name = "euclidean"
     description = "Euclidean distance between activation vectors"
     kind = "distance"
+    value_range = (0.0, None)
 
     def compute(self, representation: Representation) -> Vector:
         """(n, n), diagonal 0; defined for constant vectors too."""
@@ -112,6 +121,7 @@ class SquaredEuclideanMetric(Metric):
     name = "squared-euclidean"
     description = "squared Euclidean distance between activation vectors"
     kind = "distance"
+    value_range = (0.0, None)
 
     def compute(self, representation: Representation) -> Vector:
         """(n, n), diagonal 0; defined for constant vectors too."""
@@ -128,6 +138,8 @@ class AngularMetric(Metric):
     name = "angular"
     description = "angle between activation vectors, in radians"
     kind = "distance"
+    unit = "radians"
+    value_range = (0.0, math.pi)
 
     def compute(self, representation: Representation) -> Vector:
         """(n, n) in [0, pi], diagonal 0."""
