@@ -141,7 +141,33 @@ class MatrixBrowser:
     thumbnails: tuple[bytes, ...] = ()
 
 
-Content = Chart | Table | Facts | Gallery | Listing | MatrixBrowser
+@dataclass(frozen=True)
+class SideBySide:
+    """Figures beside each other where there is room, otherwise one below the other.
+
+    Attributes:
+        figures: Two or three, each with a title of its own; captions are left to the figure around them.
+    """
+
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """Figures of which one is seen at a time; which one is chosen in the page.
+
+    Attributes:
+        label: What is chosen, such as `Models`.
+        figures: At least one, each with a title of its own, which is what is chosen from.
+        first: Index of the one that is seen first.
+    """
+
+    label: str
+    figures: tuple[Figure, ...]
+    first: int = 0
+
+
+Content = Chart | Table | Facts | Gallery | Listing | MatrixBrowser | SideBySide | Alternatives
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("base", "charts", "matrices", "page")
-STYLES = ("page",)
+SCRIPTS = ("base", "charts", "matrices", "panels", "page")
+STYLES = ("page", "panels")
 
 
 def page_script() -> str:

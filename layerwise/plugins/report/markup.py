@@ -11,7 +11,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from layerwise.core.report import Chart, Facts, Figure, Gallery, Listing, MatrixBrowser, Table
+from layerwise.core.report import (
+    Alternatives,
+    Chart,
+    Facts,
+    Figure,
+    Gallery,
+    Listing,
+    MatrixBrowser,
+    SideBySide,
+    Table,
+)
 from layerwise.plugins.report import drawing
 from layerwise.plugins.report.assets import TEMPLATES
 
@@ -94,6 +104,23 @@ def _gallery(content: Gallery, anchor: str, figure: Figure) -> Markup:
 @render_content.register
 def _listing(content: Listing, anchor: str, figure: Figure) -> Markup:
     return _render("listing.html", anchor=anchor, text=content.text, figure=figure)
+
+
+@render_content.register
+def _beside(content: SideBySide, anchor: str, figure: Figure) -> Markup:
+    panels = _render_panels(content.figures, anchor)
+    return _render("beside.html", anchor=anchor, panels=panels, figure=figure)
+
+
+@render_content.register
+def _alternatives(content: Alternatives, anchor: str, figure: Figure) -> Markup:
+    panels = _render_panels(content.figures, anchor)
+    return _render("alternatives.html", anchor=anchor, content=content, panels=panels, figure=figure)
+
+
+def _render_panels(figures: tuple[Figure, ...], anchor: str) -> list[tuple[Figure, Markup]]:
+    """Figures inside a figure, each with its HTML."""
+    return [(inner, render_content(inner.content, f"{anchor}-{inner.name}", inner)) for inner in figures]
 
 
 @render_content.register

@@ -34,7 +34,7 @@
   }
 
   async function draw(host) {
-    if (host.dataset.drawn === String(host.clientWidth)) return;
+    if (!host.clientWidth || host.dataset.drawn === String(host.clientWidth)) return; // hidden ones wait to be seen
     host.dataset.drawn = String(host.clientWidth);
     try {
       const spec = fit(read(host.dataset.spec), host);

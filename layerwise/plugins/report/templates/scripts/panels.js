@@ -1,0 +1,17 @@
+// Figures of which one is seen at a time: the list, the two buttons and the keyboard choose which.
+(() => {
+  for (const root of document.querySelectorAll(".alternatives")) {
+    const select = root.querySelector(":scope > .pick select");
+    if (!select) continue;
+    const panels = [...root.children].filter((child) => child.classList.contains("panel"));
+    const show = (index) => {
+      const chosen = (index + panels.length) % panels.length;
+      select.value = String(chosen);
+      panels.forEach((panel, place) => { panel.hidden = place !== chosen; });
+      window.dispatchEvent(new Event("resize")); // charts that were hidden while the window changed
+    };
+    select.addEventListener("change", () => show(Number(select.value)));
+    root.querySelector(":scope > .pick .previous").addEventListener("click", () => show(Number(select.value) - 1));
+    root.querySelector(":scope > .pick .next").addEventListener("click", () => show(Number(select.value) + 1));
+  }
+})();
