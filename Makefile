@@ -12,19 +12,23 @@ DATA   := $(or $(LAYERWISE_DATA),$(wildcard ../shared/data))
 BENCH  := $(if $(DATA),--weights $(DATA)/googlenet/bvlc_googlenet.caffemodel --stimuli $(DATA)/imagenet500)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs bench clean
+.PHONY: help demo test test-slow browser-test lint format docs bench clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/runtime.stamp  ## Train a small network, analyse its checkpoints, write demo/report.html
 	$(BIN)/layerwise demo --out demo
 
 test: $(VENV)/develop.stamp  ## Run the tests, except the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
 test-slow: $(VENV)/develop.stamp  ## Run the slow tests
 	$(BIN)/python -m pytest -m slow
+
+browser-test: $(VENV)/browser.stamp  ## Try the report's pages in headless Chromium, installed with apt-get where there is none
+	.ci/chromium
+	$(BIN)/python -m pytest -m browser tests/browser
 
 lint: $(VENV)/develop.stamp  ## Check style, types and who imports whom
 	$(BIN)/ruff check
@@ -56,4 +60,8 @@ $(VENV)/runtime.stamp: $(SET_UP) | $(BIN)/python
 
 $(VENV)/develop.stamp: $(SET_UP) | $(BIN)/python
 	$(PIP) install --quiet -c constraints.txt -e '.[test,lint]'
+	@touch $@ $(VENV)/runtime.stamp
+
+$(VENV)/browser.stamp: $(SET_UP) | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e '.[test,browser]'
 	@touch $@ $(VENV)/runtime.stamp

@@ -1,0 +1,240 @@
+"""A headless Chromium, a small history in SQLite, and the pages of its reports.
+
+The browser runs under the page's own Content-Security-Policy, so wait with locators: `page.wait_for_function` is
+evaluated inside the page, and refused there. Every page that is opened must stay silent: a console error, an
+uncaught exception, a dialog, or a request that leaves the file fails the test.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerwise.core.records import LayerResult, RunHeader, RunRecord
+from layerwise.core.registry import Registry
+from layerwise.core.report import Choice
+from layerwise.core.stimuli import LoadedStimuli, Stimulus
+from layerwise.plugins import load_plugins
+from layerwise.plugins.report.page import render_report
+from layerwise.storage import Store, open_store
+
+WIDTHS = (1440, 390)
+QUIET_SCHEMES = ("file:", "data:", "blob:")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs Chromium: `make browser-test` runs it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def find_chromium() -> str | None:
+    """The browser to drive: the one that LAYERWISE_CHROMIUM names, or the system's."""
+    named = os.environ.get("LAYERWISE_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A running browser."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install 'layerwise[browser]'"
+    )
+    found = find_chromium()
+    if found is None:
+        pytest.skip("needs Chromium: install Debian's package chromium, or set LAYERWISE_CHROMIUM")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Silence:
+    """What a page said and asked for although it should not have."""
+
+    broken: list[str] = field(default_factory=list)
+
+    def watch(self, page: Any) -> None:
+        page.on("console", lambda said: self.broken.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.broken.append(f"uncaught: {error}"))
+        page.on("request", lambda asked: self.note_request(asked.url))
+        page.on("dialog", self.note_dialog)
+
+    def note_request(self, url: str) -> None:
+        if not url.startswith(QUIET_SCHEMES):
+            self.broken.append(f"request: {url}")
+
+    def note_dialog(self, dialog: Any) -> None:
+        self.broken.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+
+Opener = Callable[..., Any]
+
+
+@pytest.fixture
+def browser_page(chromium: Any) -> Iterator[Opener]:
+    """A function that opens a page, `browser_page(path_or_url, width=1440, scheme="light")`, drawn to the end.
+
+    A second page may be opened beside the first. What a page served from an address of its own may ask for is said
+    with `allowed`, a prefix.
+    """
+    contexts: list[Any] = []
+    silence = Silence()
+
+    def open_page(target: Path | str, width: int = 1440, scheme: str = "light", *, allowed: str = "") -> Any:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        watched = Silence() if allowed else silence
+        watched.watch(page)
+        page.goto(target.as_uri() if isinstance(target, Path) else target)
+        draw_everything(page)
+        if allowed:
+            silence.broken += [said for said in watched.broken if not said.startswith(f"request: {allowed}")]
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert silence.broken == []
+
+
+def draw_everything(page: Any) -> None:
+    """Wait until every chart of a report is drawn; a page without charts is ready at once."""
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(50)
+    page.locator(".chart:not([data-state])").first.wait_for(state="detached", timeout=60_000)
+
+
+@pytest.fixture
+def overflow() -> Callable[[Any], int]:
+    """A function that says how many pixels a page is wider than its window."""
+    return lambda page: int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
+
+
+@pytest.fixture(scope="session")
+def fake() -> ModuleType:
+    """The module `fake_history`: made-up, structured runs in memory."""
+    path = Path(__file__).parents[1] / "plugins" / "fake_history.py"
+    spec = importlib.util.spec_from_file_location("fake_history", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["fake_history"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass
+class Studio:
+    """A history in a SQLite file, to which made-up runs are added as the engine would add them.
+
+    Attributes:
+        store: The history.
+        folder: Where reports are written.
+        registry: All built-in plugins.
+        fake: The module that makes runs up.
+    """
+
+    store: Store
+    folder: Path
+    registry: Registry
+    fake: ModuleType
+    n_reports: int = 0
+
+    def add_run(self, **options: Any) -> RunRecord:
+        """Store a finished run; `options` are those of `fake_history.add_run`, except that ids are the store's."""
+        memory = self.fake.FakeHistory()
+        made = self.fake.add_run(memory, **options)
+        claim = self.store.begin_run(header_of(made, memory.stimuli[made.id], memory.layers[made.id]))
+        for layer in memory.layers[made.id]:
+            for transform in made.transforms:
+                where = next(a for a in memory.representations if (a.layer, a.transform) == (layer.name, transform))
+                statistics = tuple(
+                    found.result
+                    for found in memory.statistics[made.id]
+                    if (found.layer, found.transform) == (layer.name, transform)
+                )
+                result = LayerResult(layer.name, transform, memory.representations[where], statistics)
+                self.store.save_layer(claim.run_id, result)
+        self.store.save_weights(claim.run_id, memory.weights[made.id])
+        self.store.save_predictions(claim.run_id, memory.predictions[made.id], made.accuracy)
+        self.store.finish_run(claim.run_id, made.timings)
+        return self.store.find_run(claim.run_id)
+
+    def report(self, *runs: RunRecord, sections: Sequence[str] | None = None, **choice: Any) -> Path:
+        """Write a report of these runs; `choice` are the fields of `Choice`."""
+        self.n_reports += 1
+        path = self.folder / f"report-{self.n_reports}.html"
+        return render_report(
+            runs, self.registry, self.store, path, sections=sections, choice=Choice(**({"n_resamples": 40} | choice))
+        )
+
+
+def header_of(run: RunRecord, stimuli: Sequence[Any], layers: Sequence[Any]) -> RunHeader:
+    """What the engine would have known of a run before its first layer."""
+    loaded = LoadedStimuli(
+        name=run.stimuli_name,
+        source=run.stimuli_source,
+        stimuli=tuple(Stimulus(found.name, found.label) for found in stimuli),
+        pixels=np.zeros((len(stimuli), 1, 1, 3), np.uint8),
+        thumbnails=tuple(found.thumbnail for found in stimuli),
+        content_hashes=tuple(found.content_hash for found in stimuli),
+        fingerprint=run.stimuli_fingerprint,
+        skipped=run.skipped,
+        resize=run.resize,
+    )
+    same = ("model", "loader", "transforms", "engine", "batch_size", "chunk_width", "command", "checkpoint", "step")
+    more = ("lineage", "tags", "versions", "plugins", "host")
+    known = {name: getattr(run, name) for name in (*same, *more)}
+    return RunHeader(key=f"{run.id}-{run.key}", stimuli=loaded, layers=tuple(layers), **known)
+
+
+@pytest.fixture(scope="session")
+def make_studio(tmp_path_factory: pytest.TempPathFactory, fake: ModuleType) -> Iterator[Callable[[], Studio]]:
+    """A function that starts an empty history."""
+    opened: list[Store] = []
+
+    def start() -> Studio:
+        folder = tmp_path_factory.mktemp("studio")
+        store = open_store(f"sqlite:///{folder / 'history.db'}")
+        opened.append(store)
+        return Studio(store, folder, load_plugins(), fake)
+
+    yield start
+    for store in opened:
+        store.close()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run in a history, with its report."""
+
+    studio: Studio
+    run: RunRecord
+    path: Path
+
+
+@pytest.fixture(scope="session")
+def finished(make_studio: Callable[[], Studio]) -> Finished:
+    """One run of 40 stimuli with pictures, labels and two blocks of four arms, and its report with every section."""
+    studio = make_studio()
+    run = studio.add_run(n_stimuli=40)
+    return Finished(studio, run, studio.report(run))
