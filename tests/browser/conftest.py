@@ -118,7 +118,7 @@ def draw_everything(page: Any) -> None:
     """Wait until every chart of a report is drawn; a page without charts is ready at once."""
     page.wait_for_load_state("load")
     page.wait_for_timeout(50)
-    page.locator(".chart:not([data-state])").first.wait_for(state="detached", timeout=60_000)
+    page.locator(".chart:visible:not([data-state])").first.wait_for(state="detached", timeout=60_000)
 
 
 @pytest.fixture
