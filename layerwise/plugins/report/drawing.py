@@ -83,8 +83,16 @@ def inline(frame: pl.DataFrame) -> Any:
     return alt.InlineData(values=frame.to_dicts())
 
 
-def measure_colour(bounds: Bounds, title: str, field: str = "value") -> Any:
-    """A measure's value as colour, with its legend on top: diverging around 0, or from light to dark."""
+def measure_colour(bounds: Bounds, title: str, field: str = "value", *, open_ends: str = "") -> Any:
+    """A measure's value as colour, with its legend on top: diverging around 0, or from light to dark.
+
+    Args:
+        bounds: Ends of the scale.
+        title: Of the legend.
+        field: Of the data.
+        open_ends: `low`, `high` or both in one word: where values beyond have the colour of the end, as the legend
+            then says.
+    """
     import altair as alt
 
     colours = diverging_colours(N_STOPS) if bounds.diverging else sequential_colours(N_STOPS)
@@ -95,6 +103,10 @@ def measure_colour(bounds: Bounds, title: str, field: str = "value") -> Any:
     legend = alt.Legend(
         orient="top", direction="horizontal", gradientLength=220, title=title, values=values, format=".3~g"
     )
+    if open_ends:
+        marks = [f"datum.value == {stops[0]} ? '≤ '"] if "low" in open_ends else []
+        marks += [f"datum.value == {stops[-1]} ? '≥ '"] if "high" in open_ends else []
+        legend.labelExpr = f"({' : '.join(marks)} : '') + datum.label"
     names = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours]
     return alt.Color(f"{field}:Q", scale=alt.Scale(domain=stops, range=names, clamp=True), legend=legend)
 
