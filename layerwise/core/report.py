@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from layerwise.core.parameters import Setting
     from layerwise.core.protocols import History
     from layerwise.core.records import RunRecord
@@ -28,9 +30,12 @@ class Chart:
         drawing: The chart. A width of `"container"` fills the page's column; a chart in `usermeta` marked
             with `{"layerwise": {"square": allowance}}` is given equal width and height, `allowance` pixels
             less than the column.
+        numbers: Gives the numbers behind it as a Polars frame, where the chart does not carry them itself (a
+            picture does not).
     """
 
     drawing: Any
+    numbers: Callable[[], pl.DataFrame] | None = None
 
 
 @dataclass(frozen=True)
@@ -209,14 +214,15 @@ class Choice:
         settings: Values of its parameters.
         metric: Name of the metric whose matrices it compares; None for its own default.
         transform: Whose representations are shown; None for plain activations, where there are any.
-        n_resamples: From how many resamples of the stimuli intervals are made; 0 for none.
+        n_resamples: From how many resamples of the stimuli intervals are made; 0 for none, None for as many as take
+            no more than a moment.
     """
 
     comparator: str = "rsa-pearson"
     settings: Mapping[str, Setting] = field(default_factory=dict)
     metric: str | None = None
     transform: str | None = None
-    n_resamples: int = 200
+    n_resamples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -228,6 +234,7 @@ class ReportContext:
         history: Where their results are read.
         registry: What plugins offer, for comparisons and orderings that are not stored yet.
         choice: How layers are compared.
+        command: The command that makes the report again; empty where it was asked for from Python.
         memory: What one section has found and another needs too; see `once`.
     """
 
@@ -235,6 +242,7 @@ class ReportContext:
     history: History
     registry: Registry
     choice: Choice = Choice()
+    command: str = ""
     memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
