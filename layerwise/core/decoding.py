@@ -78,9 +78,16 @@ def find_source(registry: Registry, location: str) -> Registered[StimulusSource]
         InputError: If none does.
     """
     sources = registry.all(StimulusSource)
+    failures: list[PluginError] = []
     for source in sources:
-        if source.call(source.offer.accepts, location):
-            return source
+        try:
+            if source.call(source.offer.accepts, location):
+                return source
+        except PluginError as error:  # the others are asked all the same
+            failures.append(error)
+            registry.caller.warn(str(error))
+    if failures:
+        raise failures[0]
     if not Path(location).expanduser().exists():
         raise InputError(f"no such file or folder: {location}")
     known = "; ".join(f"{source.name}: {source.offer.description}" for source in sources)

@@ -26,6 +26,7 @@ from layerwise.core.protocols import Archive
 from layerwise.core.provenance import collect_versions, describe_host, digest_key, list_plugins, provenance
 from layerwise.core.records import NO_TRANSFORM, Provider, RunHeader
 from layerwise.core.registry import Registered, Registry
+from layerwise.core.representation import read_only
 from layerwise.core.request import Observer, RunOutcome, RunRequest
 from layerwise.core.selection import select_layers
 from layerwise.core.stimuli import LoadedStimuli
@@ -34,6 +35,7 @@ from layerwise.core.streaming.job import StreamJob, Target
 from layerwise.core.streaming.plan import Budget, StreamPlan
 from layerwise.core.streaming.planner import plan_stream
 from layerwise.core.streaming.stream import needed_targets
+from layerwise.core.validation import check_transformed
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def _compute(
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
-            prepared.engine.call(prepared.engine.offer.stream, job, sink)
+            prepared.engine.call_unlimited(prepared.engine.offer.stream, job, sink)
+        sink.check_complete(prepared.engine, job)
         observer.stage("storing")
         with _timed(prepared.seconds, "store"):
             sink.flush()
@@ -175,7 +178,8 @@ def _count_features(target: Target) -> int:
     if target.transform is None:
         return target.layer.n_features
     probe = np.zeros((2, *target.layer.shape), dtype=np.float32)
-    return int(np.asarray(target.transform.call(target.transform.offer.apply, probe)).reshape(2, -1).shape[1])
+    changed = target.transform.call(target.transform.offer.apply, read_only(probe))
+    return int(check_transformed(target.transform, changed, len(probe)).shape[1])
 
 
 def _find_budget(request: RunRequest) -> Budget:

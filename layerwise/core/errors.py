@@ -35,6 +35,11 @@ class PluginError(LayerwiseError):
     """A plugin raised, or returned something other than its hook promises.
 
     The message always names the plugin, the hook, what came and what was expected.
+
+    Attributes:
+        plugin: Name of the plugin.
+        hook: The hook, or `import`.
+        came: The message without these two.
     """
 
     def __init__(self, plugin: str, hook: str, came: str, expected: str = "") -> None:
@@ -42,3 +47,4 @@ class PluginError(LayerwiseError):
         super().__init__(f"plugin '{plugin}' ({hook}): {came}{wanted}")
         self.plugin = plugin
         self.hook = hook
+        self.came = f"{came}{wanted}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from layerwise.core.attributed import AttributedModel
 from layerwise.core.errors import InputError, PluginError
 from layerwise.core.kinds import ModelLoader
-from layerwise.core.layers import Layer, near_names
+from layerwise.core.layers import Layer
 from layerwise.core.model import LoadRequest, Model
 from layerwise.core.registry import Registered, Registry
+from layerwise.core.validation import describe
 
 
 def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[ModelLoader], Model]:
@@ -24,8 +26,8 @@ def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[Mod
         PluginError: If the loader fails, or returns something that is no sound model.
     """
     loader = find_loader(registry, request.model)
-    model = loader.call(loader.offer.load, request)
-    return loader, check_model(loader, model)
+    model = loader.call_unlimited(loader.offer.load, request)
+    return loader, AttributedModel(loader, check_model(loader, model))
 
 
 def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:
@@ -35,21 +37,43 @@ def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:
         InputError: If there is none; says whether a file is missing or a name is wrong, and lists near names.
     """
     loaders = registry.all(ModelLoader)
+    failures: list[PluginError] = []
     for loader in loaders:
-        if loader.call(loader.offer.accepts, model):
-            return loader
+        try:
+            if loader.call(loader.offer.accepts, model):
+                return loader
+        except PluginError as error:  # the others are asked all the same
+            failures.append(error)
+            registry.caller.warn(str(error))
+    if failures:
+        raise failures[0]
     if Path(model).exists():
         what = "folder" if Path(model).is_dir() else "file"
         raise InputError(f"no loader knows what to do with the {what} '{model}'; there are: {_describe(loaders)}")
+    scheme, colon, _ = model.partition(":")
+    if colon and scheme.isidentifier() and len(scheme) > 1:
+        raise InputError(f"no loader for '{scheme}:'{registry.explain_absence(ModelLoader, model, [])}")
     if "/" in model or "\\" in model or Path(model).suffix:
         raise InputError(f"no model file '{model}'")
-    raise InputError(f"no model '{model}'{near_names(model, known_models(registry))}")
+    raise InputError(f"no model '{model}'{registry.explain_absence(ModelLoader, model, known_models(registry))}")
 
 
 def known_models(registry: Registry) -> list[str]:
     """Names of all models that loaders know, in order of registration."""
     loaders = registry.all(ModelLoader)
-    return [name for loader in loaders for name in loader.call(loader.offer.known_models)]
+    return [name for loader in loaders for name in names_of(loader)]
+
+
+def names_of(loader: Registered[ModelLoader]) -> list[str]:
+    """The names that one loader knows; none, and a warning, where it fails."""
+    try:
+        names = loader.call(loader.offer.known_models)
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise _fail(loader, f"{describe(names)} as its known models", "a sequence of names")
+    except PluginError as error:
+        loader.caller.warn(str(error))
+        return []
+    return list(names)
 
 
 def _describe(loaders: Any) -> str:

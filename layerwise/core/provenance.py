@@ -47,7 +47,9 @@ def _processor() -> str:
 def list_plugins(registry: Registry) -> tuple[str, ...]:
     """`name (distribution version)` of every plugin that is loaded."""
     return tuple(
-        f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in registry.plugins if not plugin.failure
+        f"{plugin.name} ({plugin.distribution} {plugin.version})"
+        for plugin in registry.plugins
+        if plugin.loaded and not plugin.failure
     )
 
 

@@ -1,23 +1,39 @@
 """The registry: what every plugin offers, under which name, and who it came from.
 
-Plugins are loaded one by one; one that fails is remembered with its traceback and stops nothing else. Hooks
-are called the first time something of their kind is looked up. Two plugins that offer the same name leave
-the bare name ambiguous: it is an error that lists both, and `distribution:name` finds each.
+Plugins are imported one by one, and not before something of a kind that they can offer is looked up; one that
+fails is remembered with its traceback and stops nothing else. Two plugins that offer the same name leave the bare
+name ambiguous: it is an error that lists both, and `distribution:name` finds each. A name that nobody offers is
+asked of the history, which may know from which distribution it came when runs used it.
 """
 
 from __future__ import annotations
 
+import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
 
 import pluggy
 
 from layerwise.core import hookspecs, kinds
+from layerwise.core.calling import Caller, Place
+from layerwise.core.discovery import (
+    HOST,
+    Installed,
+    distribution_version,
+    find_installed,
+    foresee_hooks,
+    installed_versions,
+    normal_name,
+    unmet_need,
+)
 from layerwise.core.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.layers import near_names
+from layerwise.core.offers import check_offers
+from layerwise.core.registered import Registered
+
+__all__ = ["KINDS", "PluginStatus", "Registered", "Registry", "distribution_version"]
 
 Kind = TypeVar("Kind", bound=kinds.Offer)
 KINDS: dict[str, type[kinds.Offer]] = {
@@ -37,62 +53,65 @@ _HOOK_OF = {kind: hook for hook, kind in KINDS.items()}
 
 
 @dataclass(frozen=True)
-class Registered(Generic[Kind]):
-    """Something a plugin offers, with its provenance.
+class PluginStatus:
+    """One plugin as `layerwise plugins` lists it.
 
     Attributes:
-        offer: The object itself.
-        plugin: Name the plugin is registered under.
-        distribution: The distribution it was installed with.
+        name: Its name.
+        distribution: What it was installed with.
         version: That distribution's version.
-        hook: The hook it came through.
+        failure: Where it did not load, or one of its hooks failed, the traceback.
+        reason: The same in one line.
+        loaded: Whether it is imported; what nobody has asked for is not.
     """
-
-    offer: Kind
-    plugin: str
-    distribution: str
-    version: str
-    hook: str
-
-    @property
-    def name(self) -> str:
-        """The bare name."""
-        return self.offer.name
-
-    @property
-    def qualified_name(self) -> str:
-        """`distribution:name`, what a run stores."""
-        return f"{self.distribution}:{self.offer.name}"
-
-    def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a method of the offer; what is not one of Layerwise's errors becomes one that names the plugin."""
-        try:
-            return method(*arguments)
-        except LayerwiseError:
-            raise
-        except Exception as error:
-            what = f"{self.offer.name}.{method.__name__} raised {type(error).__name__}: {error}"
-            raise PluginError(self.plugin, self.hook, what) from error
-
-
-@dataclass(frozen=True)
-class PluginStatus:
-    """One plugin as `layerwise plugins` lists it; `failure` holds a traceback where it did not load."""
 
     name: str
     distribution: str
     version: str
     failure: str = ""
+    reason: str = ""
+    loaded: bool = True
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A plugin that is imported when one of these hooks is asked for."""
+
+    hooks: Collection[str]
+    load: Callable[[], object]
+    need: str = ""
+
+
+Recall = Callable[[str, str], Sequence[tuple[str, str]]]
+"""(hook, name) to the (distribution, version)s that results in the history were computed by."""
+
+
+def _recall_nothing(hook: str, name: str) -> Sequence[tuple[str, str]]:
+    del hook, name
+    return ()
 
 
 @dataclass
 class Registry:
-    """Everything that plugins offer, looked up by kind and name."""
+    """Everything that plugins offer, looked up by kind and name.
+
+    Attributes:
+        plugins: All plugins, in the order in which they were found; those that are not loaded yet, too.
+        caller: Calls them all.
+        recall: Asked who offered a name that nobody offers now.
+        left_out: Plugins that are installed, and were not wanted.
+    """
 
     plugins: list[PluginStatus] = field(default_factory=list)
+    caller: Caller = field(default_factory=Caller)
+    recall: Recall = _recall_nothing
+    left_out: list[Installed] = field(default_factory=list)
     _manager: pluggy.PluginManager = field(init=False)
     _offers: dict[str, list[Registered[Any]]] = field(default_factory=dict)
-    _places: dict[str, int] = field(default_factory=dict)  # of loaded plugins in `plugins`; names may recur there
+    _asked: dict[tuple[str, str], list[Registered[Any]]] = field(default_factory=dict)  # by hook and plugin
+    _places: dict[str, int] = field(default_factory=dict)  # of loaded plugins in `plugins`, by qualified name
+    _waiting: dict[int, _Waiting] = field(default_factory=dict)  # by place in `plugins`
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def __post_init__(self) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -100,41 +119,65 @@ class Registry:
 
     def register(self, plugin: object, name: str, distribution: str, release: str) -> None:
         """Add a plugin that is already imported; a refusal is remembered, not raised."""
-        try:
-            self._manager.register(plugin, name)
-            self._manager.check_pending()
-        except (ValueError, pluggy.PluginValidationError):
-            if self._manager.get_plugin(name) is plugin:
-                self._manager.unregister(plugin)
-            self.plugins.append(PluginStatus(name, distribution, release, traceback.format_exc()))
-        else:
-            self._places[name] = len(self.plugins)
-            self.plugins.append(PluginStatus(name, distribution, release))
-            self._offers.clear()
+        self.plugins.append(PluginStatus(name, distribution, release))
+        self._register(plugin, len(self.plugins) - 1)
 
-    def load_entry_points(self, group: str = hookspecs.PROJECT, blocked: Iterable[str] = ()) -> None:
-        """Import every installed plugin of an entry-point group, one by one."""
-        skip = set(blocked)
-        for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
-            if entry.name not in skip:
-                self._load(entry)
+    def expect(
+        self,
+        name: str,
+        distribution: str,
+        release: str,
+        hooks: Collection[str],
+        load: Callable[[], object],
+        need: str = "",
+    ) -> None:
+        """Add a plugin that is imported by `load` once one of these hooks is asked for.
 
-    def _load(self, entry: EntryPoint) -> None:
-        distribution = entry.dist.name if entry.dist else entry.module
-        release = entry.dist.version if entry.dist else "unknown"
-        try:
-            plugin = entry.load()
-        except (Exception, SystemExit):  # noqa: BLE001 - whatever a stranger's module does on import
-            self.plugins.append(PluginStatus(entry.name, distribution, release, traceback.format_exc()))
-        else:
-            self.register(plugin, entry.name, distribution, release)
+        Args:
+            name: Its name.
+            distribution: What it was installed with.
+            release: That distribution's version.
+            hooks: Hooks that it may have, such as `comparators`.
+            load: Imports it.
+            need: Why it cannot be loaded, where that is known already; then `load` is never called.
+        """
+        self.plugins.append(PluginStatus(name, distribution, release, loaded=False))
+        self._waiting[len(self.plugins) - 1] = _Waiting(hooks, load, need)
+        self._offers.clear()
+
+    def expect_installed(
+        self,
+        group: str = hookspecs.PROJECT,
+        blocked: Collection[str] = (),
+        only: Collection[str] | None = None,
+    ) -> None:
+        """Add every plugin that is installed.
+
+        Args:
+            group: The entry-point group.
+            blocked: Names of plugins or distributions to do without.
+            only: If not None, the only ones that are wanted.
+        """
+        release = distribution_version(HOST)
+        for found in find_installed(group):
+            wanted = only is None or found.answers_to(only)
+            if not wanted or found.answers_to(blocked):
+                self.left_out.append(found)
+                continue
+            hooks = foresee_hooks(found.entry, KINDS)
+            need = unmet_need(found.requirements, release)
+            self.expect(found.name, found.distribution, found.version, hooks, found.entry.load, need)
 
     def all(self, kind: type[Kind]) -> Sequence[Registered[Kind]]:
         """All that is registered of a kind, in order of registration; built-in things first."""
         hook = _HOOK_OF[kind]
-        if hook not in self._offers:
-            self._offers[hook] = self._collect(f"register_{hook}", kind)
-        return cast("Sequence[Registered[Kind]]", self._offers[hook])
+        with self._lock:
+            if hook not in self._offers:
+                for place, waiting in list(self._waiting.items()):
+                    if hook in waiting.hooks:
+                        self._load(place)
+                self._offers[hook] = self._collect(f"register_{hook}", kind)
+            return cast("Sequence[Registered[Kind]]", self._offers[hook])
 
     def get(self, kind: type[Kind], name: str) -> Registered[Kind]:
         """What is registered under a name, bare or as `distribution:name`.
@@ -146,52 +189,112 @@ class Registry:
         offers = self.all(kind)
         found = [offer for offer in offers if name in (offer.name, offer.qualified_name)]
         if not found:
-            raise InputError(f"no {word} '{name}'{near_names(name, [offer.name for offer in offers])}")
+            raise InputError(f"no {word} '{name}'{self.explain_absence(kind, name, [o.name for o in offers])}")
         if len(found) > 1:
             choices = " or ".join(offer.qualified_name for offer in found)
             raise InputError(f"{word} '{name}' is offered by several plugins: say {choices}")
         return found[0]
 
+    def explain_absence(self, kind: type[Kind], name: str, names: Sequence[str]) -> str:
+        """The end of an error message that says why there may be nothing of a name, or what is near it.
+
+        Args:
+            kind: What was looked for.
+            name: Its name.
+            names: What there is.
+        """
+        makers = self.recall(_HOOK_OF[kind], name)
+        if makers:
+            return "; " + "; ".join(self._explain_maker(*maker) for maker in makers)
+        failed = [status for status in self.plugins if status.failure]
+        near = near_names(name, names)
+        if failed:
+            listed = ", ".join(f"'{status.name}' ({status.distribution} {status.version})" for status in failed)
+            near += f"; not loaded: {listed}, `layerwise plugins` says why"
+        return near
+
+    def _explain_maker(self, distribution: str, release: str) -> str:
+        """What became of a distribution by which results in the history were computed."""
+        used = f"results in this history were computed by it, from {distribution} {release}, which"
+        same = normal_name(distribution)
+        failed = [s for s in self.plugins if s.failure and normal_name(s.distribution) == same]
+        if failed:
+            return f"{used} did not load: {failed[0].reason}"
+        if any(normal_name(found.distribution) == same for found in self.left_out):
+            return f"{used} is left out by --no-plugin or LAYERWISE_PLUGINS"
+        now = installed_versions().get(same)
+        if now is None:
+            return f"{used} is not installed: `layerwise plugins install {distribution}`"
+        return f"{used} offered it; installed is {distribution} {now}, which does not"
+
+    def _load(self, place: int) -> None:
+        """Import a plugin that waits."""
+        waiting = self._waiting.pop(place)
+        status = self.plugins[place]
+        if waiting.need:
+            self._mark_failed(place, waiting.need, waiting.need)
+            return
+        limit = None if status.distribution == HOST else self.caller.limits.loading
+        try:
+            plugin = self.caller.call(Place(status.name, "import", "", "importing it"), waiting.load, (), limit)
+        except LayerwiseError as error:
+            self._mark_failed(place, _reason(error), traceback.format_exc())
+        else:
+            self._register(plugin, place)
+
+    def _register(self, plugin: object, place: int) -> None:
+        status = self.plugins[place]
+        name = f"{status.distribution}:{status.name}"
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except (ValueError, pluggy.PluginValidationError) as error:
+            if self._manager.get_plugin(name) is plugin:
+                self._manager.unregister(plugin)
+            self._mark_failed(place, f"{type(error).__name__}: {error}", traceback.format_exc())
+        else:
+            self._places[name] = place
+            self.plugins[place] = replace(status, loaded=True)
+            self._offers.clear()
+
     def _collect(self, hook: str, kind: type[Kind]) -> list[Registered[Kind]]:
+        implementations = {found.plugin_name: found for found in getattr(self._manager.hook, hook).get_hookimpls()}
         offers: list[Registered[Kind]] = []
-        caller = getattr(self._manager.hook, hook)
-        for implementation in reversed(caller.get_hookimpls()):
-            status = self.plugins[self._places[implementation.plugin_name]]
-            try:
-                returned = implementation.function()
-                checked = _check_offers(returned, kind, status.name, hook)
-            except Exception:  # noqa: BLE001 - one plugin's failure stops no other
-                self._mark_failed(status, traceback.format_exc())
-                continue
-            offers += [Registered(o, status.name, status.distribution, status.version, hook) for o in checked]
-        return sorted(offers, key=lambda offer: self._places[offer.plugin])
+        for name in sorted(implementations, key=self._places.__getitem__):
+            if (hook, name) not in self._asked:
+                self._asked[hook, name] = self._ask(implementations[name].function, self._places[name], hook, kind)
+            offers += self._asked[hook, name]
+        return offers
 
-    def _mark_failed(self, status: PluginStatus, failure: str) -> None:
-        failed = PluginStatus(status.name, status.distribution, status.version, failure)
-        self.plugins[self._places[status.name]] = failed
+    def _ask(self, function: Callable[[], object], place: int, hook: str, kind: type[Kind]) -> list[Registered[Kind]]:
+        """What one plugin's hook offers; nothing if it fails, which is remembered."""
+        status = self.plugins[place]
+        limit = None if status.distribution == HOST else self.caller.limits.loading
+        try:
+            returned = self.caller.call(Place(status.name, hook, "", hook), _list, (function,), limit)
+            offers = check_offers(returned, kind, status.name, hook)
+        except LayerwiseError as error:
+            self._mark_failed(place, _reason(error), traceback.format_exc())
+            return []
+        return [Registered(o, status.name, status.distribution, status.version, hook, self.caller) for o in offers]
 
-
-def _check_offers(returned: object, kind: type[Kind], plugin: str, hook: str) -> list[Kind]:
-    expected = f"a sequence of {kind.__name__}"
-    if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
-        raise PluginError(plugin, hook, f"returned {type(returned).__name__}", expected)
-    offers = list(returned)
-    for offer in offers:
-        if not isinstance(offer, kind):
-            raise PluginError(plugin, hook, f"returned a {type(offer).__name__} among its offers", expected)
-        if not isinstance(getattr(offer, "name", None), str) or not offer.name:
-            raise PluginError(plugin, hook, f"{type(offer).__name__} has no name", "a non-empty string `name`")
-        if not isinstance(getattr(offer, "description", None), str):
-            raise PluginError(plugin, hook, f"{offer.name} has no description", "a string `description`")
-    names = [offer.name for offer in offers]
-    if len(set(names)) < len(names):
-        raise PluginError(plugin, hook, f"offers a name twice: {names}", "unique names")
-    return offers
+    def _mark_failed(self, place: int, reason: str, failure: str) -> None:
+        status = self.plugins[place]
+        line = " ".join(reason.split())
+        self.plugins[place] = replace(status, failure=failure, reason=line)
+        who = f"'{status.name}' ({status.distribution} {status.version})"
+        self.caller.warn(f"plugin {who} did not load: {line}; --no-plugin {status.name} does without it")
 
 
-def distribution_version(name: str) -> str:
-    """Version of an installed distribution, `unknown` where it is not installed as one."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"
+def _list(function: Callable[[], object]) -> object:
+    """What a hook returns, as a list where it is an iterator, whose code is its plugin's too."""
+    returned = function()
+    return list(returned) if isinstance(returned, Iterator) else returned
+
+
+def _reason(error: LayerwiseError) -> str:
+    """Why a plugin did not load, in one line that does not name it."""
+    if not isinstance(error, PluginError):
+        return f"{type(error).__name__}: {error}"
+    told = error.hook == "import" or error.came.startswith(error.hook)
+    return error.came if told else f"{error.hook}: {error.came}"

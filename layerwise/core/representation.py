@@ -10,14 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from layerwise.core.errors import InputError
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers, which nobody can change through it."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
 
 @dataclass(frozen=True)
 class Representation:
-    """A layer's activations for n stimuli, as far as a Gram matrix knows them.
+    """A layer's activations for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
 
     Attributes:
         correlation: float32 (n, n); Pearson correlation between the activation vectors of each pair of
@@ -32,6 +42,10 @@ class Representation:
     norm: NDArray[np.float64]
     n_features: int
 
+    def __post_init__(self) -> None:
+        for name in ("correlation", "mean", "norm"):  # many measures share them: none may change them
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
     @property
     def n_stimuli(self) -> int:
         """Number of stimuli."""
@@ -42,11 +56,25 @@ class Representation:
         """Indices of the stimuli with constant activations, whose correlations are undefined."""
         return np.flatnonzero(self.norm == 0)
 
+    def require_finite(self) -> None:
+        """Make sure that all activations were finite numbers, as those of a run are.
+
+        Raises:
+            InputError: If some were not; says how many stimuli.
+        """
+        n_spoilt = int((~np.isfinite(self.norm) | ~np.isfinite(self.mean)).sum())
+        if n_spoilt:
+            raise InputError(f"{n_spoilt} of {self.n_stimuli} stimuli have activations that are not finite")
+
     def centred_gram(self) -> NDArray[np.float64]:
         """Inner products of the activation vectors, each centred on its own mean over units; (n, n).
 
         A stimulus with constant activations has a centred vector of zeros, so zeros here rather than NaN.
+
+        Raises:
+            InputError: If some activations are not finite.
         """
+        self.require_finite()
         gram = np.nan_to_num(self.correlation.astype(np.float64)) * np.outer(self.norm, self.norm)
         np.fill_diagonal(gram, self.norm**2)
         return gram
@@ -74,7 +102,7 @@ class Representation:
         floor = 2.0**-24 * float(np.linalg.norm(self.centred_gram()))
         values = np.linalg.eigvalsh(self.column_centred_gram())[::-1]
         values = values[: max(min(self.n_stimuli - 1, self.n_features), 0)]
-        return np.ascontiguousarray(values[values > floor])
+        return read_only(np.ascontiguousarray(values[values > floor]))
 
     def take(self, indices: ArrayLike) -> Representation:
         """The representation of a selection (or reordering) of the stimuli."""

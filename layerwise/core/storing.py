@@ -12,15 +12,16 @@ from types import TracebackType
 from typing import Any
 
 from layerwise.core import kinds
-from layerwise.core.errors import LayerwiseError
+from layerwise.core.errors import LayerwiseError, PluginError
 from layerwise.core.model import Floats, Model, ModelInfo
 from layerwise.core.predictions import measure_accuracy, top_predictions
 from layerwise.core.protocols import RunStore
 from layerwise.core.records import LayerResult, Provider, StatisticResult, WeightResult
 from layerwise.core.registry import Registered
+from layerwise.core.representation import read_only
 from layerwise.core.request import Observer
 from layerwise.core.stimuli import LoadedStimuli
-from layerwise.core.streaming.job import StreamedLayer
+from layerwise.core.streaming.job import StreamedLayer, StreamJob
 from layerwise.core.validation import check_statistic
 
 _BEAT_SECONDS = 20.0
@@ -52,6 +53,8 @@ class StoringSink:
         self._info = info
         self._stimuli = stimuli
         self._done = done
+        self._told: set[str] = set()
+        self._received: set[tuple[str, str]] = set()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="layerwise-store")
         self._writes: list[Future[None]] = []
         self._has_failed = False
@@ -59,6 +62,9 @@ class StoringSink:
 
     def layer_finished(self, streamed: StreamedLayer) -> None:
         """Hand the layer to the writing thread, unless it is stored already."""
+        self._received.add(streamed.target.key)
+        for failure in streamed.failures:
+            self._tell(failure)
         if streamed.target.key not in self._done:
             self._submit(self._store_layer, streamed)
 
@@ -73,6 +79,25 @@ class StoringSink:
     def measure_weights(self, model: Model) -> None:
         """Measure the weights and write their statistics, while the network goes on."""
         self._submit(self._store_weights, model)
+
+    def check_complete(self, engine: Registered[kinds.Engine], job: StreamJob) -> None:
+        """See that an engine has handed over every layer of its job.
+
+        Raises:
+            PluginError: If it has not; what it has is stored.
+        """
+        missing = [target.key[0] for target in job.targets if target.key not in self._received]
+        if missing:
+            self.flush()
+            listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+            came = f"{engine.name}.stream returned without {len(missing)} of {len(job.targets)} layers ({listed})"
+            raise PluginError(engine.plugin, engine.hook, came, "every layer of the job, handed to the sink")
+
+    def _tell(self, failure: str) -> None:
+        """Say what a plugin failed with; once, though it may be so for every layer."""
+        if failure not in self._told:
+            self._told.add(failure)
+            self._observer.message(failure)
 
     def flush(self) -> None:
         """Wait until all is written; raises what a write raised."""
@@ -106,11 +131,11 @@ class StoringSink:
         results = [_result(statistic, value) for statistic, value in streamed.streamed]
         for statistic in self._statistics:
             if isinstance(statistic.offer, kinds.ActivationStatistic):
-                results.append(measure(statistic, streamed.summary, self._observer))
+                results.append(measure(statistic, self._tell, streamed.summary))
             elif isinstance(statistic.offer, kinds.RepresentationStatistic):
-                results.append(measure(statistic, representation, self._observer))
+                results.append(measure(statistic, self._tell, representation))
             elif isinstance(statistic.offer, kinds.JointStatistic):
-                results.append(measure(statistic, streamed.summary, self._observer, representation))
+                results.append(measure(statistic, self._tell, streamed.summary, representation))
         if streamed.activations is not None:
             self._store_predictions(streamed.activations)
         self._store.save_layer(
@@ -121,7 +146,7 @@ class StoringSink:
         self._observer.layer_finished(target.layer.name)
 
     def _store_weights(self, model: Model) -> None:
-        self._store.save_weights(self._run_id, measure_weights(model, self._statistics, self._observer))
+        self._store.save_weights(self._run_id, measure_weights(model, self._statistics, self._tell))
 
     def _store_predictions(self, probabilities: Floats) -> None:
         predictions = top_predictions(probabilities, self._info)
@@ -137,17 +162,17 @@ class StoringSink:
         self._writer.shutdown(wait=True)
 
 
-def measure(statistic: Registered[Any], subject: object, observer: Observer, *more: object) -> StatisticResult:
+def measure(statistic: Registered[Any], remark: Callable[[str], None], *subjects: object) -> StatisticResult:
     """A statistic's validated result; a plugin that fails leaves a reason in place of a number."""
     try:
-        value = check_statistic(statistic, statistic.call(statistic.offer.compute, subject, *more))
+        value = check_statistic(statistic, statistic.call(statistic.offer.compute, *subjects))
     except LayerwiseError as error:
-        observer.message(str(error))
+        remark(str(error))
         value = kinds.StatisticValue(None, str(error))
     return _result(statistic, value)
 
 
-def measure_weights(model: Model, statistics: Statistics, observer: Observer) -> list[WeightResult]:
+def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str], None]) -> list[WeightResult]:
     """All weight statistics of a model."""
     chosen = [statistic for statistic in statistics if isinstance(statistic.offer, kinds.WeightStatistic)]
     return [
@@ -156,7 +181,7 @@ def measure_weights(model: Model, statistics: Statistics, observer: Observer) ->
             layer=tensor.layer,
             shape=tensor.values.shape,
             position=position,
-            statistics=tuple(measure(statistic, tensor.values, observer) for statistic in chosen),
+            statistics=tuple(measure(statistic, remark, read_only(tensor.values)) for statistic in chosen),
         )
         for position, tensor in enumerate(model.weights())
     ]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.representation import read_only
+
 Vector = NDArray[np.float64]
 
 
@@ -47,6 +49,11 @@ class LayerSummary:
     n_dead: int
     lifetime_sum: float
     unit_variance2: float = float("nan")
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():  # every statistic is given the same arrays: none may change them
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, read_only(value))
 
     @property
     def n_stimuli(self) -> int:

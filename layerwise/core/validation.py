@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.errors import PluginError
-from layerwise.core.kinds import Comparator, Metric, Reorderer, StatisticValue
+from layerwise.core.kinds import Comparator, Metric, Reorderer, StatisticValue, Transform
 from layerwise.core.registry import Registered
 
 
@@ -43,6 +43,28 @@ def check_array(
     if finite and not np.isfinite(value).all():
         raise _fail(offer, f"{np.size(value) - np.isfinite(value).sum()} values that are not finite", wanted)
     return value
+
+
+def check_transformed(
+    offer: Registered[Transform], value: object, n_stimuli: int, n_features: int | None = None
+) -> NDArray[np.float32]:
+    """What a transform makes of a batch: one row of finite numbers a stimulus, as many of them every time.
+
+    Args:
+        offer: The transform.
+        value: What it returned; anything after the first axis counts as features.
+        n_stimuli: Rows that it was given.
+        n_features: Numbers a row that it gave before; None the first time.
+    """
+    n_columns = "n_features" if n_features is None else str(n_features)
+    wanted = f"an array of real numbers with shape ({n_stimuli}, {n_columns})"
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub" or value.ndim < 1:
+        raise _fail(offer, describe(value), wanted)
+    if len(value) != n_stimuli or not value.size or n_features not in (None, value[0].size):
+        raise _fail(offer, describe(value), wanted)
+    if not np.isfinite(value).all():
+        raise _fail(offer, f"{np.size(value) - np.isfinite(value).sum()} values that are not finite", wanted)
+    return value.reshape(n_stimuli, -1).astype(np.float32, copy=False)
 
 
 def check_metric(

@@ -3,32 +3,101 @@
 from __future__ import annotations
 
 import importlib
+import math
+import os
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
+from layerwise.core.calling import Caller, Limits, Trace, warn_in_python
+from layerwise.core.discovery import HOST, normal_name
+from layerwise.core.errors import InputError
 from layerwise.core.registry import Registry, distribution_version
 
-BUILTINS = (
-    "loaders",
-    "sources",
-    "selectors",
-    "transforms",
-    "split_half",
-    "statistics",
-    "metrics",
-    "comparators",
-    "reorderers",
-    "engines",
-    "report",
-)
-DISTRIBUTION = "layerwise"
+BUILTINS = {
+    "loaders": ("model_loaders",),
+    "sources": ("stimulus_sources",),
+    "selectors": ("layer_selectors",),
+    "transforms": ("transforms",),
+    "split_half": ("transforms",),
+    "statistics": ("statistics",),
+    "metrics": ("metrics",),
+    "comparators": ("comparators",),
+    "reorderers": ("reorderers",),
+    "engines": ("engines",),
+    "report": ("report_sections",),
+}
+"""The modules of this package that are plugins, each with its hooks."""
+
+ONLY = "LAYERWISE_PLUGINS"
+TIMEOUT = "LAYERWISE_PLUGIN_TIMEOUT"
 
 
-def load_plugins(blocked: tuple[str, ...] = ()) -> Registry:
-    """A registry with the built-in plugins and every installed one, except those `blocked` by name."""
-    registry = Registry()
-    release = distribution_version(DISTRIBUTION)
-    for name in BUILTINS:
+def load_plugins(
+    blocked: Collection[str] = (),
+    *,
+    timeout: float | None = None,
+    warn: Callable[[str], None] = warn_in_python,
+    trace: Trace | None = None,
+) -> Registry:
+    """A registry with the built-in plugins and the installed ones; each is imported when it is first asked for.
+
+    Which of the installed ones are wanted, LAYERWISE_PLUGINS says: names of plugins or distributions with commas
+    between; all where it is not set, none where it is empty.
+
+    Args:
+        blocked: Names of plugins or distributions to do without, built-in ones too.
+        timeout: Seconds after which a plugin that does not come back is given up, 0 for never; None for what
+            LAYERWISE_PLUGIN_TIMEOUT says, or a minute for importing one and ten for a call.
+        warn: Told, in one line, of a plugin that does not load, or a name that is none.
+        trace: Where calls of plugins are counted.
+
+    Raises:
+        InputError: If LAYERWISE_PLUGIN_TIMEOUT is no number.
+    """
+    registry = Registry(caller=Caller(read_limits(os.environ, timeout), warn, trace))
+    release = distribution_version(HOST)
+    for name, hooks in BUILTINS.items():
         if name not in blocked:
-            module = importlib.import_module(f"layerwise.plugins.{name}")
-            registry.register(module, name, DISTRIBUTION, release)
-    registry.load_entry_points(blocked=blocked)
+            load = partial(importlib.import_module, f"layerwise.plugins.{name}")
+            registry.expect(name, HOST, release, hooks, load)
+    only = read_names(os.environ)
+    registry.expect_installed(blocked=blocked, only=only)
+    _check_names(registry, blocked, only or ())
     return registry
+
+
+def read_names(environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """What LAYERWISE_PLUGINS says: the only installed plugins that are wanted, None for all of them."""
+    said = environment.get(ONLY)
+    return None if said is None else tuple(name.strip() for name in said.split(",") if name.strip())
+
+
+def read_limits(environment: Mapping[str, str], timeout: float | None = None) -> Limits:
+    """When a plugin is given up, from a number of seconds or from LAYERWISE_PLUGIN_TIMEOUT.
+
+    Raises:
+        InputError: If that is no number of seconds.
+    """
+    said = environment.get(TIMEOUT, "").strip()
+    if timeout is None and said:
+        try:
+            timeout = float(said)
+        except ValueError:
+            timeout = math.nan
+        if not timeout >= 0:
+            raise InputError(f"{TIMEOUT} must be a number of seconds, 0 for no limit, not '{said}'")
+    if timeout is None:
+        return Limits()
+    limit = timeout if 0 < timeout < math.inf else None
+    return Limits(limit, limit)
+
+
+def _check_names(registry: Registry, blocked: Collection[str], only: Collection[str]) -> None:
+    """Say which names are of no plugin that is installed."""
+    known = set(BUILTINS)
+    known |= {word for plugin in registry.plugins for word in (plugin.name, normal_name(plugin.distribution))}
+    known |= {word for plugin in registry.left_out for word in (plugin.name, normal_name(plugin.distribution))}
+    for option, names in (("--no-plugin", blocked), (ONLY, only)):
+        for name in names:
+            if not {name, normal_name(name)} & known:
+                registry.caller.warn(f"{option}: no plugin '{name}' is installed")

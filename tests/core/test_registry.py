@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from layerwise.core import kinds
+from layerwise.core import discovery, kinds
 from layerwise.core import registry as registry_module
+from layerwise.core.calling import Caller
 from layerwise.core.errors import InputError, PluginError, StimulusError
 from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import Metric, Reorderer
@@ -89,7 +90,7 @@ def test_an_unknown_name_suggests_near_ones():
     ],
 )
 def test_a_plugin_whose_hook_fails_is_listed_and_stops_no_other(bad, reason):
-    registry = Registry()
+    registry = Registry(caller=Caller(warn=str))
     registry.register(bad, "bad", "bad-dist", "1")
     registry.register(plugin(metric("good")), "good", "good-dist", "1")
     assert [offer.name for offer in registry.all(Metric)] == ["good"]
@@ -116,9 +117,9 @@ def test_the_same_plugin_twice_is_listed_and_still_works_once():
 
 
 def test_a_plugin_named_like_one_that_did_not_load_keeps_its_own_provenance(monkeypatch):
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: [EntryPoint("same", "no_such_module", group)])
-    registry = Registry()
-    registry.load_entry_points()
+    monkeypatch.setattr(discovery, "entry_points", lambda group: [EntryPoint("same", "no_such_module", group)])
+    registry = Registry(caller=Caller(warn=str))
+    registry.expect_installed()
     registry.register(plugin(metric("good")), "same", "good-dist", "1")
     assert registry.get(Metric, "good").distribution == "good-dist"
 
@@ -162,9 +163,13 @@ def test_an_installed_plugin_that_does_not_import_is_listed_with_its_traceback(m
         EntryPoint("broken", "no_such_module_anywhere", "layerwise"),
         EntryPoint("blocked", "no_such_module_either", "layerwise"),
     ]
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: entries)
-    registry = Registry()
-    registry.load_entry_points(blocked=["blocked"])
+    monkeypatch.setattr(discovery, "entry_points", lambda group: entries)
+    told: list[str] = []
+    registry = Registry(caller=Caller(warn=told.append))
+    registry.expect_installed(blocked=["blocked"])
+    assert [(status.name, status.loaded, status.failure) for status in registry.plugins] == [("broken", False, "")]
+    registry.all(Metric)
+    assert len(told) == 1
     assert [status.name for status in registry.plugins] == ["broken"]
     assert "No module named 'no_such_module_anywhere'" in registry.plugins[0].failure
 

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     """List the models that are known by name; files are loaded by their path."""
     from layerwise.core.kinds import ModelLoader
+    from layerwise.core.loading import names_of
 
     loaders = session_of(context).registry.all(ModelLoader)
     known = [
         {"name": name, "loader": loader.qualified_name, "description": loader.offer.description}
         for loader in loaders
-        for name in loader.call(loader.offer.known_models)
+        for name in names_of(loader)
     ]
     if as_json:
         print_json(known)

@@ -18,7 +18,7 @@ from layerwise.core.errors import LayerwiseError
 from layerwise.core.kinds import StatisticValue, StreamedStatistic
 from layerwise.core.model import Floats
 from layerwise.core.registry import Registered
-from layerwise.core.representation import Products
+from layerwise.core.representation import Products, read_only
 from layerwise.core.streaming.arena import Chunk
 from layerwise.core.streaming.job import Target
 from layerwise.core.summary import LayerSummary, Vector
@@ -44,22 +44,41 @@ class Scratch:
 
 
 class StreamedState:
-    """One streamed statistic of one layer, fed from the layer or from the branches it consists of."""
+    """One streamed statistic of one layer, fed from the layer or from the branches it consists of.
+
+    Where its plugin fails it is not fed any more, and has a reason in place of a number; the run goes on.
+
+    Attributes:
+        statistic: The statistic.
+        failure: What its plugin failed with; empty where it did not.
+    """
 
     def __init__(self, statistic: Registered[StreamedStatistic], n_stimuli: int, n_features: int) -> None:
         self.statistic = statistic
-        self._state: Any = statistic.call(statistic.offer.start, n_stimuli, n_features)
+        self.failure = ""
+        self._state: Any = self._call(statistic.offer.start, n_stimuli, n_features)
 
     def update(self, activations: Floats, stimuli: slice, units: slice) -> None:
         """Pass activations on."""
-        view = activations.view()
-        view.flags.writeable = False
-        self.statistic.call(self.statistic.offer.update, self._state, view, stimuli, units)
+        if not self.failure:
+            self._call(self.statistic.offer.update, self._state, read_only(activations), stimuli, units)
 
     def finish(self) -> tuple[Registered[Any], StatisticValue]:
-        """The validated value."""
-        value = self.statistic.call(self.statistic.offer.finish, self._state)
-        return self.statistic, check_statistic(self.statistic, value)
+        """The validated value, or the reason why there is none."""
+        value = None if self.failure else self._call(self.statistic.offer.finish, self._state)
+        if not self.failure:
+            try:
+                return self.statistic, check_statistic(self.statistic, value)
+            except LayerwiseError as error:
+                self.failure = str(error)
+        return self.statistic, StatisticValue(None, self.failure)
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return self.statistic.call(method, *arguments)
+        except LayerwiseError as error:
+            self.failure = str(error)
+        return None
 
 
 class LayerAccumulator:

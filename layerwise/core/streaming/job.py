@@ -70,6 +70,7 @@ class StreamedLayer:
         summary: Its moments and counts.
         streamed: What the streamed statistics say, in the job's order.
         activations: float32 (n, n_features), only for layers in the job's `keep`.
+        failures: What plugins of streamed statistics failed with.
     """
 
     target: Target
@@ -77,6 +78,7 @@ class StreamedLayer:
     summary: LayerSummary
     streamed: tuple[tuple[Registered[Any], StatisticValue], ...] = ()
     activations: Floats | None = None
+    failures: tuple[str, ...] = ()
 
 
 class LayerSink(Protocol):

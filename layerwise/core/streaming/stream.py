@@ -17,13 +17,13 @@ from itertools import groupby
 import numpy as np
 
 from layerwise.core.model import Compiled, Floats
-from layerwise.core.representation import Products, concatenate
+from layerwise.core.representation import Products, concatenate, read_only
 from layerwise.core.streaming.accumulate import ChunkTask, LayerAccumulator, Scratch, StreamedState, digest
 from layerwise.core.streaming.arena import Arena, Boundary, Spool
 from layerwise.core.streaming.job import LayerSink, StreamedLayer, StreamJob, Target
 from layerwise.core.streaming.plan import SegmentPlan, Span, split_targets
 from layerwise.core.summary import LayerSummary, concatenate_summaries
-from layerwise.core.validation import check_array
+from layerwise.core.validation import check_transformed
 
 Finished = tuple[Products, LayerSummary]
 
@@ -33,7 +33,7 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
 
     Raises:
         LayerwiseError: If activations are not finite, or the disk is full.
-        PluginError: If a transform or a statistic does not keep its promise.
+        PluginError: If a transform does not keep its promise; a statistic that does not has a reason for its value.
     """
     from threadpoolctl import threadpool_limits
 
@@ -207,8 +207,8 @@ class _Streamer:
     def _digest(self, layer: _LayerWork, start: int, tensor: Floats) -> None:
         transform = layer.target.transform
         if transform is not None:
-            tensor = transform.call(transform.offer.apply, tensor)
-            check_array(transform, tensor, (len(tensor), layer.tasks[0].accumulator.n_features))
+            changed = transform.call(transform.offer.apply, read_only(tensor))
+            tensor = check_transformed(transform, changed, len(tensor), layer.tasks[0].accumulator.n_features)
         activations = tensor.reshape(len(tensor), -1)
         if layer.target.layer.name in self.job.keep and transform is None:
             self._keep(layer.target.layer.name, start, activations)
@@ -248,9 +248,11 @@ class _Streamer:
 
     def _hand_over(self, target: Target, products: Products, summary: LayerSummary) -> None:
         self.finished[target.key] = (products, summary)
-        streamed = tuple(state.finish() for state in self.states.pop(target.key))
+        states = self.states.pop(target.key)
+        streamed = tuple(state.finish() for state in states)
+        failures = tuple(state.failure for state in states if state.failure)
         activations = self.kept.pop(target.layer.name, None) if target.transform is None else None
-        self.sink.layer_finished(StreamedLayer(target, products, summary, streamed, activations))
+        self.sink.layer_finished(StreamedLayer(target, products, summary, streamed, activations, failures))
 
 
 def _join(pending: Sequence[Future[None]]) -> None:
