@@ -259,6 +259,6 @@ def _store_layers(
     chosen = [each for each in statistics if isinstance(each.offer, kinds.RepresentationStatistic)]
     for layer in layers:
         representation = layer.converted.representation
-        results = tuple(measure(statistic, representation, observer) for statistic in chosen)
+        results = tuple(measure(statistic, observer.message, representation) for statistic in chosen)
         store.save_layer(run_id, LayerResult(layer.name, NO_TRANSFORM, representation, results))
         observer.layer_finished(layer.name)
