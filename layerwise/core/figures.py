@@ -8,7 +8,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +16,7 @@ from layerwise.core.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.layers import Layer, near_names
 from layerwise.core.registry import Registered, Registry
-from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
+from layerwise.core.report import Alternatives, Chart, Figure, ReportContext, ReportSection, SideBySide
 from layerwise.core.selection import select_layers
 
 if TYPE_CHECKING:
@@ -30,9 +30,13 @@ class FigureOptions:
 
     Attributes:
         by: The layer that orders the stimuli; None for the figure's own choice.
+        method: The reorderer that orders them; None for the figure's own choice.
+        columns: How many panels stand side by side; None for the figure's own choice.
     """
 
     by: str | None = None
+    method: str | None = None
+    columns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class NamedFigure:
         needs: Which runs it is drawn from, in a few words.
         build: Queries and draws; the figure's content is a `Chart`.
         n_runs: How many runs it takes: at least, and at most (None for any number).
-        ordered: Whether it shows stimuli in an order, so that `by` means something.
+        ordered: Whether it shows stimuli in an order, so that `by` and `method` mean something.
+        paneled: Whether it has panels side by side, so that `columns` means something.
         uses_layers: Whether it shows the main layers, so that a choice of layers means something.
     """
 
@@ -55,6 +60,7 @@ class NamedFigure:
     build: Callable[[ReportContext, FigureOptions], Figure]
     n_runs: tuple[int, int | None] = (1, 1)
     ordered: bool = False
+    paneled: bool = False
     uses_layers: bool = True
 
 
@@ -91,8 +97,10 @@ class OfferedFigure:
         n_runs = len(context.runs)
         if n_runs < least or (most is not None and n_runs > most):
             raise InputError(f"figure '{self.figure.name}' is drawn from {self.figure.needs}; {n_runs} given")
-        if options.by is not None and not self.figure.ordered:
+        if (options.by or options.method) and not self.figure.ordered:
             raise InputError(f"figure '{self.figure.name}' shows no stimuli that an order could change")
+        if options.columns and not self.figure.paneled:
+            raise InputError(f"figure '{self.figure.name}' has no panels to put into columns")
 
 
 @dataclass(frozen=True)
@@ -144,28 +152,68 @@ def draw_figure(name: str, context: ReportContext, options: FigureOptions = Figu
         known = [one.figure.name for one in offered]
         near = near_names(name, [*known, *(s.name for s in context.registry.all(SectionBuilder))])
         raise InputError(f"no figure '{name}'{near or '; layerwise figure --list lists all'}")
-    if options.by is not None:
-        raise InputError(f"figure '{name}' takes no order of the stimuli")
+    if options != FigureOptions():
+        raise InputError(f"figure '{name}' takes no order of the stimuli, and has no panels to put into columns")
     return _choose_chart(name, rest if slash else "", context.registry.get(SectionBuilder, word), context)
 
 
 def _choose_chart(name: str, wanted: str, section: Registered[SectionBuilder], context: ReportContext) -> Figure:
-    """The chart of a section by its figure's name, which may be cut before the id of a run."""
+    """The chart of a section by its figure's name."""
     if not section.call(section.offer.applies, context):
         raise LayerwiseError(f"section '{section.name}' has nothing to show of these runs")
     built = section.call(section.offer.build, context)
     if not isinstance(built, ReportSection):
         came = f"{section.name}.build returned a {type(built).__name__}"
         raise PluginError(section.plugin, section.hook, came, "a ReportSection")
-    charts = [figure for figure in built.figures if isinstance(figure.content, Chart)]
-    found = [figure for figure in charts if figure.name == wanted] or [
-        figure for figure in charts if not wanted or any(figure.name == f"{wanted}-{run.id}" for run in context.runs)
-    ]
+    charts = list(find_charts(built.figures))
+    found = match_charts(charts, wanted, context) if wanted else charts
     if len(found) == 1:
         return found[0]
     there = ", ".join(f"{section.name}/{figure.name}" for figure in charts)
     problem = "is several" if found else "is none of its charts" if charts else "has no chart"
     raise InputError(f"figure '{name}' {problem}{'; there are: ' if charts else ''}{there}")
+
+
+def match_charts(charts: Sequence[Figure], name: str, context: ReportContext) -> list[Figure]:
+    """The charts whose figure has this name, or has it but for the id of a run at its end."""
+    exact = [figure for figure in charts if figure.name == name]
+    return exact or [figure for figure in charts if any(figure.name == f"{name}-{run.id}" for run in context.runs)]
+
+
+def chart_of_section(section: SectionBuilder, chart: str, **named: Any) -> NamedFigure:
+    """A named figure that is one of the charts a section's `build` makes.
+
+    Args:
+        section: The section.
+        chart: Name of the chart's figure, without the id of a run.
+        named: What `NamedFigure` takes, except `build`.
+    """
+
+    def build(context: ReportContext, options: FigureOptions) -> Figure:
+        del options
+        figures = section.build(context).figures if section.applies(context) else ()
+        found = match_charts(list(find_charts(figures)), chart, context)
+        if not found:
+            raise LayerwiseError(f"there is nothing to show in figure '{named['name']}': {named['needs']} needed")
+        return found[0]
+
+    return NamedFigure(build=build, **named)
+
+
+def chart_of(figure: Figure) -> Chart:
+    """The chart of a figure that was drawn by name."""
+    if not isinstance(figure.content, Chart):
+        raise TypeError(f"figure '{figure.name}' holds a {type(figure.content).__name__}")
+    return figure.content
+
+
+def find_charts(figures: Iterable[Figure]) -> Iterator[Figure]:
+    """The figures whose content is a chart, those inside other figures too."""
+    for figure in figures:
+        if isinstance(figure.content, Chart):
+            yield figure
+        elif isinstance(figure.content, SideBySide | Alternatives):
+            yield from find_charts(figure.content.figures)
 
 
 def choose_main(context: ReportContext, selectors: Sequence[str]) -> ReportContext:

@@ -112,6 +112,7 @@ class Look:
         }
         plain = {"titleFontWeight": "normal"}
         return {
+            "aria": False,  # the picture as a whole is described; each mark again would double its size
             "background": theme.background,
             "font": self.families,
             "padding": 2,

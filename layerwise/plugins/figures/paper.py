@@ -53,6 +53,8 @@ def lay_out(chart: Spec, look: Look, title: str = "") -> Sheet:
         _scale_mark(view, scale)
         _outline(view, look)
         _tell_apart(view, scale)
+        if isinstance(view.get("spacing"), int | float):
+            view["spacing"] = view["spacing"] * scale
     _for_each_part(spec, lambda part: _restyle_part(part, look, scale))
     spec["config"] = look.config
     if title and look.title:
@@ -166,7 +168,9 @@ def _for_each_part(value: Any, change: Callable[[Spec], None]) -> None:
 def _restyle_part(part: Spec, look: Look, scale: float) -> None:
     for key in _INTERACTIVE:
         part.pop(key, None)
-    axis, legend = part.get("axis"), part.get("legend")
+    axis, legend, heading = part.get("axis"), part.get("legend"), part.get("title")
+    if isinstance(heading, dict):
+        _scale_keys(heading, ("fontSize", "offset", "dx", "dy"), scale)
     if isinstance(axis, dict):
         axis["labelLimit"] = look.points / 3
         _scale_keys(axis, ("labelFontSize", "titleFontSize", "titlePadding", "labelPadding", "offset"), scale)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from xml.sax.saxutils import escape
 
 from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.plugins.figures.look import FONT, MM, Look
@@ -94,9 +95,13 @@ def _set_size(svg: str, width: float, height: float, unit: str = "", per_unit: f
     return re.sub(r'<rect width="[\d.]+" height="[\d.]+"', '<rect width="100%" height="100%"', sized, count=1)
 
 
-def to_svg(drawing: Drawing) -> bytes:
-    """The picture as a file whose size is in millimetres."""
-    return _set_size(drawing.svg, drawing.width, drawing.height, "mm", MM).encode()
+def to_svg(drawing: Drawing, description: str = "") -> bytes:
+    """The picture as a file whose size is in millimetres, described for those who cannot see it."""
+    svg = _set_size(drawing.svg, drawing.width, drawing.height, "mm", MM)
+    if description:
+        head, end, rest = svg.partition(">")
+        svg = f'{head} role="img"{end}<title>{escape(description)}</title>{rest}'
+    return svg.encode()
 
 
 def to_pdf(drawing: Drawing) -> bytes:
