@@ -142,6 +142,14 @@ def series_colour(names: Sequence[str], title: str | None = None) -> Any:
     return alt.Color("series:N", scale=alt.Scale(domain=list(names), range=colours), legend=legend)
 
 
+def interval_tooltips(frame: pl.DataFrame) -> list[Any]:
+    """What is said of an interval from `low` to `high` on hover; nothing where there is none."""
+    import altair as alt
+
+    ends = (("low", "interval from"), ("high", "to")) if frame["low"].count() else ()
+    return [alt.Tooltip(f"{end}:Q", title=title, format=".3f") for end, title in ends]
+
+
 def label_room(names: Sequence[str]) -> int:
     """Pixels that the longest of these labels takes up, at the size that axes use."""
     return 16 + int(6.2 * min(21, max((len(name) for name in names), default=0)))

@@ -18,7 +18,6 @@ from markupsafe import Markup
 
 from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.core.kinds import SectionBuilder
-from layerwise.core.layers import near_names
 from layerwise.core.protocols import History
 from layerwise.core.records import RunRecord
 from layerwise.core.registry import Registered, Registry, distribution_version
@@ -48,6 +47,7 @@ def render_report(
     title: str | None = None,
     sections: Sequence[str] | None = None,
     choice: Choice = Choice(),  # noqa: B008 - frozen
+    command: str = "",
 ) -> Path:
     """Write the report of one or several runs to `path`; a file that is there is replaced once the new one is whole.
 
@@ -59,6 +59,7 @@ def render_report(
         title: Heading of the page; by default, the model's and stimuli's names.
         sections: Names of the sections to show, in their usual order; by default all that apply.
         choice: How layers are compared.
+        command: The command that makes the report again, for the box that says how to.
 
     Raises:
         InputError: If there is no such section, measure, transform or folder, the file cannot be written, or `runs`
@@ -67,10 +68,15 @@ def render_report(
     if not runs:
         raise InputError("a report needs at least one run")
     check_destination(path)
-    context = ReportContext(in_order(runs), history, registry, choice)
+    context = ReportContext(in_order(runs), history, registry, choice, command)
     check_choice(context)
-    placed = [build_section(builder, context) for builder in choose_sections(registry, sections)]
-    page = render_page([section for section in placed if section is not None], context, title)
+    placed = []
+    for builder in choose_sections(registry, sections):
+        found = build_section(builder, context)
+        if found is None and sections is not None:  # what was asked for by name does not vanish without a word
+            found = note(builder, "These runs have nothing to show in it.")
+        placed += [found] if found is not None else []
+    page = render_page(placed, context, title)
     write_atomically(path, page)
     return path
 
@@ -83,19 +89,18 @@ def in_order(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
 
 
 def choose_sections(registry: Registry, names: Sequence[str] | None) -> list[Registered[SectionBuilder]]:
-    """The sections of these names, or all, by position."""
-    offers = registry.all(SectionBuilder)
-    for name in names or ():
-        if not any(name in (offer.name, offer.qualified_name) for offer in offers):
-            near = near_names(name, [offer.name for offer in offers])
-            raise InputError(f"no report section '{name}'{near}")
-    chosen = [o for o in offers if names is None or o.name in names or o.qualified_name in names]
-    return sorted(chosen, key=lambda offer: offer.offer.position)
+    """The sections of these names, or all, by position.
+
+    Raises:
+        InputError: If there is none of a name (near names are listed), or several plugins offer it.
+    """
+    chosen = registry.all(SectionBuilder) if names is None else [registry.get(SectionBuilder, name) for name in names]
+    return sorted({offer.qualified_name: offer for offer in chosen}.values(), key=lambda offer: offer.offer.position)
 
 
 def build_section(builder: Registered[SectionBuilder], context: ReportContext) -> PlacedSection | None:
     """The section, None where it does not apply; one that fails becomes a note, and stops no other."""
-    anchor = f"section-{builder.distribution}-{builder.name}"
+    anchor = anchor_of(builder)
     try:
         if not builder.call(builder.offer.applies, context):
             return None
@@ -105,7 +110,17 @@ def build_section(builder: Registered[SectionBuilder], context: ReportContext) -
     except LayerwiseError as error:
         words = str(error)
         blamed = words if builder.plugin in words else f"plugin '{builder.plugin}': {words}"
-        return PlacedSection(anchor, builder.name, problem=blamed)
+        return note(builder, f"This section could not be made. {blamed}")
+
+
+def note(builder: Registered[SectionBuilder], problem: str) -> PlacedSection:
+    """A section of one line: why there is nothing to see."""
+    return PlacedSection(anchor_of(builder), builder.name, problem=problem)
+
+
+def anchor_of(builder: Registered[SectionBuilder]) -> str:
+    """The HTML id of a section."""
+    return f"section-{builder.distribution}-{builder.name}"
 
 
 def render_figures(section: object, anchor: str) -> tuple[tuple[Figure, Markup], ...]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from layerwise.core.inference.profiles import ProfileIntervals
 from layerwise.core.profile import Profile, measure_profile
 from layerwise.core.profiling import profile_run
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Fact, ReportContext
 from layerwise.plugins.report import drawing
+from layerwise.plugins.report.bands import interval_words
 from layerwise.plugins.report.queries import (
     address,
     chosen_measure,
@@ -43,15 +45,20 @@ def read_profile(context: ReportContext, run: RunRecord) -> Profile:
     return measure_profile([layer.name for layer in layers], matrix, measure.kind, 1.0, *ends)
 
 
-def list_numbers(profile: Profile) -> tuple[Fact, ...]:
-    """What a profile comes to: smoothness, the largest share, the crossing; only what is defined."""
+def list_numbers(profile: Profile, intervals: ProfileIntervals | None = None) -> tuple[Fact, ...]:
+    """What a profile comes to, with its intervals: smoothness, the largest share, the crossing; what is defined."""
+
+    def sure(number: str) -> str:
+        words = interval_words(intervals.numbers[number]) if intervals else ""
+        return f"{words}; " if words else ""
+
     facts = []
     if profile.smoothness is not None and profile.effective_steps is not None and profile.largest is not None:
         n_steps, largest = len(profile.layers) - 1, profile.largest
         spread = (
             f"1 is equal steps, 0 a single one; as spread out as {profile.effective_steps:.1f} of {n_steps} steps"
         )
-        facts.append(Fact("smoothness", f"{profile.smoothness:.2f}", spread))
+        facts.append(Fact("smoothness", f"{profile.smoothness:.2f}", sure("smoothness") + spread))
         note = f"of all change from {profile.layers[largest - 1]} to {profile.layers[largest]}"
         facts.append(Fact("largest share", f"{profile.shares[largest]:.0%}", note))
     if profile.crossings:
@@ -61,7 +68,7 @@ def list_numbers(profile: Profile) -> tuple[Fact, ...]:
             at = f"at {crossing.after}"
         more = len(profile.crossings) - 1
         again = f"; {more} more behind it" if more else ""
-        facts.append(Fact("crossing", f"{crossing.depth:.2f}", f"relative depth, {at}{again}"))
+        facts.append(Fact("crossing", f"{crossing.depth:.2f}", f"{sure('crossing')}relative depth, {at}{again}"))
     return tuple(facts)
 
 

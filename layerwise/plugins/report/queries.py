@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 
 from layerwise.core.comparing import compare_layers
 from layerwise.core.errors import InputError
+from layerwise.core.inference.pairwise import PairwiseCorrelation
+from layerwise.core.inference.plans import IntervalPlan
 from layerwise.core.kinds import MetricComparator
 from layerwise.core.layers import Layer
 from layerwise.core.measures import Measure, find_measure
 from layerwise.core.records import NO_TRANSFORM, LayerAddress, RunRecord
 from layerwise.core.report import ReportContext
+
+N_RESAMPLES = 200  # about a second for 500 stimuli and 20 layers, where resampling is only weighting
 
 
 def run_label(run: RunRecord) -> str:
@@ -63,6 +67,23 @@ def layer_in_role(layers: Sequence[Layer], role: str) -> Layer | None:
     return next((layer for layer in layers if layer.role == role), None)
 
 
+def plan_bands(context: ReportContext, measure: Measure) -> IntervalPlan | None:
+    """How the bands around curves are made: as chosen, by default where it is quick; None for no bands.
+
+    Raises:
+        InputError: If it is chosen from too few resamples.
+    """
+    n_resamples = context.choice.n_resamples
+    if n_resamples is None:
+        offer = measure.comparator.offer
+        n_resamples = N_RESAMPLES if isinstance(offer, PairwiseCorrelation) and offer.reweightable else 0
+    if not n_resamples:
+        return None
+    plan = IntervalPlan(n_resamples)
+    plan.check()
+    return plan
+
+
 def check_choice(context: ReportContext) -> None:
     """Find out before the work whether every run can be shown with the chosen measure.
 
@@ -70,6 +91,7 @@ def check_choice(context: ReportContext) -> None:
         InputError: If there is no such comparator, parameter or metric, or a run lacks the transform.
     """
     measure = chosen_measure(context)
+    plan_bands(context, measure)
     for run in context.runs:
         wanted = measure.resolve(LayerAddress(run.id, "", shown_transform(context, run))).transform
         if wanted not in run.transforms:

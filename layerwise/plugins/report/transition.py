@@ -9,6 +9,7 @@ from layerwise.core.profiling import largest_value
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Chart, Facts, Figure, ReportContext, ReportSection
 from layerwise.plugins.report import drawing
+from layerwise.plugins.report.bands import describe_bands, query_intervals, with_bands
 from layerwise.plugins.report.profile import draw_pace, list_numbers, query_pace, read_profile
 from layerwise.plugins.report.queries import (
     chosen_measure,
@@ -53,52 +54,82 @@ def query_profile(context: ReportContext, run: RunRecord) -> pl.DataFrame:
     return pl.DataFrame(columns, schema={"layer": pl.String, **numbers, "before": pl.String})
 
 
-def draw_profile(profile: pl.DataFrame, scale: Scale) -> Any:
-    """The measure to the input and to the output, as two lines along the layers."""
-    import altair as alt
+def query_curves(context: ReportContext, run: RunRecord) -> pl.DataFrame:
+    """The profile in long form: `layer`, `series`, `value`, and its interval from `low` to `high`."""
     import polars as pl
 
+    profile = query_profile(context, run)
     long = pl.concat(
         profile.select("layer", series=pl.lit(series), value=pl.col(column))
         for column, series in (("input", TO_INPUT), ("output", TO_OUTPUT))
-    ).drop_nulls("value")
-    names = profile["layer"].to_list()
-    base = alt.Chart(drawing.inline(long)).encode(
+    )
+    return with_bands(long, query_intervals(context, run), {"to_input": TO_INPUT, "to_output": TO_OUTPUT})
+
+
+def query_steps(context: ReportContext, run: RunRecord) -> pl.DataFrame:
+    """The steps that are defined, the largest marked: the profile's columns, `low`, `high` and `largest`."""
+    import polars as pl
+
+    steps = query_profile(context, run).with_columns(series=pl.lit("step"))
+    steps = with_bands(steps, query_intervals(context, run), {"steps": "step"}).drop("series", "input", "output")
+    return steps.drop_nulls("change").with_columns(largest=pl.col("change") == pl.col("change").max())
+
+
+def draw_curves(curves: pl.DataFrame, scale: Scale) -> Any:
+    """The measure to the input and to the output, as two lines along the layers, in their bands."""
+    import altair as alt
+
+    names = curves["layer"].unique(maintain_order=True).to_list()
+    base = alt.Chart(drawing.inline(curves.drop_nulls("value"))).encode(
         x=drawing.layer_axis(names, "layer", every=len(names) <= 32),
-        y=alt.Y("value:Q", title=scale.axis()),
         color=drawing.series_colour((TO_INPUT, TO_OUTPUT), scale.noun),
         tooltip=[
             "layer:N",
             alt.Tooltip("series:N", title=scale.noun),
-            alt.Tooltip("value:Q", title=scale.symbol, format=".3~f"),
+            alt.Tooltip("value:Q", title=scale.symbol, format=".3f"),
+            *drawing.interval_tooltips(curves),
         ],
     )
+    y = alt.Y("value:Q", title=scale.axis())
     zero = alt.Chart(alt.InlineData(values=[{"value": 0}])).mark_rule(color=drawing.QUIET, strokeDash=[2, 3])
-    lines = base.mark_line(strokeWidth=2.5) + base.mark_point(filled=True, size=55, opacity=1)
-    return (zero.encode(y="value:Q") + lines).properties(width="container", height=280)
+    chart = zero.encode(y="value:Q")
+    if curves["low"].count():
+        chart += (
+            base.transform_filter("isValid(datum.low)")
+            .mark_area(opacity=0.2, tooltip=None)
+            .encode(y=alt.Y("low:Q", title=scale.axis()), y2="high:Q")
+        )
+    chart += base.mark_line(strokeWidth=2.5).encode(y=y)
+    chart += base.mark_point(filled=True, size=55, opacity=1).encode(y=y)
+    return chart.properties(width="container", height=280)
 
 
-def draw_steps(profile: pl.DataFrame, scale: Scale) -> Any:
+def draw_steps(steps: pl.DataFrame, scale: Scale) -> Any:
     """How much each layer changes what it gets from the one before, with the largest step marked."""
     import altair as alt
-    import polars as pl
 
-    steps = profile.drop_nulls("change").with_columns(largest=pl.col("change") == pl.col("change").max())
     names = steps["layer"].to_list()
     colour = alt.condition("datum.largest", alt.value(drawing.SECOND), alt.value(drawing.ACCENT))
-    bars = alt.Chart(drawing.inline(steps)).mark_bar(cornerRadiusEnd=2)
-    return bars.encode(
+    base = alt.Chart(drawing.inline(steps)).encode(
         x=drawing.layer_axis(names, "layer", every=len(names) <= 32),
-        y=alt.Y("change:Q", title=scale.step_title),
-        color=colour,
         tooltip=[
             alt.Tooltip("before:N", title="from"),
             alt.Tooltip("layer:N", title="to"),
             alt.Tooltip("previous:Q", title=scale.noun, format=".3f"),
             alt.Tooltip("change:Q", title="change", format=".3f"),
             alt.Tooltip("share:Q", title="share of all change", format=".1%"),
+            *drawing.interval_tooltips(steps),
         ],
-    ).properties(width="container", height=220)
+    )
+    y = alt.Y("change:Q", title=scale.step_title)
+    chart = base.mark_bar(cornerRadiusEnd=2).encode(y=y, color=colour)
+    if steps["low"].count():
+        chart += (
+            base.transform_filter("isValid(datum.low)")
+            .mark_rule(strokeWidth=1.6, color=drawing.QUIET)
+            .encode(y=alt.Y("low:Q", title=scale.step_title), y2="high:Q")
+        )
+    return chart.properties(width="container", height=220)
 
 
 class Transition(SectionBuilder):
@@ -128,10 +159,12 @@ class Transition(SectionBuilder):
         return ReportSection("From input to output", tuple(figures), introduction)
 
     def _figures(self, context: ReportContext, run: RunRecord) -> list[Figure]:
-        profile, scale = query_profile(context, run), find_scale(context)
+        scale, intervals = find_scale(context), query_intervals(context, run)
+        curves, steps = query_curves(context, run), query_steps(context, run)
         method = f"{comparator_words(context)}; {run.n_stimuli} stimuli; main layers in order of computation."
+        method += describe_bands(intervals)
         figures = []
-        facts = list_numbers(read_profile(context, run))
+        facts = list_numbers(read_profile(context, run), intervals)
         if facts:
             caption = (
                 "Smoothness says how evenly the change is spread over the steps, the crossing where layers turn from "
@@ -139,19 +172,19 @@ class Transition(SectionBuilder):
             )
             title = title_for(context, run, "The transition in numbers")
             figures.append(Figure(f"transition-{run.id}", title, Facts(facts), caption, method))
-        if profile["input"].count() or profile["output"].count():
+        if curves["value"].count():
             ways = ("falls", "rises") if scale.noun == "similarity" else ("rises", "falls")
             caption = (
                 f"The blue line {ways[0]} as the structure of the inputs is given up, the orange one {ways[1]} as "
                 "that of the outputs appears. Where they cross, a layer is equally far from both."
             )
             title = title_for(context, run, f"{scale.noun.capitalize()} to the input and to the output")
-            figures.append(Figure(f"profile-{run.id}", title, Chart(draw_profile(profile, scale)), caption, method))
-        if profile["change"].count():
+            figures.append(Figure(f"profile-{run.id}", title, Chart(draw_curves(curves, scale)), caption, method))
+        if len(steps):
             caption = (
                 "How far each layer moves from the one before it; the largest step is orange. A step of 0 leaves the "
                 f"structure as it is; a step is {scale.step_words}."
             )
             title = title_for(context, run, "The step from layer to layer")
-            figures.append(Figure(f"steps-{run.id}", title, Chart(draw_steps(profile, scale)), caption, method))
+            figures.append(Figure(f"steps-{run.id}", title, Chart(draw_steps(steps, scale)), caption, method))
         return figures
