@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
@@ -94,6 +96,18 @@ class LayerMatrix(SectionBuilder):
             "diagonal are stretches of the network that keep the same structure; where it breaks, it is rebuilt."
         )
         return ReportSection("Layer by layer", figures, introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "layers",
+                name="layer-matrix",
+                description="how alike every two main layers are",
+                needs="one run with two main layers or more",
+            ),
+        )
 
     def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
         names, frame = query_layer_matrix(context, run)
