@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.profiling import largest_value
 from layerwise.core.records import RunRecord
@@ -157,6 +159,33 @@ class Transition(SectionBuilder):
             figures.append(Figure("pace", "The pace of the transition", Chart(draw_pace(pace)), caption, method))
         introduction = "Where along the network is the structure of the inputs lost, and that of the outputs found?"
         return ReportSection("From input to output", tuple(figures), introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "profile",
+                name="profile",
+                description="how alike each layer is to the input and to the output",
+                needs="one run with two main layers or more",
+            ),
+            chart_of_section(
+                self,
+                "steps",
+                name="steps",
+                description="how much each layer changes what it gets",
+                needs="one run with two main layers or more",
+            ),
+            chart_of_section(
+                self,
+                "pace",
+                name="pace",
+                description="how much of all change is done, against relative depth",
+                needs="one run or several",
+                n_runs=(1, None),
+            ),
+        )
 
     def _figures(self, context: ReportContext, run: RunRecord) -> list[Figure]:
         scale, intervals = find_scale(context), query_intervals(context, run)
