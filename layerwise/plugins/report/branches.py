@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.layers import Layer
 from layerwise.core.records import RunRecord
@@ -171,6 +172,35 @@ class Branches(SectionBuilder):
             "The arms of a block see the same thing through kernels of different sizes. Do they agree on it?"
         )
         return ReportSection("Branches", tuple(figures), introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "branches",
+                name="branch-matrix",
+                description="the branches of the two middle blocks, the input and the output",
+                needs="one run with blocks whose branches were analysed",
+                uses_layers=False,
+            ),
+            chart_of_section(
+                self,
+                "depth",
+                name="branch-depth",
+                description="how alike each kind of branch is to the output, along the blocks",
+                needs="one run with two blocks or more",
+                uses_layers=False,
+            ),
+            chart_of_section(
+                self,
+                "importance-output",
+                name="importance",
+                description="what only one branch of a block explains of the output",
+                needs="one run with blocks whose branches were analysed",
+                uses_layers=False,
+            ),
+        )
 
     def _figures(self, context: ReportContext, run: RunRecord) -> list[Figure]:
         found = query_branch_matrix(context, run)
