@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
@@ -75,6 +77,18 @@ class Sparseness(SectionBuilder):
             "Does the network answer with many units or with few, and does a unit answer to many stimuli or to few?"
         )
         return ReportSection("Sparseness", figures, introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "sparseness",
+                name="sparseness",
+                description="how sparse the activations of each layer are",
+                needs="one run with statistics of sparseness",
+            ),
+        )
 
     def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
         frame = query_sparseness(context, run)
