@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord, WeightResult
 from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
@@ -123,6 +125,19 @@ class Weights(SectionBuilder):
         figures = tuple(self._figure(context, run) for run in featured_runs(context))
         return ReportSection(
             "Weights", figures, "How are the weights distributed, and how does that change with depth?"
+        )
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "weights",
+                name="weights",
+                description="how the weights of each tensor are distributed",
+                needs="one run with histograms of its weights",
+                uses_layers=False,
+            ),
         )
 
     def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
