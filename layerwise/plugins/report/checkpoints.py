@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import LayerAddress, RunRecord
 from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
@@ -182,3 +184,41 @@ class Checkpoints(SectionBuilder):
                 )
         introduction = "The same layers on the same stimuli, while the network learns."
         return ReportSection("Over training", tuple(figures), introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "training-final",
+                name="checkpoints",
+                description="how alike each layer is to what it becomes, over training",
+                needs="two checkpoints of one lineage or more",
+                n_runs=(2, None),
+            ),
+            chart_of_section(
+                self,
+                "training-input",
+                name="checkpoints-input",
+                description="how alike each layer is to the input, over training",
+                needs="two checkpoints of one lineage or more",
+                n_runs=(2, None),
+            ),
+            chart_of_section(
+                self,
+                "training-output",
+                name="checkpoints-output",
+                description="how alike each layer is to the output, over training",
+                needs="two checkpoints of one lineage or more",
+                n_runs=(2, None),
+            ),
+            chart_of_section(
+                self,
+                "accuracy",
+                name="accuracy",
+                description="accuracy over training",
+                needs="two checkpoints of one lineage or more",
+                n_runs=(2, None),
+                uses_layers=False,
+            ),
+        )
