@@ -120,7 +120,12 @@ def test_trainings_are_found_among_other_runs_and_put_in_order(run) -> None:
 def test_names_tell_models_apart_with_as_few_words_as_it_takes(run) -> None:
     assert grouping.model_names([run("a"), run("b", "inception_v3")]) == {"a": "googlenet", "b": "inception_v3"}
     two = [run("a", source="folder/weights.h5"), run("b", source="untrained, seed 0")]
-    assert grouping.model_names(two) == {"a": "googlenet (weights.h5)", "b": "googlenet (untrained, seed 0)"}
+    assert grouping.model_names(two) == {"a": "googlenet (weights)", "b": "googlenet (untrained)"}
+    seeds = [run("a", source="untrained, seed 0"), run("b", source="untrained, seed 1")]
+    assert grouping.model_names(seeds) == {
+        "a": "googlenet (untrained, seed 0)",
+        "b": "googlenet (untrained, seed 1)",
+    }
     same = grouping.model_names([run("a" * 12), run("b" * 12), run("c", source="x")])
     assert same["a" * 12] == "googlenet (weights.h5), run aaaaaaaa"
     assert same["c"] == "googlenet (x)"

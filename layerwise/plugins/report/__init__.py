@@ -16,6 +16,7 @@ from layerwise.plugins.report.checkpoints import Checkpoints
 from layerwise.plugins.report.gallery import PhotoGallery
 from layerwise.plugins.report.layer_matrix import LayerMatrix
 from layerwise.plugins.report.matrices import Matrices
+from layerwise.plugins.report.models import Models
 from layerwise.plugins.report.overview import Overview
 from layerwise.plugins.report.provenance import Provenance
 from layerwise.plugins.report.sparseness import Sparseness
@@ -29,6 +30,7 @@ def register_report_sections() -> Sequence[SectionBuilder]:
     return (
         Overview(),
         Checkpoints(),
+        Models(),
         PhotoGallery(),
         LayerMatrix(),
         Transition(),

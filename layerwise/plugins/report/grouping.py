@@ -101,7 +101,7 @@ def name_runs(runs: Sequence[RunRecord], *ways: Callable[[RunRecord], str]) -> d
 
 def model_names(runs: Sequence[RunRecord]) -> dict[str, str]:
     """What the models of some runs are called, by the run's id: name, checkpoint or source, as far as it takes."""
-    return name_runs(runs, lambda run: run.model.name, _name_with_source)
+    return name_runs(runs, lambda run: run.model.name, _name_with_short_source, _name_with_source)
 
 
 def set_names(runs: Sequence[RunRecord]) -> dict[str, str]:
@@ -110,9 +110,14 @@ def set_names(runs: Sequence[RunRecord]) -> dict[str, str]:
 
 
 def _name_with_source(run: RunRecord) -> str:
-    if run.checkpoint is not None:
-        return f"{run.model.name} ({run.checkpoint})"
-    source = PurePath(run.model.source).name or run.model.source
+    """The model's name with its checkpoint, or where its weights come from."""
+    source = run.checkpoint or PurePath(run.model.source).name or run.model.source
+    return run.model.name if source == run.model.name else f"{run.model.name} ({source})"
+
+
+def _name_with_short_source(run: RunRecord) -> str:
+    """The same, with only what says most of where its weights come from."""
+    source = run.checkpoint or PurePath(run.model.source).stem.partition(",")[0] or run.model.source
     return run.model.name if source == run.model.name else f"{run.model.name} ({source})"
 
 

@@ -1,0 +1,142 @@
+"""Section: different models on the same stimuli. Do they go the same way, and at the same pace?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from layerwise.core.kinds import SectionBuilder
+from layerwise.core.report import (
+    Alternatives,
+    Chart,
+    Content,
+    Facts,
+    Figure,
+    ReportContext,
+    ReportSection,
+    SideBySide,
+)
+from layerwise.plugins.report.counterparts import ModelPair, draw_counterparts, draw_pair
+from layerwise.plugins.report.grouping import find_models
+from layerwise.plugins.report.model_differences import (
+    ModelGroup,
+    describe_path,
+    list_facts,
+    query_models,
+    tabulate_differences,
+    tabulate_models,
+)
+from layerwise.plugins.report.overlays import overlay_figures
+from layerwise.plugins.report.queries import comparator_words
+from layerwise.plugins.report.scale import Scale, find_scale
+
+PATH_METHOD = (
+    "The boxed path goes from both first to both last layers without going back, with the best sum on the way "
+    "(dynamic time warping with the symmetric weights of Sakoe and Chiba 1978, so that a detour does not win by "
+    "being long)."
+)
+
+
+class Models(SectionBuilder):
+    """How networks differ in what they make of the same stimuli."""
+
+    name = "models"
+    description = "layers of one model against those of another with the best path, profiles on relative depth"
+    position: ClassVar[int] = 16
+
+    def applies(self, context: ReportContext) -> bool:
+        """Whether there is something to show."""
+        return bool(find_models(context.runs).groups)
+
+    def build(self, context: ReportContext) -> ReportSection:
+        """Query and draw."""
+        groups = find_models(context.runs).groups
+        figures: list[Figure] = []
+        for index, runs in enumerate(groups):
+            several = (f"-{index + 1}", f" · on {runs[0].stimuli_name}") if len(groups) > 1 else ("", "")
+            figures += _Drawing(context, query_models(context, runs), *several).figures()
+        introduction = (
+            "Different networks see the same stimuli. Which layer of one does what a layer of the other does, do "
+            "they get there at the same pace, and what has no counterpart at all?"
+        )
+        return ReportSection("Across models", tuple(figures), introduction)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """The figures of one group; `suffix` and `where` tell it apart from others."""
+
+    context: ReportContext
+    group: ModelGroup
+    suffix: str
+    where: str
+
+    def figures(self) -> list[Figure]:
+        """From the overview to the single layer."""
+        scale, group = find_scale(self.context), self.group
+        smoothness = (
+            "Smoothness says how evenly the change is spread over the steps (1 is equal steps), the crossing where "
+            "layers turn from being more like the input to being more like the output."
+        )
+        depths = (
+            "Each model against its own input and its own output; 0 is its first layer, 1 its last. Lines that "
+            "fall or rise at another depth belong to networks that do the same work earlier or later."
+        )
+        beside = overlay_figures(group.overlay, scale)
+        figures = [
+            self._figure("models", "The models", tabulate_models(self.context, group), smoothness),
+            *self._differences(scale),
+            *self._matrices(scale),
+        ]
+        if beside:
+            figures.append(self._figure("profiles", "Profiles on relative depth", SideBySide(beside), depths))
+        return [*figures, *self._counterparts(scale)]
+
+    def _figure(self, name: str, title: str, content: Content, caption: str, more: str = "") -> Figure:
+        method = (
+            f"{comparator_words(self.context)}; {self.group.runs[0].n_stimuli} stimuli; main layers in order of "
+            f"computation.{more and ' '}{more}"
+        )
+        return Figure(f"{name}{self.suffix}", f"{title}{self.where}", content, caption, method)
+
+    def _differences(self, scale: Scale) -> list[Figure]:
+        found = self.group.differences
+        if not found:
+            return []
+        content = Facts(list_facts(found[0], scale)) if len(found) == 1 else tabulate_differences(found, scale)
+        caption = (
+            "The best path pairs the layers of two models in order, and bends where one is ahead of the other. An "
+            "odd layer is the one whose best counterpart in the other model is the poorest."
+        )
+        return [self._figure("differences", "What differs", content, caption)]
+
+    def _matrices(self, scale: Scale) -> list[Figure]:
+        pairs = self.group.pairs
+        inner = [(pair, draw_pair(pair, scale), describe_path(pair, scale)) for pair in pairs]
+        caption = (
+            f"Each cell compares a layer of one model (row) with a layer of the other (column); {scale.reading}. "
+            "Boxes mark which layers belong together, in order from input to output."
+        )
+        content = self._choose(inner)
+        return [self._figure("layers", "Layer by layer", content, caption, PATH_METHOD)] if inner else []
+
+    def _counterparts(self, scale: Scale) -> list[Figure]:
+        frame = self.group.counterparts
+        if frame.is_empty():
+            return []
+        inner = [
+            (pair, draw_counterparts(frame.filter(pair=pair.title), pair.names, scale), "")
+            for pair in self.group.pairs
+        ]
+        caption = (
+            "How like the most similar layer of the other model each layer is, wherever in the network that may be. "
+            "A dip is a layer that does something the other model never does."
+        )
+        return [self._figure("counterparts", "Best counterparts", self._choose(inner), caption)]
+
+    def _choose(self, inner: list[tuple[ModelPair, Any, str]]) -> Alternatives:
+        figures = [
+            Figure(f"pair-{index}", pair.title, Chart(drawn), words)
+            for index, (pair, drawn, words) in enumerate(inner)
+        ]
+        return Alternatives("Models", tuple(figures))
