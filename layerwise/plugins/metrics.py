@@ -24,7 +24,11 @@ def squared_distances(representation: Representation) -> Vector:
 
     |x_i - x_j|^2 = (s_i - s_j)^2 + 2 s_i s_j (1 - r) + p (m_i - m_j)^2, three terms that are never negative, so
     nothing cancels.
+
+    Raises:
+        InputError: If some activations are not finite.
     """
+    representation.require_finite()
     norm, mean = representation.norm, representation.mean
     apart = np.nan_to_num(1 - representation.correlation.astype(np.float64))
     squared: Vector = np.subtract.outer(norm, norm) ** 2 + 2 * np.outer(norm, norm) * apart

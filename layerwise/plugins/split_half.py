@@ -43,6 +43,8 @@ class _Half(Transform):
         if activations.shape[-1] < 2:
             activations = activations.reshape(len(activations), -1)
         kept: NDArray[Any] = activations[..., split_units(activations.shape[-1], self.half)]
+        if not kept.size:  # the second half of a single unit: nothing that could vary
+            return np.zeros((len(activations), 1), dtype=np.float32)
         return kept.reshape(len(kept), -1)
 
 
