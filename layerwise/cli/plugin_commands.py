@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
+from layerwise.cli.plugin_output import warn_on_stderr
 from layerwise.cli.session import session_of
+from layerwise.core.errors import LayerwiseError, PluginError
+
+if TYPE_CHECKING:
+    from layerwise.core.kinds import CommandGroup
+    from layerwise.core.registry import Registered
 
 
 class PluginAwareGroup(TyperGroup):
@@ -30,39 +36,53 @@ class PluginAwareGroup(TyperGroup):
         return super().list_commands(ctx)
 
     def _attach_plugins(self, ctx: Any) -> None:
-        if ctx.meta.get("layerwise.attached") or not _is_any_plugin_installed():
+        from layerwise.core.discovery import is_any_installed
+
+        if ctx.meta.get("layerwise.attached") or not is_any_installed():
             return
         ctx.meta["layerwise.attached"] = True
         session = session_of(ctx)
         session.blocked = tuple(ctx.params.get("no_plugin") or ())
+        session.timeout = ctx.params.get("plugin_timeout")
         from layerwise.core.kinds import CommandGroup
 
         for registered in session.registry.all(CommandGroup):
             try:
                 commands = _commands_of(registered)
             except Exception as error:  # noqa: BLE001 - a plugin's failure stops no other command
-                print(f"layerwise: warning: {error}", file=sys.stderr)
+                warn_on_stderr(str(error))
                 continue
             for name, command in commands.items():
                 self._add_once(registered.plugin, name, command)
 
     def _add_once(self, plugin: str, name: str, command: Any) -> None:
         if name in self.commands:
-            message = f"plugin '{plugin}' adds a command '{name}', which there already is; left out"
-            print(f"layerwise: warning: {message}", file=sys.stderr)
+            warn_on_stderr(f"plugin '{plugin}' adds a command '{name}', which there already is; left out")
         else:
             self.add_command(command, name)
 
 
-def _is_any_plugin_installed() -> bool:
-    from importlib.metadata import entry_points
-
-    return bool(entry_points(group="layerwise"))
-
-
-def _commands_of(registered: Any) -> dict[str, Any]:
+def _commands_of(registered: Registered[CommandGroup]) -> dict[str, Any]:
     """The commands a plugin attaches, by name; attached to an application of their own first."""
     own = typer.Typer(rich_markup_mode=None, add_completion=False)
     own.callback()(lambda: None)  # so that a single command stays a named one
     registered.call(registered.offer.attach, own)
-    return dict(typer.main.get_group(own).commands)
+    commands = dict(typer.main.get_group(own).commands)
+    for name, command in commands.items():
+        setattr(command, "invoke", _attributed(registered, name, command.invoke))  # noqa: B010 - it is a method
+    return commands
+
+
+def _attributed(registered: Registered[CommandGroup], name: str, invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, except that what it raises names the plugin."""
+
+    def run(context: Any) -> Any:
+        try:
+            return invoke(context)
+        except (LayerwiseError, OSError, typer.TyperException, typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            came = f"command '{name}' raised {type(error).__name__}: {error}"
+            raise PluginError(registered.plugin, registered.hook, came) from error
+
+    return run

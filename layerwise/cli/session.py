@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
 
 from layerwise.cli.options import hide_passwords
+from layerwise.core.errors import LayerwiseError
 
 if TYPE_CHECKING:
+    from layerwise.core.calling import Trace
     from layerwise.core.registry import Registry
     from layerwise.storage import Store
 
@@ -22,10 +25,18 @@ class Session:
     Attributes:
         arguments: What was typed after `layerwise`.
         blocked: Names of the plugins to do without.
+        timeout: Seconds after which a plugin's call is given up; None for the default.
+        warns: Whether stderr says which plugin does not load; not where a command's result says it.
+        trace: Where calls of plugins are counted, if they are.
+        database: What `--db` says to the command that is running, where it has that option.
     """
 
     arguments: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
+    timeout: float | None = None
+    warns: bool = True
+    trace: Trace | None = None
+    database: str | None = None
     _registry: Registry | None = field(default=None, repr=False)
 
     @property
@@ -39,13 +50,32 @@ class Session:
         if self._registry is None:
             from layerwise.plugins import load_plugins
 
-            self._registry = load_plugins(self.blocked)
+            self._registry = load_plugins(self.blocked, timeout=self.timeout, warn=self._warn, trace=self.trace)
+            self._registry.recall = self._recall
         return self._registry
+
+    def _warn(self, text: str) -> None:
+        from layerwise.cli.plugin_output import warn_on_stderr
+
+        if self.warns:
+            warn_on_stderr(text)
+
+    def _recall(self, hook: str, name: str) -> Sequence[tuple[str, str]]:
+        """From which distributions the history has results of a name that no plugin offers; nothing without one."""
+        if self.database is None:
+            return ()
+        try:
+            with open_history(self.database, read_only=True) as store:
+                return store.find_makers(hook, name)
+        except LayerwiseError:
+            return ()
 
 
 def session_of(context: typer.Context) -> Session:
-    """The session that the application's callback has made."""
-    return context.find_root().ensure_object(Session)
+    """The session of the command line that a command belongs to."""
+    session = context.find_root().ensure_object(Session)
+    session.database = context.params.get("database", session.database)
+    return session
 
 
 def database_url(database: str) -> str:

@@ -14,13 +14,14 @@ from layerwise.storage.inference import InferenceStore
 from layerwise.storage.maintenance import Maintenance
 from layerwise.storage.migrate import ensure_schema
 from layerwise.storage.profiles import ProfileStore
+from layerwise.storage.providers import ProviderSearch
 from layerwise.storage.reader import RunReader
 from layerwise.storage.results import ResultStore
 from layerwise.storage.sql import Queries
 from layerwise.storage.writer import RunWriter
 
 
-class Store(RunWriter, RunReader, ResultStore, ProfileStore, InferenceStore, Queries, Maintenance):
+class Store(RunWriter, RunReader, ResultStore, ProfileStore, InferenceStore, ProviderSearch, Queries, Maintenance):
     """A history in a database; `RunStore` and `History` of `layerwise.core.protocols`.
 
     Every call is a transaction of its own, so an instance can be shared by threads as long as each of its calls
