@@ -150,7 +150,8 @@ def draw_figure(name: str, context: ReportContext, options: FigureOptions = Figu
     sections = [s for s in context.registry.all(SectionBuilder) if word in (s.name, s.qualified_name)]
     if not sections:
         known = [one.figure.name for one in offered]
-        near = near_names(name, [*known, *(s.name for s in context.registry.all(SectionBuilder))])
+        sections_known = [section.name for section in context.registry.all(SectionBuilder)]
+        near = near_names(name, list(dict.fromkeys([*known, *sections_known])))
         raise InputError(f"no figure '{name}'{near or '; layerwise figure --list lists all'}")
     if options != FigureOptions():
         raise InputError(f"figure '{name}' takes no order of the stimuli, and has no panels to put into columns")
@@ -169,9 +170,18 @@ def _choose_chart(name: str, wanted: str, section: Registered[SectionBuilder], c
     found = match_charts(charts, wanted, context) if wanted else charts
     if len(found) == 1:
         return found[0]
-    there = ", ".join(f"{section.name}/{figure.name}" for figure in charts)
+    there = ", ".join(f"{section.name}/{_short_name(figure, charts, context)}" for figure in charts)
     problem = "is several" if found else "is none of its charts" if charts else "has no chart"
     raise InputError(f"figure '{name}' {problem}{'; there are: ' if charts else ''}{there}")
+
+
+def _short_name(figure: Figure, charts: Sequence[Figure], context: ReportContext) -> str:
+    """A figure's name without the id of its run, where that still finds it alone."""
+    for run in context.runs:
+        short = figure.name.removesuffix(f"-{run.id}")
+        if match_charts(charts, short, context) == [figure]:
+            return short
+    return figure.name
 
 
 def match_charts(charts: Sequence[Figure], name: str, context: ReportContext) -> list[Figure]:

@@ -19,6 +19,8 @@ from layerwise.plugins.figures.paper import Sheet, lay_out, resize, settle
 
 _HEADER = re.compile(r'width="([\d.]+)" height="([\d.]+)" viewBox="0 0 [\d.]+ [\d.]+"')
 _N_ROUNDS = 2
+_N_CORRECTIONS = 4
+_TOLERANCE = 1.0  # points; pictures are measured in whole ones
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,30 @@ def draw_on_paper(chart: dict[str, Any], look: Look, title: str = "") -> Drawing
         sheet = settle(_fit(sheet))
     svg = _to_svg(sheet)
     width, height = _measure(svg)
-    if width > look.points + 2:
+    if width > look.points + 2 * _TOLERANCE:
         raise LayerwiseError(f"the figure needs {width / MM:.0f} mm for its labels, more than {look.width:g} mm")
     return Drawing(_set_size(svg, look.points, height), look.points, height, sheet.spec)
 
 
 def _fit(sheet: Sheet) -> Sheet:
-    """The sheet at the factor at which its total width is the wanted one; it grows in proportion, nearly."""
+    """The sheet at the largest factor found at which it is no wider than wanted.
+
+    Its total width grows in proportion to the factor, but for panels side by side, whose places are whole points.
+    """
     wanted, factors = sheet.look.points, (1.0, 1.25)
     first, second = (_measure(_to_svg(resize(sheet, factor)))[0] for factor in factors)
     growth = (second - first) / (factors[1] - factors[0])
     if growth <= 1:  # something else than the plot decides on the width
         return sheet
     factor = 1 + (wanted - first) / growth
-    if factor < 0.1:
-        raise LayerwiseError(f"labels leave no room in a figure of {sheet.look.width:g} mm: choose a wider one")
-    return resize(sheet, factor)
+    for _ in range(_N_CORRECTIONS):
+        if factor < 0.1:
+            raise LayerwiseError(f"labels leave no room in a figure of {sheet.look.width:g} mm: choose a wider one")
+        excess = _measure(_to_svg(fitted := resize(sheet, factor)))[0] - wanted
+        if excess <= _TOLERANCE:
+            break
+        factor -= excess / growth
+    return fitted
 
 
 def _to_svg(sheet: Sheet) -> str:
