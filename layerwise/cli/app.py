@@ -17,6 +17,7 @@ import typer
 
 import layerwise
 from layerwise.cli.commands import (
+    browse,
     ceiling,
     compare,
     db,
@@ -24,6 +25,7 @@ from layerwise.cli.commands import (
     demo,
     difference,
     export,
+    figure,
     import_,
     importance,
     layers,
@@ -40,6 +42,7 @@ from layerwise.cli.commands import (
 )
 from layerwise.cli.measuring import SeveralNames
 from layerwise.cli.plugin_commands import PluginAwareGroup
+from layerwise.cli.plugin_output import results_only
 from layerwise.cli.session import Session, session_of
 from layerwise.core.errors import LayerwiseError
 
@@ -64,6 +67,16 @@ def _start(
         list[str] | None,
         typer.Option("--no-plugin", metavar="NAME", is_eager=True, help="Do without this plugin; repeatable."),
     ] = None,
+    plugin_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--plugin-timeout",
+            metavar="SECONDS",
+            min=0,
+            is_eager=True,
+            help="Give up a plugin's call after so long, 0 for never; by default after 10 minutes.",
+        ),
+    ] = None,
 ) -> None:
     """How a neural network turns the similarity of its inputs into the similarity of its outputs.
 
@@ -71,7 +84,8 @@ def _start(
     `layerwise.db` in this folder), and everything after `run` is answered from there.
     """
     del version, debug  # handled by their callback, and before parsing
-    session_of(context).blocked = tuple(no_plugin or ())
+    session = session_of(context)
+    session.blocked, session.timeout = tuple(no_plugin or ()), plugin_timeout
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -103,6 +117,8 @@ def build_app() -> typer.Typer:
     app.command("ceiling")(ceiling.show_ceilings)
     app.command("reorder")(reorder.reorder_run)
     app.command("report")(report.write_report)
+    app.command("figure")(figure.write_figure)
+    app.command("browse")(browse.browse_history)
     app.command("query")(query.query_history)
     app.command("export")(export.export_run)
     app.command("import")(import_.import_files)
@@ -117,8 +133,10 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     command = typer.main.get_command(build_app())
     try:
-        code = command.main(args=typed, prog_name="layerwise", standalone_mode=False, obj=Session(tuple(typed))) or 0
-        sys.stdout.flush()
+        with results_only():
+            session = Session(tuple(typed))
+            code = command.main(args=typed, prog_name="layerwise", standalone_mode=False, obj=session) or 0
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever read stdout has gone; what is still buffered must not be complained about
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

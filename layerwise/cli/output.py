@@ -18,7 +18,12 @@ WIDE = 200  # columns where the output is not a terminal: nothing is cut off in 
 
 def print_json(value: object) -> None:
     """Print a value as JSON on stdout; numbers that are not finite become null."""
-    print(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+    print(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """A value as JSON; numbers that are not finite become null."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

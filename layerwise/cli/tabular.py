@@ -47,7 +47,7 @@ def _write_parquet(frame: pl.DataFrame, output: Path | None) -> None:
 
 
 def _as_text(frame: pl.DataFrame, form: Format) -> str:
-    readable = _without_blobs(frame)
+    readable = without_blobs(frame)
     if form == "csv":
         return readable.write_csv()
     if form == "json":
@@ -59,7 +59,8 @@ def _as_text(frame: pl.DataFrame, form: Format) -> str:
     return capture.get()
 
 
-def _without_blobs(frame: pl.DataFrame) -> pl.DataFrame:
+def without_blobs(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the size of each blob in its place."""
     import polars as pl
 
     blobs = [name for name, kind in frame.schema.items() if kind == pl.Binary]

@@ -1,0 +1,66 @@
+"""A visitor's query, bounded in time and rows, with its answer or what was wrong with it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from layerwise.core.errors import InputError
+
+if TYPE_CHECKING:
+    from layerwise.storage import Store
+
+QUERY_SECONDS = 30.0
+N_ROWS_SHOWN = 500
+EXAMPLES = (
+    (
+        "Newest runs",
+        "SELECT run, model, stimuli, checkpoint, status, top1, started_at\nFROM run_list ORDER BY started_at DESC",
+    ),
+    (
+        "Sparsest layers",
+        "SELECT run, layer, value FROM layer_statistics\n"
+        "WHERE statistic = 'sparseness-population' ORDER BY value DESC LIMIT 20",
+    ),
+    (
+        "Kept comparisons",
+        "SELECT comparator, parameters, count(*) AS n_pairs, min(value), max(value)\n"
+        "FROM layer_comparisons GROUP BY comparator, parameters",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave.
+
+    Attributes:
+        sql: The query; empty where nothing was asked.
+        columns: Names, and whether each holds numbers; None where there is no answer.
+        rows: At most `N_ROWS_SHOWN` of them.
+        is_cut: Whether there are more.
+        seconds: How long it took.
+        problem: What was wrong; empty where nothing was.
+    """
+
+    sql: str
+    columns: tuple[tuple[str, bool], ...] | None = None
+    rows: tuple[tuple[Any, ...], ...] = ()
+    is_cut: bool = False
+    seconds: float = 0.0
+    problem: str = ""
+
+
+def ask(store: Store, sql: str) -> Answer:
+    """The answer to a query; nothing where it is empty."""
+    if not sql:
+        return Answer("")
+    began = time.monotonic()
+    try:
+        frame = store.query(sql, max_rows=N_ROWS_SHOWN + 1, seconds=QUERY_SECONDS)
+    except InputError as error:
+        return Answer(sql, problem=error.message)
+    columns = tuple((name, kind.is_numeric()) for name, kind in frame.schema.items())
+    rows = tuple(frame.head(N_ROWS_SHOWN).iter_rows())
+    return Answer(sql, columns, rows, frame.height > N_ROWS_SHOWN, time.monotonic() - began)

@@ -1,0 +1,215 @@
+"""The addresses of the local pages, and what keeps other web sites away from them.
+
+Only names of this machine are answered to (so that no foreign name can be pointed here), pages may load nothing
+from elsewhere and be framed by nobody, and there is no address that changes anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import TimeoutError as WaitedTooLong
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from layerwise.cli.browse.listing import list_matching, read_wish
+from layerwise.cli.browse.pages import STATIC, render
+from layerwise.cli.browse.questions import EXAMPLES, QUERY_SECONDS, ask
+from layerwise.cli.browse.reports import Reports, ReportWish
+from layerwise.cli.commands.runs import run_record
+from layerwise.cli.overview import survey_layers
+from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.overlay import overlay
+
+if TYPE_CHECKING:
+    from layerwise.core.records import RunRecord
+    from layerwise.core.registry import Registry
+    from layerwise.storage import Store
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+ALONE = "frame-ancestors 'none'"  # a report says itself what it may do
+_FRESH_SECONDS = 2.0
+_PATIENCE_SECONDS = 25.0
+
+
+@dataclass
+class Site:
+    """What all addresses share: the history, the plugins, the reports."""
+
+    store: Store
+    find_registry: Callable[[], Registry]
+    reports: Reports
+    _runs: list[RunRecord] = field(default_factory=list)
+    _read_at: float = -1e9
+
+    def list_runs(self) -> list[RunRecord]:
+        """All runs; read again when what was read is older than two seconds."""
+        if time.monotonic() - self._read_at > _FRESH_SECONDS:
+            self._runs = self.store.list_runs()
+            self._read_at = time.monotonic()
+        return self._runs
+
+    def show_runs(self, request: Request) -> Response:
+        """The list; only its middle for the page's own script."""
+        part = "rows.html" if "part" in request.query_params else "runs.html"
+        parameters = {name: value for name, value in request.query_params.items() if name != "part"}
+        listing = list_matching(self.list_runs(), read_wish(parameters))
+        return HTMLResponse(render(part, {"listing": listing, "wish": listing.wish, "history": self.store.url}))
+
+    def list_json(self, request: Request) -> Response:
+        """The same list as JSON, all of its pages."""
+        wish = read_wish(request.query_params)
+        found: list[RunRecord] = []
+        listing = list_matching(self.list_runs(), wish)
+        for page in range(1, listing.n_pages + 1):
+            found += list_matching(self.list_runs(), read_wish({**request.query_params, "page": str(page)})).runs
+        return _as_json([run_record(run) for run in found])
+
+    def show_run(self, request: Request) -> Response:
+        """One run: what it was, and which others can be compared with it."""
+        run = self.store.find_run(request.path_params["run"])
+        others = [
+            other
+            for other in self.list_runs()
+            if other.stimuli_fingerprint == run.stimuli_fingerprint and other.id != run.id and other.n_layers
+        ]
+        others.sort(key=lambda other: (other.lineage != run.lineage, other.model.name != run.model.name))
+        values = {"run": run, "others": others[:200], "n_others": len(others), "history": self.store.url}
+        return HTMLResponse(render("run.html", values))
+
+    def show_layers(self, request: Request) -> Response:
+        """The layers of one run, a row each; part of its page."""
+        run = self.store.find_run(request.path_params["run"])
+        transform = "none" if "none" in run.transforms else run.transforms[0]
+        rows = survey_layers(self.find_registry(), overlay(self.store), run, transform)
+        return HTMLResponse(render("layers.html", {"rows": rows, "transform": transform}))
+
+    def show_report(self, request: Request) -> Response:
+        """A report where it is drawn, otherwise a page that waits for it."""
+        wish = read_report_wish(request)
+        future = self.reports.ask(wish, anew="anew" in request.query_params)
+        if future.done() and "anew" not in request.query_params:
+            return Response(future.result(), media_type="text/html", headers={"Content-Security-Policy": ALONE})
+        runs = [self.store.find_run(run) for run in wish.run_ids]
+        return HTMLResponse(render("drawing.html", {"wish": wish, "runs": runs, "history": self.store.url}))
+
+    def wait_for_report(self, request: Request) -> Response:
+        """Whether a report is drawn, answered after half a minute at the latest."""
+        future = self.reports.ask(read_report_wish(request))
+        try:
+            future.result(timeout=_PATIENCE_SECONDS)
+        except WaitedTooLong:
+            return _as_json({"drawn": False})
+        return _as_json({"drawn": True})
+
+    def show_query(self, request: Request) -> Response:
+        """A query and its answer."""
+        answer = ask(self.store, request.query_params.get("sql", "").strip())
+        values = {"answer": answer, "examples": EXAMPLES, "tables": self._tables, "history": self.store.url}
+        return HTMLResponse(render("query.html", values), status_code=400 if answer.problem else 200)
+
+    def download_query(self, request: Request) -> Response:
+        """A query's whole answer as CSV."""
+        from layerwise.cli.tabular import without_blobs
+
+        frame = self.store.query(request.query_params.get("sql", ""), seconds=QUERY_SECONDS)
+        headers = {"Content-Disposition": 'attachment; filename="query.csv"'}
+        return Response(without_blobs(frame).write_csv(), media_type="text/csv; charset=utf-8", headers=headers)
+
+    @cached_property
+    def _tables(self) -> list[tuple[str, list[str]]]:
+        """Tables and views with their columns."""
+        return [(name, self.store.column_names(name)) for name in self.store.table_names()]
+
+
+def read_report_wish(request: Request) -> ReportWish:
+    """The report that an address asks for.
+
+    Raises:
+        InputError: If it names no run.
+    """
+    asked = request.query_params
+    runs = tuple(dict.fromkeys(asked.getlist("run")))
+    if not runs:
+        raise InputError("choose at least one run to report")
+    return ReportWish(runs, asked.get("with") or None, asked.get("metric") or None, asked.get("transform") or None)
+
+
+def make_application(site: Site, hosts: Sequence[str]) -> Starlette:
+    """The web application.
+
+    Args:
+        site: What it shows.
+        hosts: The names that it answers to.
+    """
+    routes = [
+        Route("/", site.show_runs),
+        Route("/runs.json", site.list_json),
+        Route("/run/{run}", site.show_run),
+        Route("/run/{run}/layers", site.show_layers),
+        Route("/report", site.show_report),
+        Route("/report/ready", site.wait_for_report),
+        Route("/query", site.show_query),
+        Route("/query.csv", site.download_query),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(_Guard)]
+    handlers: dict[Any, Any] = {LayerwiseError: _explain, HTTPException: _explain_missing}
+    return Starlette(routes=routes, middleware=guards, exception_handlers=handlers)
+
+
+class _Guard:
+    """Adds to every answer what a page may do, and that nothing of it is to be kept or guessed."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))
+                named = {name.lower() for name, _ in headers}
+                rules = (
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"no-referrer"),
+                    (b"cache-control", b"no-store"),
+                )
+                message = {**message, "headers": headers + [rule for rule in rules if rule[0] not in named]}
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
+
+
+def _explain(request: Request, error: Exception) -> Response:
+    """One of our errors as a page, or as JSON where a script asked."""
+    message = error.message if isinstance(error, LayerwiseError) else str(error)
+    status = 400 if isinstance(error, InputError) else 500
+    if request.url.path.endswith(("/ready", ".json")):
+        return JSONResponse({"error": message}, status_code=status)
+    return HTMLResponse(render("problem.html", {"message": message}), status_code=status)
+
+
+def _explain_missing(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    message = "There is nothing at this address." if status == 404 else "This address only answers questions."
+    return HTMLResponse(render("problem.html", {"message": message}), status_code=status)
+
+
+def _as_json(value: Any) -> Response:
+    from layerwise.cli.output import json_text
+
+    return Response(json_text(value), media_type="application/json")
