@@ -59,11 +59,15 @@ _WHERE = {
     "Stimulus": "layerwise.core.stimuli",
     "StimulusSet": "layerwise.core.stimuli",
     "LayerSummary": "layerwise.core.summary",
+    "open_history": "layerwise.opening",
 }
-__all__ = sorted(_WHERE)  # noqa: PLE0605 - a list of names, computed
+_MODULES = ("charts",)
+__all__ = sorted([*_WHERE, *_MODULES])  # noqa: PLE0605 - a list of names, computed
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"layerwise.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'layerwise' has no attribute {name!r}")
     return getattr(importlib.import_module(_WHERE[name]), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ import typer
 
 from layerwise.cli.output import make_table, print_json, size, stdout_console
 from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
 
 if TYPE_CHECKING:
     from layerwise.core.records import RunRecord
@@ -25,6 +24,7 @@ def check_call(
 ) -> tuple[str, list[Path]]:
     """The figure's name and the files to write, all of which can be written."""
     from layerwise.cli.files import check_target
+    from layerwise.plugins.figures.files import check_suffix
 
     if name is None:
         raise InputError("which figure? `layerwise figure --list` lists them")
@@ -34,9 +34,7 @@ def check_call(
     if not targets and data is None:
         raise InputError("where to? -o FILE.svg, .png or .pdf, or --data FILE.csv")
     for path in targets:
-        if path.suffix.lower() not in FORMATS:
-            near = near_names(path.suffix.lower(), list(FORMATS))
-            raise InputError(f"cannot write {path}: no format '{path.suffix}'{near}")
+        check_suffix(path)
     if data is not None and data.suffix.lower() != ".csv":
         raise InputError(f"cannot write {data}: --data writes .csv")
     for path in [*targets, data] if data else targets:
@@ -44,38 +42,16 @@ def check_call(
     return name, targets
 
 
-def _to_svg(drawing: Drawing, figure: Figure, dpi: float) -> bytes:
-    from layerwise.plugins.figures.render import to_svg
-
-    del dpi
-    return to_svg(drawing, f"{figure.title}. {figure.caption}")
-
-
-def _to_png(drawing: Drawing, figure: Figure, dpi: float) -> bytes:
-    from layerwise.plugins.figures.render import to_png
-
-    del figure
-    return to_png(drawing, dpi)
-
-
-def _to_pdf(drawing: Drawing, figure: Figure, dpi: float) -> bytes:
-    from layerwise.plugins.figures.render import to_pdf
-
-    del figure, dpi
-    return to_pdf(drawing)
-
-
-FORMATS: dict[str, Callable[[Drawing, Figure, float], bytes]] = {".svg": _to_svg, ".png": _to_png, ".pdf": _to_pdf}
-
-
 def write_files(
     figure: Figure, drawing: Drawing, targets: Sequence[Path], data: Path | None, dpi: float
 ) -> list[Path]:
     """Write a figure in every format that is asked for, and the numbers behind it; the files that were written."""
     from layerwise.core.figures import chart_of
+    from layerwise.plugins.figures.files import encode
     from layerwise.plugins.figures.numbers import read_numbers
 
-    written = [_write(path, FORMATS[path.suffix.lower()](drawing, figure, dpi)) for path in targets]
+    words = f"{figure.title}. {figure.caption}"
+    written = [_write(path, encode(drawing, path, words, dpi)) for path in targets]
     if data is not None:
         written.append(_write(data, read_numbers(chart_of(figure)).write_csv().encode()))
     return written

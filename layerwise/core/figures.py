@@ -32,11 +32,13 @@ class FigureOptions:
         by: The layer that orders the stimuli; None for the figure's own choice.
         method: The reorderer that orders them; None for the figure's own choice.
         columns: How many panels stand side by side; None for the figure's own choice.
+        layers: The selectors that have chosen the main layers of the context; empty for the run's own.
     """
 
     by: str | None = None
     method: str | None = None
     columns: int | None = None
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class OfferedFigure:
             raise InputError(f"figure '{self.figure.name}' is drawn from {self.figure.needs}; {n_runs} given")
         if (options.by or options.method) and not self.figure.ordered:
             raise InputError(f"figure '{self.figure.name}' shows no stimuli that an order could change")
+        if options.layers and not self.figure.uses_layers:
+            raise InputError(f"figure '{self.figure.name}' shows no layers that a choice could change")
         if options.columns and not self.figure.paneled:
             raise InputError(f"figure '{self.figure.name}' has no panels to put into columns")
 
@@ -153,7 +157,7 @@ def draw_figure(name: str, context: ReportContext, options: FigureOptions = Figu
         sections_known = [section.name for section in context.registry.all(SectionBuilder)]
         near = near_names(name, list(dict.fromkeys([*known, *sections_known])))
         raise InputError(f"no figure '{name}'{near or '; layerwise figure --list lists all'}")
-    if options != FigureOptions():
+    if options != FigureOptions(layers=options.layers):
         raise InputError(f"figure '{name}' takes no order of the stimuli, and has no panels to put into columns")
     return _choose_chart(name, rest if slash else "", context.registry.get(SectionBuilder, word), context)
 

@@ -95,10 +95,10 @@ def write_figure(
     look = Look(read_width(width), font, font_size, find_theme(theme), title)
     named, targets = check_call(name, runs, outputs, data)
     choice = Choice(comparator, read_settings(variance, rank, k, settings), metric, transform)
-    options = FigureOptions(by, method, columns)
+    options = FigureOptions(by, method, columns, tuple(layers or ()))
     with open_history(database) as store, stderr_console().status("drawing the figure"):
         records = [store.find_run(run) for run in runs or ()]
-        figure = ask_figure(named, records, registry, store, layers=layers or (), choice=choice, options=options)
+        figure = ask_figure(named, records, registry, store, choice=choice, options=options)
         drawing = draw_on_paper(chart_of(figure).drawing.to_dict(), look, figure.title)
         written = write_files(figure, drawing, targets, data, dpi)
     print_written(figure, look, drawing, written, records, as_json=as_json)

@@ -20,7 +20,6 @@ def ask_figure(
     registry: Registry,
     history: History,
     *,
-    layers: Sequence[str] = (),
     choice: Choice = Choice(),  # noqa: B008 - frozen
     options: FigureOptions = FigureOptions(),  # noqa: B008 - frozen
 ) -> Figure:
@@ -31,9 +30,8 @@ def ask_figure(
         runs: At least one; checkpoints of one training are shown in the order of their steps.
         registry: Where sections, comparators, metrics, reorderers and selectors come from.
         history: Where results are read; comparisons and orderings that are new are kept there.
-        layers: Selectors of the layers to show; the main ones where empty.
         choice: How layers are compared.
-        options: What else is asked of the figure.
+        options: What else is asked of the figure; its `layers` choose the layers that are shown.
 
     Raises:
         InputError: If there is no such figure, layer, measure or transform, or it takes other runs.
@@ -43,4 +41,4 @@ def ask_figure(
         raise InputError("a figure needs at least one run")
     context = ReportContext(in_order(runs), history, registry, choice)
     check_choice(context)
-    return draw_figure(name, choose_main(context, layers) if layers else context, options)
+    return draw_figure(name, choose_main(context, options.layers) if options.layers else context, options)

@@ -177,6 +177,8 @@ def _restyle_part(part: Spec, look: Look, scale: float) -> None:
     if isinstance(legend, dict):
         _scale_keys(legend, ("gradientLength", "gradientThickness", "symbolSize", "offset"), scale)
         legend.pop("symbolType", None)
+        if part.get("type") == "nominal":
+            legend["symbolOpacity"] = 1  # a band's own colour is too faint to be told by
         names = (part.get("scale") or {}).get("domain")
         if "columns" in legend and isinstance(names, list):
             legend["columns"] = _count_columns([str(name) for name in names], look)

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from xml.sax.saxutils import escape
 
 from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.plugins.figures.look import FONT, MM, Look
@@ -55,7 +54,7 @@ def draw_on_paper(chart: dict[str, Any], look: Look, title: str = "") -> Drawing
     width, height = _measure(svg)
     if width > look.points + 2 * _TOLERANCE:
         raise LayerwiseError(f"the figure needs {width / MM:.0f} mm for its labels, more than {look.width:g} mm")
-    return Drawing(_set_size(svg, look.points, height), look.points, height, sheet.spec)
+    return Drawing(set_size(svg, look.points, height), look.points, height, sheet.spec)
 
 
 def _fit(sheet: Sheet) -> Sheet:
@@ -98,36 +97,11 @@ def _measure(svg: str) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def _set_size(svg: str, width: float, height: float, unit: str = "", per_unit: float = 1.0) -> str:
+def set_size(svg: str, width: float, height: float, unit: str = "", per_unit: float = 1.0) -> str:
     """The SVG with this size in points, said in another unit; the background grows with it."""
     said = f'width="{width / per_unit:.6g}{unit}" height="{height / per_unit:.6g}{unit}"'
     sized = _HEADER.sub(f'{said} viewBox="0 0 {width:.6g} {height:.6g}"', svg, count=1)
     return re.sub(r'<rect width="[\d.]+" height="[\d.]+"', '<rect width="100%" height="100%"', sized, count=1)
-
-
-def to_svg(drawing: Drawing, description: str = "") -> bytes:
-    """The picture as a file whose size is in millimetres, described for those who cannot see it."""
-    svg = _set_size(drawing.svg, drawing.width, drawing.height, "mm", MM)
-    if description:
-        head, end, rest = svg.partition(">")
-        svg = f'{head} role="img"{end}<title>{escape(description)}</title>{rest}'
-    return svg.encode()
-
-
-def to_pdf(drawing: Drawing) -> bytes:
-    """One page of the figure's size."""
-    import vl_convert
-
-    return bytes(vl_convert.svg_to_pdf(drawing.svg))
-
-
-def to_png(drawing: Drawing, dpi: float) -> bytes:
-    """Pixels at a resolution that the file states, so that it has the figure's size."""
-    import vl_convert
-
-    n_across, n_down = (max(1, round(side * dpi / 72)) for side in (drawing.width, drawing.height))
-    exact = _set_size(drawing.svg, n_across * 72 / dpi, n_down * 72 / dpi)
-    return bytes(vl_convert.svg_to_png(exact, scale=1, ppi=dpi))
 
 
 @lru_cache(maxsize=8)

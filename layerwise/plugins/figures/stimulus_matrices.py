@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.errors import InputError
 from layerwise.core.figures import FigureOptions
 from layerwise.core.kinds import Metric
-from layerwise.core.layers import Layer, find_layer
+from layerwise.core.layers import Layer
 from layerwise.core.ordering import order_stimuli
 from layerwise.core.records import NO_TRANSFORM, LayerAddress, RunRecord
 from layerwise.core.registry import Registered
@@ -204,17 +205,19 @@ def draw_matrix(found: OrderedMatrices, index: int, side: int, *, legend: bool =
 def build_matrix(context: ReportContext, options: FigureOptions) -> Figure:
     """One layer's matrix: of the output, or of the only layer that was chosen."""
     run = context.runs[0]
-    chosen = main_layers(context, run)
-    layer = chosen[0] if len(chosen) == 1 else _last(context, run, chosen)
+    layer = _choose_one(context, run, options)
     found = query_matrices(context, run, [layer], options)
     chart = draw_matrix(found, 0, SINGLE).properties(usermeta={"layerwise": {"square": 20}})
     title = title_for(context, run, f"{found.kind.capitalize()} between stimuli in {layer.name}")
     return Figure("matrix", title, Chart(chart, lambda: list_pairs(found)), _caption(found), _method(found, run))
 
 
-def _last(context: ReportContext, run: RunRecord, chosen: Sequence[Layer]) -> Layer:
-    stored = context.history.list_layers(run.id)
-    return next((layer for layer in stored if layer.role == "output"), None) or find_layer(chosen[-1].name, stored)
+def _choose_one(context: ReportContext, run: RunRecord, options: FigureOptions) -> Layer:
+    chosen = main_layers(context, run)
+    if options.layers and len(chosen) > 1:
+        names = ", ".join(layer.name for layer in chosen)
+        raise InputError(f"figure 'matrix' shows one layer, 'matrices' several; chosen are {names}")
+    return next((layer for layer in chosen if layer.role == "output"), chosen[-1])
 
 
 def build_matrices(context: ReportContext, options: FigureOptions) -> Figure:
