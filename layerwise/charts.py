@@ -213,7 +213,7 @@ def weights(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> Ch
 
 
 def checkpoints(history: History, *runs: Run, to: str = "final", **asked: Unpack[Asked]) -> ChartType:
-    """How alike each layer is to its `final` state, or to the `input` or `output`, over the checkpoints of a training."""
+    """How alike each layer is to its `final` state, or to the `input` or `output`, over a training."""
     return draw(history, f"checkpoints-{to}", *runs, **asked)
 
 
