@@ -27,7 +27,7 @@ class ResultsOnly:
 def results_only() -> Iterator[None]:
     """Keep plugins' prints out of stdout within this block."""
     before = sys.stdout
-    sys.stdout = ResultsOnly(before)  # type: ignore[assignment]  # it has whatever stdout has
+    sys.stdout = ResultsOnly(before)  # it has whatever stdout has
     try:
         yield
     finally:

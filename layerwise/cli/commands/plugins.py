@@ -1,88 +1,86 @@
-"""`layerwise plugins`: who offers what, and which plugin did not load."""
+"""`layerwise plugins`: who offers what; installing and removing plugins; watching them at work."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from layerwise.cli.measuring import print_comparators
-from layerwise.cli.options import AsJson
-from layerwise.cli.output import make_table, print_json, stdout_console
+from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database
 from layerwise.cli.session import session_of
 
-if TYPE_CHECKING:
-    from layerwise.core.registry import Registry
-
-app = typer.Typer(rich_markup_mode=None, help="List plugins and what they offer.")
+app = typer.Typer(rich_markup_mode=None, help="List plugins and what they offer; install and remove them.")
 Hook = Annotated[
     str | None, typer.Option("--hook", metavar="NAME", help="Only what came through this hook, such as comparators.")
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what pip says.")]
 
 
 @app.callback(invoke_without_command=True)
 def plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = False) -> None:
-    """List plugins and what they offer."""
+    """List plugins and what they offer; install and remove them."""
     if context.invoked_subcommand is None:
-        _print_plugins(session_of(context).registry, hook, as_json=as_json)
+        list_plugins(context, hook, as_json)
 
 
 @app.command("list")
 def list_plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = False) -> None:
-    """List plugins and what they offer."""
-    _print_plugins(session_of(context).registry, hook, as_json=as_json)
+    """List plugins: version, distribution, what each offers, and why one did not load."""
+    from layerwise.cli.plugin_list import print_plugins
+
+    session = session_of(context)
+    session.warns = False  # the list says which did not load
+    print_plugins(session.registry, hook, as_json=as_json)
 
 
-def _print_plugins(registry: Registry, hook: str | None, *, as_json: bool) -> None:
-    offers = _offers(registry, hook)
-    if as_json:
-        print_json([{**vars(status), "offers": offers.get(status.name, [])} for status in registry.plugins])
-        return
-    if hook is not None and hook.removeprefix("register_") == "comparators":
-        print_comparators(registry)
-        return
-    console = stdout_console()
-    rows = [
-        (f"{status.distribution} {status.version}", status.name, offer["hook"], offer["name"], offer["description"])
-        for status in registry.plugins
-        for offer in offers.get(status.name, [])
-    ]
-    console.print(make_table(("distribution", "plugin", "hook", "name", "what it is"), rows))
-    for status in registry.plugins:
-        if status.failure:
-            reason = status.failure.strip().splitlines()[-1]
-            where = f"{status.name} ({status.distribution} {status.version})"
-            console.print(f"Failed: {where}: {reason}; --json has the traceback", markup=False, soft_wrap=True)
+@app.command("install")
+def install_plugins(
+    sources: Annotated[list[str], typer.Argument(metavar="NAME|PATH|URL...", help="What pip would install.")],
+    upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Upgrade what is installed already.")] = False,
+    editable: Annotated[
+        bool, typer.Option("--editable", "-e", help="Leave a project where it is, so that changes to it count.")
+    ] = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Install plugins with pip into the environment that runs `layerwise`, and see that they load.
+
+    A PATH is written so that it looks like one: ./my-plugin, not my-plugin.
+    """
+    from layerwise.cli.installing import install_and_check
+
+    install_and_check(sources, upgrade=upgrade, editable=editable, verbose=verbose, as_json=as_json)
 
 
-def _offers(registry: Registry, hook: str | None) -> dict[str, list[dict[str, Any]]]:
-    """What each plugin offers, by the plugin's name; looking it up also finds hooks that fail."""
-    from layerwise.core.errors import InputError
-    from layerwise.core.layers import near_names
-    from layerwise.core.registry import KINDS
+@app.command("uninstall")
+def uninstall_plugins(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Distributions, or plugins by their names.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    verbose: Verbose = False,
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Remove plugins with pip; what they computed stays in every history, and this one is looked through for it."""
+    from layerwise.cli.installing import ask_and_uninstall
 
-    wanted = None if hook is None else hook.removeprefix("register_").replace("-", "_")
-    if wanted is not None and wanted not in KINDS:
-        raise InputError(f"no hook '{hook}'{near_names(wanted, list(KINDS))}; hooks are {', '.join(KINDS)}")
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, kind in KINDS.items():
-        if wanted in (None, name):
-            for offer in registry.all(kind):
-                entry = {"hook": name, "name": offer.name, "description": offer.offer.description}
-                found.setdefault(offer.plugin, []).append(entry | _declared(offer.offer))
-    return found
+    ask_and_uninstall(names, yes=yes, verbose=verbose, database=database, as_json=as_json)
 
 
-def _declared(offer: object) -> dict[str, Any]:
-    """What a comparator declares of itself; nothing of anything else."""
-    from layerwise.core.kinds import Comparator
+@app.command(
+    "trace",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False},
+)
+def trace_command(
+    context: typer.Context,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="A command with its arguments.")],
+    output: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the calls to this file, instead of stderr.")
+    ] = None,
+) -> None:
+    """Run a command, and say on stderr which hook called which plugin, how often and how long."""
+    from layerwise.cli.tracing import run_traced
 
-    if not isinstance(offer, Comparator):
-        return {}
-    return {
-        "kind": offer.kind,
-        "symmetric": offer.symmetric,
-        "value_range": offer.value_range,
-        "invariant_to": sorted(offer.invariant_to),
-        "parameters": [vars(parameter) for parameter in offer.parameters],
-    }
+    code = run_traced(context, command, output)
+    if code:
+        raise typer.Exit(code)

@@ -1,0 +1,80 @@
+"""Running a command while every call of a plugin is counted, and telling what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from layerwise.cli.output import json_text, make_table, stderr_console
+from layerwise.cli.session import Session, session_of
+from layerwise.core.errors import InputError
+
+if TYPE_CHECKING:
+    import typer
+
+    from layerwise.core.calling import Trace
+
+_HEADS = ("plugin", "hook", "call", "times", "seconds", "by itself", "longest")
+
+
+def run_traced(context: typer.Context, command: Sequence[str], output: Path | None) -> int:
+    """Run a command line of `layerwise` and tell of its calls of plugins, also where it fails.
+
+    Args:
+        context: That of the command that traces.
+        command: What would follow `layerwise`; options that precede the traced command are passed on.
+        output: A JSON file for the calls; None for a table on stderr.
+
+    Returns:
+        The command's exit code.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    from layerwise.core.calling import Trace
+
+    root, outer = context.find_root(), session_of(context)
+    if output is not None and not output.absolute().parent.is_dir():
+        raise InputError(f"cannot write {output}: there is no folder {output.parent}")
+    words = list(command[1:] if command[0] == "layerwise" else command)
+    options = [part for name in outer.blocked for part in ("--no-plugin", name)]
+    if outer.timeout is not None:
+        options += ["--plugin-timeout", str(outer.timeout)]
+    trace = Trace()
+    inner = Session(tuple(words), trace=trace)
+    try:
+        run: Any = root.command.main
+        return int(run(args=[*options, *words], prog_name="layerwise", standalone_mode=False, obj=inner) or 0)
+    finally:
+        if output is None:
+            _print_trace(trace)
+        else:
+            _write_trace(trace, output)
+
+
+def _write_trace(trace: Trace, path: Path) -> None:
+    records = [asdict(place) | asdict(calls) for place, calls in trace.calls.items()]
+    try:
+        path.write_text(json_text(records) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _print_trace(trace: Trace) -> None:
+    console = stderr_console()
+    by_time = sorted(trace.calls.items(), key=lambda item: -item[1].own_seconds)
+    rows = []
+    for place, calls in by_time:
+        failed = f" ({calls.n_failed} failed)" if calls.n_failed else ""
+        numbers = (
+            f"{calls.n_calls}{failed}",
+            *(f"{s:.3f}" for s in (calls.seconds, calls.own_seconds, calls.longest)),
+        )
+        rows.append((place.plugin, place.hook.removeprefix("register_"), place.what, *numbers))
+    console.print(make_table(_HEADS, rows, right=_HEADS[3:]))
+    n_calls = sum(calls.n_calls for calls in trace.calls.values())
+    n_plugins = len({place.plugin for place in trace.calls})
+    own = sum(calls.own_seconds for calls in trace.calls.values())
+    console.print(f"{n_calls} calls of {n_plugins} plugins, {own:.3f} s in them.")
