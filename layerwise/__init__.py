@@ -16,6 +16,7 @@ _WHERE = {
     "LayerwiseError": "layerwise.core.errors",
     "PluginError": "layerwise.core.errors",
     "StimulusError": "layerwise.core.errors",
+    "derive_layers": "layerwise.core.derive",
     "Graph": "layerwise.core.graph",
     "Node": "layerwise.core.graph",
     "hookimpl": "layerwise.core.hookspecs",
@@ -37,6 +38,7 @@ _WHERE = {
     "Transform": "layerwise.core.kinds",
     "WeightStatistic": "layerwise.core.kinds",
     "Layer": "layerwise.core.layers",
+    "near_names": "layerwise.core.layers",
     "LoadRequest": "layerwise.core.model",
     "Model": "layerwise.core.model",
     "ModelInfo": "layerwise.core.model",
@@ -60,6 +62,13 @@ _WHERE = {
     "StimulusSet": "layerwise.core.stimuli",
     "LayerSummary": "layerwise.core.summary",
     "open_history": "layerwise.opening",
+    "read_caffemodel": "layerwise.plugins.loaders.caffe",
+    "find_classes": "layerwise.plugins.loaders.class_names",
+    "fingerprint_model": "layerwise.plugins.loaders.fingerprint",
+    "Preprocessing": "layerwise.plugins.loaders.preprocessing",
+    "affine": "layerwise.plugins.loaders.preprocessing",
+    "find_preprocessing": "layerwise.plugins.loaders.preprocessing",
+    "fit_channels": "layerwise.plugins.loaders.preprocessing",
 }
 _MODULES = ("charts",)
 __all__ = sorted([*_WHERE, *_MODULES])  # noqa: PLE0605 - a list of names, computed
