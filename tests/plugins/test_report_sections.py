@@ -16,7 +16,6 @@ from layerwise.core.report import MatrixBrowser, ReportContext, Table
 from layerwise.core.representation import represent
 from layerwise.plugins.report import (
     branches,
-    checkpoints,
     drawing,
     gallery,
     importance,
@@ -274,6 +273,7 @@ def test_undefined_sparseness_has_no_point(context) -> None:
         "Treves-Rolls, over stimuli": 7,
         "Hoyer": 8,
         "share of zeros": 8,
+        "share of dead units": 8,
     }
     assert frame["layer"][0] == "input"
 
@@ -290,36 +290,12 @@ def test_ridges_are_the_stored_histograms(context) -> None:
     assert ridges.frame["height"].max() == 1
 
 
-def test_checkpoints_come_in_the_order_of_their_steps(training) -> None:
-    assert [run.step for run in training.runs] == [0, 1, 2, 3]
-    frame = checkpoints.query_training(training)
-    assert frame["checkpoint"].unique(maintain_order=True).to_list() == ["step 0", "step 1", "step 2", "step 3"]
-    row = next(r for r in frame.to_dicts() if r["checkpoint"] == "step 1" and r["layer"] == "mixed3b")
-    here = LayerAddress("run1", "mixed3b")
-    assert row["input"] == pytest.approx(rsa(training, here, LayerAddress("run1", "input")), abs=1e-6)
-    assert row["output"] == pytest.approx(rsa(training, here, LayerAddress("run1", "output")), abs=1e-6)
-    assert row["final"] == pytest.approx(rsa(training, here, LayerAddress("run3", "mixed3b")), abs=1e-6)
-
-
 def test_a_training_shows_all_runs_in_one_table_and_figures_of_the_first_and_last(training) -> None:
     figures = overview.Overview().build(training).figures
     table = figures[-1].content
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == ["step 0", "step 1", "step 2", "step 3"]
     assert [figure.name for figure in figures] == ["facts-run0", "facts-run3", "runs"]
-
-
-def test_checkpoints_of_the_same_name_stay_apart(fake) -> None:
-    history = fake.FakeHistory()
-    runs = tuple(fake.add_run(history, f"run{i}", 12, lineage="a", checkpoint="last") for i in range(2))
-    assert checkpoints.checkpoint_names(runs) == ["1: last", "2: last"]
-
-
-def test_runs_on_different_stimuli_are_no_training(fake) -> None:
-    history = fake.FakeHistory()
-    first = fake.add_run(history, "run0", 12, lineage="a")
-    second = fake.add_run(history, "run1", 12, lineage="a", stimuli_fingerprint="t" * 64)
-    assert not checkpoints.is_training((first, second))
 
 
 def test_the_colours_of_correlations_grow_darker_evenly_away_from_zero() -> None:

@@ -1,224 +1,241 @@
-"""Section: what changes over training, when the runs are checkpoints of one lineage."""
+"""Section: what changes over training, when runs are checkpoints of one lineage."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
+from dataclasses import dataclass
+from typing import ClassVar
 
 from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
-from layerwise.core.records import LayerAddress, RunRecord
-from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
-from layerwise.plugins.report import drawing
-from layerwise.plugins.report.queries import (
-    address,
-    comparator_words,
-    compare,
-    layer_in_role,
-    main_layers,
-    number,
-    run_label,
-    shown_transform,
+from layerwise.core.report import (
+    Alternatives,
+    Chart,
+    Content,
+    Figure,
+    ReportContext,
+    ReportSection,
 )
+from layerwise.plugins.report.counterparts import draw_pair, query_pairs
+from layerwise.plugins.report.grouping import find_trainings
+from layerwise.plugins.report.model_differences import describe_path
+from layerwise.plugins.report.models import PATH_METHOD
+from layerwise.plugins.report.queries import comparator_words
 from layerwise.plugins.report.scale import Scale, find_scale
+from layerwise.plugins.report.training import (
+    VIEWS,
+    WEIGHT_CHANGE,
+    WEIGHT_STATISTICS,
+    Training,
+    name_checkpoints,
+    query_accuracy,
+    query_course,
+    query_sparseness_over,
+    query_training,
+    query_weight_statistics,
+    spread_evenly,
+)
+from layerwise.plugins.report.training_charts import (
+    N_RIDGE_ROWS,
+    draw_lines,
+    draw_moving_profile,
+    draw_moving_ridges,
+    draw_sparseness_over,
+    draw_training,
+    draw_weight_statistic,
+)
+from layerwise.plugins.report.weights import N_TENSORS_MOST, query_ridges
 
-if TYPE_CHECKING:
-    import polars as pl
-
-VIEWS = {
-    "input": ("Similarity to the input, over training", "each checkpoint's own input"),
-    "output": ("Similarity to the output, over training", "each checkpoint's own output"),
-    "final": ("Similarity to the same layer at the end of training", "the same layer in the last checkpoint"),
+REFERENCES = {
+    "final": "the same layer in the last checkpoint",
+    "input": "each checkpoint's own input",
+    "output": "each checkpoint's own output",
 }
-
-
-def is_training(runs: tuple[RunRecord, ...]) -> bool:
-    """Whether the runs are checkpoints of one training on the same stimuli."""
-    lineages = {run.lineage for run in runs}
-    return (
-        len(runs) > 1
-        and len(lineages) == 1
-        and None not in lineages
-        and len({r.stimuli_fingerprint for r in runs}) == 1
-    )
-
-
-def checkpoint_names(runs: tuple[RunRecord, ...]) -> list[str]:
-    """A different name for each checkpoint, in order."""
-    labels = [run_label(run) for run in runs]
-    return labels if len(set(labels)) == len(labels) else [f"{i + 1}: {label}" for i, label in enumerate(labels)]
-
-
-def query_training(context: ReportContext) -> pl.DataFrame:
-    """`checkpoint`, `layer`, and similarity to the `input`, the `output` and the `final` state of that layer."""
-    import polars as pl
-
-    runs = tuple(context.runs)
-    cells: dict[tuple[str, str], dict[str, float | None]] = {}
-    for name, run in zip(checkpoint_names(runs), runs, strict=True):
-        layers = main_layers(context, run)
-        for role in ("input", "output"):
-            end = layer_in_role(layers, role)
-            here = [address(context, run, layer) for layer in layers]
-            column = (
-                compare(context, here, [address(context, run, end)])[:, 0] if end else np.full(len(layers), np.nan)
-            )
-            for layer, value in zip(layers, column, strict=True):
-                cells.setdefault((name, layer.name), {})[role] = number(value)
-    _add_final(context, runs, cells)
-    schema = {"checkpoint": pl.String, "layer": pl.String, **dict.fromkeys(VIEWS, pl.Float64)}
-    return pl.DataFrame(
-        [{"checkpoint": n, "layer": layer, **cell} for (n, layer), cell in cells.items()], schema=schema
-    )
-
-
-def _add_final(
-    context: ReportContext, runs: tuple[RunRecord, ...], cells: dict[tuple[str, str], dict[str, float | None]]
-) -> None:
-    """Add each layer's similarity to itself in the last checkpoint."""
-    for final in main_layers(context, runs[-1]):
-        there = [(n, r) for n, r in zip(checkpoint_names(runs), runs, strict=True) if (n, final.name) in cells]
-        rows = [LayerAddress(run.id, final.name, shown_transform(context, run)) for _, run in there]
-        column = compare(context, rows, [address(context, runs[-1], final)])[:, 0]
-        for (name, _), value in zip(there, column, strict=True):
-            cells[name, final.name]["final"] = number(value)
-
-
-def query_accuracy(context: ReportContext) -> pl.DataFrame:
-    """`checkpoint`, `series` (top-1 or top-5) and `value`, for the runs whose accuracy is known."""
-    import polars as pl
-
-    runs = tuple(context.runs)
-    rows = [
-        (name, series, value)
-        for name, run in zip(checkpoint_names(runs), runs, strict=True)
-        if run.accuracy is not None
-        for series, value in (("top-1", run.accuracy.top1), ("top-5", run.accuracy.top5))
-    ]
-    return pl.DataFrame(
-        rows, schema={"checkpoint": pl.String, "series": pl.String, "value": pl.Float64}, orient="row"
-    )
-
-
-def _checkpoint_axis(names: list[str]) -> Any:
-    import altair as alt
-
-    axis = alt.Axis(
-        labelAngle=-45, grid=False, ticks=False, domain=False, labelLimit=130, labelOverlap=len(names) > 32
-    )
-    return alt.X("checkpoint:N", title="checkpoint", scale=alt.Scale(domain=names), axis=axis)
-
-
-def draw_training(frame: pl.DataFrame, view: str, scale: Scale) -> Any:
-    """One view of the training: layers down, checkpoints across, similarity as colour."""
-    import altair as alt
-
-    layers = frame["layer"].unique(maintain_order=True).to_list()
-    steps = frame["checkpoint"].unique(maintain_order=True).to_list()
-    axis = {"ticks": False, "domain": False, "grid": False, "labelLimit": 130}
-    base = alt.Chart(drawing.inline(frame.drop_nulls(view))).encode(
-        x=_checkpoint_axis(steps),
-        y=alt.Y("layer:N", title=None, scale=alt.Scale(domain=layers), axis=alt.Axis(labelOverlap=False, **axis)),
-        tooltip=["checkpoint:N", "layer:N", alt.Tooltip(f"{view}:Q", title=scale.noun, format=".3f")],
-    )
-    bounds = scale.bounds(frame[view].drop_nulls())
-    cells = base.mark_rect().encode(color=drawing.measure_colour(bounds, scale.axis(), view))
-    ink = drawing.ink(bounds, view)
-    words = base.mark_text(fontSize=9).encode(text=alt.Text(f"{view}:Q", format=".2f"), color=ink)
-    meta = {"layerwise": {"cells": len(steps), "labels": drawing.label_room(layers)}}
-    return (cells + words).properties(width="container", height=24 * len(layers), usermeta=meta)
-
-
-def draw_accuracy(frame: pl.DataFrame) -> Any:
-    """Accuracy at each checkpoint."""
-    import altair as alt
-
-    steps = frame["checkpoint"].unique(maintain_order=True).to_list()
-    base = alt.Chart(drawing.inline(frame)).encode(
-        x=_checkpoint_axis(steps),
-        y=alt.Y("value:Q", title="accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        color=drawing.series_colour(("top-1", "top-5")),
-        tooltip=["checkpoint:N", alt.Tooltip("series:N", title="measure"), alt.Tooltip("value:Q", format=".1%")],
-    )
-    lines = base.mark_line(strokeWidth=2.5) + base.mark_point(filled=True, size=55, opacity=1)
-    return lines.properties(width="container", height=220)
+TITLES = {"final": "its final state", "input": "the input", "output": "the output"}
+STATISTICS = {
+    WEIGHT_CHANGE: "Spread of the weights, against the start",
+    "weight-fraction-near-zero": "Share of weights near zero",
+    "weight-kurtosis": "Kurtosis of the weights",
+}
+NEEDS = "two checkpoints of one lineage or more"
 
 
 class Checkpoints(SectionBuilder):
     """How the structure of the layers comes about."""
 
     name = "checkpoints"
-    description = "similarity to input, output and final state over the checkpoints of a training, and accuracy"
+    description = "profiles, similarity to input, output and final state, sparseness and weights over a training"
     position: ClassVar[int] = 15
 
     def applies(self, context: ReportContext) -> bool:
         """Whether there is something to show."""
-        return is_training(tuple(context.runs))
+        return bool(find_trainings(context.runs).groups)
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
-        frame, accuracy = query_training(context), query_accuracy(context)
-        method = f"{comparator_words(context)}; {context.runs[0].n_stimuli} stimuli; {len(context.runs)} checkpoints."
-        figures = []
-        if len(accuracy):
-            caption = (
-                "Share of the labelled stimuli whose label comes first, or among the first five, at each checkpoint."
-            )
-            method_here = "Predictions on the analysed stimuli."
-            figures.append(
-                Figure("accuracy", "Accuracy over training", Chart(draw_accuracy(accuracy)), caption, method_here)
-            )
-        for view, (title, reference) in VIEWS.items():
-            if frame[view].count():
-                caption = f"Each row is a layer, each column a checkpoint; colour is the similarity to {reference}."
-                figures.append(
-                    Figure(
-                        f"training-{view}",
-                        title,
-                        Chart(draw_training(frame, view, find_scale(context))),
-                        caption,
-                        method,
-                    )
-                )
+        groups = find_trainings(context.runs).groups
+        figures: list[Figure] = []
+        for index, runs in enumerate(groups):
+            suffix = f"-{index + 1}" if index else ""
+            where = f" · {runs[0].lineage}" if len(groups) > 1 else ""
+            figures += _Drawing(context, name_checkpoints(runs), suffix, where).figures()
         introduction = "The same layers on the same stimuli, while the network learns."
         return ReportSection("Over training", tuple(figures), introduction)
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""
-        return (
-            chart_of_section(
-                self,
-                "training-final",
-                name="checkpoints",
-                description="how alike each layer is to what it becomes, over training",
-                needs="two checkpoints of one lineage or more",
-                n_runs=(2, None),
-            ),
-            chart_of_section(
-                self,
-                "training-input",
-                name="checkpoints-input",
-                description="how alike each layer is to the input, over training",
-                needs="two checkpoints of one lineage or more",
-                n_runs=(2, None),
-            ),
-            chart_of_section(
-                self,
-                "training-output",
-                name="checkpoints-output",
-                description="how alike each layer is to the output, over training",
-                needs="two checkpoints of one lineage or more",
-                n_runs=(2, None),
-            ),
-            chart_of_section(
-                self,
-                "accuracy",
-                name="accuracy",
-                description="accuracy over training",
-                needs="two checkpoints of one lineage or more",
-                n_runs=(2, None),
-                uses_layers=False,
-            ),
+        charts = {
+            "training-final": ("checkpoints", "how alike each layer is to what it becomes, over training"),
+            "training-input": ("checkpoints-input", "how alike each layer is to the input, over training"),
+            "training-output": ("checkpoints-output", "how alike each layer is to the output, over training"),
+        }
+        named = [
+            chart_of_section(self, chart, name=name, description=words, needs=NEEDS, n_runs=(2, None))
+            for chart, (name, words) in charts.items()
+        ]
+        accuracy = chart_of_section(
+            self,
+            "accuracy",
+            name="accuracy",
+            description="accuracy over training",
+            needs=NEEDS,
+            n_runs=(2, None),
+            uses_layers=False,
         )
+        return (*named, accuracy)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """The figures of one training; `suffix` and `where` tell it apart from others."""
+
+    context: ReportContext
+    training: Training
+    suffix: str
+    where: str
+
+    def figures(self) -> list[Figure]:
+        """From what the network can do to what its weights are."""
+        scale = find_scale(self.context)
+        found = (
+            *self._accuracy(),
+            *self._similarities(scale),
+            *self._course(),
+            *self._first_and_last(scale),
+            *self._sparseness(),
+            *self._weights(),
+        )
+        return list(found)
+
+    def _figure(self, name: str, title: str, content: Content, caption: str, method: str = "") -> Figure:
+        compared = f"{comparator_words(self.context)}; {self.training.runs[0].n_stimuli} stimuli"
+        words = method or f"{compared}; {len(self.training.runs)} checkpoints; main layers in order of computation."
+        return Figure(f"{name}{self.suffix}", f"{title}{self.where}", content, caption, words)
+
+    def _accuracy(self) -> list[Figure]:
+        frame = query_accuracy(self.training)
+        if frame.is_empty():
+            return []
+        caption = (
+            "Share of the labelled stimuli whose label comes first, or among the first five, at each checkpoint."
+        )
+        chart = Chart(draw_lines(frame, ("top-1", "top-5"), "accuracy", "%"))
+        return [
+            self._figure("accuracy", "Accuracy over training", chart, caption, "Predictions on the analysed stimuli.")
+        ]
+
+    def _similarities(self, scale: Scale) -> list[Figure]:
+        frame = query_training(self.context, self.training)
+        figures = []
+        if frame["input"].count() or frame["output"].count():
+            caption = (
+                "Move the slider from the first checkpoint to the last, by hand or with the arrow keys: bold is the "
+                "checkpoint it points at, pale are all others."
+            )
+            chart = Chart(draw_moving_profile(frame, scale))
+            figures.append(self._figure("profiles", "The profile, checkpoint by checkpoint", chart, caption))
+        for view in VIEWS:
+            if frame[view].count():
+                colour = f"{scale.noun} to {REFERENCES[view]}"
+                caption = f"Each row is a layer, each column a checkpoint; colour is the {colour}."
+                title = f"{scale.noun.capitalize()} to {TITLES[view]}, over training"
+                chart = Chart(draw_training(frame, view, scale))
+                figures.append(self._figure(f"training-{view}", title, chart, caption))
+        return figures
+
+    def _course(self) -> list[Figure]:
+        frame = query_course(self.context, self.training)
+        if frame.is_empty():
+            return []
+        caption = (
+            "Smoothness is 1 where all layers change equally much, near 0 where one does it all; the crossing is the "
+            "relative depth at which layers turn from being more like the input to being more like the output."
+        )
+        chart = Chart(draw_lines(frame, ("smoothness", "crossing"), "from 0 to 1", ".1f"))
+        return [self._figure("course", "The transition in numbers, over training", chart, caption)]
+
+    def _first_and_last(self, scale: Scale) -> list[Figure]:
+        ends = (self.training.runs[0], self.training.runs[-1])
+        pairs = query_pairs(self.context, ends, self.training.by_id)
+        if not pairs:
+            return []
+        caption = (
+            f"Each row is a layer of {pairs[0].names[0]}, each column one of {pairs[0].names[1]}; {scale.reading}. "
+            f"{describe_path(pairs[0], scale)}"
+        )
+        chart = Chart(draw_pair(pairs[0], scale))
+        figure = self._figure("first-last", "Layers before and after", chart, caption)
+        return [Figure(figure.name, figure.title, chart, caption, f"{figure.method} {PATH_METHOD}")]
+
+    def _sparseness(self) -> list[Figure]:
+        frame = query_sparseness_over(self.context, self.training)
+        if frame.is_empty():
+            return []
+        caption = (
+            "0 means that all units answer alike, 1 that a single one does; choose the measure below the chart. "
+            "Treves-Rolls sparseness is defined for activations that are never negative."
+        )
+        chart = Chart(draw_sparseness_over(frame))
+        method = (
+            "Treves-Rolls (1 - a) / (1 - 1/n) over units or stimuli, Hoyer, and the share of exact zeros; "
+            f"{self.training.runs[0].n_stimuli} stimuli."
+        )
+        return [self._figure("sparseness", "Sparseness over training", chart, caption, method)]
+
+    def _weights(self) -> list[Figure]:
+        frame = query_weight_statistics(self.context, self.training)
+        known = [s for s in (WEIGHT_CHANGE, *WEIGHT_STATISTICS) if frame.filter(series=s)["value"].count()]
+        figures = []
+        if known:
+            inner = [
+                Figure(f"{name}{self.suffix}", STATISTICS[name], Chart(draw_weight_statistic(frame, name)))
+                for name in known
+            ]
+            caption = (
+                "Each row is a tensor of weights, each column a checkpoint. The spread is log2 of the standard "
+                "deviation over that in the first checkpoint: 1 is twice as wide, -1 half."
+            )
+            method = "Statistics of each tensor with two or more axes, as stored with each checkpoint."
+            content = Alternatives("Statistic", tuple(inner))
+            figures.append(self._figure("weights", "Weights over training", content, caption, method))
+        return [*figures, *self._histograms()]
+
+    def _histograms(self) -> list[Figure]:
+        runs = self.training.runs
+        newest = query_ridges(self.context, runs[-1])
+        if not newest.tensors:
+            return []
+        shown = spread_evenly(len(runs), N_RIDGE_ROWS // max(newest.frame.height, 1))
+        ridges = [query_ridges(self.context, runs[index]) for index in shown]
+        chart = Chart(draw_moving_ridges(ridges, [self.training.names[index] for index in shown]))
+        caption = (
+            "Each ridge is the histogram of one tensor of weights, drawn to the same height. Move the slider to see "
+            "weights spread, or gather at zero, while the network learns."
+        )
+        some = "" if len(shown) == len(runs) else f"; {len(shown)} checkpoints, evenly spaced"
+        method = f"64 bins for each tensor with two or more axes; at most {N_TENSORS_MOST} tensors{some}."
+        return [
+            self._figure(
+                "histograms", "Distribution of the weights, checkpoint by checkpoint", chart, caption, method
+            )
+        ]

@@ -82,7 +82,7 @@ class _Drawing:
             "Each model against its own input and its own output; 0 is its first layer, 1 its last. Lines that "
             "fall or rise at another depth belong to networks that do the same work earlier or later."
         )
-        beside = overlay_figures(group.overlay, scale)
+        beside = overlay_figures(group.overlay, scale, self.suffix)
         figures = [
             self._figure("models", "The models", tabulate_models(self.context, group), smoothness),
             *self._differences(scale),
@@ -117,7 +117,7 @@ class _Drawing:
             f"Each cell compares a layer of one model (row) with a layer of the other (column); {scale.reading}. "
             "Boxes mark which layers belong together, in order from input to output."
         )
-        content = self._choose(inner)
+        content = self._choose("layers-of", inner)
         return [self._figure("layers", "Layer by layer", content, caption, PATH_METHOD)] if inner else []
 
     def _counterparts(self, scale: Scale) -> list[Figure]:
@@ -132,11 +132,11 @@ class _Drawing:
             "How like the most similar layer of the other model each layer is, wherever in the network that may be. "
             "A dip is a layer that does something the other model never does."
         )
-        return [self._figure("counterparts", "Best counterparts", self._choose(inner), caption)]
+        return [self._figure("counterparts", "Best counterparts", self._choose("counterparts-of", inner), caption)]
 
-    def _choose(self, inner: list[tuple[ModelPair, Any, str]]) -> Alternatives:
+    def _choose(self, name: str, inner: list[tuple[ModelPair, Any, str]]) -> Alternatives:
         figures = [
-            Figure(f"pair-{index}", pair.title, Chart(drawn), words)
+            Figure(f"{name}{self.suffix}-{index + 1}", pair.title, Chart(drawn), words)
             for index, (pair, drawn, words) in enumerate(inner)
         ]
         return Alternatives("Models", tuple(figures))

@@ -121,11 +121,13 @@ def draw_overlay(overlay: pl.DataFrame, end: str, scale: Scale, *, by_layer: boo
     return lines.properties(width="container", height=260)
 
 
-def overlay_figures(overlay: pl.DataFrame, scale: Scale, *, by_layer: bool = False) -> tuple[Figure, ...]:
-    """A figure for each end of which something is known."""
+def overlay_figures(
+    overlay: pl.DataFrame, scale: Scale, suffix: str = "", *, by_layer: bool = False
+) -> tuple[Figure, ...]:
+    """A figure for each end of which something is known; `suffix` ends their names."""
     return tuple(
         Figure(
-            f"to-{end}",
+            f"to-{end}{suffix}",
             f"{scale.noun.capitalize()} to the {end}",
             Chart(draw_overlay(overlay, end, scale, by_layer=by_layer)),
         )
