@@ -1,7 +1,8 @@
 """Layerwise: how a neural network turns the similarity of its inputs into the similarity of its outputs.
 
-What a plugin author needs is imported from here. Names are loaded on first use, so that `import layerwise`
-takes no time.
+What the author of a plugin needs is imported from here, and from `layerwise.testing`: these names are the public
+surface, kept as docs/plugins/api.md says. They are loaded on first use, so that `import layerwise` takes no time;
+`__init__.pyi`, which `make surface` writes, tells type checkers and editors what they are.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 _WHERE = {
+    "DEFAULT_DATABASE": "layerwise.cli.options",
+    "DatabaseOption": "layerwise.cli.options:Database",
+    "derive_layers": "layerwise.core.derive",
     "InputError": "layerwise.core.errors",
     "LayerwiseError": "layerwise.core.errors",
     "PluginError": "layerwise.core.errors",
     "StimulusError": "layerwise.core.errors",
-    "derive_layers": "layerwise.core.derive",
     "Graph": "layerwise.core.graph",
     "Node": "layerwise.core.graph",
     "hookimpl": "layerwise.core.hookspecs",
@@ -24,29 +27,45 @@ _WHERE = {
     "CommandGroup": "layerwise.core.kinds",
     "Comparator": "layerwise.core.kinds",
     "Engine": "layerwise.core.kinds",
+    "JointStatistic": "layerwise.core.kinds",
     "LayerSelector": "layerwise.core.kinds",
+    "Matrix": "layerwise.core.kinds",
     "Metric": "layerwise.core.kinds",
     "MetricComparator": "layerwise.core.kinds",
     "ModelLoader": "layerwise.core.kinds",
+    "Offer": "layerwise.core.kinds",
     "Reorderer": "layerwise.core.kinds",
     "RepresentationStatistic": "layerwise.core.kinds",
     "SectionBuilder": "layerwise.core.kinds",
+    "Statistic": "layerwise.core.kinds",
     "StatisticValue": "layerwise.core.kinds",
     "StimulusSource": "layerwise.core.kinds",
-    "JointStatistic": "layerwise.core.kinds",
     "StreamedStatistic": "layerwise.core.kinds",
     "Transform": "layerwise.core.kinds",
     "WeightStatistic": "layerwise.core.kinds",
     "Layer": "layerwise.core.layers",
     "near_names": "layerwise.core.layers",
+    "Compiled": "layerwise.core.model",
+    "Floats": "layerwise.core.model",
     "LoadRequest": "layerwise.core.model",
     "Model": "layerwise.core.model",
     "ModelInfo": "layerwise.core.model",
     "WeightTensor": "layerwise.core.model",
     "Parameter": "layerwise.core.parameters",
+    "History": "layerwise.core.protocols",
+    "LayerAddress": "layerwise.core.records",
+    "LayerStatistic": "layerwise.core.records",
+    "RunFilter": "layerwise.core.records",
+    "RunRecord": "layerwise.core.records",
+    "StatisticResult": "layerwise.core.records",
+    "StimulusRecord": "layerwise.core.records",
+    "Registry": "layerwise.core.registry",
+    "Alternatives": "layerwise.core.report",
     "Bar": "layerwise.core.report",
     "Card": "layerwise.core.report",
     "Chart": "layerwise.core.report",
+    "Choice": "layerwise.core.report",
+    "Content": "layerwise.core.report",
     "Fact": "layerwise.core.report",
     "Facts": "layerwise.core.report",
     "Figure": "layerwise.core.report",
@@ -54,14 +73,21 @@ _WHERE = {
     "Listing": "layerwise.core.report",
     "ReportContext": "layerwise.core.report",
     "ReportSection": "layerwise.core.report",
+    "SideBySide": "layerwise.core.report",
     "Table": "layerwise.core.report",
     "Representation": "layerwise.core.representation",
     "represent": "layerwise.core.representation",
     "Decoded": "layerwise.core.stimuli",
+    "Resize": "layerwise.core.stimuli",
     "Stimulus": "layerwise.core.stimuli",
     "StimulusSet": "layerwise.core.stimuli",
+    "LayerSink": "layerwise.core.streaming.job",
+    "StreamJob": "layerwise.core.streaming.job",
+    "StreamedLayer": "layerwise.core.streaming.job",
+    "Target": "layerwise.core.streaming.job",
     "LayerSummary": "layerwise.core.summary",
     "open_history": "layerwise.opening",
+    "LocalEngine": "layerwise.plugins.engines",
     "read_caffemodel": "layerwise.plugins.loaders.caffe",
     "find_classes": "layerwise.plugins.loaders.class_names",
     "fingerprint_model": "layerwise.plugins.loaders.fingerprint",
@@ -79,7 +105,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"layerwise.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'layerwise' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    module, _, attribute = _WHERE[name].partition(":")
+    return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

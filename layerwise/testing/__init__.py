@@ -9,7 +9,7 @@ fixtures made of it.
 
 from layerwise.testing.commands import check_commands
 from layerwise.testing.comparators import INVARIANCES, check_comparator
-from layerwise.testing.engines import check_engine
+from layerwise.testing.engines import RecordingSink, check_engine, make_job
 from layerwise.testing.histories import make_history, make_plugin
 from layerwise.testing.loaders import check_loader
 from layerwise.testing.material import summarize
@@ -24,6 +24,7 @@ from layerwise.testing.transforms import check_transform
 
 __all__ = [
     "INVARIANCES",
+    "RecordingSink",
     "ToyModel",
     "check_commands",
     "check_comparator",
@@ -38,6 +39,7 @@ __all__ = [
     "check_transform",
     "load_digits",
     "make_history",
+    "make_job",
     "make_plugin",
     "make_representations",
     "summarize",
