@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from layerwise.cli.commands.plugins_new import new_plugin
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database
 from layerwise.cli.session import session_of
 
@@ -15,6 +16,7 @@ Hook = Annotated[
     str | None, typer.Option("--hook", metavar="NAME", help="Only what came through this hook, such as comparators.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what pip says.")]
+app.command("new")(new_plugin)
 
 
 @app.callback(invoke_without_command=True)
