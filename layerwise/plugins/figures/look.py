@@ -50,20 +50,25 @@ class Theme:
         ink: Of text and axes.
         soft: Of titles of axes and legends.
         rule: Of grid lines; None for no grid.
-        undefined: Of cells without a value.
+        frame: Of what is drawn around cells.
+        bars: Of bars beside each other, which nothing but colour tells apart; empty for the chart's own.
     """
 
     background: str
     ink: str
     soft: str
     rule: str | None
-    undefined: str = "#9a9a9a"
+    frame: str = "#111111"
+    bars: tuple[str, ...] = ()
 
+
+# Hues after Okabe and Ito, each lighter than the one before, so that bars differ in grey as well.
+_GREY_SAFE = ("#00446b", "#c24f00", "#2fae84", "#e9a6ca", "#f7dd90", "#1b1b1b", "#d5e8f3")
 
 THEMES = {
-    "print": Theme("#ffffff", "#000000", "#000000", None),
+    "print": Theme("#ffffff", "#000000", "#000000", None, bars=_GREY_SAFE),
     "light": Theme("#ffffff", "#1b1f24", "#57606b", "#e4e7eb"),
-    "dark": Theme("#14181d", "#e6e9ed", "#a3acb8", "#2e353e"),
+    "dark": Theme("#14181d", "#e6e9ed", "#a3acb8", "#2e353e", frame="#ffd54a"),
 }
 
 
@@ -125,6 +130,8 @@ class Look:
             "header": text | plain | {"labelPadding": 0.4 * size},
             "title": {"fontSize": size + 1, "color": theme.ink, "offset": size, "anchor": "start"},
             "text": {"color": theme.ink, "fontSize": size},
+            "line": {"strokeWidth": 0.17 * size},
+            "rule": {"strokeWidth": 0.12 * size},
         }
 
 

@@ -21,6 +21,7 @@ PAGE_FONT_SIZE = 12.0  # of the page's labels, in its pixels; what it draws is s
 SMALLEST_TYPE = 5.0  # points; smaller type is refused by journals, and left out here
 DASHES = ([1, 0], [5, 2], [1.5, 1.5], [5, 1.5, 1.5, 1.5], [8, 2], [3, 3], [8, 2, 1.5, 2])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
+_LINES, _POINTS = ("line", "trail", "rule"), ("point", "circle", "square")
 _LENGTHS = ("strokeWidth", "fontSize", "dx", "dy", "radius", "cornerRadius", "cornerRadiusEnd", "limit", "padding")
 _INTERACTIVE = ("params", "selection", "tooltip", "href")
 _LETTER = 0.5  # width of a letter on average, of its size
@@ -51,8 +52,8 @@ def lay_out(chart: Spec, look: Look, title: str = "") -> Sheet:
     for view in list_views(spec):
         _size(view, look, scale)
         _scale_mark(view, scale)
-        _outline(view, look)
-        _tell_apart(view, scale)
+        _recolour(view, look)
+        _tell_apart(view.get("layer") or [view], scale)
         if isinstance(view.get("spacing"), int | float):
             view["spacing"] = view["spacing"] * scale
     _for_each_part(spec, lambda part: _restyle_part(part, look, scale))
@@ -125,32 +126,55 @@ def _scale_mark(view: Spec, scale: float) -> None:
             mark["strokeDash"] = [length * scale for length in mark["strokeDash"]]
 
 
-def _outline(view: Spec, look: Look) -> None:
-    """What is outlined in a page's white is outlined in the paper's colour."""
-    mark = view.get("mark")
+def _recolour(view: Spec, look: Look) -> None:
+    """Outlines in colours that show on this paper: white ones are the page's, dark ones around cells are frames."""
+    mark, theme = view.get("mark"), look.theme
     if isinstance(mark, dict) and mark.get("stroke") == "#ffffff":
-        mark["stroke"] = look.theme.background
+        mark["stroke"] = theme.background
+    elif isinstance(mark, dict) and mark.get("stroke") == "#111111":
+        mark["stroke"] = theme.frame
+    names = _series(view)
+    if _kind(view) == "bar" and theme.bars and names:
+        colours = [theme.bars[place % len(theme.bars)] for place in range(len(names))]
+        view["encoding"]["color"]["scale"] = view["encoding"]["color"]["scale"] | {"range": colours}
 
 
-def _tell_apart(view: Spec, scale: float) -> None:
-    """Dashes and shapes beside colour, for lines and points of several series."""
-    mark, encoding = view.get("mark"), view.get("encoding") or {}
-    kind = mark.get("type") if isinstance(mark, dict) else mark
-    colour = encoding.get("color")
+def _tell_apart(parts: list[Spec], scale: float) -> None:
+    """Dashes and shapes beside colour, for the lines and points of several series that are drawn over each other."""
+    pointed = any(_kind(part) in _POINTS and _series(part) for part in parts)
+    for part in parts:
+        names = _series(part)
+        if not names:
+            continue
+        kind, encoding, places = _kind(part), part["encoding"], range(len(names))
+        field = {
+            key: encoding["color"][key] for key in ("field", "type", "title", "legend") if key in encoding["color"]
+        }
+        if kind in _LINES and "strokeDash" not in encoding:
+            dashes = [[1.5 * scale * length for length in DASHES[place % len(DASHES)]] for place in places]
+            shown = {"legend": None} if pointed else {}  # a legend of points says enough, and dashes would cut them
+            encoding["strokeDash"] = field | {"scale": {"domain": names, "range": dashes}} | shown
+        if kind in _POINTS and "shape" not in encoding:
+            shapes = [SHAPES[place % len(SHAPES)] for place in places]
+            part["mark"] = (part["mark"] if isinstance(part["mark"], dict) else {}) | {
+                "type": "point",
+                "filled": True,
+            }
+            encoding["shape"] = field | {"scale": {"domain": names, "range": shapes}}
+
+
+def _kind(view: Spec) -> str:
+    mark = view.get("mark", "")
+    return str(mark.get("type", "")) if isinstance(mark, dict) else str(mark)
+
+
+def _series(view: Spec) -> list[str]:
+    """The names of what is told apart by colour in a view, where there are two or more."""
+    colour = (view.get("encoding") or {}).get("color")
     if not isinstance(colour, dict) or colour.get("type") != "nominal" or "field" not in colour:
-        return
+        return []
     names = (colour.get("scale") or {}).get("domain")
-    if not isinstance(names, list) or len(names) < 2:
-        return
-    field = {key: colour[key] for key in ("field", "type", "title", "legend") if key in colour}
-    places = range(len(names))
-    if kind in ("line", "trail", "rule") and "strokeDash" not in encoding:
-        dashes = [[1.5 * scale * length for length in DASHES[place % len(DASHES)]] for place in places]
-        encoding["strokeDash"] = field | {"scale": {"domain": names, "range": dashes}}
-    if kind in ("point", "circle", "square") and "shape" not in encoding:
-        view["mark"] = (mark if isinstance(mark, dict) else {}) | {"type": "point", "filled": True}
-        shapes = [SHAPES[place % len(SHAPES)] for place in places]
-        encoding["shape"] = field | {"scale": {"domain": names, "range": shapes}}
+    return names if isinstance(names, list) and len(names) > 1 else []
 
 
 def _for_each_part(value: Any, change: Callable[[Spec], None]) -> None:
@@ -180,7 +204,9 @@ def _restyle_part(part: Spec, look: Look, scale: float) -> None:
         if part.get("type") == "nominal":
             legend["symbolOpacity"] = 1  # a band's own colour is too faint to be told by
         names = (part.get("scale") or {}).get("domain")
-        if "columns" in legend and isinstance(names, list):
+        if part.get("type") == "nominal" and isinstance(names, list) and len(names) == 1:
+            part["legend"] = None  # there is nothing to tell apart
+        elif "columns" in legend and isinstance(names, list):
             legend["columns"] = _count_columns([str(name) for name in names], look)
 
 
