@@ -1,0 +1,127 @@
+"""Loading what is asked for: a module by import path, or a file that PyTorch has saved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from layerwise import InputError, LoadRequest, Model
+
+from layerwise_torch.assembling import Way, assemble, describe, module_ways
+from layerwise_torch.files import load_exported, load_script, sniff
+from layerwise_torch.importing import build_network
+from layerwise_torch.preparing import find_device, input_dtype, make_deterministic, make_noise, place, try_out
+from layerwise_torch.settings import Settings, own_settings, split_model
+from layerwise_torch.tracing import FIXED_BATCH, exported_batch, exported_input, read_exported, trace_script
+from layerwise_torch.weights import describe_file, load_weights, read_file
+
+
+def load_module(request: LoadRequest) -> Model:
+    """The model that an import path names.
+
+    Raises:
+        InputError: If it cannot be imported, made, filled with its weights or analysed.
+    """
+    name, said = split_model(request.model)
+    where = name.removeprefix("torch:")
+    network, file = build_network(where, request.seed)
+    settings = said.over(own_settings(network, name))
+    origin = where if file is None else f"{where}, {describe_file(file)}"
+    return load_network(network, request, settings, name=where.rpartition(":")[2], origin=origin)
+
+
+def load_network(
+    network: Any, request: LoadRequest, settings: Settings, *, name: str, origin: str, has_weights: bool = False
+) -> Model:
+    """The model of a network that is made already; its weights are filled in from a file where one is named.
+
+    Args:
+        network: A `torch.nn.Module`.
+        request: What was asked for.
+        settings: What is said of it.
+        name: What it is called.
+        origin: Where it came from, in words.
+        has_weights: Whether its weights are published ones already.
+
+    Raises:
+        InputError: If the weights do not fit, or it cannot be analysed.
+    """
+    path = None if request.weights is None or has_weights else Path(request.weights)
+    if path is not None:
+        load_weights(network, path, name, trusted=request.allow_unsafe)
+    made = f"seed {request.seed}" if path is None else describe_file(path)
+    source = origin if has_weights else f"{origin}, {made}"
+    make_deterministic()
+    device = find_device(settings)
+    prepared = try_out(place(network, device, settings, name), device, settings, name)
+    settings, description = describe(request, prepared, settings, name, source, path)
+    return assemble(prepared, module_ways(prepared, settings), settings, description)
+
+
+def load_file(request: LoadRequest) -> Model:
+    """The model in a TorchScript or `torch.export` file, or in a pickled one that is trusted.
+
+    Raises:
+        InputError: If it cannot be loaded or analysed.
+    """
+    name, settings = split_model(request.model)
+    path = Path(name)
+    kind = sniff(path)
+    if request.weights is not None and kind != "pickle":
+        raise InputError(f"{path} brings its own weights; --weights does not go with it")
+    make_deterministic()
+    if kind == "script":
+        return _load_script(path, request, settings)
+    if kind == "export":
+        return _load_exported(path, request, settings)
+    return _load_pickled(path, request, settings)
+
+
+def _load_script(path: Path, request: LoadRequest, settings: Settings) -> Model:
+    device = find_device(settings)
+    module = place(load_script(path), device, settings, path.name)
+    prepared = try_out(module, device, settings, path.name)
+    shape = (FIXED_BATCH, *prepared.batches[0].shape[1:])
+    example = make_noise(shape, device, input_dtype(module))
+    recorded = replace(prepared, batches=(example,), expected=(prepared.run(example),))
+    settings, description = describe(request, recorded, settings, path.stem, describe_file(path), path)
+    way: Way = partial(trace_script, module, example, prepared.output)
+    return assemble(recorded, [way], settings, description)
+
+
+def _load_exported(path: Path, request: LoadRequest, settings: Settings) -> Model:
+    if settings.dtype is not None:
+        raise InputError(f"{path} was exported with its types fixed; @dtype does not go with it")
+    device = find_device(settings)
+    exported = load_exported(path, trusted=request.allow_unsafe)
+    stand_in = exported_input(exported)
+    if stand_in is None or stand_in.ndim != 4:
+        raise InputError(f"{path} takes something else than one batch of images (images, channels, height, width)")
+    sizes = [axis if isinstance(axis, int) else None for axis in stand_in.shape]
+    if settings.size is None and sizes[2] is not None and sizes[3] is not None:
+        settings = replace(settings, size=(sizes[2], sizes[3]))
+    if settings.channels is None and sizes[1] is not None:
+        settings = replace(settings, channels=sizes[1])
+    if device.type != "cpu":
+        from torch.export.passes import move_to_device_pass
+
+        exported = move_to_device_pass(exported, device)
+    batch = exported_batch(exported)
+    prepared = try_out(exported.module(), device, settings, path.name, batch)
+    settings, description = describe(request, prepared, settings, path.stem, describe_file(path), path)
+    way: Way = partial(read_exported, exported, prepared.output, "torch.export file")
+    return assemble(prepared, [way], settings, description)
+
+
+def _load_pickled(path: Path, request: LoadRequest, settings: Settings) -> Model:
+    """A module that was pickled as a whole, which is code; where it is trusted, as any other module."""
+    content = read_file(path, trusted=request.allow_unsafe)
+    if not isinstance(content, torch.nn.Module):
+        raise InputError(
+            f"{path} holds weights only: name the network, as in torch:package.module:factory --weights {path}"
+        )
+    settings = settings.over(own_settings(content, path.name))
+    return load_network(content, request, settings, name=path.stem, origin=describe_file(path), has_weights=True)
