@@ -41,6 +41,7 @@ class ComparisonTable:
         matrix: float64 (len(rows), len(columns)); NaN where undefined.
         reasons: Why, for each pair without a number.
         warnings: What speaks against relying on it, `layer: why`, each once.
+        failures: What plugins failed with, each once; some of the pairs without a number are so for that.
     """
 
     comparator: Provider
@@ -50,6 +51,7 @@ class ComparisonTable:
     matrix: NDArray[np.float64]
     reasons: Mapping[Pair, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 def compare_layers(
@@ -135,7 +137,7 @@ def _answer_pairs(
         computed = _Computation(measure, history, progress or _ignore).run(missing)
         answers |= computed.answers
         if save:
-            history.save_comparisons([answers[pair] for pair in missing if pair not in computed.failed])
+            history.save_comparisons([answers[pair] for pair in missing if not answers[pair].failed])
     return answers
 
 
@@ -153,7 +155,8 @@ def _tabulate(
     matrix = np.array(values, dtype=np.float64).reshape(len(rows), len(columns))
     reasons = {(a.first, a.second): a.reason for a in found if a.value is None}
     warnings = dict.fromkeys(line for a in found if a.value is not None for line in a.reason.splitlines())
-    return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, tuple(warnings))
+    failures = tuple(dict.fromkeys(a.reason for a in found if a.failed))
+    return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, tuple(warnings), failures)
 
 
 def _read_stored(measure: Measure, history: History, wanted: Sequence[Pair]) -> dict[Pair, Comparison]:
@@ -176,7 +179,6 @@ class _Computation:
 
     def __init__(self, measure: Measure, history: History, progress: Progress) -> None:
         self.answers: dict[Pair, Comparison] = {}
-        self.failed: set[Pair] = set()  # a plugin's failure is told, but never kept as the answer
         self._measure = measure
         self._provider = measure.provider
         self._history = history
@@ -272,14 +274,12 @@ class _Computation:
             self._refuse(pair, error)
 
     def _refuse(self, pair: Pair, error: InputError | PluginError, where: str = "") -> None:
-        self._answer(pair, None, f"{where}{error}")
-        if isinstance(error, PluginError):
-            self.failed |= {pair, (pair[1], pair[0])}
+        self._answer(pair, None, f"{where}{error}", failed=isinstance(error, PluginError))
 
-    def _answer(self, pair: Pair, value: float | None, reason: str) -> None:
+    def _answer(self, pair: Pair, value: float | None, reason: str, *, failed: bool = False) -> None:
         orders = (pair, (pair[1], pair[0])) if self._measure.symmetric else (pair,)
         for first, second in orders:
-            self.answers[first, second] = Comparison(self._provider, first, second, value, reason)
+            self.answers[first, second] = Comparison(self._provider, first, second, value, reason, failed)
 
 
 Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]

@@ -223,6 +223,7 @@ class Comparison:
         second: The column.
         value: The number; None where it is undefined.
         reason: Why there is no number. Where there is one, what speaks against relying on it: a line for each layer.
+        failed: Whether there is none because a plugin failed; that is told, but never kept as the answer.
     """
 
     comparator: Provider
@@ -230,6 +231,7 @@ class Comparison:
     second: LayerAddress
     value: float | None
     reason: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)

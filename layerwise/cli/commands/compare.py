@@ -34,6 +34,7 @@ from layerwise.cli.measuring import (
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
+from layerwise.core.errors import LayerwiseError, PluginError
 
 if TYPE_CHECKING:
     from layerwise.core.comparing import ComparisonTable
@@ -86,19 +87,28 @@ def compare_runs(
         correction=correction,
         seed=seed,
     )
-    found = []
+    found: list[tuple[str, ComparisonTable, Surety]] = []
+    failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
         chosen = choose_layers(registry, store, [store.find_run(run) for run in runs], layers)
         addresses = _addresses(chosen, transform)
         for measure in measures:
-            table = compare_layers(registry, store, measure, addresses, progress=progress_of(measure.name))
-            found.append((measure.name, table, inference.ask(store, measure, addresses)))
+            try:
+                table = compare_layers(registry, store, measure, addresses, progress=progress_of(measure.name))
+                found.append((measure.name, table, inference.ask(store, measure, addresses)))
+                failures += table.failures
+            except PluginError as error:  # the other comparators are asked all the same
+                failures.append(str(error))
     if as_json:
         records = [_record(*one) for one in found]
-        print_json(records[0] if len(records) == 1 else records)
-        return
-    for one in found:
-        _print_table(*one, chosen)
+        print_json(records[0] if len(records) == len(measures) == 1 else records)
+    else:
+        for one in found:
+            _print_table(*one, chosen)
+    if failures:
+        more = [f"and {len(failures) - _N_WARNINGS} more"] if len(failures) > _N_WARNINGS else []
+        details = [*failures[:_N_WARNINGS], *more]
+        raise LayerwiseError("not all of it could be compared, because a plugin failed:", details)
 
 
 def choose_layers(
@@ -165,7 +175,7 @@ def _print_table(
         console.print(make_table(("layer", "same layer", *numbers), rows, right=numbers))
     for remark in surety.remarks():
         console.print(remark, markup=False, soft_wrap=True)
-    for reason in sorted({*table.reasons.values(), *surety.gaps()}):
+    for reason in sorted({*table.reasons.values(), *surety.gaps()} - {*table.failures}):
         console.print(f"Gaps: {reason}", markup=False, soft_wrap=True)
     for warning in table.warnings[:_N_WARNINGS]:
         console.print(f"Beware: {warning}", markup=False, soft_wrap=True)
