@@ -16,7 +16,7 @@ from layerwise.core.registry import KINDS, Registry
 
 _PREFIX = "layerwise-"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_LONGEST = 60
+_LONGEST = 40
 _AUTHOR = re.compile(r"(?P<name>[^<>]+?)\s*(<(?P<mail>[^<>\s]+@[^<>\s]+)>)?")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,29 +85,28 @@ def render_project(project: Project) -> dict[str, str]:
 
 
 def _values(project: Project) -> dict[str, Any]:
-    current, following = supported_versions(layerwise.__version__)
     names = project.names
     parts = [{**vars(part), "hook": part.hook, "use": part.use.format(name=names.name)} for part in project.parts]
     return {
         **vars(names),
         "parts": parts,
         "description": project.description,
+        "docstring": _wrap(project.description),
         "author": project.author,
-        "current": current,
-        "following": following,
+        "versions": supported_versions(layerwise.__version__),
         "year": datetime.now(tz=UTC).year,
     }
 
 
-def supported_versions(release: str) -> tuple[str, str]:
-    """The versions of Layerwise that a plugin made with `release` works with: from, and before.
+def supported_versions(release: str) -> str:
+    """The versions of Layerwise that a plugin made with `release` works with: `>=0.1,<0.2`.
 
     Before version 1 the public surface may change with each minor version, afterwards with each major one.
     """
     found = re.match(r"(\d+)\.(\d+)", release)
     major, minor = (int(found[1]), int(found[2])) if found else (0, 0)
     following = f"0.{minor + 1}" if major == 0 else f"{major + 1}"
-    return f"{major}.{minor}", following
+    return f">={major}.{minor},<{following}"
 
 
 def _make_environment() -> Environment:
@@ -126,6 +126,12 @@ def _make_environment() -> Environment:
     )
     environment.filters["toml"] = _quote_toml
     return environment
+
+
+def _wrap(text: str) -> str:
+    """A docstring that fits the project's line length."""
+    lines = textwrap.wrap(text, 90)
+    return lines[0] if len(lines) == 1 else "\n".join([*lines, ""])
 
 
 def _quote_toml(text: str) -> str:
