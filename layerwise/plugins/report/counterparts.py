@@ -149,7 +149,7 @@ def draw_pair(pair: ModelPair, scale: Scale) -> Any:
         titles=(pair.names[1], pair.names[0]),
         format=scale.format,
     )
-    path = alt.Chart(drawing.inline(path_frame(pair)))
+    path = alt.Chart(drawing.decoration(path_frame(pair).to_dicts()))
     boxes = path.mark_rect(fillOpacity=0, stroke="#111111", strokeWidth=2, tooltip=None).encode(
         x="column:N", y="row:N"
     )

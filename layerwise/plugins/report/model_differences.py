@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from layerwise.core.report import Fact, ReportContext, Table
 from layerwise.plugins.report.counterparts import ModelPair, find_poorest, query_counterparts, query_pairs
 from layerwise.plugins.report.grouping import Runs, model_names
-from layerwise.plugins.report.overlays import Gap, find_gap, query_overlay, read_profiles
+from layerwise.plugins.report.overlays import Gap, find_gap, list_transitions, query_overlay, transition_columns
 from layerwise.plugins.report.queries import main_layers
 from layerwise.plugins.report.scale import Scale, find_scale
 
@@ -76,31 +76,13 @@ def _find_differences(pair: ModelPair, overlay: pl.DataFrame, counterparts: pl.D
 
 def tabulate_models(context: ReportContext, group: ModelGroup) -> Table:
     """What can be said of each model in a line: size, accuracy, and its transition in numbers."""
-    profiles = read_profiles(context, group.runs)
-    noun = find_scale(context).noun
-    columns = ("model", "weights", "parameters", "main layers", "top-1", f"{noun} of input and output", "smoothness")
-    rows: list[Row] = []
-    for run in group.runs:
-        profile = profiles.get(run.id)
-        ends = group.overlay.filter(series=group.names[run.id])["output"]
-        largest = profile.largest if profile else None
-        step = None
-        if profile is not None and largest is not None:
-            step = f"{profile.layers[largest - 1]} to {profile.layers[largest]} ({profile.shares[largest]:.0%})"
-        rows.append(
-            (
-                group.names[run.id],
-                run.model.source,
-                f"{run.model.n_parameters:,}",
-                len(main_layers(context, run)),
-                None if run.accuracy is None else f"{run.accuracy.top1:.1%}",
-                _rounded(ends[0] if len(ends) else None),
-                _rounded(profile.smoothness if profile else None),
-                _rounded(profile.crossings[0].depth if profile and profile.crossings else None),
-                step,
-            )
-        )
-    return Table((*columns, "crossing (relative depth)", "largest step (share of all change)"), tuple(rows))
+    transitions = list_transitions(context, group.runs, group.overlay, group.names)
+    columns = ("model", "weights", "parameters", "main layers", *transition_columns(find_scale(context)))
+    rows: list[Row] = [
+        (group.names[r.id], r.model.source, f"{r.model.n_parameters:,}", len(main_layers(context, r)), *cells)
+        for r, cells in zip(group.runs, transitions, strict=True)
+    ]
+    return Table(columns, tuple(rows))
 
 
 def tabulate_differences(found: list[Differences], scale: Scale) -> Table:

@@ -98,6 +98,40 @@ def read_profiles(context: ReportContext, runs: Sequence[RunRecord]) -> dict[str
     return found
 
 
+def transition_columns(scale: Scale) -> tuple[str, ...]:
+    """Headings of what `list_transitions` gives for each run."""
+    return (
+        "top-1",
+        f"{scale.noun} of input and output",
+        "smoothness",
+        "crossing (relative depth)",
+        "largest step (share of all change)",
+    )
+
+
+def list_transitions(
+    context: ReportContext, runs: Sequence[RunRecord], overlay: pl.DataFrame, names: Mapping[str, str]
+) -> list[tuple[str | None, ...]]:
+    """The accuracy and the transition of each run, as cells of a table."""
+    profiles = read_profiles(context, runs)
+    rows = []
+    for run in runs:
+        profile = profiles.get(run.id)
+        ends = overlay.filter(series=names[run.id])["output"]
+        largest = profile.largest if profile else None
+        step = None
+        if profile is not None and largest is not None:
+            step = f"{profile.layers[largest - 1]} to {profile.layers[largest]} ({profile.shares[largest]:.0%})"
+        numbers = (
+            ends[0] if len(ends) else None,
+            profile.smoothness if profile else None,
+            profile.crossings[0].depth if profile and profile.crossings else None,
+        )
+        accuracy = None if run.accuracy is None else f"{run.accuracy.top1:.1%}"
+        rows.append((accuracy, *(None if value is None else f"{value:.3f}" for value in numbers), step))
+    return rows
+
+
 def draw_overlay(overlay: pl.DataFrame, end: str, scale: Scale, *, by_layer: bool = False) -> Any:
     """The measure to one end, a line for each series, along the layers or along relative depth."""
     import altair as alt
