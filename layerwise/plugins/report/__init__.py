@@ -13,6 +13,7 @@ from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import SectionBuilder
 from layerwise.plugins.report.branches import Branches
 from layerwise.plugins.report.checkpoints import Checkpoints
+from layerwise.plugins.report.compared import Compared
 from layerwise.plugins.report.gallery import PhotoGallery
 from layerwise.plugins.report.layer_matrix import LayerMatrix
 from layerwise.plugins.report.matrices import Matrices
@@ -20,6 +21,7 @@ from layerwise.plugins.report.models import Models
 from layerwise.plugins.report.overview import Overview
 from layerwise.plugins.report.provenance import Provenance
 from layerwise.plugins.report.sparseness import Sparseness
+from layerwise.plugins.report.stimulus_sets import StimulusSets
 from layerwise.plugins.report.transition import Transition
 from layerwise.plugins.report.weights import Weights
 
@@ -29,8 +31,10 @@ def register_report_sections() -> Sequence[SectionBuilder]:
     """The built-in sections, in the order of the page."""
     return (
         Overview(),
+        Compared(),
         Checkpoints(),
         Models(),
+        StimulusSets(),
         PhotoGallery(),
         LayerMatrix(),
         Transition(),
