@@ -214,7 +214,7 @@ def weights(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> Ch
 
 def checkpoints(history: History, *runs: Run, to: str = "final", **asked: Unpack[Asked]) -> ChartType:
     """How alike each layer is to its `final` state, or to the `input` or `output`, over a training."""
-    return draw(history, f"checkpoints-{to}", *runs, **asked)
+    return draw(history, "checkpoints" if to == "final" else f"checkpoints-{to}", *runs, **asked)
 
 
 def accuracy(history: History, *runs: Run, **asked: Unpack[Asked]) -> ChartType:

@@ -23,7 +23,7 @@ DASHES = ([1, 0], [5, 2], [1.5, 1.5], [5, 1.5, 1.5, 1.5], [8, 2], [3, 3], [8, 2,
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 _LINES, _POINTS = ("line", "trail", "rule"), ("point", "circle", "square")
 _LENGTHS = ("strokeWidth", "fontSize", "dx", "dy", "radius", "cornerRadius", "cornerRadiusEnd", "limit", "padding")
-_INTERACTIVE = ("params", "selection", "tooltip", "href")
+_INTERACTIVE = ("tooltip", "href")  # parameters stay: what is drawn may depend on their first values
 _LETTER = 0.5  # width of a letter on average, of its size
 
 
