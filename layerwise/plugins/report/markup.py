@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import zlib
 from functools import lru_cache, singledispatch
 from typing import Any
 
@@ -18,11 +17,9 @@ from layerwise.core.report import (
     Figure,
     Gallery,
     Listing,
-    MatrixBrowser,
     SideBySide,
     Table,
 )
-from layerwise.plugins.report import drawing
 from layerwise.plugins.report.assets import TEMPLATES
 
 
@@ -121,31 +118,3 @@ def _alternatives(content: Alternatives, anchor: str, figure: Figure) -> Markup:
 def _render_panels(figures: tuple[Figure, ...], anchor: str) -> list[tuple[Figure, Markup]]:
     """Figures inside a figure, each with its HTML."""
     return [(inner, render_content(inner.content, f"{anchor}-{inner.name}", inner)) for inner in figures]
-
-
-@render_content.register
-def _matrices(content: MatrixBrowser, anchor: str, figure: Figure) -> Markup:
-    groups: dict[str, list[tuple[int, str]]] = {}
-    for index, matrix in enumerate(content.matrices):
-        groups.setdefault(matrix.group, []).append((index, matrix.name))
-    data = embed_json(matrix_data(content))
-    return _render("matrices.html", anchor=anchor, browser=content, groups=groups, data=data, figure=figure)
-
-
-def matrix_data(content: MatrixBrowser) -> dict[str, Any]:
-    """What the page's script needs to draw matrices: compressed codes, orders, colours, pictures."""
-    return {
-        "colours": [part for colour in drawing.diverging_colours(drawing.N_CODES) for part in colour],
-        "undefined": list(drawing.UNDEFINED),
-        "stimuli": list(content.stimuli),
-        "thumbnails": [data_uri(image) for image in content.thumbnails],
-        "orders": [{"name": order.name, "permutation": list(order.permutation)} for order in content.orders],
-        "matrices": [
-            {
-                "name": matrix.name,
-                "codes": base64.b64encode(zlib.compress(matrix.codes, 6)).decode(),
-                "undefined": list(matrix.undefined),
-            }
-            for matrix in content.matrices
-        ],
-    }

@@ -23,6 +23,7 @@ from layerwise.core.records import RunRecord
 from layerwise.core.registry import Registered, Registry, distribution_version
 from layerwise.core.report import Choice, Figure, ReportContext, ReportSection
 from layerwise.plugins.report.assets import content_policy, page_script, page_style, script_safe, vega_bundle
+from layerwise.plugins.report.atlas_markup import shared_data
 from layerwise.plugins.report.markup import render_content, templates
 from layerwise.plugins.report.queries import check_choice
 
@@ -143,6 +144,7 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
             title=title or f"{newest.model.name} on {newest.stimuli_name}",
             runs=context.runs,
             placed=placed,
+            shared=shared_data(figure.content for place in placed for figure, _ in place.figures),
             css=Markup(page_style()),
             scripts=scripts,
             policy=content_policy(scripts),

@@ -1,15 +1,14 @@
-// Matrices: one byte a pair, ordered and coloured here.
+// Matrices: ordered and coloured here, from the bytes of an atlas.
 (() => {
-  const { UNDEFINED, read, inflate, nearby, portray } = layerwise;
+  const { UNDEFINED, nearby, make, openAtlas, signed } = layerwise;
 
   class Browser {
     constructor(root) {
       this.root = root;
-      this.data = read(root.dataset.matrices);
-      this.n = this.data.stimuli.length;
-      this.codes = new Map();
+      this.atlas = openAtlas(root.dataset.atlas);
+      this.n = this.atlas.n;
       this.layer = 0;
-      this.order = this.data.orders[0].permutation;
+      this.order = 0;
       this.own = false;
       this.at = null;
       this.canvas = root.querySelector("canvas.matrix");
@@ -19,15 +18,30 @@
       this.refresh();
     }
 
+    get permutation() { return this.atlas.orders[this.order].permutation; }
+
     listen() {
-      const select = this.root.querySelector("select");
+      const select = this.root.querySelector("select.layer");
+      const by = this.root.querySelector("select.by");
       const go = (step) => this.choose((this.layer + step + this.tiles.length) % this.tiles.length);
       select.addEventListener("change", () => this.choose(Number(select.value)));
       this.root.querySelector(".previous").addEventListener("click", () => go(-1));
       this.root.querySelector(".next").addEventListener("click", () => go(1));
-      this.root.querySelectorAll("input[type=radio]").forEach((input) => input.addEventListener("change", () => {
-        if (input.name.endsWith("-order")) this.order = this.data.orders[Number(input.value)].permutation;
-        else this.own = input.value === "own";
+      const orders = [...this.root.querySelectorAll(".orders input")];
+      if (!orders.find((input) => input.checked)) orders[0].checked = true;
+      const reorder = () => {
+        const value = orders.find((input) => input.checked).value;
+        this.order = Number(value === "layer" ? by.value : value);
+        this.refresh();
+      };
+      orders.forEach((input) => input.addEventListener("change", reorder));
+      by?.addEventListener("change", () => {
+        orders.find((input) => input.value === "layer").checked = true;
+        reorder();
+      });
+      this.order = Number(orders.find((input) => input.checked).value === "layer" ? by.value : orders.find((input) => input.checked).value);
+      this.root.querySelectorAll("input[name$=-scale]").forEach((input) => input.addEventListener("change", () => {
+        this.own = input.value === "own";
         this.refresh();
       }));
       this.watcher = new IntersectionObserver((entries) => {
@@ -45,61 +59,53 @@
       this.canvas.addEventListener("keydown", (event) => this.move(event));
     }
 
-    async read(layer) {
-      if (!this.codes.has(layer)) this.codes.set(layer, inflate(this.data.matrices[layer].codes));
-      return this.codes.get(layer);
-    }
-
     code(codes, lost, i, j) {
-      if (i === j) return lost.has(i) ? UNDEFINED : 254;
-      const a = Math.min(i, j), b = Math.max(i, j);
-      return codes[a * (2 * this.n - a - 1) / 2 + b - a - 1];
+      return lost.has(i) || lost.has(j) ? UNDEFINED : codes[this.atlas.place(i, j)];
     }
 
-    limit(codes) {
-      if (!this.own) return 127;
-      const counts = new Uint32Array(128);
-      let total = 0;
-      for (const code of codes) if (code !== UNDEFINED) { counts[Math.abs(code - 127)] += 1; total += 1; }
-      let far = 127;
-      for (let beyond = 0; far > 1 && (beyond += counts[far]) <= total / 500; far -= 1);
-      return far;
-    }
-
-    table(limit) {
-      const words = new Uint32Array(256);
-      const pack = (r, g, b) => 0xff000000 | (b << 16) | (g << 8) | r;
-      const colours = this.data.colours;
-      for (let code = 0; code < UNDEFINED; code += 1) {
-        const place = Math.round(Math.max(-1, Math.min(1, (code - 127) / limit)) * 127) + 127;
-        words[code] = pack(colours[3 * place], colours[3 * place + 1], colours[3 * place + 2]);
+    // The values at the ends of the colours: around zero where zero means something of its own.
+    async ends(layer) {
+      const { diverging, range: [low, high] } = this.atlas.measure;
+      const found = this.own ? [await this.atlas.width(layer)] : low !== null && high !== null
+        ? [{ low, high }] : await this.widest();
+      const least = Math.min(...found.map((width) => width.low)), most = Math.max(...found.map((width) => width.high));
+      if (diverging) {
+        const reach = Math.max(Math.abs(least), Math.abs(most)) || 1;
+        return { low: -reach, high: reach, cut: this.own || high === null };
       }
-      words[UNDEFINED] = pack(...this.data.undefined);
-      return words;
+      return { low: this.own || low === null ? least : low, high: most > least ? most : least + 1, cut: this.own || high === null };
+    }
+
+    widest() {
+      this.widths ??= Promise.all(this.atlas.matrices.map((_, layer) => this.atlas.width(layer)));
+      return this.widths;
     }
 
     async picture(layer) {
-      const codes = await this.read(layer);
-      const lost = new Set(this.data.matrices[layer].undefined);
-      const limit = this.limit(codes);
-      const words = this.table(limit);
-      const n = this.n, order = this.order;
+      const codes = await this.atlas.codes(layer);
+      const ends = await this.ends(layer);
+      const lost = this.atlas.lost[layer];
+      const colour = (value) => this.atlas.colourWord((value - ends.low) / (ends.high - ends.low) * 254);
+      const words = Uint32Array.from({ length: 256 }, (_, code) => colour(this.atlas.value(layer, code)));
+      const [r, g, b] = this.atlas.undefined;
+      words[UNDEFINED] = 0xff000000 | (b << 16) | (g << 8) | r;
+      const n = this.n, order = this.permutation;
       const image = new ImageData(n, n);
       const pixels = new Uint32Array(image.data.buffer);
       for (let row = 0; row < n; row += 1) {
-        pixels[row * n + row] = words[lost.has(order[row]) ? UNDEFINED : 254];
+        pixels[row * n + row] = lost.has(order[row]) ? words[UNDEFINED] : colour(this.atlas.own(layer, order[row]));
         for (let column = row + 1; column < n; column += 1) {
           const word = words[this.code(codes, lost, order[row], order[column])];
           pixels[row * n + column] = word;
           pixels[column * n + row] = word;
         }
       }
-      return { image, limit };
+      return { image, ends };
     }
 
     async choose(layer) {
       this.layer = layer;
-      this.root.querySelector("select").value = String(layer);
+      this.root.querySelector("select.layer").value = String(layer);
       await this.paintLarge();
       this.describe();
     }
@@ -110,45 +116,49 @@
     }
 
     async paintLarge() {
+      const wanted = `${this.layer}|${this.order}|${this.own}`;
+      this.wanted = wanted;
       const layer = this.layer;
-      const { image, limit } = await this.picture(layer);
-      if (layer !== this.layer) return;
+      const { image, ends } = await this.picture(layer);
+      if (this.wanted !== wanted) return;
       this.canvas.width = this.canvas.height = this.n;
       this.canvas.getContext("2d").putImageData(image, 0, 0);
-      const matrix = this.data.matrices[layer];
-      const order = this.data.orders.find((found) => found.permutation === this.order);
+      const matrix = this.atlas.matrices[layer];
+      const order = this.atlas.orders[this.order];
       const [name, about] = this.root.querySelector(".shown").children;
       name.textContent = matrix.name;
       about.textContent = `${this.n} stimuli, ordered by: ${order.name}` +
         (matrix.undefined.length ? `; ${matrix.undefined.length} with constant activations (grey)` : "");
-      this.paintLegend(limit / 127);
+      this.paintLegend(ends);
       this.tiles.forEach((tile) => tile.setAttribute("aria-pressed", String(Number(tile.dataset.matrix) === layer)));
-      this.root.dataset.state = `${matrix.name}|${order.name}`;
+      this.root.dataset.state = `${matrix.name}|${order.name}|${this.own ? "own" : "shared"}`;
     }
 
-    paintLegend(limit) {
+    paintLegend(ends) {
       const canvas = this.root.querySelector(".legend canvas");
-      const colours = this.data.colours;
+      const { colours, measure } = this.atlas;
       canvas.width = 255;
       canvas.height = 1;
       const image = new ImageData(255, 1);
       for (let i = 0; i < 255; i += 1) image.data.set([colours[3 * i], colours[3 * i + 1], colours[3 * i + 2], 255], 4 * i);
       canvas.getContext("2d").putImageData(image, 0, 0);
-      const [low, , high] = this.root.querySelectorAll(".legend span");
-      const own = this.own && limit < 1;
-      low.textContent = (own ? "≤ −" : "−") + limit.toFixed(limit < 1 ? 2 : 0);
-      high.textContent = (own ? "≥ " : "") + limit.toFixed(limit < 1 ? 2 : 0);
+      const [low, middle, high] = this.root.querySelectorAll(".legend span");
+      const write = (value) => Number.isInteger(value) ? signed(value, 0) : this.atlas.exactly(value);
+      const beyond = (sign) => ends.cut && ends.high < (measure.range[1] ?? Infinity) ? `${sign} ` : "";
+      low.textContent = (measure.diverging || ends.low > (measure.range[0] ?? -Infinity) ? beyond("≤") : "") + write(ends.low);
+      middle.textContent = measure.diverging ? "0" : "";
+      high.textContent = beyond("≥") + write(ends.high);
     }
 
     async paintTile(tile) {
-      const wanted = `${this.data.orders.findIndex((order) => order.permutation === this.order)}|${this.own}`;
+      const wanted = `${this.order}|${this.own}`;
       if (tile.painted === wanted) return;
       tile.painted = wanted;
       const { image } = await this.picture(Number(tile.dataset.matrix));
       if (tile.painted !== wanted) return;
       const canvas = tile.querySelector("canvas");
       const side = Math.min(this.n, Math.round(130 * (window.devicePixelRatio || 1)));
-      const whole = document.createElement("canvas");
+      const whole = make("canvas");
       whole.width = whole.height = this.n;
       whole.getContext("2d").putImageData(image, 0, 0);
       canvas.width = canvas.height = side;
@@ -177,23 +187,36 @@
     async describe() {
       if (!this.at) return;
       const [row, column] = this.at;
-      const pair = [this.order[row], this.order[column]];
-      const codes = await this.read(this.layer);
-      const code = this.code(codes, new Set(this.data.matrices[this.layer].undefined), ...pair);
-      const box = this.root.querySelector(".pair");
-      const value = document.createElement("p");
-      value.className = "value";
-      value.textContent = code === UNDEFINED ? "undefined" : pair[0] === pair[1] ? "the same stimulus" : `r = ${((code - 127) / 127).toFixed(2)}`;
-      const two = document.createElement("div");
-      two.className = "two";
-      for (const index of pair) two.append(portray(this.data.stimuli, this.data.thumbnails, index));
-      box.replaceChildren(value, two);
+      const layer = this.layer;
+      const [first, second] = [this.permutation[row], this.permutation[column]];
+      const codes = await this.atlas.codes(layer);
+      const code = first === second ? 0 : this.code(codes, this.atlas.lost[layer], first, second);
+      const { symbol, unit } = this.atlas.measure;
+      const words = code === UNDEFINED ? "undefined" : `${symbol} = ${this.atlas.about(layer, code)}${unit ? ` ${unit}` : ""}`;
+      const two = make("div", "two");
+      two.append(this.atlas.portray(first), this.atlas.portray(second));
+      this.root.querySelector(".pair").replaceChildren(make("p", "value", first === second ? "the same stimulus" : words), two);
       const size = Math.max(8, this.canvas.clientWidth / this.n);
       Object.assign(this.cursor.style, { left: `${(column + 0.5) / this.n * 100}%`, top: `${(row + 0.5) / this.n * 100}%`, width: `${size}px`, height: `${size}px` });
       this.cursor.hidden = false;
     }
+
+    // The matrix that is shown, in the order in which it is shown.
+    async tables() {
+      const layer = this.layer, order = this.permutation, codes = await this.atlas.codes(layer), lost = this.atlas.lost[layer];
+      const value = (i, j) => i === j ? (lost.has(i) ? null : this.atlas.own(layer, i)) : this.atlas.number(layer, this.code(codes, lost, i, j));
+      const rows = order.map((i) => [this.atlas.names[i], ...order.map((j) => value(i, j))]);
+      return [{ name: `${this.root.id}-${this.atlas.matrices[layer].name}`, columns: ["stimulus", ...order.map((i) => this.atlas.names[i])], rows }];
+    }
   }
 
-  const opener = nearby((root) => new Browser(root));
+  const browsers = new Map();
+  const open = (root) => {
+    if (!browsers.has(root)) browsers.set(root, new Browser(root));
+    return browsers.get(root);
+  };
+  const opener = nearby(open);
   document.querySelectorAll(".matrices").forEach((root) => opener.observe(root));
+  layerwise.offerTables(".matrices", (root) => open(root).tables());
+  layerwise.offer("png", ".matrices", (root) => layerwise.saveCanvas(root.id, open(root).canvas));
 })();

@@ -1,0 +1,149 @@
+"""Which pairs of stimuli two layers see differently: the orange and the desert of the original question.
+
+Values of two layers are not on one scale: in a late layer nearly all pairs are unlike, and r = 0.4 is a lot, while in
+an early one it is nothing special. So each pair is ranked among all pairs of its layer, and what counts is how far
+it moves in rank. Of the pairs that changed most each stimulus is listed once, with the pair that changed most;
+otherwise a single odd stimulus would fill the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.atlas import ChangedPair, LayerPair, PairMeasure
+from layerwise.plugins.ranks import average_ranks
+from layerwise.plugins.report.coding import triangle
+
+N_CHANGED = 6
+
+
+@dataclass(frozen=True)
+class RankedPairs:
+    """One layer's pairs of stimuli, each of them as in the strict upper triangle by rows.
+
+    Attributes:
+        values: float64 (m,); the measure's value of each pair; NaN where undefined.
+        shares: float32 (m,); the share of pairs that are less alike, ties counted half; NaN where undefined.
+        unit: float64 (m,); `values` centred and of length 1; None where some are undefined or all are the same.
+        n_stimuli: Number of stimuli; m = n (n - 1) / 2.
+    """
+
+    values: NDArray[np.float64]
+    shares: NDArray[np.float32]
+    unit: NDArray[np.float64] | None
+    n_stimuli: int
+
+
+def rank_pairs(matrix: NDArray[np.floating], measure: PairMeasure) -> RankedPairs:
+    """Rank a layer's pairs from the least to the most alike."""
+    values = triangle(matrix)
+    defined = np.isfinite(values)
+    shares = np.full(len(values), np.nan, dtype=np.float32)
+    alike = values[defined] if measure.kind == "similarity" else -values[defined]
+    if alike.size:
+        shares[defined] = (average_ranks(alike) - 0.5) / alike.size
+    exact = values.astype(np.float64)
+    return RankedPairs(exact, shares, _standardise(exact) if defined.all() else None, len(matrix))
+
+
+def _standardise(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Centred values of length 1; None where nothing varies but rounding."""
+    centred = values - values.mean() if values.size else values
+    length = float(np.linalg.norm(centred))
+    largest = float(np.abs(values).max(initial=0.0))
+    return centred / length if length > 1e-12 * largest * np.sqrt(len(values)) else None
+
+
+def correlate(first: RankedPairs, second: RankedPairs) -> tuple[float | None, int]:
+    """Pearson correlation of two layers' values over the pairs that both define, and the number of these."""
+    if first.unit is not None and second.unit is not None:
+        return float(np.clip(first.unit @ second.unit, -1, 1)), len(first.values)
+    both = np.isfinite(first.values) & np.isfinite(second.values)
+    units = [_standardise(layer.values[both]) for layer in (first, second)]
+    if units[0] is None or units[1] is None or both.sum() < 2:
+        return None, int(both.sum())
+    return float(np.clip(units[0] @ units[1], -1, 1)), int(both.sum())
+
+
+def find_changed(gain: NDArray[np.float32], n_stimuli: int, n_pairs: int = N_CHANGED) -> list[tuple[int, int]]:
+    """The pairs with the largest positive gain, each stimulus once: of pairs that share one, the larger gain.
+
+    Args:
+        gain: (m,); of each pair of stimuli, strict upper triangle by rows; without NaN.
+        n_stimuli: How many stimuli there are.
+        n_pairs: How many pairs at most.
+    """
+    floor = _high_enough(gain, 8 * n_pairs)
+    found: list[tuple[int, int]] = []
+    while True:
+        places = np.flatnonzero(gain >= floor) if floor > 0 else np.flatnonzero(gain > 0)
+        ranked = places[np.argsort(-gain[places], kind="stable")]
+        found = _each_once(ranked, n_stimuli, n_pairs)
+        if len(found) == n_pairs or floor <= 0:
+            return found
+        floor = floor / 2 if floor > 1e-3 else 0.0
+
+
+def _high_enough(gain: NDArray[np.float32], n_places: int) -> float:
+    """A gain that at least `n_places` pairs reach, found without sorting them all; 0 where there are fewer."""
+    width = len(gain) // (2 * n_places)
+    if width < 2:
+        return 0.0
+    peaks = gain[: 2 * n_places * width].reshape(-1, width).max(axis=1)
+    return float(np.partition(peaks, -n_places)[-n_places])
+
+
+def _each_once(ranked: NDArray[np.intp], n_stimuli: int, n_pairs: int) -> list[tuple[int, int]]:
+    """The first pairs of a list that share no stimulus."""
+    taken: set[int] = set()
+    found: list[tuple[int, int]] = []
+    rows, columns = pair_of(ranked, n_stimuli)
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        if row not in taken and column not in taken:
+            taken |= {row, column}
+            found.append((row, column))
+            if len(found) == n_pairs:
+                break
+    return found
+
+
+def pair_of(places: NDArray[np.intp], n_stimuli: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of places in the strict upper triangle by rows."""
+    starts = np.arange(n_stimuli) * (2 * n_stimuli - np.arange(n_stimuli) - 1) // 2
+    rows = np.searchsorted(starts[:-1], places, side="right") - 1
+    return rows, places - starts[rows] + rows + 1
+
+
+def compare_pairs(first: RankedPairs, second: RankedPairs, layers: tuple[int, int]) -> LayerPair:
+    """Two layers held against each other; `layers` are their positions in the atlas."""
+    correlation, n_pairs = correlate(first, second)
+    gain = second.shares - first.shares
+    if n_pairs < len(gain):
+        gain = np.nan_to_num(gain)
+    joined = [_describe(first, second, pair) for pair in find_changed(gain, first.n_stimuli)]
+    parted = [_describe(first, second, pair) for pair in find_changed(-gain, first.n_stimuli)]
+    return LayerPair(layers, n_pairs, correlation, tuple(parted), tuple(joined))
+
+
+def _describe(first: RankedPairs, second: RankedPairs, pair: tuple[int, int]) -> ChangedPair:
+    row, column = pair
+    place = row * (2 * first.n_stimuli - row - 1) // 2 + column - row - 1
+    return ChangedPair(
+        row,
+        column,
+        (float(first.values[place]), float(second.values[place])),
+        (float(first.shares[place]), float(second.shares[place])),
+    )
+
+
+def compare_all_pairs(layers: Sequence[tuple[int, RankedPairs]]) -> tuple[LayerPair, ...]:
+    """Every two of these layers; each comes with its position in the atlas, in order of computation."""
+    return tuple(
+        compare_pairs(first, second, (place, other))
+        for index, (place, first) in enumerate(layers)
+        for other, second in layers[index + 1 :]
+    )

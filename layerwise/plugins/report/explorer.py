@@ -1,0 +1,92 @@
+"""Section: *look closer*, two layers held against each other pair of stimuli by pair of stimuli.
+
+One number says how alike two layers are; here is what it is made of. The scatter is drawn by the page from the same
+bytes as the matrices. The correlation and the pairs that are listed are computed here, from what is stored.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from layerwise.core.atlas import LayerPair, PairExplorer, StimulusAtlas
+from layerwise.core.kinds import SectionBuilder
+from layerwise.core.records import RunRecord
+from layerwise.core.report import Figure, ReportContext, ReportSection
+from layerwise.plugins.report.atlas import pair_measure, query_atlas, read_matrices, shown_metric, words_of
+from layerwise.plugins.report.changes import compare_all_pairs, rank_pairs
+from layerwise.plugins.report.queries import featured_runs, layer_in_role, title_for
+
+N_LAYERS_MOST = 60
+MIN_STIMULI = 3
+
+
+def query_pairs(context: ReportContext, run: RunRecord) -> tuple[LayerPair, ...]:
+    """Every two layers of a run held against each other; of more than 60 layers, the main ones come first."""
+    measure = pair_measure(shown_metric(context))
+    ranked = [
+        (layer.position, place, rank_pairs(matrix, measure))
+        for place, (layer, matrix) in enumerate(read_matrices(context, run)[:N_LAYERS_MOST])
+    ]
+    ranked.sort(key=lambda found: found[0])
+    return compare_all_pairs([(place, pairs) for _, place, pairs in ranked])
+
+
+def choose_start(context: ReportContext, run: RunRecord, atlas: StimulusAtlas) -> tuple[int, int]:
+    """The two layers that are shown first: input and output, or else the first and the last of `main`."""
+    names = [matrix.name for matrix in atlas.matrices]
+    main = [index for index, matrix in enumerate(atlas.matrices) if matrix.group == atlas.matrices[0].group]
+    ends = [layer_in_role(context.history.list_layers(run.id), role) for role in ("input", "output")]
+    found = [names.index(layer.name) for layer in ends if layer is not None]
+    first = found[0] if ends[0] is not None else main[0]
+    last = found[-1] if ends[1] is not None else main[-1]
+    if first == last:
+        first, last = sorted((0, len(names) - 1), key=lambda index: atlas.matrices[index].position)
+    return first, last
+
+
+def _shown_runs(context: ReportContext) -> list[RunRecord]:
+    return [
+        run
+        for run in featured_runs(context)
+        if run.n_stimuli >= MIN_STIMULI and len(context.history.list_layers(run.id)) > 1
+    ]
+
+
+class Explorer(SectionBuilder):
+    """What the similarity of two layers is made of."""
+
+    name = "explorer"
+    description = "look closer: two layers, pair of stimuli by pair of stimuli, and the pairs that changed most"
+    position: ClassVar[int] = 35
+
+    def applies(self, context: ReportContext) -> bool:
+        """Whether there are two layers and three stimuli."""
+        return bool(_shown_runs(context))
+
+    def build(self, context: ReportContext) -> ReportSection:
+        """Query and draw."""
+        figures = tuple(self._figure(context, run) for run in _shown_runs(context))
+        introduction = (
+            "An orange and a desert may be alike to the eye of the input, and nothing of the kind to the output. Choose "
+            "two layers, here or by clicking a cell of the layer by layer matrix, and see which pairs they agree on, "
+            "which ones were torn apart on the way, and which were brought together."
+        )
+        return ReportSection("Look closer", figures, introduction)
+
+    def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
+        atlas = query_atlas(context, run)
+        shown = min(N_LAYERS_MOST, len(atlas.matrices))
+        part = "" if shown == len(atlas.matrices) else f" The first {shown} layers can be chosen."
+        return Figure(
+            f"explorer-{run.id}",
+            title_for(context, run, "Two layers, pair by pair"),
+            PairExplorer(atlas, query_pairs(context, run), choose_start(context, run, atlas)),
+            "Each point is a pair of stimuli: how alike one layer finds them, against how alike the other does; the "
+            "denser, the darker. The numbered rings are the pairs listed below: of all pairs they moved furthest in "
+            "rank from one layer to the other.",
+            f"{words_of(atlas)} Points lie within half of 1/253 of a layer's range; r and the values of listed pairs "
+            "are those of the stored matrices. Change: pairs are ranked within each layer from the least to the most "
+            "alike (ties share a rank), and the difference of the two ranks counts. Each stimulus is listed once, in "
+            f"the pair that changed most.{part}",
+            "Scatter plot of pair values of two layers, and the pairs of stimuli that changed most between them.",
+        )
