@@ -1,0 +1,51 @@
+"""`layerwise plugins new`, called in this process; and projects made by it, as if they were installed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from layerwise.cli import main
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+def _call(*arguments: object) -> Said:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[..., Said]:
+    return _call
+
+
+def _pretend_installed(project: Path) -> Path:
+    """Write beside the project's source what pip would have written; the folder to put on the path."""
+    about = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    info = project / "src" / f"{about['name'].replace('-', '_')}-{about['version']}.dist-info"
+    info.mkdir()
+    needs = "".join(f"Requires-Dist: {need}\n" for need in about["dependencies"])
+    head = f"Metadata-Version: 2.1\nName: {about['name']}\nVersion: {about['version']}\n{needs}"
+    (info / "METADATA").write_text(head, encoding="utf-8")
+    entries = "".join(f"{name} = {value}\n" for name, value in about["entry-points"]["layerwise"].items())
+    (info / "entry_points.txt").write_text(f"[layerwise]\n{entries}", encoding="utf-8")
+    return info.parent
+
+
+@pytest.fixture(scope="session")
+def pretend_installed() -> Callable[[Path], Path]:
+    return _pretend_installed
