@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from layerwise.core.representation import Representation
 Pair = tuple[LayerAddress, LayerAddress]
 Progress = Callable[[int, int], None]
 _READ_AT_ONCE = 16  # representations in memory besides the states
+PAIRS_AT_ONCE = 8  # enough for NumPy to let other threads work while it solves them
 
 
 @dataclass(frozen=True)
@@ -232,8 +233,11 @@ class _Computation:
             elif not (self._measure.symmetric and (pair[1], pair[0]) in asked):
                 rest.append(pair)
                 asked.add(pair)
-        for pair, value in zip(rest, spread(self._compare_one, rest), strict=True):
-            self._conclude(pair, value)
+        size = PAIRS_AT_ONCE if self._measure.compares_pairs else 1
+        some = [rest[start : start + size] for start in range(0, len(rest), size)]
+        for chosen, values in zip(some, spread(self._compare_some, some), strict=True):
+            for pair, value in zip(chosen, values, strict=True):
+                self._conclude(pair, value)
             self._progress(len(self.answers), n_total)
         self._progress(n_total, n_total)
 
@@ -255,6 +259,18 @@ class _Computation:
         column_of = {address: index for index, address in enumerate(columns)}
         found = {pair: float(matrix[row_of[pair[0]], column_of[pair[1]]]) for pair in pairs}
         return {pair: value for pair, value in found.items() if np.isfinite(value)}
+
+    def _compare_some(self, pairs: Sequence[Pair]) -> Sequence[float | InputError | PluginError]:
+        """Several pairs at once where the comparator can; what that leaves undefined, or refuses, one by one."""
+        values = np.full(len(pairs), np.nan)
+        if len(pairs) > 1:
+            ends = ([self._states[pair[end]] for pair in pairs] for end in (0, 1))
+            with suppress(InputError, PluginError):
+                values = self._measure.compare_pairs(*ends)
+        return [
+            float(value) if np.isfinite(value) else self._compare_one(pair)
+            for pair, value in zip(pairs, values, strict=True)
+        ]
 
     def _compare_one(self, pair: Pair) -> float | InputError | PluginError:
         try:

@@ -257,6 +257,13 @@ class Comparator(Offer):
         """
         return np.array([[self.compare(row, column) for column in columns] for row in rows], dtype=np.float64)
 
+    def compare_pairs(self, firsts: Sequence[Any], seconds: Sequence[Any]) -> NDArray[np.float64]:
+        """The measure for several pairs, each of `firsts` with that of `seconds`; override where that is faster.
+
+        Asked with a few pairs at a time, and where `threaded` from several threads. NaN leaves a pair to `compare`.
+        """
+        return np.array([self.compare(first, second) for first, second in zip(firsts, seconds, strict=True)])
+
     def warn(self, representation: Representation, state: Any) -> str:
         """Why the measure says little about this layer, in one line; empty where nothing speaks against it."""
         del representation, state

@@ -109,6 +109,21 @@ class Measure:
         matrix = self.comparator.call(self.comparator.offer.compare_all, rows, columns)
         return check_array(self.comparator, matrix, (len(rows), len(columns)), finite=False)
 
+    @property
+    def compares_pairs(self) -> bool:
+        """Whether the comparator has a way to compare several pairs that is faster than one by one."""
+        return type(self.comparator.offer).compare_pairs is not Comparator.compare_pairs
+
+    def compare_pairs(self, firsts: Sequence[Any], seconds: Sequence[Any]) -> NDArray[np.float64]:
+        """(len(firsts),) values of pairs, not yet checked; NaN where undefined.
+
+        Raises:
+            InputError: If the comparator refuses one of the pairs, whichever.
+            PluginError: If it fails.
+        """
+        values = self.comparator.call(self.comparator.offer.compare_pairs, firsts, seconds)
+        return check_array(self.comparator, values, (len(firsts),), finite=False)
+
 
 def find_measure(
     registry: Registry, comparator: str, settings: Mapping[str, Setting] | None = None, metric: str | None = None

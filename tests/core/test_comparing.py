@@ -82,6 +82,16 @@ class AtOnce(Toy):
         return self.spoil(np.add.outer(rows, columns))
 
 
+class SomeAtOnce(Toy):
+    """The same, a few pairs in one call; `spoil` changes what the call gives."""
+
+    def spoil(self, values: np.ndarray) -> object:
+        return values
+
+    def compare_pairs(self, firsts, seconds):
+        return self.spoil(np.add(firsts, seconds))
+
+
 def registry_with(comparator: Comparator, version: str = "1") -> Registry:
     registry = Registry()
     plugin = SimpleNamespace(register_comparators=hookimpl(lambda: [comparator]))
@@ -291,6 +301,37 @@ def test_pairs_compared_side_by_side_are_those_compared_one_by_one(history):
     assert np.array_equal(
         compare_layers(registry_with(Threaded()), history, "toy", [A, B, C, D], save=False).matrix, expected
     )
+
+
+def test_pairs_that_are_compared_a_few_at_once_are_those_compared_one_by_one(history):
+    expected = compare_layers(registry_with(Toy()), history, "toy", [A, B, C, D], save=False).matrix
+    comparator = SomeAtOnce()
+    found = compare_layers(registry_with(comparator), history, "toy", [A, B, C, D], save=False).matrix
+    assert np.array_equal(found, expected)
+    assert comparator.n_compared <= 1  # the last of the ten pairs may be alone
+
+
+def fail(values):
+    raise ZeroDivisionError
+
+
+def refuse(values):
+    raise InputError("one of them is bad")
+
+
+def first_undefined(values):
+    return np.concatenate([[np.nan], values[1:]])
+
+
+@pytest.mark.parametrize("spoil", [fail, refuse, first_undefined, lambda values: values[1:]])
+def test_where_a_few_at_once_fail_each_is_asked_by_itself(history, spoil):
+    expected = compare_layers(registry_with(Toy()), history, "toy", [A, B, C, D], save=False).matrix
+    comparator = SomeAtOnce()
+    comparator.spoil = spoil
+    found = compare_layers(registry_with(comparator), history, "toy", [A, B, C, D], save=False)
+    assert np.array_equal(found.matrix, expected)
+    assert not found.reasons
+    assert comparator.n_compared
 
 
 def test_progress_counts_the_pairs_to_the_end(history):

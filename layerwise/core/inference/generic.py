@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from layerwise.core.comparing import PAIRS_AT_ONCE
 from layerwise.core.errors import InputError
-from layerwise.core.inference.pairwise import replicate_pairs, run_all, tabulate
+from layerwise.core.inference.pairwise import PairTable, replicate_pairs, run_all, tabulate
 from layerwise.core.inference.replicates import Replicates, Values
 from layerwise.core.inference.resampling import (
     Draw,
@@ -42,10 +43,8 @@ def replicate(measure: Measure, representations: Sequence[Representation], n_res
         InputError: If there are fewer than four stimuli.
         PluginError: If the comparator fails.
     """
+    states, table = _prepare_all(measure, representations, reweight=True)
     n_stimuli = representations[0].n_stimuli
-    check_n_stimuli(n_stimuli)
-    states = _prepare_or_none(measure, representations)
-    table = tabulate(measure.comparator.offer, states, n_stimuli, reweight=True)
     if table is not None:
         return replicate_pairs(table, n_resamples, seed)
 
@@ -76,10 +75,8 @@ def permute(
         InputError: If there are fewer than four stimuli.
         PluginError: If the comparator fails.
     """
+    states, table = _prepare_all(measure, representations, reweight=False)
     n_stimuli = representations[0].n_stimuli
-    check_n_stimuli(n_stimuli)
-    states = _prepare_or_none(measure, representations)
-    table = tabulate(measure.comparator.offer, states, n_stimuli, reweight=False)
     if table is not None:
         return table.correlate(), table.permute(n_permutations, seed)
 
@@ -95,6 +92,20 @@ def compare_every_pair(measure: Measure, representations: Sequence[Representatio
     """The measure for every pair of layers, (n_layers, n_layers); NaN where it is undefined."""
     states = _prepare_or_none(measure, representations)
     return _compare(measure, states, states, same=True)
+
+
+def _prepare_all(
+    measure: Measure, representations: Sequence[Representation], *, reweight: bool
+) -> tuple[list[Any], PairTable | None]:
+    """The prepared layers, and what they are for the fast way where there is one.
+
+    Raises:
+        InputError: If there are fewer than four stimuli.
+    """
+    n_stimuli = representations[0].n_stimuli
+    check_n_stimuli(n_stimuli)
+    states = _prepare_or_none(measure, representations)
+    return states, tabulate(measure.comparator.offer, states, n_stimuli, reweight=reweight)
 
 
 def _timer(measure: Measure) -> Callable[[Callable[[int], Values], int], Values]:
@@ -130,13 +141,27 @@ def _compare(measure: Measure, rows: Sequence[Any], columns: Sequence[Any], *, s
             if found is not None:
                 matrix[np.ix_(left, right)] = found
     mirror = same and measure.symmetric
-    for i in left:
-        for j in right:
-            if not np.isfinite(matrix[i, j]):
-                matrix[i, j] = _compare_pair(measure, rows[i], columns[j])
-                if mirror:
-                    matrix[j, i] = matrix[i, j]
+    missing = [(i, j) for i in left for j in right if not (np.isfinite(matrix[i, j]) or (mirror and j < i))]
+    for start in range(0, len(missing), PAIRS_AT_ONCE):
+        some = missing[start : start + PAIRS_AT_ONCE]
+        values = _compare_some(measure, [(rows[i], columns[j]) for i, j in some])
+        for (i, j), value in zip(some, values, strict=True):
+            matrix[i, j] = value
+            if mirror:
+                matrix[j, i] = value
     return matrix
+
+
+def _compare_some(measure: Measure, pairs: Sequence[tuple[Any, Any]]) -> Sequence[float]:
+    """Several pairs at once where the comparator can; what that leaves undefined one by one."""
+    values = np.full(len(pairs), np.nan)
+    if measure.compares_pairs and len(pairs) > 1:
+        with contextlib.suppress(InputError):
+            values = measure.compare_pairs([first for first, _ in pairs], [second for _, second in pairs])
+    return [
+        float(value) if np.isfinite(value) else _compare_pair(measure, *pair)
+        for pair, value in zip(pairs, values, strict=True)
+    ]
 
 
 def _compare_pair(measure: Measure, first: Any, second: Any) -> float:

@@ -12,9 +12,16 @@ import numpy as np
 from layerwise.core.kinds import Comparator
 from layerwise.core.parameters import Parameter
 from layerwise.core.representation import Representation
-from layerwise.plugins.comparators.spectra import RANK, Spectrum, find_spectrum, singular_values, variance_parameter
+from layerwise.plugins.comparators.spectra import (
+    RANK,
+    Spectrum,
+    canonical_correlations,
+    find_spectrum,
+    variance_parameter,
+)
 
 _SHAPE = frozenset({"orthogonal", "isotropic-scaling", "translation", "stimulus-permutation"})
+_PARALLEL = 1e-14  # squared sines that are nothing but rounding
 _LINEAR = _SHAPE | {"invertible-linear"}
 
 
@@ -58,7 +65,7 @@ class Svcca(Cca):
         """Mean of the canonical correlations."""
         if first.is_whole or second.is_whole:
             return 1.0
-        return float(np.clip(singular_values(first.vectors.T @ second.vectors), 0, 1).mean())
+        return float(canonical_correlations(first, second).mean())
 
 
 class MeanCca(Svcca):
@@ -98,6 +105,9 @@ class Pwcca(Cca):
         """The weighted mean over the first layer's canonical directions."""
         if first.is_whole or second.is_whole:
             return 1.0
+        n_rest = second.rest.shape[1]
+        if self.settings["weights"] == "variance" and n_rest < first.rank:
+            return _weigh_by_rest(first, second)
         product = first.vectors.T @ second.vectors
         squares, directions = np.linalg.eigh(product @ product.T)
         kept = min(product.shape)
@@ -106,6 +116,24 @@ class Pwcca(Cca):
         if self.settings["weights"] == "norm":
             weights = np.sqrt(weights)
         return float(weights @ correlations / weights.sum())
+
+
+def _weigh_by_rest(first: Spectrum, second: Spectrum) -> float:
+    """The mean weighted by variance, from the few directions of the first layer that the second does not keep all of.
+
+    These are the left singular vectors of U'V*, V* what the second layer does not keep, and their singular values are
+    the sines of the angles whose cosines are the correlations. All other directions have correlation 1, and what they
+    weigh together is what is left of the first layer's variance.
+    """
+    product = first.vectors.T @ second.rest
+    squares, turned = np.linalg.eigh(product.T @ product)
+    squares, turned = squares[squares > _PARALLEL], turned[:, squares > _PARALLEL]
+    weights = first.values @ (product @ turned) ** 2 / squares
+    correlations = np.sqrt(np.clip(1 - squares, 0, 1))
+    n_without = max(first.rank - second.rank, 0)  # directions that have no counterpart, with a sine of 1
+    total = first.values.sum() - weights[len(weights) - n_without :].sum()
+    counted = slice(0, len(weights) - n_without)
+    return float(1 - weights[counted] @ (1 - correlations[counted]) / total)
 
 
 class SymmetricPwcca(Pwcca):

@@ -1,19 +1,45 @@
-"""Kendall's tau-a between two layers' similarities of all pairs of stimuli."""
+"""Kendall's tau-a between two layers' similarities of all pairs of stimuli.
+
+Ranks and their order are found once a layer. What is left for a pair of layers is to count how many pairs of ranks
+are in opposite order: SciPy's compiled counter does that without Python's lock, so that pairs of layers are counted
+side by side.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.errors import InputError
 from layerwise.core.kinds import Matrix, MetricComparator
-from layerwise.plugins.comparators.rsa import common_pairs, refuse_flat, upper_triangle
+from layerwise.plugins.comparators.rsa import MIN_STIMULI, refuse_flat, upper_triangle
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import sort_order
 
 Vector = NDArray[np.float64]
+Ranks = NDArray[np.int32]
+_UNDEFINED = 0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Dense ranks, and what counting needs of them.
+
+    Attributes:
+        ranks: int32 (m,); from 1, equal for equal values.
+        order: (m,); indices that sort them.
+        tied: Indices of the ranks that occur more than once.
+        n_untied: How many of the m (m - 1) / 2 pairs of ranks differ.
+    """
+
+    ranks: Ranks
+    order: NDArray[np.intp]
+    tied: NDArray[np.intp]
+    n_untied: int
 
 
 @dataclass(frozen=True)
@@ -21,31 +47,29 @@ class RankedPairs:
     """One layer, prepared.
 
     Attributes:
-        pairs: float64 (m,); the metric's value for each pair of stimuli, NaN where undefined.
-        ranks: int32 (m,); dense ranks, equal for equal values; None where some are undefined.
-        n_untied: How many of the m (m - 1) / 2 pairs of pairs differ in this layer.
+        ranks: int32 (m,); dense rank from 1 of each pair of stimuli, 0 where it is undefined.
+        whole: The ranking, where all pairs are defined.
     """
 
-    pairs: Vector
-    ranks: NDArray[np.int32] | None
-    n_untied: int
+    ranks: Ranks
+    whole: Ranking | None
 
 
 class KendallRsa(MetricComparator):
     """Kendall's tau-a of the strict upper triangles: (concordant - discordant) / (m (m - 1) / 2), m pairs of stimuli.
 
     Recommended for RSA where a model predicts ties (Nili et al. 2014, PLOS Computational Biology 10:e1003553).
-    Counted in O(m log m) by SciPy (Knight 1966); of a layer with ties even with itself it is below 1.
+    Exact, in O(m log m) (Knight 1966); of a layer with ties even with itself it is below 1.
     """
 
     name = "rsa-kendall"
-    symbol = "τ"
     description = "RSA: Kendall's tau-a of the similarities of all pairs of stimuli"
     kind = "similarity"
     symmetric = True
     value_range = (-1.0, 1.0)
     invariant_to = frozenset({"isotropic-scaling", "stimulus-permutation"})
     metric = PearsonMetric()
+    threaded = True
 
     def prepare_matrix(self, matrix: Matrix) -> RankedPairs:
         """Rank the strict upper triangle.
@@ -56,10 +80,12 @@ class KendallRsa(MetricComparator):
         pairs = upper_triangle(matrix)
         defined = np.isfinite(pairs)
         refuse_flat(pairs[defined])
-        if not defined.all():
-            return RankedPairs(pairs, None, 0)
-        ranks, n_untied = rank_densely(pairs)
-        return RankedPairs(pairs, ranks, n_untied)
+        ranking = rank_densely(pairs[defined])
+        if defined.all():
+            return RankedPairs(ranking.ranks, ranking)
+        ranks = np.full(len(pairs), _UNDEFINED, dtype=np.int32)
+        ranks[defined] = ranking.ranks
+        return RankedPairs(ranks, None)
 
     def compare(self, first: RankedPairs, second: RankedPairs) -> float:
         """Tau-a over the pairs that are defined in both.
@@ -67,29 +93,83 @@ class KendallRsa(MetricComparator):
         Raises:
             InputError: If there are fewer than three, or one of the layers finds them all equally similar.
         """
-        from scipy.stats import kendalltau
-
-        if first.ranks is not None and second.ranks is not None:
-            one, other = (first.ranks, first.n_untied), (second.ranks, second.n_untied)
-        else:
-            common = common_pairs(first.pairs, second.pairs)
-            for pairs in common:
-                refuse_flat(pairs)
-            one, other = rank_densely(common[0]), rank_densely(common[1])
-        tau_b = float(kendalltau(one[0], other[0], method="asymptotic").statistic)
-        n_ranked = len(one[0])
-        # SciPy's tau-b is the same difference over the geometric mean of untied pairs
-        value = tau_b * math.sqrt(one[1]) * math.sqrt(other[1]) / (n_ranked * (n_ranked - 1) / 2)
-        return min(max(value, -1.0), 1.0)
+        one, other = first.whole, second.whole
+        if one is None or other is None:
+            one, other = _rank_common(first.ranks, second.ranks)
+        n_ranked = len(one.ranks)
+        return count_agreement(one, other) / (n_ranked * (n_ranked - 1) // 2)
 
 
-def rank_densely(pairs: Vector) -> tuple[NDArray[np.int32], int]:
-    """Dense ranks from 0, and how many pairs of values differ."""
-    order = sort_order(pairs)
-    ordered = pairs[order]
-    new = np.concatenate([[False], ordered[1:] != ordered[:-1]])
-    ranks = np.empty(len(pairs), dtype=np.int32)
-    ranks[order] = np.cumsum(new, dtype=np.int32)
+def _rank_common(first: Ranks, second: Ranks) -> tuple[Ranking, Ranking]:
+    common = (first != _UNDEFINED) & (second != _UNDEFINED)
+    if common.sum() < MIN_STIMULI:
+        raise InputError("fewer than three pairs of stimuli are defined in both layers")
+    both = first[common].astype(np.float64), second[common].astype(np.float64)
+    for ranks in both:
+        refuse_flat(ranks)
+    return rank_densely(both[0]), rank_densely(both[1])
+
+
+def rank_densely(values: Vector) -> Ranking:
+    """Dense ranks of finite values."""
+    order = sort_order(values)
+    ordered = values[order]
+    starts = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    ranks = np.empty(len(values), dtype=np.int32)
+    ranks[order] = np.cumsum(starts, dtype=np.int32)
     counts = np.bincount(ranks).astype(np.int64)
     n_tied = int((counts * (counts - 1) // 2).sum())
-    return ranks, len(pairs) * (len(pairs) - 1) // 2 - n_tied
+    tied = np.flatnonzero(counts[ranks] > 1)
+    return Ranking(ranks, order, tied, len(values) * (len(values) - 1) // 2 - n_tied)
+
+
+def count_agreement(first: Ranking, second: Ranking) -> int:
+    """Concordant minus discordant pairs of ranks; pairs that are tied in either ranking are neither."""
+    n_ranked = len(first.ranks)
+    n_pairs = n_ranked * (n_ranked - 1) // 2
+    count_discordant = _find_counter()
+    if count_discordant is None:
+        return _ask_kendalltau(first, second)
+    ascending = first.ranks[first.order].astype(np.intp)
+    n_discordant = int(count_discordant(ascending, second.ranks[first.order].astype(np.intp)))
+    n_untied = first.n_untied + second.n_untied - n_pairs + _count_tied_in_both(first, second)
+    return n_untied - 2 * n_discordant
+
+
+def _count_tied_in_both(first: Ranking, second: Ranking) -> int:
+    """How many pairs of ranks are tied in both rankings."""
+    tied = first.tied if len(first.tied) <= len(second.tied) else second.tied
+    if not len(tied):
+        return 0
+    together = first.ranks[tied].astype(np.int64) << 32 | second.ranks[tied]
+    together.sort()
+    edges = np.flatnonzero(np.concatenate([[True], together[1:] != together[:-1], [True]]))
+    counts = np.diff(edges)
+    return int((counts * (counts - 1) // 2).sum())
+
+
+Counter = Callable[[NDArray[np.intp], NDArray[np.intp]], int]
+
+
+def _find_counter() -> Counter | None:
+    """The part of SciPy's `kendalltau` that counts; it is not part of SciPy's public interface, so it may go.
+
+    Called with ranks from 1, the first in ascending order.
+    """
+    try:
+        from scipy.stats._stats import _kendall_dis
+    except ImportError:
+        return None
+    counter: Counter = _kendall_dis
+    return counter
+
+
+def _ask_kendalltau(first: Ranking, second: Ranking) -> int:
+    """The same from SciPy's public function, which sorts for every pair of layers, and holds Python's lock.
+
+    Its tau-b is the difference over the geometric mean of untied pairs.
+    """
+    from scipy.stats import kendalltau
+
+    tau_b = float(kendalltau(first.ranks, second.ranks, method="asymptotic").statistic)
+    return round(tau_b * math.sqrt(first.n_untied) * math.sqrt(second.n_untied))

@@ -7,6 +7,8 @@ the singular values of F'G, with F and G prepared once a layer.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,7 @@ from layerwise.core.kinds import Comparator
 from layerwise.core.representation import Representation
 from layerwise.plugins.comparators.spectra import find_spectrum, singular_values
 
+Vector = NDArray[np.float64]
 _RIGID = frozenset({"orthogonal", "translation", "stimulus-permutation"})
 
 
@@ -23,7 +26,7 @@ _RIGID = frozenset({"orthogonal", "translation", "stimulus-permutation"})
 class Shape:
     """A layer's stimuli along its directions, (n, r), and the sum of their squares."""
 
-    points: NDArray[np.float64]
+    points: Vector
     square: float
 
 
@@ -39,12 +42,23 @@ class _ShapeComparator(Comparator):
         spectrum = find_spectrum(representation, self.name)
         return Shape(spectrum.factor, float(spectrum.values.sum()))
 
+    def compare(self, first: Shape, second: Shape) -> float:
+        """The distance of one pair."""
+        return float(self.compare_pairs([first], [second])[0])
 
-def overlap(first: Shape, second: Shape) -> float:
-    """The nuclear norm |X'Y|_*: what the best rotation makes of the inner product."""
-    if first is second:
-        return first.square
-    return float(singular_values(first.points.T @ second.points).sum())
+    def compare_pairs(self, firsts: Sequence[Shape], seconds: Sequence[Shape]) -> Vector:
+        """The distance of each pair, from the nuclear norm |X'Y|_*: what the best rotation makes of X'Y."""
+        nuclear = np.array([first.square for first in firsts])  # as it is of a layer with itself
+        others = [index for index, pair in enumerate(zip(firsts, seconds, strict=True)) if pair[0] is not pair[1]]
+        if others:
+            ends = ([ends[index].points for index in others] for ends in (firsts, seconds))
+            nuclear[others] = singular_values(*ends).sum(axis=1)
+        pairs = zip(firsts, seconds, nuclear, strict=True)
+        return np.array([self.read(first.square, second.square, float(norm)) for first, second, norm in pairs])
+
+    @abstractmethod
+    def read(self, first: float, second: float, nuclear: float) -> float:
+        """The distance from |X|_F^2, |Y|_F^2 and |X'Y|_*."""
 
 
 class Procrustes(_ShapeComparator):
@@ -59,9 +73,9 @@ class Procrustes(_ShapeComparator):
     value_range = (0.0, None)
     invariant_to = _RIGID
 
-    def compare(self, first: Shape, second: Shape) -> float:
+    def read(self, first: float, second: float, nuclear: float) -> float:
         """The squared distance after the best rotation."""
-        return max(first.square + second.square - 2 * overlap(first, second), 0.0)
+        return max(first + second - 2 * nuclear, 0.0)
 
 
 class AngularProcrustes(_ShapeComparator):
@@ -72,10 +86,9 @@ class AngularProcrustes(_ShapeComparator):
     value_range = (0.0, math.pi / 2)
     invariant_to = _RIGID | {"isotropic-scaling"}
 
-    def compare(self, first: Shape, second: Shape) -> float:
+    def read(self, first: float, second: float, nuclear: float) -> float:
         """The angle."""
-        cosine = overlap(first, second) / math.sqrt(first.square * second.square)
-        return math.acos(min(max(cosine, 0.0), 1.0))
+        return math.acos(min(max(nuclear / math.sqrt(first * second), 0.0), 1.0))
 
 
 class Bures(_ShapeComparator):
@@ -90,6 +103,6 @@ class Bures(_ShapeComparator):
     value_range = (0.0, None)
     invariant_to = _RIGID
 
-    def compare(self, first: Shape, second: Shape) -> float:
+    def read(self, first: float, second: float, nuclear: float) -> float:
         """The distance."""
-        return math.sqrt(max(first.square + second.square - 2 * overlap(first, second), 0.0))
+        return math.sqrt(max(first + second - 2 * nuclear, 0.0))

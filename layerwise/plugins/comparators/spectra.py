@@ -8,6 +8,7 @@ alone can make are taken for zeros.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +36,13 @@ class Spectrum:
     Attributes:
         values: float64 (r,); eigenvalues of the Gram matrix, positive.
         vectors: float64 (n, r); orthonormal columns.
+        rest: float64 (n, n - r); the directions that are not kept, so that both together are a basis.
         n_dimensions: How many there can be: n - 1 with centred columns, n without.
     """
 
     values: Vector
     vectors: Vector
+    rest: Vector
     n_dimensions: int
 
     @property
@@ -80,9 +83,10 @@ def find_spectrum(
     noise = ROUNDING * math.sqrt(len(gram)) * float(np.mean(representation.norm**2))
     n_dimensions = len(gram) - int(centred)
     n_real = min(int((values > max(noise, 1e-12 * values[-1])).sum()), n_dimensions)
-    values, vectors = values[::-1][:n_real], vectors[:, ::-1][:, :n_real]
+    values, vectors = values[::-1][:n_real], vectors[:, ::-1]
     n_kept = min(rank, n_real) if rank else _count(values, variance)
-    return Spectrum(values[:n_kept].copy(), np.ascontiguousarray(vectors[:, :n_kept]), n_dimensions)
+    kept, rest = (np.ascontiguousarray(part) for part in (vectors[:, :n_kept], vectors[:, n_kept:]))
+    return Spectrum(values[:n_kept].copy(), kept, rest, n_dimensions)
 
 
 def _count(values: Vector, variance: float) -> int:
@@ -91,11 +95,35 @@ def _count(values: Vector, variance: float) -> int:
     return len(values) if variance >= 1 else int(np.searchsorted(shares, variance - 1e-12)) + 1
 
 
-def singular_values(matrix: Vector) -> Vector:
-    """All singular values, from the eigenvalues of the smaller product: three times as fast as from the matrix.
+def singular_values(firsts: Sequence[Vector], seconds: Sequence[Vector]) -> Vector:
+    """The singular values of each product `first.T @ second`, ascending; (k, r) with zeros where there are fewer.
 
-    Values below 1e-8 of the largest are uncertain by as much, which sums of them do not feel.
+    From the eigenvalues of the smaller of both squares: three times as fast as from the product. Values below 1e-8
+    of the largest are uncertain by as much, which sums of them do not feel. All at once, because NumPy holds
+    Python's lock while it solves a single matrix of this size, but not while it solves several.
     """
-    small = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    squares = np.asarray(np.linalg.eigvalsh(small @ small.T), dtype=np.float64)
-    return np.sqrt(np.clip(squares, 0, None))
+    sizes = [min(first.shape[1], second.shape[1]) for first, second in zip(firsts, seconds, strict=True)]
+    squares = np.zeros((len(sizes), max(sizes), max(sizes)))
+    for first, second, size, square in zip(firsts, seconds, sizes, squares, strict=True):
+        product = first.T @ second
+        small = product if len(product) == size else product.T
+        np.matmul(small, small.T, out=square[:size, :size])
+    return np.sqrt(np.clip(np.linalg.eigvalsh(squares), 0, None))
+
+
+def canonical_correlations(first: Spectrum, second: Spectrum) -> Vector:
+    """The cosines between what is kept of two layers, largest first; (min(r_1, r_2),).
+
+    They are the singular values of U'V. The singular values of U'V*, V* the directions that the second layer does not
+    keep, are their sines; from these where they are fewer.
+    """
+    if first.rest.shape[1] < second.rest.shape[1]:
+        first, second = second, first
+    size = min(first.rank, second.rank)
+    if second.rest.shape[1] >= size:
+        cosines = singular_values([first.vectors], [second.vectors])[0, ::-1]
+    else:
+        sines = singular_values([first.vectors], [second.rest])[0]
+        cosines = np.ones(first.rank)
+        cosines[len(cosines) - len(sines) :] = np.sqrt(np.clip(1 - sines**2, 0, None))
+    return np.clip(cosines[:size], 0, 1)
