@@ -1,107 +1,36 @@
-"""Section: the arms of the blocks, two modules of them in full as in the published figure."""
+"""Section: the arms of the blocks, side by side and along the network; two modules as in the published figure."""
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
-from layerwise.core.layers import Layer
 from layerwise.core.records import RunRecord
-from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
+from layerwise.core.report import Alternatives, Chart, Figure, ReportContext, ReportSection, SideBySide
 from layerwise.plugins.report import drawing
-from layerwise.plugins.report.importance import list_importance_figures
-from layerwise.plugins.report.layer_matrix import draw_cells, pair_frame
-from layerwise.plugins.report.queries import (
-    address,
-    comparator_words,
-    compare,
-    featured_runs,
-    layer_in_role,
-    number,
-    title_for,
+from layerwise.plugins.report.arms import (
+    Arms,
+    BranchMatrix,
+    Module,
+    find_modules,
+    middle_modules,
+    query_agreement,
+    query_arms,
+    query_depth,
 )
+from layerwise.plugins.report.grids import Grid, draw_grid, fit_width
+from layerwise.plugins.report.importance import list_importance_figures
+from layerwise.plugins.report.layer_matrix import draw_cells
+from layerwise.plugins.report.queries import comparator_words, featured_runs, title_for
 from layerwise.plugins.report.scale import Scale, find_scale
 
 if TYPE_CHECKING:
     import polars as pl
 
-MIN_ARMS = 3
-
-
-@dataclass(frozen=True)
-class Module:
-    """A block with its analysed arms, in order of computation."""
-
-    name: str
-    arms: tuple[Layer, ...]
-
-    @property
-    def widest(self) -> Layer | None:
-        """The arm with the largest kernel, where one is larger than all others."""
-        sizes = sorted(((_kernel(arm.branch or ""), index) for index, arm in enumerate(self.arms)), reverse=True)
-        alone = sizes[0][0] > 1 and (len(sizes) == 1 or sizes[0][0] > sizes[1][0])
-        return self.arms[sizes[0][1]] if alone else None
-
-
-@dataclass(frozen=True)
-class BranchMatrix:
-    """The numbers of the two-module figure: names in order, similarities, frames and marks by name."""
-
-    names: list[str]
-    frame: pl.DataFrame
-    modules: tuple[Module, ...]
-
-
-def _kernel(label: str) -> int:
-    """Side of the kernel that an arm is called after: 5 for `5x5`, 0 where it is called after something else."""
-    found = re.match(r"(\d+)x(\d+)", label)
-    return max(int(found[1]), int(found[2])) if found else 0
-
-
-def find_modules(layers: Sequence[Layer]) -> list[Module]:
-    """The blocks of which at least three arms were analysed, in order of computation."""
-    arms: dict[str, list[Layer]] = {}
-    for layer in layers:
-        if layer.block is not None and layer.branch is not None:
-            arms.setdefault(layer.block, []).append(layer)
-    return [Module(name, tuple(found)) for name, found in arms.items() if len(found) >= MIN_ARMS]
-
-
-def middle_modules(modules: Sequence[Module]) -> tuple[Module, ...]:
-    """The two blocks in the middle of the network: `mixed4c` and `mixed4d` of GoogLeNet's nine."""
-    start = (len(modules) - 1) // 2
-    return tuple(modules[start : start + 2])
-
-
-def query_branch_matrix(context: ReportContext, run: RunRecord) -> BranchMatrix:
-    """Similarity among the input, the arms of the two middle blocks, and the output."""
-    layers = context.history.list_layers(run.id)
-    modules = middle_modules(find_modules(layers))
-    ends = [layer_in_role(layers, role) for role in ("input", "output")]
-    chosen = [ends[0], *(arm for module in modules for arm in module.arms), ends[1]]
-    shown = [layer for layer in chosen if layer is not None]
-    names = [layer.name for layer in shown]
-    matrix = compare(context, [address(context, run, layer) for layer in shown])
-    return BranchMatrix(names, pair_frame(names, matrix), modules)
-
-
-def query_depth(context: ReportContext, run: RunRecord) -> pl.DataFrame:
-    """Similarity of each arm to the output: `layer` (the block), `series` (the arm's label), `value`."""
-    import polars as pl
-
-    layers = context.history.list_layers(run.id)
-    output = layer_in_role(layers, "output")
-    arms = [(module.name, arm) for module in find_modules(layers) for arm in module.arms]
-    schema = {"layer": pl.String, "series": pl.String, "value": pl.Float64}
-    if output is None or not arms:
-        return pl.DataFrame(schema=schema)
-    column = compare(context, [address(context, run, arm) for _, arm in arms], [address(context, run, output)])[:, 0]
-    rows = [(block, arm.branch, number(value)) for (block, arm), value in zip(arms, column, strict=True)]
-    return pl.DataFrame(rows, schema=schema, orient="row").drop_nulls("value")
+ALL_BLOCKS = "All blocks"
 
 
 def _outline(spans: list[tuple[str, str, str, str]], **style: Any) -> Any:
@@ -110,7 +39,7 @@ def _outline(spans: list[tuple[str, str, str, str]], **style: Any) -> Any:
 
     values = [dict(zip(("x", "x2", "y", "y2"), span, strict=True)) for span in spans]
     return (
-        alt.Chart(alt.InlineData(values=values))
+        alt.Chart(drawing.decoration(values))
         .mark_rect(fillOpacity=0, tooltip=None, **style)
         .encode(
             x=alt.X("x:N", bandPosition=0),
@@ -134,15 +63,15 @@ def draw_branch_matrix(found: BranchMatrix, scale: Scale) -> Any:
     return drawing.square(chart, found.names)
 
 
-def draw_depth(frame: pl.DataFrame, scale: Scale) -> Any:
-    """Similarity to the output of each kind of arm, along the blocks."""
+def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "output") -> Any:
+    """Similarity to the output, or the input, of each kind of arm, along the blocks."""
     import altair as alt
 
     blocks = frame["layer"].unique(maintain_order=True).to_list()
     kinds = frame["series"].unique(maintain_order=True).to_list()
     base = alt.Chart(drawing.inline(frame)).encode(
         x=drawing.layer_axis(blocks, "block"),
-        y=alt.Y("value:Q", title=scale.axis("to the output")),
+        y=alt.Y("value:Q", title=scale.axis(f"to the {end}")),
         color=drawing.series_colour(kinds, "branch"),
         tooltip=[
             alt.Tooltip("layer:N", title="block"),
@@ -154,11 +83,28 @@ def draw_depth(frame: pl.DataFrame, scale: Scale) -> Any:
     return lines.properties(width="container", height=280)
 
 
+def draw_agreement(frame: pl.DataFrame, scale: Scale) -> Any:
+    """How alike each two arms of a block are, pairs of arms by blocks."""
+    grid = Grid(
+        frame["row"].unique(maintain_order=True).to_list(),
+        frame["column"].unique(maintain_order=True).to_list(),
+        frame,
+        scale.bounds(frame["value"].drop_nulls()),
+        scale.axis("of the two branches"),
+        scale.noun,
+        row="branches",
+        column="block",
+        titles=("block", None),
+        format=scale.format,
+    )
+    return fit_width(draw_grid(grid), grid)
+
+
 class Branches(SectionBuilder):
     """What the parallel arms of a block do differently."""
 
     name = "branches"
-    description = "the arms of two middle blocks against input and output, and each kind of arm along the blocks"
+    description = "the arms of all blocks against each other, against input and output, and along the blocks"
     position: ClassVar[int] = 60
 
     def applies(self, context: ReportContext) -> bool:
@@ -203,29 +149,68 @@ class Branches(SectionBuilder):
         )
 
     def _figures(self, context: ReportContext, run: RunRecord) -> list[Figure]:
-        found = query_branch_matrix(context, run)
+        found = query_arms(context, run)
         if not found.modules:
             return []
+        method = f"{comparator_words(context)}; {run.n_stimuli} stimuli; arms in order of computation."
+        figures = [self._matrices(context, run, found, method)]
+        if len(found.modules) > 1:
+            figures += [self._agreement(context, run, found, method), *self._depth(context, run, method)]
+        return [*figures, *list_importance_figures(context, run)]
+
+    def _matrices(self, context: ReportContext, run: RunRecord, found: Arms, method: str) -> Figure:
+        scale, middle = find_scale(context), middle_modules(found.modules)
         marked = sorted({m.widest.branch for m in found.modules if m.widest is not None and m.widest.branch})
         dashes = f" Dashed lines mark the arms with the largest kernel ({', '.join(marked)})." if marked else ""
-        blocks = " and ".join(module.name for module in found.modules)
-        method = f"{comparator_words(context)}; {run.n_stimuli} stimuli"
-        matrix = Figure(
-            f"branches-{run.id}",
-            title_for(context, run, f"The branches of {blocks}"),
-            Chart(draw_branch_matrix(found, find_scale(context))),
-            f"Similarity among the arms of two blocks in the middle of the network, the input and the output; each "
-            f"block is framed.{dashes}",
-            f"{method}; arms in order of computation.",
-        )
-        importance = list_importance_figures(context, run)
-        depth = query_depth(context, run)
-        if depth["layer"].n_unique() < 2:
-            return [matrix, *importance]
+        views = list_views(found.modules)
+        inner = []
+        for title, modules in views.items():
+            name = "branches" if modules == middle else f"branches-{'-'.join(module.name for module in modules)}"
+            if title == ALL_BLOCKS:
+                name = "branches-all"
+            chart = Chart(draw_branch_matrix(found.pick(modules), scale))
+            inner.append(Figure(f"{name}-{run.id}", title, chart))
+        first = list(views.values()).index(middle)
         caption = (
-            "Each line is one kind of arm, followed through the blocks of the network. A line that stays below the "
-            "others is an arm whose view of the stimuli has little to do with the answer."
+            f"{scale.noun.capitalize()} among the arms of blocks, the input and the output; each block is framed."
+            f"{dashes}"
         )
-        title = title_for(context, run, "Similarity of each kind of branch to the output")
-        lines = Figure(f"depth-{run.id}", title, Chart(draw_depth(depth, find_scale(context))), caption, f"{method}.")
-        return [matrix, lines, *importance]
+        title = title_for(context, run, "Branch by branch")
+        content = Alternatives("Blocks", tuple(inner), first)
+        return Figure(f"blocks-{run.id}", title, content, caption, method)
+
+    def _agreement(self, context: ReportContext, run: RunRecord, found: Arms, method: str) -> Figure:
+        scale = find_scale(context)
+        caption = (
+            f"All blocks side by side: each row is two kinds of arms, each column a block; {scale.reading}. A row "
+            "that stands out is two arms that never see the stimuli alike."
+        )
+        chart = Chart(draw_agreement(query_agreement(found), scale))
+        title = title_for(context, run, "Do the arms of a block agree?")
+        return Figure(f"agreement-{run.id}", title, chart, caption, method)
+
+    def _depth(self, context: ReportContext, run: RunRecord, method: str) -> list[Figure]:
+        scale = find_scale(context)
+        inner = []
+        for end, name in (("input", "depth-input"), ("output", "depth")):
+            frame = query_depth(context, run, end)
+            if frame["layer"].n_unique() > 1:
+                title = f"{scale.noun.capitalize()} to the {end}"
+                inner.append(Figure(f"{name}-{run.id}", title, Chart(draw_depth(frame, scale, end))))
+        if not inner:
+            return []
+        caption = (
+            "Each line is one kind of arm, followed through the blocks of the network. A line apart from the others "
+            "is an arm whose view of the stimuli is its own."
+        )
+        title = title_for(context, run, "Each kind of branch along the blocks")
+        return [Figure(f"along-{run.id}", title, SideBySide(tuple(inner)), caption, method)]
+
+
+def list_views(modules: Sequence[Module]) -> dict[str, tuple[Module, ...]]:
+    """Which blocks can be looked at together, by heading: each two neighbours, and all at once."""
+    if len(modules) == 1:
+        return {modules[0].name: tuple(modules)}
+    pairs: list[tuple[Module, ...]] = list(itertools.pairwise(modules))
+    views = {" and ".join(module.name for module in pair): pair for pair in pairs}
+    return views if len(modules) == 2 else {**views, ALL_BLOCKS: tuple(modules)}
