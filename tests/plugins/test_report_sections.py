@@ -15,7 +15,6 @@ from layerwise.core.records import LayerAddress, Ordering, Prediction, Provider
 from layerwise.core.report import MatrixBrowser, ReportContext, Table
 from layerwise.core.representation import represent
 from layerwise.plugins.report import (
-    branches,
     drawing,
     gallery,
     importance,
@@ -223,36 +222,6 @@ def test_a_label_that_is_an_identifier_is_shown_as_the_class_s_name(context, fak
     context.history.stimuli["other"] = [labelled]
     record = type(run)(**{**vars(run), "id": "other", "model": model})
     assert gallery.query_cards(context, record)[0].subtitle == "desert"
-
-
-def test_the_two_modules_in_the_middle_of_googlenet_are_mixed4c_and_mixed4d(fake) -> None:
-    blocks = [f"mixed{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
-    modules = [branches.Module(name, ()) for name in blocks]
-    assert [module.name for module in branches.middle_modules(modules)] == ["mixed4c", "mixed4d"]
-    assert [module.name for module in branches.middle_modules(modules[:1])] == ["mixed3a"]
-
-
-def test_the_arm_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) -> None:
-    def widest(*labels: str) -> str | None:
-        layer = fake.make_layers()[0]
-        arms = tuple(type(layer)(f"b/{label}", "n", "conv", (1,), 0, branch=label) for label in labels)
-        found = branches.Module("b", arms).widest
-        return found.branch if found else None
-
-    assert widest("1x1", "3x3", "5x5", "pool") == "5x5"
-    assert widest("1x1", "7x7", "3x3dbl") == "7x7"
-    assert widest("1x1", "3x3", "3x3dbl") is None
-    assert widest("pool", "a", "1x1") is None
-
-
-def test_the_branch_matrix_runs_from_input_over_the_arms_to_output(context) -> None:
-    found = branches.query_branch_matrix(context, context.runs[0])
-    arms = [f"mixed3{block}/{arm}" for block in "ab" for arm in ("1x1", "3x3", "5x5", "pool")]
-    assert found.names == ["input", *arms, "output"]
-    assert found.frame.height == 100
-    depth = branches.query_depth(context, context.runs[0])
-    last = {row["series"]: row["value"] for row in depth.to_dicts() if row["layer"] == "mixed3b"}
-    assert min(last, key=last.__getitem__) == "5x5"
 
 
 def test_sections_about_branches_and_training_do_not_apply_where_there_are_none(fake) -> None:
