@@ -1,4 +1,4 @@
-"""The first hour of an author, for real: an environment of its own, pip, and four commands on a history made before."""
+"""The first hour of an author, for real: an environment of its own, pip, and four commands on an old history."""
 
 from __future__ import annotations
 
@@ -55,7 +55,12 @@ def test_four_commands_from_nothing_to_a_comparison_of_an_old_run(environment, t
     first = json.loads(run("-m", "layerwise", "compare", "latest", "--with", "my-cka", "--json"))
     assert first["provider"] == "my-cka:my-cka 0.1.0"
     stored = run(
-        "-m", "layerwise", "query", "SELECT DISTINCT comparator, version FROM comparisons", "--format", "csv"
+        "-m",
+        "layerwise",
+        "query",
+        "SELECT DISTINCT comparator_name, comparator_version FROM comparisons",
+        "--format",
+        "csv",
     )
     assert "my-cka:my-cka,0.1.0" in stored
     assert " passed" in run("-m", "pytest", "-q", "my-cka")
