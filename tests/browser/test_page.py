@@ -2,14 +2,183 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
+
+from layerwise.core.report import ReportContext
+from layerwise.plugins.report.queries import chosen_measure
+
+
+def read_csv(download) -> list[dict[str, str]]:
+    text = download.path().read_bytes().decode("utf-8")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def save(page, figure: str, kind: str = "csv"):
+    with page.expect_download() as caught:
+        page.locator(f"figure[id*='{figure}'] .download[data-kind={kind}]").first.click()
+    return caught.value
 
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_section_of_a_run_draws_itself_and_fits(finished, browser_page, overflow, width, scheme) -> None:
     page = browser_page(finished.path, width, scheme)
-    assert page.locator("main > section").count() >= 9
+    assert page.locator("main > section").count() >= 10
     assert page.locator(".problem:visible").count() == 0
-    assert page.locator(".chart[data-state=done]").count() == page.locator(".chart").count() >= 8
+    drawn = page.locator(".chart[data-state=done]:visible").count()
+    assert drawn == page.locator(".chart:visible").count()
+    assert drawn >= 9
+    assert page.locator(".chart svg:visible").count() == drawn
     assert overflow(page) == 0
+
+
+def test_every_picture_says_what_it_shows(finished, browser_page) -> None:
+    page = browser_page(finished.path)
+    for picture in page.locator("figure svg:visible, figure canvas[role=img]").all():
+        assert picture.get_attribute("role") == "img"
+        assert len(picture.get_attribute("aria-label") or "") > 20
+    for figure in page.locator("figure").all():
+        heading = page.locator(f"[id='{figure.get_attribute('aria-labelledby')}']")
+        assert heading.inner_text().strip()
+
+
+def test_the_page_turns_dark_and_light_and_remembers(finished, browser_page) -> None:
+    page = browser_page(finished.path, scheme="light")
+
+    def paper() -> str:
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    def label_colour() -> str:
+        return page.evaluate("getComputedStyle(document.querySelector('.chart .role-axis-label text')).fill")
+
+    light, light_label = paper(), label_colour()
+    page.get_by_role("button", name="Switch to the dark page").click()
+    dark, dark_label = paper(), label_colour()
+    assert dark != light
+    assert dark_label != light_label
+    page.reload()
+    assert paper() == dark
+    page.get_by_role("button", name="Switch to the light page").click()
+    assert (paper(), label_colour()) == (light, light_label)
+
+
+def test_a_dark_system_gets_a_dark_page_that_can_be_made_light(finished, browser_page) -> None:
+    page = browser_page(finished.path, scheme="dark")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Switch to the light page").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+
+
+def test_a_printed_page_is_light_and_leaves_controls_out(finished, browser_page) -> None:
+    page = browser_page(finished.path, scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator(".contents, .theme, .downloads, .controls").locator("visible=true").count() == 0
+    assert page.locator("figure svg:visible").count() > 5
+
+
+def test_the_keyboard_reaches_the_figures_and_the_contents(finished, browser_page) -> None:
+    page = browser_page(finished.path)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the figures"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+    link = page.locator(".contents a").nth(3)
+    link.focus()
+    page.keyboard.press("Enter")
+    section = page.locator(f"[id='{link.get_attribute('href')[1:]}']")
+    page.wait_for_timeout(800)
+    assert abs(section.bounding_box()["y"]) < 100
+    assert link.get_attribute("aria-current") == "true"
+
+
+def test_the_command_can_be_copied(finished, browser_page) -> None:
+    page = browser_page(finished.path)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = page.locator("figure .copy").first
+    button.click()
+    assert button.inner_text() == "Copied"
+    assert finished.run.command in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_the_layers_of_the_matrix_can_be_chosen(finished, browser_page) -> None:
+    page = browser_page(finished.path)
+    figure = page.locator("figure[id*='layer-matrix-layers']")
+    select = figure.locator("select")
+    assert select.locator("option").all_inner_texts() == ["Main layers", "Input, branches and output", "All layers"]
+
+    def shown() -> int:
+        return figure.locator(".chart:visible .mark-rect path").count()
+
+    assert shown() == 8 * 8
+    select.select_option(label="All layers")
+    figure.locator(".chart:visible[data-state=done]").wait_for()
+    assert shown() == 16 * 16
+    figure.get_by_role("button", name="the one before").click()
+    figure.locator(".chart:visible[data-state=done]").wait_for()
+    assert shown() == 10 * 10
+
+
+def test_a_cell_says_its_value_when_pointed_at(finished, browser_page) -> None:
+    page = browser_page(finished.path)
+    page.locator("figure[id*='layer-matrix'] .chart:visible .mark-rect path").nth(3).hover()
+    tip = page.locator("#vg-tooltip-element")
+    tip.wait_for(state="visible")
+    assert "similarity" in tip.inner_text()
+
+
+@pytest.mark.parametrize(
+    ("figure", "columns"),
+    [
+        ("layer-matrix-layers", {"row", "column", "value"}),
+        ("transition-profile", {"layer", "series", "value", "low", "high"}),
+        ("transition-steps", {"layer", "change", "share", "low", "high"}),
+        ("sparseness-sparseness", {"layer", "series", "value", "version"}),
+        ("dimension-dimension", {"layer", "series", "value", "version"}),
+        ("weights-weights", {"tensor", "weight", "share"}),
+        ("gallery-gallery", {"stimulus", "label", "rank", "class", "probability"}),
+        ("overview-facts", {"number", "value", "note"}),
+        ("provenance-provenance", {"what", "value"}),
+    ],
+)
+def test_the_data_behind_a_figure_can_be_saved_as_csv(finished, browser_page, figure, columns) -> None:
+    saved = save(browser_page(finished.path), figure)
+    assert saved.suggested_filename.endswith(".csv")
+    rows = read_csv(saved)
+    assert rows
+    assert columns <= set(rows[0])
+
+
+def test_a_saved_matrix_is_the_one_in_the_history(finished, browser_page) -> None:
+    rows = read_csv(save(browser_page(finished.path), "layer-matrix-layers"))
+    store, run = finished.studio.store, finished.run
+    provider = chosen_measure(ReportContext([run], store, finished.studio.registry)).provider
+    kept = {(c.first.layer, c.second.layer): c.value for c in store.read_comparisons(provider, [run.id])}
+    assert len(rows) == 8 * 8
+    for row in rows:
+        assert float(row["value"]) == pytest.approx(kept[row["row"], row["column"]], abs=1e-12)
+
+
+def test_charts_can_be_saved_as_pictures_on_white(finished, browser_page) -> None:
+    page = browser_page(finished.path, scheme="dark")
+    svg = save(page, "transition-steps", "svg").path().read_text(encoding="utf-8")
+    assert svg.startswith("<svg")
+    assert 'fill="#ffffff"' in svg
+    png = save(page, "transition-steps", "png").path().read_bytes()
+    assert png.startswith(b"\x89PNG")
+
+
+def test_cells_that_a_spreadsheet_would_run_are_made_harmless(finished, browser_page) -> None:
+    page = browser_page(finished.path)
+    rows = [
+        ["=1+1", "+x", "-x", "@x", "\tx", " =x", "\uff1dx"],
+        [-1.5, 'a "b", c', "two\nlines", "plain", None, 0, "-7"],
+    ]
+    text = page.evaluate("([columns, ...rows]) => layerwise.csv({ columns, rows })", rows)
+    parsed = list(csv.reader(io.StringIO(text, newline="")))
+    assert parsed[0] == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "' =x", "'\uff1dx"]
+    assert parsed[1] == ["-1.5", 'a "b", c', "two\nlines", "plain", "", "0", "'-7"]
+    assert text.endswith("\r\n")

@@ -190,6 +190,10 @@ def _make_statistics(layers: Sequence[Layer]) -> list[LayerStatistic]:
             "sparseness-lifetime": 0.15 + 0.4 * place,
             "hoyer": 0.1 + 0.5 * place,
             "fraction-zero": 0.3 + 0.4 * place,
+            "fraction-dead": 0.1 * place,
+            "participation-ratio": 3 + 20 * place,
+            "effective-rank": 10 + 25 * place,
+            "intrinsic-dimension": 4 + 5 * place,
         }
         for name, value in values.items():
             undefined = layer.role == "input" and name.startswith("sparseness")

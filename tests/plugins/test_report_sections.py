@@ -12,13 +12,12 @@ import pytest
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.model import ModelInfo
 from layerwise.core.records import LayerAddress, Ordering, Prediction, Provider
-from layerwise.core.report import MatrixBrowser, ReportContext, Table
+from layerwise.core.report import ReportContext, Table
 from layerwise.core.representation import represent
 from layerwise.plugins.report import (
     drawing,
     gallery,
     importance,
-    matrices,
     overview,
     sparseness,
     transition,
@@ -146,48 +145,6 @@ def test_a_run_without_blocks_or_output_has_no_importance(fake) -> None:
     assert not importance.query_importance(context, run, "block").is_empty()
 
 
-def test_correlations_are_coded_with_zero_exact_and_nan_apart() -> None:
-    matrix = np.array([[1, 0, -1], [0, 1, np.nan], [-1, np.nan, 1]], dtype=np.float32)
-    assert list(matrices.code_correlations(matrix)) == [127, 0, 255]
-    assert list(matrices.code_correlations(np.array([[1, 0.5], [0.5, 1]]))) == [191]
-
-
-def test_stimuli_with_constant_activations_are_marked_in_the_matrices(context) -> None:
-    run = context.runs[0]
-    rows = np.random.default_rng(0).normal(size=(40, 30))
-    rows[7] = 3.0
-    context.history.representations[LayerAddress(run.id, "conv1")] = represent(rows)
-    browser = matrices.query_matrices(context, run, 1)
-    found = {matrix.name: matrix for matrix in browser.matrices}
-    assert found["conv1"].undefined == (7,)
-    assert found["conv1"].codes.count(255) == 39
-    figures = matrices.Matrices().build(context).figures
-    assert "constant activations" in figures[0].caption
-
-
-def test_matrices_beyond_the_page_s_budget_show_evenly_spaced_stimuli(monkeypatch, context) -> None:
-    monkeypatch.setattr(matrices, "N_PAIRS_MOST", 16 * 10 * 9 // 2)
-    figure = matrices.Matrices().build(context).figures[0]
-    assert isinstance(figure.content, MatrixBrowser)
-    assert len(figure.content.stimuli) == 10
-    assert all(sorted(order.permutation) == list(range(10)) for order in figure.content.orders)
-    assert all(len(matrix.codes) == 45 for matrix in figure.content.matrices)
-    assert "10 stimuli, evenly spaced, of 40" in figure.method
-
-
-def test_orders_kept_in_history_are_offered(context) -> None:
-    run = context.runs[0]
-    permutation = tuple(reversed(range(40)))
-    context.history.save_ordering(Ordering(Provider("other:method", "1"), LayerAddress(run.id, "conv2"), permutation))
-    orders = {order.name: order.permutation for order in matrices.query_orders(context, run)}
-    assert orders["conv2"] == permutation
-    assert list(orders)[:2] == ["input", "output"]
-
-
-def test_a_picture_that_cannot_be_read_is_passed_on_as_it_is() -> None:
-    assert matrices.shrink(b"no picture") == b"no picture"
-
-
 @pytest.mark.parametrize(
     ("ranked", "answers", "verdict"),
     [
@@ -230,7 +187,8 @@ def test_sections_about_branches_and_training_do_not_apply_where_there_are_none(
     context = ReportContext((run,), history, fake.make_registry())
     applying = {found.name for found in context.registry.all(SectionBuilder) if found.offer.applies(context)}
     assert applying == {
-        "overview", "gallery", "layer-matrix", "transition", "matrices", "sparseness", "weights", "provenance",
+        "overview", "gallery", "layer-matrix", "transition", "matrices", "sparseness", "dimension", "weights",
+        "provenance",
     }  # fmt: skip
 
 

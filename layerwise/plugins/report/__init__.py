@@ -14,8 +14,11 @@ from layerwise.core.kinds import SectionBuilder
 from layerwise.plugins.report.branches import Branches
 from layerwise.plugins.report.checkpoints import Checkpoints
 from layerwise.plugins.report.compared import Compared
+from layerwise.plugins.report.dimension import Dimension
+from layerwise.plugins.report.explorer import Explorer
 from layerwise.plugins.report.gallery import PhotoGallery
 from layerwise.plugins.report.layer_matrix import LayerMatrix
+from layerwise.plugins.report.maps import Maps
 from layerwise.plugins.report.matrices import Matrices
 from layerwise.plugins.report.models import Models
 from layerwise.plugins.report.overview import Overview
@@ -37,10 +40,13 @@ def register_report_sections() -> Sequence[SectionBuilder]:
         StimulusSets(),
         PhotoGallery(),
         LayerMatrix(),
+        Explorer(),
         Transition(),
+        Maps(),
         Matrices(),
         Branches(),
         Sparseness(),
+        Dimension(),
         Weights(),
         Provenance(),
     )

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("base", "charts", "matrices", "panels", "page")
-STYLES = ("page", "panels")
+SCRIPTS = ("base", "downloads", "contents", "charts", "atlas", "matrices", "explorer", "map", "panels", "page")
+STYLES = ("page", "atlas", "panels")
 
 
 def page_script() -> str:

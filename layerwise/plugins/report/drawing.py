@@ -6,6 +6,8 @@ printed pages need no second drawing.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -83,6 +85,14 @@ def inline(frame: pl.DataFrame) -> Any:
     return alt.InlineData(values=frame.to_dicts())
 
 
+def decoration(values: Sequence[dict[str, Any]]) -> Any:
+    """Data that only decorates a chart, such as a line at zero: the CSV of the chart leaves it out."""
+    import altair as alt
+
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
+    return alt.InlineData(values=list(values), name=f"decoration-{digest}")  # a name keeps it out of `datasets`
+
+
 def measure_colour(bounds: Bounds, title: str, field: str = "value", *, open_ends: str = "") -> Any:
     """A measure's value as colour, with its legend on top: diverging around 0, or from light to dark.
 
@@ -101,7 +111,13 @@ def measure_colour(bounds: Bounds, title: str, field: str = "value", *, open_end
     stops = [float(f"{stop:.6g}") for stop in np.linspace(bounds.low, bounds.high, N_STOPS)]
     values = [stops[0], 0, stops[-1]] if bounds.diverging else [stops[0], stops[-1]]
     legend = alt.Legend(
-        orient="top", direction="horizontal", gradientLength=220, title=title, values=values, format=".3~g"
+        orient="top",
+        direction="horizontal",
+        gradientLength=220,
+        title=title,
+        titleLimit=300,
+        values=values,
+        format=".3~g",
     )
     if open_ends:
         marks = [f"datum.value == {stops[0]} ? '≤ '"] if "low" in open_ends else []
@@ -138,7 +154,9 @@ def series_colour(names: Sequence[str], title: str | None = None) -> Any:
     import altair as alt
 
     colours = [PALETTE[index % len(PALETTE)] for index in range(len(names))]
-    legend = alt.Legend(orient="top", direction="horizontal", title=title, symbolType="circle", columns=4)
+    legend = alt.Legend(
+        orient="top", direction="horizontal", title=title, symbolType="circle", symbolOpacity=1, columns=4
+    )
     return alt.Color("series:N", scale=alt.Scale(domain=list(names), range=colours), legend=legend)
 
 
@@ -160,3 +178,8 @@ def square(chart: Any, names: Sequence[str]) -> Any:
     side = len(names) * 28
     meta = {"layerwise": {"square": label_room(names), "cells": len(names)}}
     return chart.properties(width=side, height=side, usermeta=meta)
+
+
+def lead_to_pairs(chart: Any, run_id: str) -> Any:
+    """Mark a layer x layer matrix as one whose cells lead to the pairs of stimuli behind them, where these are shown."""
+    return chart.properties(usermeta={"layerwise": {**chart.usermeta["layerwise"], "pairs": run_id}})

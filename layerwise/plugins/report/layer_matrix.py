@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
+from layerwise.core.layers import Layer
 from layerwise.core.records import RunRecord
-from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
+from layerwise.core.report import Alternatives, Chart, Figure, ReportContext, ReportSection
 from layerwise.plugins.report import drawing
 from layerwise.plugins.report.queries import (
     address,
@@ -23,6 +24,9 @@ from layerwise.plugins.report.scale import Scale, find_scale
 
 if TYPE_CHECKING:
     import polars as pl
+
+N_LAYERS_MOST = 100  # rows of a matrix that is still fast to draw, and can be seen
+N_NAMED_MOST = 40  # rows of a matrix with room for numbers
 
 
 def pair_frame(names: list[str], matrix: Any) -> pl.DataFrame:
@@ -40,11 +44,28 @@ def pair_frame(names: list[str], matrix: Any) -> pl.DataFrame:
     )
 
 
-def query_layer_matrix(context: ReportContext, run: RunRecord) -> tuple[list[str], pl.DataFrame]:
-    """Names of the main layers, and the similarity of each pair of them."""
-    layers = main_layers(context, run)
+def query_layer_matrix(
+    context: ReportContext, run: RunRecord, layers: Sequence[Layer] | None = None
+) -> tuple[list[str], pl.DataFrame]:
+    """Names of the layers (the main ones, where none are given), and the similarity of each pair of them."""
+    layers = main_layers(context, run) if layers is None else layers
     names = [layer.name for layer in layers]
     return names, pair_frame(names, compare(context, [address(context, run, layer) for layer in layers]))
+
+
+def list_views(context: ReportContext, run: RunRecord) -> dict[str, list[Layer]]:
+    """Which layers the matrix can be looked at for, by heading; the main ones first, and none of them twice."""
+    layers = context.history.list_layers(run.id)
+    views = {"Main layers": main_layers(context, run)}
+    others = {
+        "Input, branches and output": [la for la in layers if la.branch is not None or la.role != "hidden"],
+        "All layers": list(layers),
+    }
+    for heading, found in others.items():
+        more = any(layer.branch is not None for layer in found) or len(found) > len(views["Main layers"])
+        if more and 2 < len(found) <= N_LAYERS_MOST and found not in views.values():
+            views[heading] = found
+    return views
 
 
 def draw_cells(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
@@ -66,6 +87,8 @@ def draw_cells(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
     defined = base.transform_filter("isValid(datum.value)")
     bounds = scale.bounds(frame["value"].drop_nulls())
     cells = defined.mark_rect().encode(color=drawing.measure_colour(bounds, scale.axis("of the two layers")))
+    if len(names) > N_NAMED_MOST:  # nobody could read them
+        return undefined + cells
     words = defined.mark_text(fontSize=9).encode(
         text=alt.Text("value:Q", format=scale.format), color=drawing.ink(bounds)
     )
@@ -91,8 +114,9 @@ class LayerMatrix(SectionBuilder):
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
         figures = tuple(self._figure(context, run) for run in featured_runs(context))
+        colour = "dark blue" if not find_scale(context).diverging else "red"
         introduction = (
-            "Two layers are similar when they agree on which stimuli are alike. Blocks of warm colour along the "
+            f"Two layers are similar when they agree on which stimuli are alike. Blocks of {colour} along the "
             "diagonal are stretches of the network that keep the same structure; where it breaks, it is rebuilt."
         )
         return ReportSection("Layer by layer", figures, introduction)
@@ -110,14 +134,30 @@ class LayerMatrix(SectionBuilder):
         )
 
     def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
-        names, frame = query_layer_matrix(context, run)
         scale = find_scale(context)
+        title = title_for(context, run, f"{scale.noun.capitalize()} between layers")
+        views = list_views(context, run)
+        panels = [
+            self._panel(context, run, heading, "layers" if index == 0 else f"layers-{index}", layers)
+            for index, (heading, layers) in enumerate(views.items())
+        ]
+        way = "" if scale.measure.symmetric else " The measure has a direction: from the row's layer to the column's."
+        several = " Other layers can be chosen above the matrix." if len(panels) > 1 else ""
         return Figure(
             f"layers-{run.id}",
-            title_for(context, run, f"{scale.noun.capitalize()} between layers"),
-            Chart(draw_layer_matrix(names, frame, scale)),
+            title,
+            panels[0].content if len(panels) == 1 else Alternatives("Layers", tuple(panels)),
             f"Each cell compares two layers; {scale.reading}. Point at a cell for its value; grey cells "
-            "are undefined.",
+            f"are undefined.{way}{several}",
             f"{comparator_words(context)}; {run.n_stimuli} stimuli; layers in order of computation.",
-            f"Matrix of the {scale.noun} between {len(names)} layers: {', '.join(names)}.",
+            panels[0].description,
         )
+
+    def _panel(
+        self, context: ReportContext, run: RunRecord, heading: str, name: str, layers: Sequence[Layer]
+    ) -> Figure:
+        scale = find_scale(context)
+        names, frame = query_layer_matrix(context, run, layers)
+        description = f"Matrix of the {scale.noun} between {len(names)} layers: {', '.join(names)}."
+        chart = drawing.lead_to_pairs(draw_layer_matrix(names, frame, scale), run.id)
+        return Figure(f"{name}-{run.id}", heading, Chart(chart), description=description)

@@ -113,7 +113,7 @@ def draw_pace(pace: pl.DataFrame) -> Any:
             alt.Tooltip("progress:Q", title="done by then", format=".1%"),
         ],
     )
-    even = alt.Chart(alt.InlineData(values=[{"depth": 0, "progress": 0}, {"depth": 1, "progress": 1}]))
+    even = alt.Chart(drawing.decoration([{"depth": 0, "progress": 0}, {"depth": 1, "progress": 1}]))
     diagonal = even.mark_line(color=drawing.QUIET, strokeDash=[4, 4], tooltip=None).encode(
         x="depth:Q", y="progress:Q"
     )

@@ -93,7 +93,7 @@ def draw_curves(curves: pl.DataFrame, scale: Scale) -> Any:
         ],
     )
     y = alt.Y("value:Q", title=scale.axis())
-    zero = alt.Chart(alt.InlineData(values=[{"value": 0}])).mark_rule(color=drawing.QUIET, strokeDash=[2, 3])
+    zero = alt.Chart(drawing.decoration([{"value": 0}])).mark_rule(color=drawing.QUIET, strokeDash=[2, 3])
     chart = zero.encode(y="value:Q")
     if curves["low"].count():
         chart += (

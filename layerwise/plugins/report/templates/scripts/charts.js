@@ -1,6 +1,7 @@
 // Charts: drawn when they come near the window, the others when the browser has nothing better to do.
 (() => {
   const { read, nearby } = layerwise;
+  const views = new WeakMap();
 
   const theme = {
     background: null,
@@ -38,10 +39,14 @@
     host.dataset.drawn = String(host.clientWidth);
     try {
       const spec = fit(read(host.dataset.spec), host);
-      await vegaEmbed(host, spec, {
-        mode: "vega-lite", ast: true, renderer: "svg", config: theme,
-        actions: { export: true, source: false, compiled: false, editor: false }, downloadFileName: host.id,
+      const { view } = await vegaEmbed(host, spec, {
+        mode: "vega-lite", ast: true, renderer: "svg", config: theme, actions: false,
       });
+      views.set(host, view);
+      if (spec.usermeta?.layerwise?.pairs) layerwise.leadCloser(host, view, spec.usermeta.layerwise.pairs);
+      const picture = host.querySelector("svg");
+      picture.setAttribute("role", "img");
+      picture.setAttribute("aria-label", spec.description);
       host.dataset.state = "done";
     } catch (error) {
       console.error(error);
@@ -57,6 +62,30 @@
   const waiting = [...charts];
   const drawNext = () => { const next = waiting.shift(); if (next) draw(next).then(() => idle(drawNext)); };
   setTimeout(() => idle(drawNext), 400);
+
+  // The page's colours are no part of a saved picture: it is dark on white, as for paper.
+  async function picture(host, kind) {
+    await draw(host);
+    const view = views.get(host);
+    const before = view.background();
+    view.background("#ffffff");
+    const blob = kind === "svg"
+      ? new Blob([await view.toSVG()], { type: "image/svg+xml" })
+      : await view.toCanvas(2).then((canvas) => new Promise((done) => { canvas.toBlob(done); }));
+    view.background(before);
+    return [{ name: host.id, blob }];
+  }
+
+  // All that is drawn from: decorations, which are given without a name of their own, are left out.
+  function tables(host) {
+    const spec = read(host.dataset.spec);
+    const found = Object.values(spec.datasets || {});
+    return found.map((records, index) => layerwise.tabulate(found.length > 1 ? `${host.id}-${index + 1}` : host.id, records));
+  }
+
+  layerwise.offerTables(".chart", tables);
+  layerwise.offer("svg", ".chart", (host) => picture(host, "svg"));
+  layerwise.offer("png", ".chart", (host) => picture(host, "png"));
 
   let resized = 0;
   window.addEventListener("resize", () => {

@@ -1,4 +1,4 @@
-// Contents, copying.
+// Contents, copying, the light and the dark page.
 (() => {
   document.querySelectorAll(".copy").forEach((button) => button.addEventListener("click", async () => {
     const source = document.getElementById(button.dataset.copies);
@@ -11,6 +11,28 @@
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   }));
+
+  document.querySelectorAll("main figure").forEach(layerwise.addLinks);
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const toggle = document.querySelector(".theme");
+  const page = document.documentElement;
+  const isDark = () => (page.dataset.theme ? page.dataset.theme === "dark" : dark.matches);
+  const remember = (theme) => { try { localStorage.setItem("layerwise-theme", theme); } catch { /* a file may not */ } };
+  const recall = () => { try { return localStorage.getItem("layerwise-theme"); } catch { return null; } };
+  function name() {
+    toggle.textContent = isDark() ? "Light page" : "Dark page";
+    toggle.setAttribute("aria-label", `Switch to the ${isDark() ? "light" : "dark"} page`);
+  }
+  toggle.addEventListener("click", () => {
+    page.dataset.theme = isDark() ? "light" : "dark";
+    remember(page.dataset.theme);
+    name();
+  });
+  dark.addEventListener("change", name);
+  if (["light", "dark"].includes(recall())) page.dataset.theme = recall();
+  toggle.hidden = false;
+  name();
 
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
   if (matchMedia("(max-width: 1000px)").matches) document.querySelector(".contents details").open = false;
