@@ -105,7 +105,7 @@ def _name_of(frame: pl.DataFrame, at: Any) -> Any:
     import altair as alt
 
     names = frame.select("index", "checkpoint").unique(maintain_order=True)
-    words = alt.Chart(drawing.inline(names)).mark_text(
+    words = alt.Chart(drawing.decoration(names.to_dicts())).mark_text(
         align="right", baseline="bottom", fontSize=14, fontWeight="bold", tooltip=None
     )
     placed = words.encode(x=alt.value("width"), y=alt.value(-6), text="checkpoint:N")
@@ -188,7 +188,7 @@ def draw_moving_ridges(ridges: list[Ridges], names: list[str]) -> Any:
     )
     labels = pl.DataFrame({"tensor": tensors, "base": [float(last - index) for index in range(last + 1)]})
     named = (
-        alt.Chart(drawing.inline(labels))
+        alt.Chart(drawing.decoration(labels.to_dicts()))
         .mark_text(align="right", baseline="bottom", dx=-8, limit=LABEL_WIDTH, fontSize=10)
         .encode(x=alt.value(0), y=alt.Y("base:Q", scale=domain, axis=None), text="tensor:N")
         .properties(name="tensor_names")

@@ -14,8 +14,7 @@
   function wrapLegends(part, columns) {
     if (part === null || typeof part !== "object") return;
     if (part.legend && part.legend.columns) part.legend.columns = columns;
-    for (const key of ["layer", "encoding", "color"]) if (part[key]) wrapLegends(part[key], columns);
-    if (Array.isArray(part)) part.forEach((inner) => wrapLegends(inner, columns));
+    for (const [key, inner] of Object.entries(part)) if (key !== "datasets" && key !== "data") wrapLegends(inner, columns);
   }
 
   function fit(spec, host) {
