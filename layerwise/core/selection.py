@@ -30,7 +30,7 @@ def select_layers(registry: Registry, selectors: Sequence[str], layers: Sequence
     chosen: set[str] = set()
     for text in selectors:
         selector, argument = _find_selector(registry, text.strip())
-        picked = _check_picked(selector, selector.call(selector.offer.select, argument, layers), layers)
+        picked = _check_picked(selector, selector.call(selector.offer.select, argument, tuple(layers)), layers)
         if not picked:
             known = [word for layer in layers for word in (layer.name, layer.block, layer.op) if word]
             names = list(dict.fromkeys([*known, *(offer.name for offer in registry.all(LayerSelector))]))

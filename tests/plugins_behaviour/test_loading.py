@@ -87,7 +87,7 @@ def test_a_plugin_for_this_version_or_with_extras_for_others_loads(site, command
         ("return [object()]", "returned a object among its offers, expected a sequence of Reorderer"),
         (
             "return [Backwards(), Backwards()]",
-            "offers a name twice: ['backwards', 'backwards'], expected unique names",
+            "offers a name twice: ['backwards', 'backwards'], expected",
         ),
         ("Backwards.name = 'two words'; return [Backwards()]", "the name 'two words', expected one without spaces"),
         ("del Backwards.name; return [Backwards()]", "Backwards has no name, expected a non-empty string `name`"),
