@@ -77,5 +77,9 @@ def _compute(metric: Metric, representation: Representation, what: str) -> Value
         diagonal = bool((np.abs(np.diagonal(inner)) <= 1e-6 * scale).all())
         positive = bool((inner >= -1e-6 * scale).all())
         expect(diagonal and positive, metric, f"is negative, or not 0 from a stimulus to itself, {what}")
+    low, high = metric.value_range
+    least, most = float(inner.min(initial=np.inf)), float(inner.max(initial=-np.inf))
+    inside = (low is None or least >= low - 1e-6 * scale) and (high is None or most <= high + 1e-6 * scale)
+    expect(inside, metric, f"gives values from {least} to {most} {what}, outside of its range {metric.value_range}")
     expect(is_same(before, representation), metric, "changes the representation it is given, expected it as it was")
     return matrix

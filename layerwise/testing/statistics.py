@@ -207,14 +207,14 @@ def _cuts(n_stimuli: int, n_units: int) -> dict[str, Tiles]:
 def _stream(statistic: StreamedStatistic, rows: NDArray[np.floating], tiles: Tiles) -> StatisticValue:
     """The statistic of a layer that comes in pieces, each in a buffer that is used again for the next."""
     state = statistic.start(*rows.shape)
-    for stimuli, units in tiles:
+    for number, (stimuli, units) in enumerate(tiles):
         piece = np.ascontiguousarray(rows[stimuli, units], dtype=np.float32)
         before = piece.copy()
         view = piece.view()
         view.flags.writeable = False
         statistic.update(state, view, stimuli, units)
         expect(is_same(before, piece), statistic, "changes the activations it is given, expected them as they were")
-        piece[:] = -12345.0  # the run uses its buffers again: a view that was kept would see this
+        piece[:] = 7 - 1000.0 * number  # the run uses its buffers again: a view that was kept would see this
     return statistic.finish(state)
 
 

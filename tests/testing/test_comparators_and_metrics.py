@@ -103,3 +103,42 @@ def test_a_metric_that_is_not_one_is_found(compute, message):
 def test_a_distance_with_a_diagonal_is_found():
     with pytest.raises(AssertionError, match="not 0 from a stimulus to itself"):
         check_metric(type("Liar", (Own,), {"kind": "distance"})())
+
+
+@pytest.mark.parametrize(
+    ("compute", "message"),
+    [
+        (lambda self, r: r.gram() / 1e9 + 5, "outside of its range"),
+        (lambda self, r: r.gram().tolist(), "expected an array of real numbers"),
+        (lambda self, r: np.linalg.cholesky(r.gram()), "raises LinAlgError"),
+        (lambda self, r: np.random.default_rng().normal() * r.gram(), "not repeatable"),
+    ],
+)
+def test_a_metric_that_breaks_another_promise_is_found(compute, message):
+    changes = {"compute": compute, "value_range": (0.0, 1.0) if "range" in message else (None, None)}
+    with pytest.raises(AssertionError, match=message):
+        check_metric(type("Liar", (Own,), changes)())
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda self, r: r.gram() / np.linalg.norm(r.correlation), "nan rather than a finite number with"),
+        (lambda self, r: 1 / 0, "raises ZeroDivisionError"),
+        (lambda self, r: np.linalg.cholesky(r.gram()), "raises LinAlgError .* expected an answer, or an InputError"),
+    ],
+)
+def test_a_comparator_that_breaks_on_awkward_layers_is_found(prepare, message):
+    changes = {"prepare": prepare, "value_range": (None, None), "invariant_to": frozenset()}
+    with pytest.raises(AssertionError, match=message):
+        check_comparator(lie(**changes))
+
+
+def test_a_comparator_that_changes_its_states_is_found():
+    def compare(self, first, second):
+        value = float((first * second).sum())
+        first[0, 0] = second[0, 0] = 0
+        return min(value, 1.0)
+
+    with pytest.raises(AssertionError, match=r"less alike to itself|different values|changes the states|symmetric"):
+        check_comparator(lie(compare=compare))
