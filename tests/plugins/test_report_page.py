@@ -158,20 +158,23 @@ def test_the_layer_matrix_of_a_page_agrees_with_the_history(plain) -> None:
     assert len(cells) == 8 * 8
 
 
-def test_the_matrices_of_a_page_agree_with_the_history(plain) -> None:
-    history, run, _, page = plain
-    data = next(data for name, data in page.data().items() if f"matrices-{run.id}" in name)
+def test_the_matrices_of_a_page_agree_with_the_history_and_are_there_once(plain) -> None:
+    history, run, text, page = plain
+    data = page.data()[f"atlas-{run.id}"]
     assert [matrix["name"] for matrix in data["matrices"]][:2] == ["input", "conv0"]
     assert len(data["matrices"]) == len(history.list_layers(run.id))
     for matrix in data["matrices"]:
         codes = np.frombuffer(zlib.decompress(base64.b64decode(matrix["codes"])), np.uint8)
         stored = history.read_representation(LayerAddress(run.id, matrix["name"])).correlation
         expected = stored[np.triu_indices(run.n_stimuli, 1)]
-        assert np.abs((codes.astype(float) - 127) / 127 - expected).max() <= 0.5 / 127 + 1e-6
-    assert [order["name"] for order in data["orders"]] == ["input", "output", "label", "order of the set"]
+        shown = (codes.astype(float) + matrix["offset"]) * matrix["step"]
+        assert np.abs(shown - expected).max() <= matrix["step"] * 0.5001
+        assert text.count(matrix["codes"]) == 1
+    names = [order["name"] for order in data["orders"]]
+    assert names[:4] == ["input", "output", "label", "order of the set"]
     for order in data["orders"]:
         assert sorted(order["permutation"]) == list(range(run.n_stimuli))
-    assert len(data["thumbnails"]) == len(data["stimuli"]) == run.n_stimuli
+    assert len(page.data()[data["pictures"]]) == len(data["names"]) == run.n_stimuli
 
 
 def test_hostile_names_add_no_elements_to_the_page(plain, hostile) -> None:

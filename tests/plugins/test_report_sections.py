@@ -11,9 +11,8 @@ import pytest
 
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.model import ModelInfo
-from layerwise.core.records import LayerAddress, Ordering, Prediction, Provider
+from layerwise.core.records import LayerAddress, Prediction
 from layerwise.core.report import ReportContext, Table
-from layerwise.core.representation import represent
 from layerwise.plugins.report import (
     drawing,
     gallery,
@@ -187,8 +186,8 @@ def test_sections_about_branches_and_training_do_not_apply_where_there_are_none(
     context = ReportContext((run,), history, fake.make_registry())
     applying = {found.name for found in context.registry.all(SectionBuilder) if found.offer.applies(context)}
     assert applying == {
-        "overview", "gallery", "layer-matrix", "transition", "matrices", "sparseness", "dimension", "weights",
-        "provenance",
+        "overview", "gallery", "layer-matrix", "explorer", "transition", "maps", "matrices", "sparseness", "dimension",
+        "weights", "provenance",
     }  # fmt: skip
 
 

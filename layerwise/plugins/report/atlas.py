@@ -33,7 +33,8 @@ from layerwise.plugins.report.queries import (
 N_PAIRS_MOST = 8_000_000  # bytes of all matrices of a page together, before they are compressed
 N_STIMULI_ORDERED = 700  # of so many stimuli an order for each main layer is found in a few seconds
 N_UNKNOWN_CLASSES = 10**9
-THUMBNAIL_SIDE = 72
+N_PICTURE_BYTES = 1_600_000  # of all pictures together
+SMALL_SIDE = 48
 N_READ = 8  # representations that are held in memory whole
 REORDERER = "average-linkage"
 PLAIN_METRIC = "pearson"
@@ -47,8 +48,8 @@ def shown_metric(context: ReportContext) -> Registered[Metric]:
         return measure.metric
     offer = measure.comparator.offer
     own = offer.metric if isinstance(offer, MetricComparator) else None
-    fitting = (found for found in context.registry.all(Metric) if type(found.offer) is type(own))
-    return next(fitting, None) or context.registry.get(Metric, PLAIN_METRIC)
+    fitting = [found for found in context.registry.all(Metric) if type(found.offer) is type(own)]
+    return fitting[0] if fitting else context.registry.get(Metric, PLAIN_METRIC)
 
 
 def pair_measure(metric: Registered[Metric]) -> PairMeasure:
@@ -139,7 +140,7 @@ def _order_by(context: ReportContext, run: RunRecord, layer: Layer, name: str) -
 def _kept_orders(context: ReportContext, run: RunRecord, found: Sequence[StimulusOrder]) -> list[StimulusOrder]:
     """Orders in history that are not among those found; by the name of the layer, and the reorderer if need be."""
     known, names = {order.permutation for order in found}, {order.name for order in found}
-    kept = []
+    kept: list[StimulusOrder] = []
     for stored in context.history.read_orderings(run.id):
         if stored.permutation in known or len(stored.permutation) != run.n_stimuli:
             continue
@@ -179,7 +180,7 @@ def _with_answer(stimulus: ShownStimulus, prediction: Prediction | None, known: 
     )
 
 
-def shrink(thumbnail: bytes, side: int = THUMBNAIL_SIDE) -> bytes:
+def shrink(thumbnail: bytes, side: int = SMALL_SIDE) -> bytes:
     """A picture as a JPEG of at most `side` pixels; as it is, where it cannot be read."""
     from PIL import Image
 
@@ -229,14 +230,16 @@ def _query_atlas(context: ReportContext, run: RunRecord) -> StimulusAtlas:
         matrices=matrices,
         orders=tuple(_restrict(order, chosen) for order in _orders(context, run)),
         stimuli=tuple(described[index] for index in chosen),
-        thumbnails=tuple(shrink(picture, side_for(len(chosen))) for picture in pictures) if all(pictures) else (),
+        thumbnails=fit_pictures(pictures) if all(pictures) else (),
         n_stimuli=run.n_stimuli,
     )
 
 
-def side_for(n_stimuli: int) -> int:
-    """Pixels of a thumbnail: fewer where there are very many."""
-    return THUMBNAIL_SIDE if n_stimuli <= N_STIMULI_ORDERED else 2 * THUMBNAIL_SIDE // 3
+def fit_pictures(pictures: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Pictures as they are stored; smaller where together they would take up too much of the page."""
+    if sum(len(picture) for picture in pictures) <= N_PICTURE_BYTES:
+        return tuple(pictures)
+    return tuple(shrink(picture) for picture in pictures)
 
 
 def code_matrix(layer: Layer, matrix: NDArray[np.floating], group: str) -> CodedMatrix:
@@ -245,9 +248,8 @@ def code_matrix(layer: Layer, matrix: NDArray[np.floating], group: str) -> Coded
     diagonal = np.diagonal(matrix).astype(np.float64)
     defined = diagonal[np.isfinite(diagonal)]
     same = not defined.size or np.ptp(defined) <= 1e-5 * max(1.0, float(np.abs(defined).max()))
-    own = (float(f"{defined[0]:.6g}"),) if defined.size else (0.0,)
-    if not same:
-        own = tuple(float(f"{value:.6g}") for value in np.nan_to_num(diagonal))
+    written = np.nan_to_num(diagonal) if not same else defined[:1] if defined.size else np.zeros(1)
+    own = tuple(float(f"{value:.6g}") for value in written)
     lost = tuple(int(index) for index in np.flatnonzero(~np.isfinite(diagonal)))
     return CodedMatrix(layer.name, group, coded.codes, coded.step, coded.offset, own, lost, layer.position)
 

@@ -1,4 +1,4 @@
-"""The figures about single stimuli as HTML: matrices, pairs, maps; and the atlas that they share, once on the page."""
+"""The figures about single stimuli as HTML: matrices, pairs, maps; and the atlas that they share, once a page."""
 
 from __future__ import annotations
 

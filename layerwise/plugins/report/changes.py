@@ -60,13 +60,21 @@ def _standardise(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
 
 def correlate(first: RankedPairs, second: RankedPairs) -> tuple[float | None, int]:
     """Pearson correlation of two layers' values over the pairs that both define, and the number of these."""
-    if first.unit is not None and second.unit is not None:
-        return float(np.clip(first.unit @ second.unit, -1, 1)), len(first.values)
     both = np.isfinite(first.values) & np.isfinite(second.values)
     units = [_standardise(layer.values[both]) for layer in (first, second)]
     if units[0] is None or units[1] is None or both.sum() < 2:
         return None, int(both.sum())
     return float(np.clip(units[0] @ units[1], -1, 1)), int(both.sum())
+
+
+def correlate_complete(layers: Sequence[RankedPairs]) -> NDArray[np.float64]:
+    """`correlate` of every two layers that define all pairs, in one product; (m, m), NaN for the others."""
+    table = np.full((len(layers), len(layers)), np.nan)
+    whole = [index for index, layer in enumerate(layers) if layer.unit is not None]
+    if whole:
+        units = np.stack([layer.unit for layer in layers if layer.unit is not None])
+        table[np.ix_(whole, whole)] = np.clip(units @ units.T, -1, 1)
+    return table
 
 
 def find_changed(gain: NDArray[np.float32], n_stimuli: int, n_pairs: int = N_CHANGED) -> list[tuple[int, int]]:
@@ -118,15 +126,20 @@ def pair_of(places: NDArray[np.intp], n_stimuli: int) -> tuple[NDArray[np.intp],
     return rows, places - starts[rows] + rows + 1
 
 
-def compare_pairs(first: RankedPairs, second: RankedPairs, layers: tuple[int, int]) -> LayerPair:
-    """Two layers held against each other; `layers` are their positions in the atlas."""
-    correlation, n_pairs = correlate(first, second)
+def compare_pairs(
+    first: RankedPairs, second: RankedPairs, layers: tuple[int, int], correlation: float = np.nan
+) -> LayerPair:
+    """Two layers held against each other; `layers` are their positions in the atlas.
+
+    `correlation` is that of the two where it is known and they define all pairs, else it is found here.
+    """
+    known = (correlation, len(first.values)) if np.isfinite(correlation) else correlate(first, second)
     gain = second.shares - first.shares
-    if n_pairs < len(gain):
+    if known[1] < len(gain):
         gain = np.nan_to_num(gain)
     joined = [_describe(first, second, pair) for pair in find_changed(gain, first.n_stimuli)]
     parted = [_describe(first, second, pair) for pair in find_changed(-gain, first.n_stimuli)]
-    return LayerPair(layers, n_pairs, correlation, tuple(parted), tuple(joined))
+    return LayerPair(layers, known[1], known[0], tuple(parted), tuple(joined))
 
 
 def _describe(first: RankedPairs, second: RankedPairs, pair: tuple[int, int]) -> ChangedPair:
@@ -142,8 +155,10 @@ def _describe(first: RankedPairs, second: RankedPairs, pair: tuple[int, int]) ->
 
 def compare_all_pairs(layers: Sequence[tuple[int, RankedPairs]]) -> tuple[LayerPair, ...]:
     """Every two of these layers; each comes with its position in the atlas, in order of computation."""
+    table = correlate_complete([pairs for _, pairs in layers])
     return tuple(
-        compare_pairs(first, second, (place, other))
-        for index, (place, first) in enumerate(layers)
-        for other, second in layers[index + 1 :]
+        compare_pairs(first, second, (place, other), float(table[row, column]))
+        for row, (place, first) in enumerate(layers)
+        for column, (other, second) in enumerate(layers)
+        if row < column
     )

@@ -181,5 +181,5 @@ def square(chart: Any, names: Sequence[str]) -> Any:
 
 
 def lead_to_pairs(chart: Any, run_id: str) -> Any:
-    """Mark a layer x layer matrix as one whose cells lead to the pairs of stimuli behind them, where these are shown."""
+    """Mark a layer x layer matrix as one whose cells lead to the pairs of stimuli behind them."""
     return chart.properties(usermeta={"layerwise": {**chart.usermeta["layerwise"], "pairs": run_id}})

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from threadpoolctl import threadpool_limits
+
 from layerwise.core.atlas import LayerPair, PairExplorer, StimulusAtlas
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
@@ -28,7 +30,8 @@ def query_pairs(context: ReportContext, run: RunRecord) -> tuple[LayerPair, ...]
         for place, (layer, matrix) in enumerate(read_matrices(context, run)[:N_LAYERS_MOST])
     ]
     ranked.sort(key=lambda found: found[0])
-    return compare_all_pairs([(place, pairs) for _, place, pairs in ranked])
+    with threadpool_limits(1):  # products this small only lose by being shared out
+        return compare_all_pairs([(place, pairs) for _, place, pairs in ranked])
 
 
 def choose_start(context: ReportContext, run: RunRecord, atlas: StimulusAtlas) -> tuple[int, int]:
@@ -67,8 +70,8 @@ class Explorer(SectionBuilder):
         """Query and draw."""
         figures = tuple(self._figure(context, run) for run in _shown_runs(context))
         introduction = (
-            "An orange and a desert may be alike to the eye of the input, and nothing of the kind to the output. Choose "
-            "two layers, here or by clicking a cell of the layer by layer matrix, and see which pairs they agree on, "
+            "An orange and a desert may be alike in their pixels, and nothing of the kind to the output. Choose two "
+            "layers, here or by clicking a cell of the layer by layer matrix, and see which pairs they agree on, "
             "which ones were torn apart on the way, and which were brought together."
         )
         return ReportSection("Look closer", figures, introduction)
@@ -81,9 +84,9 @@ class Explorer(SectionBuilder):
             f"explorer-{run.id}",
             title_for(context, run, "Two layers, pair by pair"),
             PairExplorer(atlas, query_pairs(context, run), choose_start(context, run, atlas)),
-            "Each point is a pair of stimuli: how alike one layer finds them, against how alike the other does; the "
-            "denser, the darker. The numbered rings are the pairs listed below: of all pairs they moved furthest in "
-            "rank from one layer to the other.",
+            "Each point is a pair of stimuli: how alike one layer finds them, against how alike the other does; "
+            "where there are more of them, the colour is stronger. The numbered rings are the pairs listed below: of all "
+            "pairs they moved furthest in rank from one layer to the other.",
             f"{words_of(atlas)} Points lie within half of 1/253 of a layer's range; r and the values of listed pairs "
             "are those of the stored matrices. Change: pairs are ranked within each layer from the least to the most "
             "alike (ties share a rank), and the difference of the two ranks counts. Each stimulus is listed once, in "

@@ -118,7 +118,8 @@ def turn_to_start(points: NDArray[np.float64]) -> NDArray[np.float64]:
     turned: NDArray[np.float64] = points @ np.array([[cosine, -sine], [sine, cosine]])
     turned -= (turned.max(axis=0) + turned.min(axis=0)) / 2
     middle = turned[:, 1].mean() - (turned[0, 1] + turned[-1, 1]) / 2
-    return turned * np.array([1.0, -1.0 if middle < 0 else 1.0])
+    turned *= np.array([1.0, -1.0 if middle < 0 else 1.0])
+    return turned
 
 
 def make_frames(
@@ -243,13 +244,15 @@ def _draw_branches(base: Any, frame: pl.DataFrame, tips: list[Any]) -> Any:
     colours = [drawing.PALETTE[(index + 1) % len(drawing.PALETTE)] for index in range(len(kinds))]
     shapes = ("square", "triangle-up", "diamond", "cross", "triangle-down", "circle")
     marks = [shapes[index % len(shapes)] for index in range(len(kinds))]
-    legend = alt.Legend(orient="top", direction="horizontal", title="branch", columns=4)
+    look = {"orient": "top", "direction": "horizontal", "title": "branch"}
     return (
         base.transform_filter("!isValid(datum.order)")
         .mark_point(size=46, filled=True, opacity=0.9)
         .encode(
-            color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=colours), legend=legend),
-            shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=marks), legend=legend),
+            color=alt.Color(
+                "kind:N", scale=alt.Scale(domain=kinds, range=colours), legend=alt.Legend(columns=4, **look)
+            ),
+            shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=marks), legend=alt.Legend(**look)),
             tooltip=tips,
         )
     )

@@ -1,4 +1,4 @@
-"""Section: maps, on which what is alike lies close together: one of the layers, and one of the stimuli for each layer."""
+"""Section: maps, on which what is alike lies close together: of the layers, and of the stimuli in each layer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIN_STIMULI = 2
 
 
 def query_stimulus_maps(context: ReportContext, run: RunRecord, measure: PairMeasure) -> tuple[LayerMap, ...]:
-    """A map of the stimuli for each layer, in the order of the atlas; main layers follow each other, turned to fit."""
+    """A map of the stimuli for each layer, in the order of the atlas, turned to fit that of the main layer before."""
     maps: list[LayerMap] = []
     drawn: list[tuple[int, NDArray[np.float64]]] = []
     n_main = len(main_layers(context, run))
@@ -86,8 +86,8 @@ class Maps(SectionBuilder):
             figures += [layers] if layers is not None else []
             figures.append(self._stimulus_figure(context, run))
         introduction = (
-            "On a map what is alike lies close together, as far as a plane can show it. Each map says how much of the "
-            "distances it keeps; where that is little, do not trust what lies next to what."
+            "On a map what is alike lies close together, as far as a plane can show it. Each map says how much of "
+            "the distances it keeps; where that is little, do not trust what lies next to what."
         )
         return ReportSection("Maps", tuple(figures), introduction)
 
@@ -98,12 +98,12 @@ class Maps(SectionBuilder):
             title_for(context, run, "The stimuli, layer by layer"),
             StimulusMap(atlas, query_stimulus_maps(context, run, atlas.measure)),
             "Move from layer to layer and watch the stimuli regroup. Point at one to see it, with lines to the five "
-            "that the layer itself finds most like it: where a line is long, the map cannot show what the layer knows.",
+            "that the layer itself finds most like it: where a line is long, the map cannot show what the layer "
+            "knows.",
             f"Metric multidimensional scaling of {_distance_words(atlas)}: classical scaling, improved by "
-            f"{mds.N_STEPS} steps of SMACOF. Each map is turned and mirrored, not stretched, to lie as close as it can "
-            "to that of the main layer before (Procrustes), and drawn at the same size (root mean square distance from "
-            f"the middle). {words_of(atlas)}",
-            "Maps of the stimuli, one for each layer, in which stimuli that the layer finds alike lie close together.",
+            f"{mds.N_STEPS} steps of SMACOF. Each map is turned and mirrored, not stretched, to lie as close as it "
+            f"can to that of the main layer before (Procrustes), and drawn to fill the plane. {words_of(atlas)}",
+            "Maps of the stimuli, one for each layer, on which those that the layer finds alike lie close together.",
         )
 
     def _layer_figure(self, context: ReportContext, run: RunRecord) -> Figure | None:
@@ -117,11 +117,11 @@ class Maps(SectionBuilder):
             f"layers-{run.id}",
             title_for(context, run, "The layers"),
             Chart(draw_layer_map(found)),
-            "Each point is a layer; layers that find the same pairs of stimuli alike lie close together. The line runs "
-            "from the input to the output in order of computation; a long stretch of it is a large change."
+            "Each point is a layer; layers that find the same pairs of stimuli alike lie close together. The line "
+            "runs from the input to the output in order of computation; a long stretch of it is a large change."
             f"{' Thin lines lead from a block to its branches.' if found.has_branches else ''}",
-            f"{comparator_words(context)}; distance: {found.distance_words}; metric multidimensional scaling (classical "
-            f"scaling, improved by SMACOF), stress {stress}{kept}.{lost}",
+            f"{comparator_words(context)}; distance: {found.distance_words}; metric multidimensional scaling "
+            f"(classical scaling, improved by SMACOF), stress {stress}{kept}.{lost}",
             f"Map of {found.frame.height} layers by multidimensional scaling.",
         )
 

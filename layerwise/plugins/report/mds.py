@@ -1,8 +1,8 @@
 """Multidimensional scaling: points on a plane whose distances are as close as can be to those of a matrix.
 
-A map starts from classical scaling (Torgerson 1952), the leading eigenvectors of the doubly centred squared distances,
-and is then improved by majorisation (SMACOF, de Leeuw 1977), of which no step makes the stress larger. Two dimensions
-seldom hold what hundreds of stimuli are to a layer, so a map always comes with what it leaves out.
+A map starts from classical scaling (Torgerson 1952), the leading eigenvectors of the doubly centred squared
+distances, and is then improved by majorisation (SMACOF, de Leeuw 1977). Two dimensions seldom hold what hundreds of
+stimuli are to a layer, so a map always comes with what it leaves out.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Scaled:
 def to_distances(matrix: NDArray[np.floating], kind: Literal["similarity", "distance"]) -> NDArray[np.float64]:
     """Distances of an (n, n) matrix of a metric, which has no NaN.
 
-    A similarity that is 1 of everything with itself (a correlation, a cosine) becomes 1 - s; any other is taken for an
-    inner product, of which sqrt(s_ii + s_jj - 2 s_ij) is the distance.
+    A similarity that is 1 of everything with itself (a correlation, a cosine) becomes 1 - s; any other is taken for
+    an inner product, of which sqrt(s_ii + s_jj - 2 s_ij) is the distance.
     """
     values = matrix.astype(np.float64)
     if kind == "similarity":
@@ -78,14 +78,16 @@ def majorise(distances: NDArray[np.float64], start: Points, n_steps: int = N_STE
         np.fill_diagonal(ratio, 0)
         moved = (ratio.sum(axis=1)[:, None] * points - ratio @ points) / np.float32(len(points))
         points = moved if step == n_steps - 1 else 2 * moved - points
-    finished: Points = points.astype(np.float64)
-    return finished - finished.mean(axis=0)
+    finished = points.astype(np.float64)
+    centred: Points = finished - finished.mean(axis=0)
+    return centred
 
 
 def _distances_between(points: NDArray[np.float32]) -> NDArray[np.float32]:
     squares = (points * points).sum(axis=1)
     between = squares[:, None] + squares[None, :] - 2 * (points @ points.T)
-    return np.sqrt(np.maximum(between, np.float32(0)))
+    distances: NDArray[np.float32] = np.sqrt(np.maximum(between, np.float32(0)))
+    return distances
 
 
 def scale(distances: NDArray[np.float64], n_steps: int = N_STEPS) -> Scaled:

@@ -2,6 +2,7 @@
 (() => {
   const { UNDEFINED, read, inflate, nearby, make, openAtlas, onTheme, ticks } = layerwise;
   const MARGIN = { left: 58, right: 12, top: 12, bottom: 50 };
+  const AROUND = [[13, 0], [0, -14], [-13, 0], [0, 14], [10, -12], [-10, -12], [0, -27], [10, 13], [-10, 13], [0, 27], [0, -40]];
   const REACH = 16; // pixels around the pointer in which a point is found
 
   const svg = (tag, attributes, text) => {
@@ -179,12 +180,15 @@
     drawRings() {
       const rings = this.root.querySelector(".rings");
       const { left, top } = MARGIN;
-      const parts = [];
+      const parts = [], written = [];
       for (const kind of ["parted", "joined"]) {
         this.result[kind].forEach((pair, index) => {
           const x = left + this.position(0, pair.values[0]), y = top + this.position(1, pair.values[1]);
           const group = svg("g", { class: `${kind}${this.chosen?.listed === pair ? " on" : ""}` });
-          group.append(svg("circle", { cx: x, cy: y, r: 6 }), svg("text", { x: x + 9, y: y + 4 }, String(index + 1)));
+          const [tx, ty] = AROUND.map(([dx, dy]) => [x + dx, y + dy])
+            .find(([a, b]) => !written.some(([c, d]) => Math.abs(a - c) < 9 && Math.abs(b - d) < 11)) || [x, y - 11];
+          written.push([tx, ty]);
+          group.append(svg("circle", { cx: x, cy: y, r: 6 }), svg("text", { x: tx, y: ty + 4, "text-anchor": "middle" }, String(index + 1)));
           parts.push(group);
         });
       }

@@ -29,10 +29,6 @@
       this.zoom = 0;
       this.pan = [0, 0];
       this.at = null;
-      this.extent = 0.1;
-      for (const map of this.maps.values()) {
-        for (const point of map.points) if (point) this.extent = Math.max(this.extent, Math.abs(point[0]), Math.abs(point[1]));
-      }
       this.now = this.target(this.layer);
       this.colouring = root.querySelector(".colouring")?.value || "plain";
       this.drawSteps();
@@ -68,11 +64,12 @@
       onTheme(() => this.later());
     }
 
-    // Where the stimuli of a layer lie: x, y and how visible each is.
+    // Where the stimuli of a layer lie, so that they fill the plane: x, y and how visible each is.
     target(layer) {
       const { points } = this.maps.get(layer);
+      const extent = points.reduce((most, point) => point ? Math.max(most, Math.hypot(...point)) : most, 0) || 1;
       const places = new Float32Array(3 * this.n);
-      points.forEach((point, i) => places.set(point ? [point[0], point[1], 1] : [0, 0, 0], 3 * i));
+      points.forEach((point, i) => places.set(point ? [point[0] / extent, point[1] / extent, 1] : [0, 0, 0], 3 * i));
       return places;
     }
 
@@ -191,7 +188,7 @@
       if (!this.frame && !this.due) this.due = requestAnimationFrame(() => { this.due = 0; this.draw(); });
     }
 
-    get scale() { return this.side / 2 / this.extent * 0.93 * ZOOMS[this.zoom]; }
+    get scale() { return (this.side / 2 - Math.min(24, this.side / 20)) * ZOOMS[this.zoom]; }
 
     screen(i) {
       return [
