@@ -89,14 +89,14 @@ def order_by_step(runs: Sequence[RunRecord]) -> Runs:
 
 
 def name_runs(runs: Sequence[RunRecord], *ways: Callable[[RunRecord], str]) -> dict[str, str]:
-    """A different name for each run, by its id: the first way of naming that tells them apart, else with the id."""
+    """A different name for each run, by its id: the first way of naming that tells it apart, else with the id."""
     names: dict[str, str] = {}
+    alike = list(runs)
     for way in ways:
-        names = {run.id: way(run) for run in runs}
-        if len(set(names.values())) == len(runs):
-            return names
-    found = list(names.values())
-    return {id_: name if found.count(name) == 1 else f"{name}, run {id_[:8]}" for id_, name in names.items()}
+        names |= {run.id: way(run) for run in alike}
+        found = list(names.values())
+        alike = [run for run in alike if found.count(names[run.id]) > 1]
+    return names | {run.id: f"{names[run.id]}, run {run.id[:8]}" for run in alike}
 
 
 def model_names(runs: Sequence[RunRecord]) -> dict[str, str]:
