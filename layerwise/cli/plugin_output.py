@@ -6,11 +6,14 @@ A plugin's own *command* prints where it likes: that is its result.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from layerwise.core.calling import is_in_plugin
+from layerwise.core.errors import LayerwiseError
+
+_N_LISTED = 3
 
 
 class ResultsOnly:
@@ -32,6 +35,23 @@ def results_only() -> Iterator[None]:
         yield
     finally:
         sys.stdout = before
+
+
+def tell_failures(failures: Sequence[str], done: str) -> None:
+    """End a command, all of whose results are out, with what plugins failed on, if they did.
+
+    Args:
+        failures: What they failed with.
+        done: What was done with the rest: `compared`, say.
+
+    Raises:
+        LayerwiseError: If there are failures.
+    """
+    if failures:
+        n_more = len(failures) - _N_LISTED
+        more = [f"and {n_more} more"] if n_more > 0 else []
+        details = [*failures[:_N_LISTED], *more]
+        raise LayerwiseError(f"not all of it could be {done}, because a plugin failed:", details)
 
 
 def warn_on_stderr(text: str) -> None:

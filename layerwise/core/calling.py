@@ -109,7 +109,7 @@ class Caller:
     limits: Limits = Limits()
     warn: Callable[[str], None] = warn_in_python
     trace: Trace | None = None
-    _given_up: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
+    _given_up: dict[Place, str] = field(default_factory=dict, repr=False)
 
     def call(
         self, place: Place, function: Callable[..., Any], arguments: Sequence[Any], limit: float | None = None
@@ -127,7 +127,7 @@ class Caller:
             PluginError: Anything else that it raised; names the plugin.
             PluginTimeoutError: If it did not come back.
         """
-        came = self._given_up.get((place.plugin, place.hook, place.offer))
+        came = self._given_up.get(place)
         if came is not None:
             raise PluginTimeoutError(place.plugin, place.hook, came)
         with self._counted(place):
@@ -147,7 +147,7 @@ class Caller:
             return run(function, arguments, limit, lambda: self._tell(place))
         except _TimeIsUpError:
             came = f"{place.what} did not return within {limit:g} s and was given up; --plugin-timeout changes that"
-            self._given_up[place.plugin, place.hook, place.offer] = came
+            self._given_up[place] = came
             raise PluginTimeoutError(place.plugin, place.hook, came) from None
 
     def _tell(self, place: Place) -> None:

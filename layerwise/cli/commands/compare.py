@@ -33,8 +33,9 @@ from layerwise.cli.measuring import (
 )
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
 from layerwise.cli.output import make_table, number, print_json, stdout_console
+from layerwise.cli.plugin_output import tell_failures
 from layerwise.cli.session import open_history, session_of
-from layerwise.core.errors import LayerwiseError, PluginError
+from layerwise.core.errors import PluginError
 
 if TYPE_CHECKING:
     from layerwise.core.comparing import ComparisonTable
@@ -105,10 +106,7 @@ def compare_runs(
     else:
         for one in found:
             _print_table(*one, chosen)
-    if failures:
-        more = [f"and {len(failures) - _N_WARNINGS} more"] if len(failures) > _N_WARNINGS else []
-        details = [*failures[:_N_WARNINGS], *more]
-        raise LayerwiseError("not all of it could be compared, because a plugin failed:", details)
+    tell_failures(failures, "compared")
 
 
 def choose_layers(

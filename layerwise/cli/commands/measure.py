@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames
-from layerwise.cli.output import make_table, number, print_json, stderr_console, stdout_console
+from layerwise.cli.output import make_table, number, print_json, stdout_console
+from layerwise.cli.plugin_output import tell_failures
 from layerwise.cli.session import open_history, session_of
 
 if TYPE_CHECKING:
@@ -35,21 +36,19 @@ def measure_runs(
 
     registry = session_of(context).registry
     added: list[tuple[str, LayerStatistic]] = []
+    failures: list[str] = []
     with open_history(database) as store:
         for run in {(record := store.find_run(name)).id: record for name in runs}.values():
-            added += [(run.id, item) for item in measure_run(registry, store, run, statistics or (), _remark)]
+            added += [(run.id, item) for item in measure_run(registry, store, run, statistics or (), failures.append)]
     if as_json:
         print_json([_record(run_id, item) for run_id, item in added])
-    elif not added:
+    elif not added and not failures:
         stdout_console().print("Nothing to add: all of it is stored.")
     else:
         heads = ("run", "layer", "transform", "statistic", "value", "remark")
         rows = [_cells(run_id, item) for run_id, item in added]
         stdout_console().print(make_table(heads, rows, right=("value",)))
-
-
-def _remark(text: str) -> None:
-    stderr_console().print(text, markup=False, soft_wrap=True)
+    tell_failures(failures, "measured")
 
 
 def _record(run_id: str, item: LayerStatistic) -> dict[str, Any]:
