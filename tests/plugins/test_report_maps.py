@@ -19,7 +19,7 @@ from layerwise.core.atlas import StimulusMap
 from layerwise.core.records import LayerAddress
 from layerwise.core.report import Chart, Choice, ReportContext
 from layerwise.core.representation import represent
-from layerwise.plugins.report import layer_map, maps, mds
+from layerwise.plugins.report import labelling, layer_map, maps, mds
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -253,13 +253,28 @@ def test_two_layers_are_no_map_and_one_layer_still_has_a_map_of_stimuli(fake) ->
         assert [figure.name for figure in maps.Maps().build(context).figures] == [f"stimuli-{run.id}"]
 
 
+def boxes_of(names, placed, times: float = 1) -> list[labelling.Box]:
+    width, height = labelling.LETTER_WIDTH * times, labelling.LABEL_HEIGHT * times
+    return [labelling.label_box(at, width * len(name), height) for at, name in zip(placed, names, strict=True)]
+
+
 def test_names_are_written_where_no_other_name_is() -> None:
-    points = np.array([[0.0, 0.0], [0.05, 0.0], [0.0, 0.03], [0.6, 0.6]])
-    names = ["mixed4a", "mixed4b", "mixed4c", "output"]
-    placed = layer_map.place_labels(names, points)
-    boxes = [
-        layer_map._box(place, 2 * layer_map._LETTER_WIDTH * len(name), 2 * layer_map._LABEL_HEIGHT)
-        for place, name in zip(placed, names, strict=True)
-    ]
+    points = np.array([[0.0, 0.0], [0.05, 0.0], [0.0, 0.03], [0.6, 0.6], [1.0, -0.5]])
+    names = ["mixed4a", "mixed4b", "mixed4c", "output", "a_rather_long_name"]
+    boxes = boxes_of(names, labelling.place_labels(names, points))
     for index, box in enumerate(boxes):
-        assert layer_map._covered(box, boxes[:index]) == 0
+        assert labelling.covered_area(box, boxes[:index]) == 0
+        assert -labelling.REACH <= box[0] < box[2] <= labelling.REACH
+
+
+def test_on_a_small_chart_the_first_and_the_last_name_are_written_and_none_over_another() -> None:
+    rng = np.random.default_rng(0)
+    names = ["", *(f"layer{i}" for i in range(30)), ""]
+    placed = labelling.place_labels(names, rng.uniform(-0.7, 0.7, (32, 2)))
+    major = labelling.choose_major(names, placed)
+    assert major[1]
+    assert not any((major[0], major[-1]))
+    boxes = [box for box, kept in zip(boxes_of(names, placed, labelling.ON_A_PHONE), major, strict=True) if kept]
+    assert 2 < len(boxes) < 30
+    for index, box in enumerate(boxes):
+        assert labelling.covered_area(box, boxes[:index]) <= 1e-12

@@ -13,6 +13,7 @@ from layerwise.core.layers import Layer
 from layerwise.core.records import RunRecord
 from layerwise.core.report import ReportContext
 from layerwise.plugins.report import drawing, mds
+from layerwise.plugins.report.labelling import choose_major, place_labels
 from layerwise.plugins.report.queries import address, chosen_measure, compare, main_layers
 
 if TYPE_CHECKING:
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
 
 N_LAYERS_MOST = 100
 N_STEPS = 300
-SIDE = 560
+SIDE = 600
 MAIN = "on the way"
-_LABEL_HEIGHT, _LETTER_WIDTH = 0.026, 0.0108  # of a label of 10 pixels, as a share of the chart's side
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class LayersOnMap:
 
     Attributes:
         frame: One row a layer: `layer`, `x`, `y`, `kind` (a branch's label, or that it is on the way), `order` on the
-            way from 0, `depth`, and where its name is written (`label_x`, `label_y`, `align`).
+            way from 0, `depth`, where its name is written (`label_x`, `label_y`, `align`), and whether that is so on
+            a small chart too (`major`).
         links: One row an end of a thin line from a block to a branch: `link`, `x`, `y`.
         stress: Kruskal's stress-1.
         kept: Squared correlation of the distances with those on the map.
@@ -130,9 +131,8 @@ def make_frames(
 
     on_way = [layer.name in main for layer in layers]
     reach = float(np.abs(points).max()) or 1.0
-    labels = place_labels(
-        [layer.name if way else "" for layer, way in zip(layers, on_way, strict=True)], points / reach
-    )
+    names = [layer.name if way else "" for layer, way in zip(layers, on_way, strict=True)]
+    labels = place_labels(names, points / reach)
     orders = np.cumsum(on_way) - 1
     frame = pl.DataFrame(
         {
@@ -147,6 +147,7 @@ def make_frames(
             "label_x": [reach * x for x, _, _ in labels],
             "label_y": [reach * y for _, y, _ in labels],
             "align": [align for _, _, align in labels],
+            "major": choose_major(names, labels),
         }
     )
     where = {layer.name: point for layer, point in zip(layers, points, strict=True)}
@@ -158,47 +159,6 @@ def make_frames(
     ]
     links = pl.DataFrame(ends, schema={"link": pl.String, "x": pl.Float64, "y": pl.Float64}, orient="row")
     return frame, links
-
-
-def place_labels(names: Sequence[str], points: NDArray[np.float64]) -> list[tuple[float, float, str]]:
-    """Where each name is written so that it covers as little as can be: x, y and alignment; points lie within 1.
-
-    Of six places around its point each name takes, in turn, the one with the least of points and names under it.
-    """
-    taken: list[tuple[float, float, float, float]] = []
-    dots = [(x - 0.02, y - 0.02, x + 0.02, y + 0.02) for x, y in points]
-    placed: list[tuple[float, float, str]] = []
-    for name, (x, y) in zip(names, points, strict=True):
-        width, height = 2 * _LETTER_WIDTH * len(name), 2 * _LABEL_HEIGHT
-        choices = [
-            (x + dx, y + dy, align)
-            for dx, dy, align in (
-                (0.035, 0.0, "left"), (-0.035, 0.0, "right"), (0.0, 0.055, "center"), (0.0, -0.055, "center"),
-                (0.025, 0.045, "left"), (0.025, -0.045, "left"), (-0.025, 0.045, "right"), (-0.025, -0.045, "right"),
-            )
-        ]  # fmt: skip
-        best = min(choices, key=lambda place: _covered(_box(place, width, height), dots + taken))
-        placed.append((float(best[0]), float(best[1]), best[2]))
-        if name:
-            taken.append(_box(best, width, height))
-    return placed
-
-
-def _box(place: tuple[float, float, str], width: float, height: float) -> tuple[float, float, float, float]:
-    x, y, align = place
-    left = {"left": x, "right": x - width, "center": x - width / 2}[align]
-    return left, y - height / 2, left + width, y + height / 2
-
-
-def _covered(box: tuple[float, float, float, float], others: list[tuple[float, float, float, float]]) -> float:
-    """Area of a box that lies on others, or beyond the chart."""
-    area = 0.0
-    for other in others:
-        wide = min(box[2], other[2]) - max(box[0], other[0])
-        high = min(box[3], other[3]) - max(box[1], other[1])
-        area += max(0.0, wide) * max(0.0, high)
-    beyond = max(0.0, box[2] - 1.16) + max(0.0, -1.16 - box[0])
-    return area + beyond
 
 
 def draw_layer_map(found: LayersOnMap) -> Any:
@@ -225,11 +185,16 @@ def draw_layer_map(found: LayersOnMap) -> Any:
     dots = way.mark_circle(size=130, opacity=1, stroke="#ffffff", strokeWidth=1.2)
     parts.append(dots.encode(color=depth, tooltip=tips))
     for align in ("left", "center", "right"):
-        words = way.transform_filter(f"datum.align === '{align}'").mark_text(
-            align=align, baseline="middle", fontSize=10, tooltip=None
-        )
-        parts.append(words.encode(x=alt.X("label_x:Q", **plane), y=alt.Y("label_y:Q", **plane), text="layer:N"))
-    meta = {"layerwise": {"square": 0, "cells": 13}}
+        for major in (True, False):
+            chosen = f"datum.align === '{align}' && {'' if major else '!'}datum.major"
+            look = {"align": align, "baseline": "middle", "fontSize": 10, "tooltip": None}
+            words = (
+                way.transform_filter(chosen)
+                .mark_text(**look)
+                .properties(name=f"{'major' if major else 'minor'}_{align}")
+            )
+            parts.append(words.encode(x=alt.X("label_x:Q", **plane), y=alt.Y("label_y:Q", **plane), text="layer:N"))
+    meta = {"layerwise": {"square": 0, "cells": 15}}
     return (
         alt.layer(*parts)
         .resolve_scale(color="independent", shape="independent")

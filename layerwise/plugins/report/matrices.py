@@ -68,7 +68,8 @@ class Matrices(SectionBuilder):
             title_for(context, run, f"{noun.capitalize()} between stimuli, layer by layer"),
             MatrixBrowser(atlas),
             f"Each dot is a pair of stimuli; {_colour_words(atlas)}. Point at the large matrix to see the pair. On "
-            f"the shared scale layers can be compared; each on its own scale, faint structure shows.{_lost_words(atlas)}",
+            "the shared scale layers can be compared; each on its own scale, faint structure shows."
+            f"{_lost_words(atlas)}",
             f"{words_of(atlas)} Values are shown to half of 1/253 of a layer's range. Orders by a layer: average "
             "linkage on its matrix with optimal leaf ordering.",
             f"Stimulus by stimulus {noun} matrices of each layer.",

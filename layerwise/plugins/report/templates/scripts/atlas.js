@@ -131,7 +131,8 @@
   function ticks(low, high, count = 5) {
     const rough = (high - low) / count || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 2.5, 5, 10].map((many) => many * power).find((size) => size >= rough * 0.999);
+    const far = (size) => Math.abs(Math.log(size / rough));
+    const step = [1, 2, 2.5, 5, 10].map((many) => many * power).reduce((best, size) => far(size) < far(best) ? size : best);
     const found = [];
     for (let many = Math.ceil(low / step - 1e-9); many * step <= high + step * 1e-9; many += 1) found.push(many * step);
     const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / power === 2.5 ? 1 : 0));

@@ -144,7 +144,7 @@
       let top = 1;
       for (const bin of this.bins) top = Math.max(top, this.counts[bin]);
       for (const bin of this.bins) {
-        context.globalAlpha = 0.22 + 0.78 * Math.log(this.counts[bin]) / (Math.log(top) || 1);
+        context.globalAlpha = 0.34 + 0.66 * Math.log(this.counts[bin]) / (Math.log(top) || 1);
         const [x, y] = this.middle(bin);
         context.fillRect(x - size[0] / 2, y - size[1] / 2, size[0], size[1]);
       }
