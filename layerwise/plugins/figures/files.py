@@ -33,7 +33,8 @@ def to_png(drawing: Drawing, description: str, dpi: float) -> bytes:  # noqa: AR
     import vl_convert
 
     n_across, n_down = (max(1, round(side * dpi / 72)) for side in (drawing.width, drawing.height))
-    exact = set_size(drawing.svg, n_across * 72 / dpi, n_down * 72 / dpi)
+    # a hundredth of a pixel more, because what is not a whole number of them is cut off
+    exact = set_size(drawing.svg, (n_across + 0.01) * 72 / dpi, (n_down + 0.01) * 72 / dpi)
     return bytes(vl_convert.svg_to_png(exact, scale=1, ppi=dpi))
 
 

@@ -84,11 +84,38 @@ def resize(sheet: Sheet, factor: float) -> Sheet:
     return Sheet(spec, sheet.look, sheet.keeps_shape, sheet.n_cells)
 
 
+def hollow(sheet: Sheet) -> Spec:
+    """The specification with just as much data as its size depends on, so that it can be measured quickly.
+
+    Cells stand on scales that name their rows and columns; and a picture is as wide as its place, whatever it shows.
+    """
+
+    def empty(rows: Any) -> Any:
+        if not isinstance(rows, list):
+            return rows
+        plain = [{k: "" if _is_picture(v) else v for k, v in row.items()} for row in rows if isinstance(row, dict)]
+        return plain[:1] if sheet.n_cells else plain
+
+    spec: Spec = _copy(sheet.spec)
+    for view in list_views(spec):
+        if "values" in (view.get("data") or {}):
+            view["data"]["values"] = empty(view["data"]["values"])
+    if "datasets" in spec:
+        spec["datasets"] = {name: empty(rows) for name, rows in spec["datasets"].items()}
+    return spec
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("data:image")
+
+
 def settle(sheet: Sheet) -> Sheet:
     """The sheet, once its width is known, with labels that fit: smaller, upright, or left out where they cannot."""
     spec = _copy(sheet.spec)
     for view in list_views(spec):
         _settle_labels(view, sheet.look.font_size, spec)
+        if isinstance(view.get("title"), dict) and isinstance(view.get("width"), int | float) and view is not spec:
+            view["title"]["limit"] = view["width"]  # the next panel's title begins behind it
     width = next((view["width"] for view in list_views(spec) if isinstance(view.get("width"), int | float)), 0)
     if sheet.n_cells:
         for view in list_views(spec):
@@ -200,6 +227,11 @@ def _restyle_part(part: Spec, look: Look, scale: float) -> None:
         _scale_keys(axis, ("labelFontSize", "titleFontSize", "titlePadding", "labelPadding", "offset"), scale)
     if isinstance(legend, dict):
         _scale_keys(legend, ("gradientLength", "gradientThickness", "symbolSize", "offset"), scale)
+        if "gradientLength" in legend:
+            legend["gradientLength"] = min(legend["gradientLength"], look.points / 2)
+            if isinstance(legend.get("title"), str):
+                n_letters = max(8, int(0.62 * look.points / (_LETTER * look.font_size)))
+                legend["title"] = textwrap.wrap(legend["title"], n_letters) or None
         legend.pop("symbolType", None)
         if part.get("type") == "nominal":
             legend["symbolOpacity"] = 1  # a band's own colour is too faint to be told by

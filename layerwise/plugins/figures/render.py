@@ -14,11 +14,12 @@ from typing import Any
 
 from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.plugins.figures.look import FONT, MM, Look
-from layerwise.plugins.figures.paper import Sheet, lay_out, resize, settle
+from layerwise.plugins.figures.paper import Sheet, hollow, lay_out, resize, settle
 
 _HEADER = re.compile(r'width="([\d.]+)" height="([\d.]+)" viewBox="0 0 [\d.]+ [\d.]+"')
 _N_ROUNDS = 2
-_N_CORRECTIONS = 4
+_N_TRIES = 12
+_SMALLEST, _LARGEST = 0.02, 500.0  # factors
 _TOLERANCE = 1.0  # points; pictures are measured in whole ones
 
 
@@ -48,43 +49,59 @@ def draw_on_paper(chart: dict[str, Any], look: Look, title: str = "") -> Drawing
     """
     check_font(look.font)
     sheet = lay_out(chart, look, title)
-    for _ in range(_N_ROUNDS):  # labels that were turned or made smaller leave more room
-        sheet = settle(_fit(sheet))
-    svg = _to_svg(sheet)
-    width, height = _measure(svg)
-    if width > look.points + 2 * _TOLERANCE:
-        raise LayerwiseError(f"the figure needs {width / MM:.0f} mm for its labels, more than {look.width:g} mm")
+    for _ in range(_N_ROUNDS):
+        fitted = _fit(sheet)
+        sheet = settle(fitted)
+        if sheet == fitted:
+            break
+    else:  # labels that were turned or made smaller leave more room
+        sheet = _fit(sheet)
+    svg = _to_svg(sheet.spec)
+    height = _measure(svg)[1]
     return Drawing(set_size(svg, look.points, height), look.points, height, sheet.spec)
 
 
 def _fit(sheet: Sheet) -> Sheet:
-    """The sheet at the largest factor found at which it is no wider than wanted.
+    """The sheet with views as wide as the wanted total width allows.
 
-    Its total width grows in proportion to the factor, but for panels side by side, whose places are whole points.
+    The total grows in proportion to the views as long as nothing else decides on it, such as a title; panels side by
+    side have places of whole points. So the factor is looked for: along the line through the last two tries, and
+    half way between a factor that is too small and one that is too large where that line misleads.
     """
-    wanted, factors = sheet.look.points, (1.0, 1.25)
-    first, second = (_measure(_to_svg(resize(sheet, factor)))[0] for factor in factors)
-    growth = (second - first) / (factors[1] - factors[0])
-    if growth <= 1:  # something else than the plot decides on the width
-        return sheet
-    factor = 1 + (wanted - first) / growth
-    for _ in range(_N_CORRECTIONS):
-        if factor < 0.1:
-            raise LayerwiseError(f"labels leave no room in a figure of {sheet.look.width:g} mm: choose a wider one")
-        excess = _measure(_to_svg(fitted := resize(sheet, factor)))[0] - wanted
-        if excess <= _TOLERANCE:
+    wanted, small, large = sheet.look.points, 0.0, float("inf")
+    tries = [(factor, _measure(_to_svg(hollow(resize(sheet, factor))))[0]) for factor in (1.0, 1.25)]
+    for _ in range(_N_TRIES):
+        for factor, width in tries[-2:]:
+            small, large = (max(small, factor), large) if width <= wanted else (small, min(large, factor))
+        if small and wanted - dict(tries)[small] <= _TOLERANCE:
             break
-        factor -= excess / growth
-    return fitted
+        factor = _guess(tries, wanted, small, large)
+        if factor < _SMALLEST or factor > _LARGEST:
+            break
+        tries.append((factor, _measure(_to_svg(hollow(resize(sheet, factor))))[0]))
+    if not small:
+        needed = min(width for _, width in tries) / MM
+        raise LayerwiseError(f"the figure needs {needed:.0f} mm for its labels, more than {sheet.look.width:g} mm")
+    return resize(sheet, small)
 
 
-def _to_svg(sheet: Sheet) -> str:
+def _guess(tries: list[tuple[float, float]], wanted: float, small: float, large: float) -> float:
+    """The next factor to try, between one that is too small and one that is too large."""
+    (first, before), (second, after) = tries[-2:]
+    if abs(after - before) > _TOLERANCE / 2:
+        factor = second + (wanted - _TOLERANCE / 2 - after) * (second - first) / (after - before)
+        if small < factor < large:
+            return factor
+    return small * 2 if large == float("inf") else (small + large) / 2
+
+
+def _to_svg(spec: dict[str, Any]) -> str:
     import altair as alt
     import vl_convert
 
     major, minor, *_ = alt.SCHEMA_VERSION.removeprefix("v").split(".")
     try:
-        return str(vl_convert.vegalite_to_svg(sheet.spec, vl_version=f"{major}.{minor}", allowed_base_urls=[]))
+        return str(vl_convert.vegalite_to_svg(spec, vl_version=f"{major}.{minor}", allowed_base_urls=[]))
     except ValueError as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
         raise LayerwiseError(f"the figure cannot be drawn: {reason}") from error
