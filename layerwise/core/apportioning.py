@@ -12,11 +12,11 @@ from layerwise.core.errors import InputError
 from layerwise.core.importance import BlockImportance, measure_importance
 from layerwise.core.kinds import Metric
 from layerwise.core.layers import Layer, find_layer, near_names
+from layerwise.core.measures import compute_metric
 from layerwise.core.protocols import History
 from layerwise.core.records import NO_TRANSFORM, LayerAddress, RunRecord
 from layerwise.core.registry import Registered, Registry
 from layerwise.core.representation import Representation
-from layerwise.core.validation import check_metric
 
 BLOCK = "block"
 """As a target: the block itself."""
@@ -111,9 +111,7 @@ def _find_targets(block: str, targets: Sequence[str], layers: Sequence[Layer]) -
 
 
 def _upper_triangle(metric: Registered[Metric], representation: Representation) -> NDArray[np.float64]:
-    matrix = metric.call(metric.offer.compute, representation)
-    checked = check_metric(metric, matrix, representation.n_stimuli, representation.constant)
-    return checked[~np.tri(representation.n_stimuli, dtype=np.bool_)]
+    return compute_metric(metric, representation)[~np.tri(representation.n_stimuli, dtype=np.bool_)]
 
 
 def _apportion(

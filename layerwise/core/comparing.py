@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.errors import InputError, PluginError
-from layerwise.core.measures import Measure, find_measure
+from layerwise.core.measures import Measure, explain_missing, find_measure
 from layerwise.core.protocols import History
-from layerwise.core.records import NO_TRANSFORM, Comparison, LayerAddress, Provider
+from layerwise.core.records import Comparison, LayerAddress, Provider
 from layerwise.core.registry import Registry
 from layerwise.core.representation import Representation
 
@@ -208,11 +208,7 @@ class _Computation:
         try:
             return self._history.read_representations(addresses)
         except InputError as error:
-            metric, transform = self._measure.metric, addresses[0].transform
-            if metric is None or metric.offer.needs_transform == NO_TRANSFORM:
-                raise
-            how = f"metric '{metric.name}' needs a run with `--transform {transform}`"
-            raise InputError(f"{error}; {how}") from error
+            raise explain_missing(self._measure.metric, error) from error
 
     def _prepare(self, task: tuple[LayerAddress, Representation]) -> None:
         address, representation = task

@@ -63,13 +63,7 @@ class Measure:
         Raises:
             InputError: If the layer is asked for under one transform, and the metric needs another.
         """
-        needed = NO_TRANSFORM if self.metric is None else self.metric.offer.needs_transform
-        if needed in (NO_TRANSFORM, address.transform):
-            return address
-        if address.transform != NO_TRANSFORM:
-            metric = self.metric.name if self.metric else ""
-            raise InputError(f"metric '{metric}' is of '{needed}' activations, not of '{address.transform}' ones")
-        return replace(address, transform=needed)
+        return address if self.metric is None else find_read_address(self.metric, address)
 
     def prepare(self, representation: Representation) -> Any:
         """The comparator's state of one layer.
@@ -81,9 +75,7 @@ class Measure:
         offer = self.comparator.offer
         if self.metric is None or not isinstance(offer, MetricComparator):
             return self.comparator.call(offer.prepare, representation)
-        matrix = self.metric.call(self.metric.offer.compute, representation)
-        checked = check_metric(self.metric, matrix, representation.n_stimuli, representation.constant)
-        return self.comparator.call(offer.prepare_matrix, checked)
+        return self.comparator.call(offer.prepare_matrix, compute_metric(self.metric, representation))
 
     def warn(self, representation: Representation, state: Any) -> str:
         """Why the measure says little about this layer, in one line; or nothing."""
@@ -123,6 +115,39 @@ class Measure:
         """
         values = self.comparator.call(self.comparator.offer.compare_pairs, firsts, seconds)
         return check_array(self.comparator, values, (len(firsts),), finite=False)
+
+
+def find_read_address(metric: Registered[Metric], address: LayerAddress) -> LayerAddress:
+    """Where the representation is that a metric reads of a layer: it may need a transform's.
+
+    Raises:
+        InputError: If the layer is asked for under one transform, and the metric needs another.
+    """
+    needed = metric.offer.needs_transform
+    if needed in (NO_TRANSFORM, address.transform):
+        return address
+    if address.transform != NO_TRANSFORM:
+        raise InputError(f"metric '{metric.name}' is of '{needed}' activations, not of '{address.transform}' ones")
+    return replace(address, transform=needed)
+
+
+def compute_metric(metric: Registered[Metric], representation: Representation) -> NDArray[np.float64]:
+    """A metric's matrix of one layer, checked; (n, n).
+
+    Raises:
+        PluginError: If the metric fails, or what it gives is no such matrix.
+    """
+    matrix = metric.call(metric.offer.compute, representation)
+    return check_metric(metric, matrix, representation.n_stimuli, representation.constant)
+
+
+def explain_missing(metric: Registered[Metric] | None, error: InputError) -> InputError:
+    """The error that a representation is not stored, with what would store it where a metric needs a transform."""
+    if metric is None or metric.offer.needs_transform == NO_TRANSFORM:
+        return error
+    return InputError(
+        f"{error}; metric '{metric.name}' needs a run with `--transform {metric.offer.needs_transform}`"
+    )
 
 
 def find_measure(

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from layerwise.core.errors import InputError
 from layerwise.core.kinds import Metric, Reorderer
 from layerwise.core.layers import Layer, find_layer
+from layerwise.core.measures import compute_metric, explain_missing, find_read_address
 from layerwise.core.parameters import canonical
 from layerwise.core.protocols import History
 from layerwise.core.records import NO_TRANSFORM, LayerAddress, Ordering, Provider, RunRecord
 from layerwise.core.registry import Registered, Registry
 from layerwise.core.representation import Representation
-from layerwise.core.validation import check_metric, check_permutation
+from layerwise.core.validation import check_permutation
 
 
 def order_stimuli(
@@ -49,13 +50,17 @@ def order_stimuli(
     chosen = None if metric is None else registry.get(Metric, metric)
     parameters = {} if chosen is None else {"metric": f"{chosen.qualified_name} {chosen.version}"}
     provider = Provider(reorderer.qualified_name, reorderer.version, canonical(parameters))
-    if chosen is not None and chosen.offer.needs_transform != NO_TRANSFORM:
-        transform = chosen.offer.needs_transform
     address = LayerAddress(run.id, _choose_layer(by, run, history.list_layers(run.id)).name, transform)
+    if chosen is not None:
+        address = find_read_address(chosen, address)
     for stored in history.read_orderings(run.id):
         if (stored.reorderer, stored.address) == (provider, address):
             return stored
-    similarity = _similarity(chosen, history.read_representation(address))
+    try:
+        representation = history.read_representation(address)
+    except InputError as error:
+        raise explain_missing(chosen, error) from error
+    similarity = _similarity(chosen, representation)
     labels = [stimulus.label for stimulus in history.list_stimuli(run.id)]
     order = reorderer.call(reorderer.offer.order, similarity, labels)
     ordering = Ordering(provider, address, check_permutation(reorderer, order, len(similarity)))
@@ -75,8 +80,7 @@ def _choose_layer(by: str | None, run: RunRecord, layers: Sequence[Layer]) -> La
 def _similarity(metric: Registered[Metric] | None, representation: Representation) -> NDArray[np.float64]:
     if metric is None:
         return representation.correlation.astype(np.float64)
-    computed = metric.call(metric.offer.compute, representation)
-    matrix = check_metric(metric, computed, representation.n_stimuli, representation.constant)
+    matrix = compute_metric(metric, representation)
     if metric.offer.kind == "distance":
         return 1 - matrix
     highest = float(np.nanmax(matrix)) if np.isfinite(matrix).any() else 1.0

@@ -69,6 +69,35 @@ def test_what_is_exported_and_imported_again_is_the_same_as_the_run(cli, net, na
         np.testing.assert_array_equal(matrix[:3, :3], matrix[3:, 3:])
 
 
+@pytest.mark.parametrize("name", ["x.npz", "x.parquet", "x.h5", "x.rdms.h5"])
+def test_a_metric_s_matrices_can_be_exported_and_imported_as_what_they_are(cli, net, name):
+    said = cli("export", net, "--metric", "euclidean", "-o", name)
+    assert (said.code, said.err) == (0, "")
+    assert "what euclidean makes of 3 layers, 12 stimuli" in said.out
+    again = cli("import", name, "--stimuli", net, "--json")
+    assert (again.json["kinds"], again.json["layers"]) == (["euclidean"] * 3, list(LAYERS))
+    matrix = cli(
+        "compare", net, again.json["run_id"], "--metric", "euclidean", "--with", "cka", "rsa-pearson", "--json"
+    )
+    for found in matrix.json:
+        np.testing.assert_allclose(np.diagonal(np.array(found["matrix"])[:3, 3:]), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--metric", "euclid", "-o", "x.npz"], "no metric 'euclid'; did you mean euclidean"),
+        (["--metric", "cosine", "-o", "x.rdms.h5"], "'cosine' is a similarity"),
+        (["--metric", "spearman", "-o", "x.npz"], "metric 'spearman' needs a run with `--transform rank`"),
+    ],
+)
+def test_a_metric_that_cannot_be_exported_is_one_clear_line_and_no_file(cli, net, options, message):
+    said = cli("export", net, *options)
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert message in said.err
+    assert not list(Path().glob("*x.*"))
+
+
 def test_format_wins_over_the_suffix(cli, net):
     assert cli("export", net, "-o", "x.h5", "--format", "rsatoolbox").code == 0
     assert cli("import", "x.h5", "--json").json["layers"] == list(LAYERS)

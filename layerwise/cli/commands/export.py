@@ -1,18 +1,29 @@
-"""`layerwise export`: stored representations as files for other tools."""
+"""`layerwise export`: stored representations, or a metric's matrices, as files for other tools."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
 from layerwise.cli.output import print_json, size
-from layerwise.cli.session import open_history
+from layerwise.cli.session import open_history, session_of
+
+if TYPE_CHECKING:
+    from layerwise.core.interchange.exported import Export
+    from layerwise.core.interchange.matrices import MatrixExport
+    from layerwise.core.kinds import Metric
+    from layerwise.core.layers import Layer
+    from layerwise.core.protocols import History
+    from layerwise.core.records import LayerAddress
+    from layerwise.core.registry import Registered
 
 
 def export_run(
+    context: typer.Context,
     run: RunName,
     output: Annotated[
         Path,
@@ -30,35 +41,84 @@ def export_run(
         Literal["npz", "parquet", "hdf5", "rsatoolbox"] | None,
         typer.Option("--format", help="The format, where the file's suffix does not tell."),
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="Only this metric's matrices, key `layer/NAME`.")
+    ] = None,
     transform: TransformName = "none",
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
     """Export the representation of one layer, or of all: correlation, mean, norm, n_features, stimuli.
 
-    `layerwise import` gives the same representation back, from every format.
+    `layerwise import` gives the same representation back, from every format. With --metric the file holds what
+    this metric makes of them instead: a matrix of similarities or distances between stimuli for each layer.
     """
     from layerwise.cli.files import check_target, replacing
-    from layerwise.core.interchange.exported import Export
-    from layerwise.core.interchange.files import choose_writer
+    from layerwise.core.interchange.files import choose_format, choose_matrix_writer, choose_writer
+    from layerwise.core.kinds import Metric
     from layerwise.core.layers import find_layer
     from layerwise.core.records import LayerAddress
 
-    write = choose_writer(output, form)
+    choose_format(output, form)
     check_target(output)
+    chosen_metric = None if metric is None else session_of(context).registry.get(Metric, metric)
     with open_history(database) as store:
         record = store.find_run(run)
         stored = store.list_layers(record.id)
         chosen = stored if layer is None else [find_layer(layer, stored)]
-        representations = store.read_representations(
-            [LayerAddress(record.id, found.name, transform) for found in chosen]
-        )
+        addresses = [LayerAddress(record.id, found.name, transform) for found in chosen]
         stimuli = [stimulus.name for stimulus in store.list_stimuli(record.id)]
-    with replacing(output) as target:
-        write(target, Export(chosen, representations, stimuli, prefixed=layer is None))
+        with replacing(output) as target:
+            if chosen_metric is None:
+                choose_writer(output, form)(target, _represent(store, chosen, addresses, stimuli, layer is None))
+            else:
+                matrices = _compute(store, chosen, addresses, stimuli, layer is None, chosen_metric)
+                choose_matrix_writer(output, form)(target, matrices)
     n_bytes = output.stat().st_size
     if as_json:
         names = [found.name for found in chosen]
-        print_json({"file": str(output), "run_id": record.id, "layers": names, "n_bytes": n_bytes})
+        told = {"file": str(output), "run_id": record.id, "layers": names, "n_bytes": n_bytes}
+        print_json(told if metric is None else told | {"metric": metric})
     else:
-        typer.echo(f"Wrote {output}: {len(chosen)} layers, {len(stimuli)} stimuli ({size(n_bytes)}).")
+        n_layers = "1 layer" if len(chosen) == 1 else f"{len(chosen)} layers"
+        what = n_layers if metric is None else f"what {metric} makes of {n_layers}"
+        typer.echo(f"Wrote {output}: {what}, {record.n_stimuli} stimuli ({size(n_bytes)}).")
+
+
+def _represent(
+    history: History,
+    layers: Sequence[Layer],
+    addresses: Sequence[LayerAddress],
+    stimuli: Sequence[str],
+    several: bool,
+) -> Export:
+    from layerwise.core.interchange.exported import Export
+
+    return Export(layers, history.read_representations(addresses), stimuli, prefixed=several)
+
+
+def _compute(
+    history: History,
+    layers: Sequence[Layer],
+    addresses: Sequence[LayerAddress],
+    stimuli: Sequence[str],
+    several: bool,
+    metric: Registered[Metric],
+) -> MatrixExport:
+    from layerwise.core.errors import InputError
+    from layerwise.core.interchange.matrices import MatrixExport
+    from layerwise.core.measures import compute_metric, explain_missing, find_read_address
+
+    try:
+        representations = history.read_representations([find_read_address(metric, one) for one in addresses])
+    except InputError as error:
+        raise explain_missing(metric, error) from error
+    return MatrixExport(
+        metric.name,
+        f"{metric.qualified_name} {metric.version}",
+        metric.offer.kind,
+        layers,
+        [compute_metric(metric, representation) for representation in representations],
+        stimuli,
+        prefixed=several,
+    )

@@ -26,8 +26,10 @@ LAYER_KEYS = ("layers", "layer_names", "rois", "roi", "rdm_names")
 HINTS = {
     **dict.fromkeys(("activations", "features", "patterns", "betas", "responses"), "activations"),
     **dict.fromkeys(("correlation", "correlations", "similarity", "similarities", "rsm", "rsms"), "similarity"),
+    **dict.fromkeys(("pearson", "spearman", "cosine"), "similarity"),
     **dict.fromkeys(("rdm", "rdms", "dissimilarity", "dissimilarities", "distance", "distances"), "distance"),
-    **dict.fromkeys(("gram", "kernel"), "gram"),
+    **dict.fromkeys(("angular",), "distance"),
+    **dict.fromkeys(("gram", "kernel", "dot"), "gram"),
     **{name: name for name in ("euclidean", "squared-euclidean", "correlation-distance")},
 }
 """What an array or a column of this name usually holds."""

@@ -17,6 +17,7 @@ from layerwise.core.representation import Representation
 FIELDS = ("correlation", "mean", "norm", "n_features")
 STIMULI = "stimuli"
 LAYERS = "layers"
+METRIC = "metric"
 
 
 @dataclass(frozen=True)

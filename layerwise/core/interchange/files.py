@@ -10,6 +10,13 @@ from layerwise.core.errors import InputError
 from layerwise.core.interchange.content import FileContent, about
 from layerwise.core.interchange.exported import Export
 from layerwise.core.interchange.hdf5_files import read_hdf5, write_hdf5
+from layerwise.core.interchange.matrices import (
+    MatrixExport,
+    write_matrices_hdf5,
+    write_matrices_npz,
+    write_matrices_parquet,
+    write_matrices_rdms,
+)
 from layerwise.core.interchange.numpy_files import read_npy, read_npz, write_npz
 from layerwise.core.interchange.parquet_files import read_parquet, write_parquet
 from layerwise.core.interchange.rsatoolbox_files import write_rdms
@@ -17,6 +24,7 @@ from layerwise.core.layers import near_names
 
 Reader = Callable[[Path], FileContent]
 Writer = Callable[[Path, Export], None]
+MatrixWriter = Callable[[Path, MatrixExport], None]
 
 
 def _refuse_pickle(path: Path) -> FileContent:  # noqa: ARG001 - a reader like the others
@@ -38,7 +46,14 @@ WRITERS: dict[str, Writer] = {
     "hdf5": write_hdf5,
     "rsatoolbox": write_rdms,
 }
-"""Writers by the name of their format."""
+"""Writers of representations, by the name of their format."""
+MATRIX_WRITERS: dict[str, MatrixWriter] = {
+    "npz": write_matrices_npz,
+    "parquet": write_matrices_parquet,
+    "hdf5": write_matrices_hdf5,
+    "rsatoolbox": write_matrices_rdms,
+}
+"""Writers of a metric's matrices, by the name of their format."""
 FORMATS = {
     ".rdms.h5": "rsatoolbox",
     ".rdms.hdf5": "rsatoolbox",
@@ -68,8 +83,8 @@ def read_file(path: Path) -> FileContent:
         return reader(path)
 
 
-def choose_writer(path: Path, name: str | None = None) -> Writer:
-    """The writer for a format, or for a file's suffix where none is named.
+def choose_format(path: Path, name: str | None = None) -> str:
+    """The format that is asked for by name, or by a file's suffix where none is named.
 
     Raises:
         InputError: If there is none.
@@ -77,12 +92,30 @@ def choose_writer(path: Path, name: str | None = None) -> Writer:
     if name is not None:
         if name not in WRITERS:
             raise InputError(f"no format '{name}'{near_names(name, list(WRITERS))}")
-        return WRITERS[name]
+        return name
     for suffix, form in FORMATS.items():
         if path.name.lower().endswith(suffix):
-            return WRITERS[form]
+            return form
     known = ", ".join(FORMATS)
     raise InputError(f"cannot export to {path.name}: the suffix must be one of {known}, or give --format")
+
+
+def choose_writer(path: Path, name: str | None = None) -> Writer:
+    """The writer of representations for a format, or for a file's suffix where none is named.
+
+    Raises:
+        InputError: If there is none.
+    """
+    return WRITERS[choose_format(path, name)]
+
+
+def choose_matrix_writer(path: Path, name: str | None = None) -> MatrixWriter:
+    """The writer of a metric's matrices for a format, or for a file's suffix where none is named.
+
+    Raises:
+        InputError: If there is none.
+    """
+    return MATRIX_WRITERS[choose_format(path, name)]
 
 
 def hash_file(path: Path) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,11 @@ from layerwise.core.interchange.content import (
     name_layer,
     stem_of,
 )
-from layerwise.core.interchange.exported import FIELDS, LAYERS, STIMULI, Export, find_prefixes, rebuild
+from layerwise.core.interchange.exported import FIELDS, LAYERS, METRIC, STIMULI, Export, find_prefixes, rebuild
 from layerwise.core.interchange.layer_facts import read_facts, write_facts
+from layerwise.core.layers import Layer
 
+Found = TypeVar("Found", FoundArray, FoundRepresentation)
 _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
 
 
@@ -85,20 +88,30 @@ def arrange_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> FileContent:
         raise InputError(f"holds no matrix: its arrays are {', '.join(sorted(arrays)) or 'none'}")
     labels = _names_of(arrays, LAYER_KEYS) if len(numeric) == 1 else None
     items = [FoundArray(name_layer(key, path), array, hint_of(key), labels) for key, array in numeric.items()]
-    return FileContent(tuple(items), names)
+    return FileContent(tuple(_in_order(items, _read_layers(arrays) if METRIC in arrays else {})), names)
+
+
+def _read_layers(arrays: dict[str, NDArray[Any]]) -> dict[str, Layer]:
+    """What an export says of its layers, by name in order of computation; nothing in other files."""
+    described = arrays.get(LAYERS)
+    is_text = described is not None and described.ndim == 0 and described.dtype.kind == "U"
+    return read_facts(str(described)) if is_text else {}
+
+
+def _in_order(items: Sequence[Found], facts: Mapping[str, Layer]) -> list[Found]:
+    """HDF5 has an order of its own, in which branches may come before their block."""
+    order = {name: index for index, name in enumerate(facts)}
+    return sorted(items, key=lambda item: order.get(item.name, len(order)))
 
 
 def _exported(arrays: dict[str, NDArray[Any]], prefixes: list[str], path: Path) -> tuple[FoundRepresentation, ...]:
-    described = arrays.get(LAYERS)
-    text = described is not None and described.ndim == 0 and described.dtype.kind == "U"
-    facts = read_facts(str(described)) if text else {}
+    facts = _read_layers(arrays)
     found = []
     for prefix in prefixes:
         name = prefix[:-1] or stem_of(path)
         fields = {field: arrays[f"{prefix}{field}"] for field in FIELDS}
         found.append(FoundRepresentation(name, rebuild(name, fields), facts.get(name)))
-    order = {name: index for index, name in enumerate(facts)}
-    return tuple(sorted(found, key=lambda item: order.get(item.name, len(order))))
+    return tuple(_in_order(found, facts))
 
 
 def _names_of(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerwise.core.errors import InputError
 from layerwise.core.interchange.checks import check_memory
@@ -41,15 +42,7 @@ def write_parquet(path: Path, export: Export) -> None:
     import polars as pl
 
     first, second = np.triu_indices(len(export.stimuli), 1)
-    names = pl.Series(list(export.stimuli), dtype=pl.String)
-    pairs = pl.DataFrame(
-        {
-            "i": first.astype(np.uint32),
-            "j": second.astype(np.uint32),
-            "stimulus_i": names.gather(first),
-            "stimulus_j": names.gather(second),
-        }
-    )
+    pairs = pair_columns(export.stimuli, first, second)
     frames = [
         pairs.select(
             pl.lit(layer.name).alias("layer"),
@@ -59,6 +52,21 @@ def write_parquet(path: Path, export: Export) -> None:
         for layer, representation in zip(export.layers, export.representations, strict=True)
     ]
     pl.concat(frames).write_parquet(path, metadata={METADATA: _describe(export)})
+
+
+def pair_columns(stimuli: Sequence[str], first: NDArray[np.intp], second: NDArray[np.intp]) -> pl.DataFrame:
+    """The columns that say which pair of stimuli a row is of: `i`, `j`, `stimulus_i`, `stimulus_j`."""
+    import polars as pl
+
+    names = pl.Series(list(stimuli), dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "i": first.astype(np.uint32),
+            "j": second.astype(np.uint32),
+            "stimulus_i": names.gather(first),
+            "stimulus_j": names.gather(second),
+        }
+    )
 
 
 def read_parquet(path: Path) -> FileContent:

@@ -8,7 +8,7 @@ over: the means and norms that a distance matrix lacks, so that our own files co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,19 +75,46 @@ def write_rdms(path: Path, export: Export) -> None:
     import h5py
 
     upper = np.triu_indices(len(export.stimuli), 1)
-    with h5py.File(path, "w") as file:
-        file.attrs["dissimilarity_measure"] = "correlation"
-        stored = file.create_dataset(VALUES, (len(export.layers), len(upper[0])), dtype=np.float64)
-        for index, representation in enumerate(export.representations):
-            stored[index] = 1 - representation.correlation[upper].astype(np.float64)
-        file.create_group("descriptors")
-        names = {"rdm_descriptors": [layer.name for layer in export.layers], "pattern_descriptors": export.stimuli}
-        for group, key in (("rdm_descriptors", "name"), ("pattern_descriptors", "stimulus")):
-            file[f"{group}/index"] = np.arange(len(names[group]))
-            file[f"{group}/{key}"] = _as_bytes(names[group])
+    triangles = (1 - each.correlation[upper].astype(np.float64) for each in export.representations)
+    write_triangles(path, triangles, [layer.name for layer in export.layers], export.stimuli, "correlation")
+    with h5py.File(path, "a") as file:
         file[f"{OURS}/{LAYERS}"] = write_facts(export.layers)
         for field in FIELDS[1:]:
             file[f"{OURS}/{field}"] = np.array([getattr(each, field) for each in export.representations])
+
+
+def write_triangles(
+    path: Path,
+    triangles: Iterable[NDArray[np.float64]],
+    layers: Sequence[str],
+    stimuli: Sequence[str],
+    measure: str,
+) -> None:
+    """An RDMs object.
+
+    Args:
+        path: The file.
+        triangles: The strict upper triangle of each layer's distances, row by row.
+        layers: Their names.
+        stimuli: Names of the stimuli.
+        measure: What rsatoolbox calls these distances.
+    """
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs["dissimilarity_measure"] = measure
+        stored = file.create_dataset(VALUES, (len(layers), len(stimuli) * (len(stimuli) - 1) // 2), dtype=np.float64)
+        for index, triangle in enumerate(triangles):
+            stored[index] = triangle
+        file.create_group("descriptors")
+        for group, key, names in (("rdm_descriptors", "name", layers), ("pattern_descriptors", "stimulus", stimuli)):
+            file[f"{group}/index"] = np.arange(len(names))
+            file[f"{group}/{key}"] = _as_bytes(names)
+
+
+def measure_of(metric: str) -> str:
+    """What rsatoolbox calls a metric's distances; the metric's own name where it has no word for them."""
+    return next((measure for measure, kind in MEASURES.items() if kind == metric), metric)
 
 
 def _complete(ours: Any, distances: NDArray[np.float64], labels: Sequence[str]) -> tuple[FoundRepresentation, ...]:
