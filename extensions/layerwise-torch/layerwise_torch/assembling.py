@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 from layerwise import InputError, LoadRequest, Model, Preprocessing, affine, find_classes, find_preprocessing
+from torch import fx
 
 from layerwise_torch.errors import UntraceableError
 from layerwise_torch.hooked import HookedModel
 from layerwise_torch.layout import lay_out
 from layerwise_torch.model import Description, TracedModel
 from layerwise_torch.naming import name_operations
-from layerwise_torch.observing import observe
+from layerwise_torch.observing import Seen, observe
 from layerwise_torch.preparing import Prepared, is_close
 from layerwise_torch.settings import Settings
 from layerwise_torch.tracing import Traced, find_graph, trace_exported, trace_symbolically
@@ -48,11 +49,11 @@ def assemble(prepared: Prepared, ways: Sequence[Way], settings: Settings, descri
     """
     softmax = bool(settings.softmax)
     try:
-        traced = find_graph(ways, partial(_check_graph, prepared))
+        traced, seen = find_graph(ways, partial(_observe_checked, prepared))
     except UntraceableError as error:
         if settings.graph in ("fx", "export"):
             raise InputError(f"{prepared.owner} cannot be traced with {settings.graph}: {error}") from error
-        if not isinstance(prepared.module, torch.nn.Module) or isinstance(prepared.module, torch.jit.ScriptModule):
+        if isinstance(prepared.module, fx.GraphModule | torch.jit.ScriptModule):
             raise InputError(f"{prepared.owner} cannot be taken apart: {error}") from error
         if ways:
             _note(
@@ -61,8 +62,7 @@ def assemble(prepared: Prepared, ways: Sequence[Way], settings: Settings, descri
         ended = replace(description, source=f"{description.source}; modules, not traced")
         return HookedModel(prepared, softmax and not _ends_in_softmax(prepared), ended)
     if softmax:
-        _add_softmax(traced)
-    seen = observe(traced, prepared.batches)
+        seen = _add_softmax(traced, seen)
     names = name_operations(traced)
     return TracedModel(traced, seen, names, lay_out(traced, seen, names), description)
 
@@ -141,15 +141,14 @@ def _tuple(values: tuple[float, ...]) -> str:
     return f"({', '.join(f'{value:g}' for value in values)})"
 
 
-def _check_graph(prepared: Prepared, traced: Traced) -> None:
-    """Check that a graph gives what the network gives, and writes over nothing that is analysed."""
-    for images, expected in zip(prepared.batches, prepared.expected, strict=True):
-        with torch.no_grad():
-            value = traced.program(images.clone(memory_format=torch.preserve_format))
+def _observe_checked(prepared: Prepared, traced: Traced) -> dict[fx.Node, Seen]:
+    """What each operation of a graph gives, once it is sure that the graph gives what the network gives."""
+    seen, outputs = observe(traced, prepared.batches)
+    for value, expected in zip(outputs, prepared.expected, strict=True):
         if not isinstance(value, torch.Tensor) or not is_close(value, expected):
             raise UntraceableError("its graph gives other values than itself")
-    seen = observe(traced, prepared.batches)
     lay_out(traced, seen, name_operations(traced))
+    return seen
 
 
 def _ends_in_softmax(prepared: Prepared) -> bool:
@@ -161,13 +160,16 @@ def _ends_in_softmax(prepared: Prepared) -> bool:
     return bool((rows >= 0).all()) and bool(((rows.sum(-1) - 1).abs() < 1e-2).all())
 
 
-def _add_softmax(traced: Traced) -> None:
+def _add_softmax(traced: Traced, seen: dict[fx.Node, Seen]) -> dict[fx.Node, Seen]:
+    """End a graph in a softmax, which gives what its input gives as far as shape and type go."""
     graph = traced.program.graph
     end = next(node for node in graph.nodes if node.op == "output")
     with graph.inserting_before(end):
         softmax: Any = graph.call_function(torch.softmax, (end.args[0], -1))
+    logits = end.args[0]
     end.args = (softmax,)
     traced.program.recompile()
+    return {**seen, softmax: seen[logits]}
 
 
 def _note(text: str) -> None:

@@ -23,6 +23,7 @@ from layerwise_torch.errors import first_line
 
 FileKind = Literal["script", "export", "pickle"]
 _HARMLESS = frozenset({"max", "min", "abs", "pow", "round", "divmod", "sum"})
+_SYMBOL = re.compile(r"Symbol\('\w+'(, \w+=(True|False))*\)")
 _PICKLED_NAMES = re.compile(r"/(custom_obj|opaque_obj)_\d+$|/constants/(?!tensor_|model_|\w*_constants_config)\w+$")
 
 
@@ -134,6 +135,7 @@ def is_plain_expression(text: object) -> bool:
     """Whether a size is a formula of names, numbers and plain functions; PyTorch evaluates it as Python code."""
     if not isinstance(text, str):
         return False
+    text = _SYMBOL.sub("s", text)
     words = set(re.findall(r"[A-Za-z_]\w*", text))
     no_attributes = "__" not in text and not re.search(r"\.\s*[A-Za-z_]|[\[\]{}\"'`;:\\]", text)
     return no_attributes and not any(hasattr(builtins, word) and word not in _HARMLESS | {"True"} for word in words)

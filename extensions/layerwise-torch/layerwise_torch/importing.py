@@ -34,7 +34,7 @@ def build_network(where: str, seed: int) -> tuple[Any, Path | None]:
     place, colon, name = where.rpartition(":")
     if not colon or not place or not name:
         raise InputError(f"'torch:{where}' does not name a network: write {FORM}")
-    with _current_folder_first():
+    with current_folder_first():
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
         network = _make(_find(module, place, name), f"torch:{where}", seed)
     file = getattr(module, "__file__", None)
@@ -42,7 +42,7 @@ def build_network(where: str, seed: int) -> tuple[Any, Path | None]:
 
 
 @contextmanager
-def _current_folder_first() -> Iterator[None]:
+def current_folder_first() -> Iterator[None]:
     """Within it modules are looked for in the current folder first; afterwards there last."""
     folder = str(Path.cwd())
     sys.path.insert(0, folder)

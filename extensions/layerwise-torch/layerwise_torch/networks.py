@@ -29,7 +29,9 @@ def load_module(request: LoadRequest) -> Model:
     where = name.removeprefix("torch:")
     network, file = build_network(where, request.seed)
     settings = said.over(own_settings(network, name))
-    origin = where if file is None else f"{where}, {describe_file(file)}"
+    place = where.rpartition(":")[0]
+    origin = describe_file(file) if file is not None and place.endswith(".py") else place
+    origin = f"{origin}, {describe_file(file)}" if file is not None and origin == place else origin
     return load_network(network, request, settings, name=where.rpartition(":")[2], origin=origin)
 
 

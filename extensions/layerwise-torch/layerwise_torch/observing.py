@@ -67,8 +67,8 @@ class _Recorder(fx.Interpreter):
                 raise UntraceableError(f"'{node.name}' is written over in place")
 
 
-def observe(traced: Traced, batches: Sequence[Any]) -> dict[fx.Node, Seen]:
-    """Run a graph on batches of different sizes, and note what each operation gives.
+def observe(traced: Traced, batches: Sequence[Any]) -> tuple[dict[fx.Node, Seen], list[Any]]:
+    """Run a graph on batches of different sizes: what is known of each operation's value, and the outputs.
 
     Args:
         traced: The graph.
@@ -77,19 +77,20 @@ def observe(traced: Traced, batches: Sequence[Any]) -> dict[fx.Node, Seen]:
     Raises:
         UntraceableError: If an operation writes over a value that another has made.
     """
-    runs = []
+    runs, outputs = [], []
     for batch in batches:
         recorder = _Recorder(traced.program)
         with torch.no_grad():
-            recorder.run(batch.clone(memory_format=torch.preserve_format))
+            outputs.append(recorder.run(batch.clone(memory_format=torch.preserve_format)))
         recorder.check_unwritten()
         runs.append(recorder.env)
     sizes = [len(batch) for batch in batches]
     depends = _depend_on_input(traced.program.graph)
-    return {
+    seen = {
         node: _see([env.get(node) for env in runs], sizes, depends=node in depends)
         for node in traced.program.graph.nodes
     }
+    return seen, outputs
 
 
 def _depend_on_input(graph: fx.Graph) -> set[fx.Node]:
@@ -126,9 +127,11 @@ def _count(values: Sequence[Any], sizes: Sequence[int]) -> Any:
             return None
         parts = [_count(parts, sizes) for parts in zip(*values, strict=True)]
         return None if any(part is None for part in parts) else tuple(parts)
-    if all(value == first and type(value) is type(first) for value in values):
-        return first if isinstance(first, _CONSTANTS) else None
-    if all(isinstance(value, int) for value in values):
+    if not isinstance(first, _CONSTANTS) or any(type(value) is not type(first) for value in values):
+        return None
+    if all(value == first for value in values):
+        return first
+    if isinstance(first, int):
         slope, rest = divmod(values[1] - first, sizes[1] - sizes[0])
         return Linear(slope, first - slope * sizes[0]) if rest == 0 else None
     return None

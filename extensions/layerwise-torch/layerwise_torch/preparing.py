@@ -80,7 +80,9 @@ def place(module: Any, device: Any, settings: Settings, owner: str) -> Any:
         InputError: If it does not go there.
     """
     try:
-        module = module.eval().requires_grad_(False)
+        module = module.eval()
+        for weight in module.parameters():
+            weight.requires_grad_(False)
         for part in () if isinstance(module, torch.jit.ScriptModule) else module.modules():
             if getattr(part, "inplace", False) is True:
                 part.inplace = False  # what is written over cannot be analysed
@@ -128,7 +130,7 @@ def try_out(module: Any, device: Any, settings: Settings, owner: str, batch: int
         return leaves_of(call(module, images))[output]
 
     batches = (noise,) if batch else (noise, noise[:2].clone(memory_format=torch.preserve_format))
-    expected = tuple(run(images) for images in batches)
+    expected = (leaves_of(value)[output], *(run(images) for images in batches[1:]))
     prepared = Prepared(module, owner, device, dtype, batches, output, expected, run)
     _check(prepared)
     return prepared
@@ -189,7 +191,7 @@ def _check(prepared: Prepared) -> None:
         raise InputError(
             f"{owner} returns {came} for {n_images} images; numbers with a row for each image are needed"
         )
-    if not is_close(prepared.run(prepared.batches[0]), first):
+    if not is_close(prepared.run(prepared.batches[-1]), prepared.expected[-1]):
         raise InputError(f"{owner} gives something else every time it is asked: it has randomness in evaluation mode")
     if others and not is_close(others[0], first[:2]):
         reason = "batch normalisation without running statistics does that"

@@ -16,13 +16,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import fx
 
 from layerwise_torch.errors import UntraceableError, first_line
 
+Checked = TypeVar("Checked")
 FIXED_BATCH = 16
 """Images per call of a network whose graph holds for one batch size only: as many as Layerwise hands over."""
 
@@ -192,6 +193,7 @@ def _finish(program: fx.GraphModule, output: int) -> None:
     for module in program.modules():
         if getattr(module, "inplace", False) is True:
             module.inplace = False
+    graph.set_codegen(fx.graph.CodeGen())  # an exported program's own wraps the output once more
     graph.eliminate_dead_code()
     program.recompile()
 
@@ -279,8 +281,8 @@ def _name_by_weights(program: fx.GraphModule, paths: Mapping[str, str], places: 
             places.returned.setdefault(nodes[0], []).append(module)
 
 
-def find_graph(ways: Sequence[Callable[[], Traced]], check: Callable[[Traced], None]) -> Traced:
-    """The first way's graph that passes the check.
+def find_graph(ways: Sequence[Callable[[], Traced]], check: Callable[[Traced], Checked]) -> tuple[Traced, Checked]:
+    """The first way's graph that passes the check, and what the check gives.
 
     Raises:
         UntraceableError: If there is none; says why not, for each way.
@@ -289,9 +291,7 @@ def find_graph(ways: Sequence[Callable[[], Traced]], check: Callable[[Traced], N
     for way in ways:
         try:
             traced = way()
-            check(traced)
+            return traced, check(traced)
         except Exception as error:  # noqa: BLE001 - tracing a stranger's code fails in any way there is
             reasons.append(first_line(error))
-        else:
-            return traced
     raise UntraceableError("; ".join(dict.fromkeys(reasons)))

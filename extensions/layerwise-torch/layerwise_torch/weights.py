@@ -11,6 +11,7 @@ import torch
 from layerwise import InputError
 
 from layerwise_torch.errors import describe_error, first_line
+from layerwise_torch.importing import current_folder_first
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -69,7 +70,8 @@ def read_file(path: Path, *, trusted: bool) -> Any:
                 "if you trust the file, add --allow-unsafe"
             ) from error
     try:
-        return torch.load(path, map_location="cpu", weights_only=False)
+        with current_folder_first():
+            return torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:  # as above, and whatever the stored code raises
         raise InputError(f"cannot load {path}: {describe_error(error)}") from error
 

@@ -1,0 +1,3 @@
+"""Needs a package that is not installed."""
+
+import not_there  # noqa: F401
