@@ -74,10 +74,11 @@ def correlate_cells(first: NDArray[np.float64], second: NDArray[np.float64]) -> 
     cells = np.vstack([first[above], second[above]])
     cells = cells[:, np.isfinite(cells).all(axis=0)]
     n_cells = cells.shape[1]
-    if n_cells < LEAST_CELLS or (cells == cells[:, :1]).all(axis=1).any():
+    if n_cells < LEAST_CELLS:
         return None, n_cells
-    correlations = np.asarray(np.corrcoef(cells), dtype=np.float64)
-    return float(correlations[0, 1]), n_cells
+    with np.errstate(invalid="ignore", divide="ignore"):  # of a matrix that is the same everywhere
+        correlations = np.asarray(np.corrcoef(cells), dtype=np.float64)
+    return (float(correlations[0, 1]) if np.isfinite(correlations[0, 1]) else None), n_cells
 
 
 def query_sets(context: ReportContext, runs: Runs, names: Mapping[str, str]) -> list[SetPair]:
