@@ -131,7 +131,10 @@ def _ask(
 
     records = [run if isinstance(run, RunRecord) else history.find_run(run) for run in runs or ("latest",)]
     choice = Choice(
-        asked.get("comparator", "rsa-pearson"), asked.get("settings", {}), asked.get("metric"), asked.get("transform")
+        asked.get("comparator", "layerwise:rsa-pearson"),
+        asked.get("settings", {}),
+        asked.get("metric"),
+        asked.get("transform"),
     )
     layers = asked.get("layers", ())
     chosen = FigureOptions(**options, layers=(layers,) if isinstance(layers, str) else tuple(layers))

@@ -136,7 +136,7 @@ def compare_checkpoints(registry: Registry, store: Store, run_ids: Sequence[str]
     matrix = np.empty((len(run_ids), len(names)))
     for column, name in enumerate(names):
         rows = [LayerAddress(run_id, name) for run_id in run_ids]
-        matrix[:, column] = compare_layers(registry, store, "rsa-pearson", rows, rows[-1:]).matrix[:, 0]
+        matrix[:, column] = compare_layers(registry, store, "layerwise:rsa-pearson", rows, rows[-1:]).matrix[:, 0]
     return Development(names, matrix)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from layerwise.core.registry import Registry
     from layerwise.core.representation import Representation
 
-COMPARATOR = "rsa-pearson"
+COMPARATOR = "layerwise:rsa-pearson"  # qualified: a plugin may offer the bare name too
 SPARSENESS = "sparseness-population"
 
 

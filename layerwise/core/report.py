@@ -218,7 +218,7 @@ class Choice:
             no more than a moment.
     """
 
-    comparator: str = "rsa-pearson"
+    comparator: str = "layerwise:rsa-pearson"
     settings: Mapping[str, Setting] = field(default_factory=dict)
     metric: str | None = None
     transform: str | None = None

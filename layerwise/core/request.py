@@ -47,7 +47,7 @@ class RunRequest:
     model: str
     stimuli: str
     weights: str | None = None
-    layers: tuple[str, ...] = ("main",)
+    layers: tuple[str, ...] = ("layerwise:main",)
     transforms: tuple[str, ...] = ()
     limit: int | None = None
     resize: Resize | None = None
@@ -56,7 +56,7 @@ class RunRequest:
     memory: int | None = None
     spool: int | None = None
     spool_folder: Path | None = None
-    engine: str = "local"
+    engine: str = "layerwise:local"
     checkpoint: str | None = None
     step: int | None = None
     lineage: str | None = None

@@ -10,7 +10,7 @@ from layerwise.core.layers import Layer, near_names
 from layerwise.core.registry import Registered, Registry
 from layerwise.core.validation import describe
 
-FALLBACK = "glob"
+FALLBACK = "layerwise:glob"
 
 
 def select_layers(registry: Registry, selectors: Sequence[str], layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -26,7 +26,9 @@ def show_ceilings(
     context: typer.Context,
     run: RunName,
     layers: Selectors = None,
-    comparator: Annotated[str, typer.Option("--with", metavar="NAME", help="A correlation.")] = "rsa-pearson",
+    comparator: Annotated[
+        str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="A correlation.")
+    ] = "layerwise:rsa-pearson",
     bootstrap: Bootstrap = 0,
     seed: ResamplingSeed = 0,
     interval: IntervalName = None,

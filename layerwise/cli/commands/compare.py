@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from layerwise.core.records import LayerAddress, RunRecord
     from layerwise.core.registry import Registry
 
-DEFAULT_COMPARATOR = "rsa-pearson"
+DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
 _N_WARNINGS = 3
 
 

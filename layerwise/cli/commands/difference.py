@@ -28,7 +28,9 @@ def show_difference(
     context: typer.Context,
     first: Annotated[str, typer.Argument(metavar="FIRST", help=_WHAT)],
     second: Annotated[str, typer.Argument(metavar="SECOND", help="What is taken from it, in the same form.")],
-    comparator: Annotated[str, typer.Option("--with", metavar="NAME", help="A comparator.")] = "rsa-pearson",
+    comparator: Annotated[
+        str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="A comparator.")
+    ] = "layerwise:rsa-pearson",
     transform: TransformName = "none",
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", metavar="N", min=1, help="From so many resamples of the stimuli.")

@@ -60,8 +60,14 @@ def write_figure(
     ] = None,
     layers: Selectors = None,
     comparator: Annotated[
-        str, typer.Option("--with", metavar="NAME", help="The comparator that layers are compared with.")
-    ] = "rsa-pearson",
+        str,
+        typer.Option(
+            "--with",
+            metavar="NAME",
+            show_default="rsa-pearson",
+            help="The comparator that layers are compared with.",
+        ),
+    ] = "layerwise:rsa-pearson",
     metric: MetricName = None,
     variance: VarianceShare = None,
     rank: KeptRank = None,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from layerwise.core.profile import Profile
     from layerwise.core.records import RunRecord
 
-DEFAULT_COMPARATOR = "rsa-pearson"
+DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
 _BAR = 24
 Profiled = Sequence[tuple["RunRecord", "Profile"]]
 
@@ -45,7 +45,9 @@ Profiled = Sequence[tuple["RunRecord", "Profile"]]
 def profile_runs(
     context: typer.Context,
     runs: RunNames,
-    comparator: Annotated[str, typer.Option("--with", metavar="NAME", help="The comparator.")] = DEFAULT_COMPARATOR,
+    comparator: Annotated[
+        str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="The comparator.")
+    ] = DEFAULT_COMPARATOR,
     metric: MetricName = None,
     variance: VarianceShare = None,
     rank: KeptRank = None,

@@ -19,7 +19,9 @@ def reorder_run(
     by: Annotated[
         str, typer.Option("--by", metavar="LAYER", help="The layer whose matrix decides: input, output, ...")
     ],
-    method: Annotated[str, typer.Option(metavar="NAME", help="The reorderer.")] = "average-linkage",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", show_default="average-linkage", help="The reorderer.")
+    ] = "layerwise:average-linkage",
     metric: MetricName = None,
     transform: TransformName = "none",
     database: Database = DEFAULT_DATABASE,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from layerwise.core.registry import Registered, Registry
     from layerwise.core.report import Choice, ReportContext
 
-DEFAULT_COMPARATOR = "rsa-pearson"
+DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
 Chosen = Annotated[
     list[str] | None,
     typer.Option("--sections", "--section", metavar="NAME,...", help="Only these sections; repeatable."),
@@ -44,7 +44,9 @@ def write_report(
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title.")] = None,
     sections: Chosen = None,
     list_them: Annotated[bool, typer.Option("--list-sections", help="List the sections; write nothing.")] = False,
-    comparator: Annotated[str, typer.Option("--with", metavar="NAME", help="The comparator.")] = DEFAULT_COMPARATOR,
+    comparator: Annotated[
+        str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="The comparator.")
+    ] = DEFAULT_COMPARATOR,
     metric: MetricName = None,
     variance: VarianceShare = None,
     rank: KeptRank = None,

@@ -68,7 +68,9 @@ def run_analysis(
     spool_dir: Annotated[
         Path | None, typer.Option("--spool-dir", metavar="DIR", help="Where; by default the temporary folder.")
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="Who computes.")] = "local",
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", show_default="local", help="Who computes.")
+    ] = "layerwise:local",
     seed: Seed = 0,
     allow_unsafe: AllowUnsafe = False,
     force: Annotated[bool, typer.Option("--force", help="Compute anew, even where the answer is stored.")] = False,
@@ -92,7 +94,7 @@ def run_analysis(
         model=model,
         stimuli=stimuli,
         weights=weights,
-        layers=tuple(layers or ("main",)),
+        layers=tuple(layers or ("layerwise:main",)),
         transforms=tuple(transform or ()),
         limit=limit,
         resize=resize,
