@@ -42,6 +42,7 @@ def reorder_run(
                 "layer": ordering.address.layer,
                 "transform": ordering.address.transform,
                 "method": ordering.reorderer.name,
+                "provider": f"{ordering.reorderer.name} {ordering.reorderer.version}",
                 "parameters": json.loads(ordering.reorderer.parameters),
                 "permutation": list(ordering.permutation),
                 "stimuli": [stimulus.name for stimulus in ordered],
