@@ -23,6 +23,7 @@ NETWORKS = Path(__file__).parent / "networks"
 def in_networks(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test runs in the folder of the networks, so that `torch:small:Inception` finds them."""
     monkeypatch.chdir(NETWORKS)
+    monkeypatch.syspath_prepend(NETWORKS)
     monkeypatch.delenv("LAYERWISE_TORCH_DEVICE", raising=False)
     return NETWORKS
 
@@ -60,20 +61,19 @@ def values(pixels: Any) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def small_state() -> dict[str, Any]:
     """Weights for `small.Inception`, the same in every test."""
-    import runpy
+    import small
 
-    network = runpy.run_path(str(NETWORKS / "small.py"))["Inception"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
-        return dict(network().state_dict())
+        return dict(small.Inception().state_dict())
 
 
 @pytest.fixture
 def network(small_state: dict[str, Any]) -> Any:
     """The `small.Inception` with those weights, in evaluation mode, as its own code gives it."""
-    import runpy
+    import small
 
-    made = runpy.run_path(str(NETWORKS / "small.py"))["Inception"]()
+    made = small.Inception()
     made.load_state_dict(small_state)
     return made.eval()
 
