@@ -222,7 +222,8 @@ def _query_atlas(context: ReportContext, run: RunRecord) -> StimulusAtlas:
         for layer, matrix in read_matrices(context, run)
     )
     described = describe_stimuli(context, run)
-    pictures = [context.history.list_stimuli(run.id)[index].thumbnail for index in chosen]
+    stimuli = context.history.list_stimuli(run.id)
+    pictures = [stimuli[index].thumbnail for index in chosen]
     return StimulusAtlas(
         key=f"atlas-{run.id}",
         title=run_label(run),

@@ -81,8 +81,10 @@ def _to_srgb(lab: Any) -> Any:
 def inline(frame: pl.DataFrame) -> Any:
     """A frame as data inside a chart; column names are ours, user's text is only ever a value."""
     import altair as alt
+    from altair.utils.schemapi import debug_mode
 
-    return alt.InlineData(values=frame.to_dicts())
+    with debug_mode(False):  # which would check every row
+        return alt.InlineData(values=frame.to_dicts())
 
 
 def decoration(values: Sequence[dict[str, Any]]) -> Any:
