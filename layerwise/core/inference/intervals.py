@@ -178,7 +178,8 @@ class _Student(IntervalMethod):
         """Symmetric around the estimate, on the sample's scale."""
         from scipy.special import stdtrit
 
-        half = float(stdtrit(self.freedom(sample), (1 + level) / 2)) * self.variance(sample) ** 0.5
+        error = self.variance(sample) ** 0.5
+        half = float(stdtrit(self.freedom(sample), (1 + level) / 2)) * error if error > 0 else 0.0
         return sample.estimate - half, sample.estimate + half
 
     def p_value(self, sample: Sample) -> float:
@@ -288,6 +289,8 @@ def _make_interval(
         spread = centre + about.stretch * (spread - np.median(spread))
     sample = Sample(float(centre[0]), spread, without, about.pair_factor, about.jackknife_factor, about.trust)
     low, high = ends.cut(scale.shrink(np.array(method.interval(sample, level))))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return Interval(None, None, reason=f"it has no finite ends: the {len(kept)} resamples vary too much")
     p = method.p_value(sample) if about.value_range == (None, None) else None
     return Interval(float(low), float(high), p)
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from layerwise.core.inference.replicates import Values
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -53,7 +55,15 @@ class Scale:
 
 
 def choose_scale(value_range: tuple[float | None, float | None], *values: Values) -> Scale | None:
-    """The scale for a measure with this range; None for its own, where a number is at an end of the range."""
-    scale = Scale(*value_range)
-    whole = all(np.isfinite(scale.stretch(item[np.isfinite(item)])).all() for item in values)
-    return scale if whole else None
+    """The scale for a measure with this range; None for its own, where a number is at an end of the range.
+
+    At an end is what is nearer to it than rounding can tell: a billionth of the range, or of the largest number.
+    """
+    low, high = value_range
+    numbers = np.concatenate([item[np.isfinite(item)] for item in values])
+    width = high - low if low is not None and high is not None else float(np.abs(numbers).max(initial=0.0))
+    least = _ROUNDING * width
+    at_end = (low is not None and (numbers - low <= least).any()) or (
+        high is not None and (high - numbers <= least).any()
+    )
+    return None if at_end else Scale(low, high)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from layerwise.core.errors import InputError
-from layerwise.core.inference.intervals import METHODS, Sample, find_method, make_intervals
+from layerwise.core.inference.intervals import METHODS, Percentile, Sample, find_method, make_intervals
 from layerwise.core.inference.replicates import Replicates
 from layerwise.core.inference.scales import Scale, choose_scale
 
@@ -170,6 +170,36 @@ def test_fisher_s_z_is_the_scale_of_a_correlation():
 def test_numbers_at_an_end_of_the_range_keep_their_own_scale():
     assert choose_scale((0.0, 1.0), np.array([0.5, 1.0])) is None
     assert choose_scale((0.0, 1.0), np.array([0.5, np.nan])) == Scale(0.0, 1.0)
+
+
+@pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, None)])
+def test_numbers_that_only_rounding_keeps_from_an_end_are_at_it(value_range):
+    end = value_range[1] or value_range[0]
+    inside = np.array([0.2, 0.5])
+    assert choose_scale(value_range, inside) == Scale(*value_range)
+    assert choose_scale(value_range, inside, np.array([end + (1e-16 if end == 0 else -2e-16)])) is None
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("rounding", [0.0, 2e-16])
+def test_a_number_that_no_resample_changes_has_an_interval_of_no_width(name, rounding):
+    resampled = 1 - rounding * (np.arange(40) % 2)
+    replicates = Replicates(np.array([1.0]), resampled[:, None], np.ones((12, 1)), 12, value_range=(-1.0, 1.0))
+    (found,) = make_intervals(replicates, METHODS[name])
+    assert (found.low, found.high) == pytest.approx((1, 1), abs=1e-9)
+    assert not found.reason
+
+
+def test_an_interval_without_finite_ends_says_so():
+    class Endless(Percentile):
+        def interval(self, sample, level):
+            return 0.0, 1e6
+
+    rng = np.random.default_rng(0)
+    resampled, left_out = rng.uniform(1, 2, size=(40, 1)), rng.uniform(1, 2, size=(12, 1))
+    (found,) = make_intervals(Replicates(np.array([1.5]), resampled, left_out, 12, 0, (0.0, None)), Endless())
+    assert (found.low, found.high) == (None, None)
+    assert "no finite ends" in found.reason
 
 
 def test_numbers_made_from_a_matrix_get_intervals_too():
