@@ -222,12 +222,18 @@ def chart_of(figure: Figure) -> Chart:
 
 
 def find_charts(figures: Iterable[Figure]) -> Iterator[Figure]:
-    """The figures whose content is a chart, those inside other figures too."""
+    """The figures whose content is a chart; one inside another has that one's words where it has none of its own."""
     for figure in figures:
         if isinstance(figure.content, Chart):
             yield figure
         elif isinstance(figure.content, SideBySide | Alternatives):
-            yield from find_charts(figure.content.figures)
+            for inner in find_charts(figure.content.figures):
+                yield replace(
+                    inner,
+                    title=f"{figure.title}: {inner.title}",
+                    caption=inner.caption or figure.caption,
+                    method=inner.method or figure.method,
+                )
 
 
 def choose_main(context: ReportContext, selectors: Sequence[str]) -> ReportContext:

@@ -7,7 +7,6 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
 from layerwise.plugins.figures.look import MM
 from layerwise.plugins.figures.render import Drawing, set_size
 
@@ -47,11 +46,9 @@ def check_suffix(path: Path) -> None:
     Raises:
         InputError: If it does not.
     """
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        said = f"no format '{path.suffix}'" if suffix else "its name has no suffix"
-        near = near_names(suffix, list(FORMATS)) if suffix else f"; there are: {', '.join(FORMATS)}"
-        raise InputError(f"cannot write {path}: {said}{near}")
+    if path.suffix.lower() not in FORMATS:
+        said = f"no format '{path.suffix}'" if path.suffix else "its name has no suffix"
+        raise InputError(f"cannot write {path}: {said}; there are: {', '.join(FORMATS)}")
 
 
 def encode(drawing: Drawing, path: Path, description: str = "", dpi: float = 300.0) -> bytes:

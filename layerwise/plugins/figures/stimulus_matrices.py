@@ -20,11 +20,11 @@ from layerwise.core.errors import InputError
 from layerwise.core.figures import FigureOptions
 from layerwise.core.kinds import Metric
 from layerwise.core.layers import Layer
+from layerwise.core.measures import compute_metric, explain_missing, find_read_address
 from layerwise.core.ordering import order_stimuli
-from layerwise.core.records import NO_TRANSFORM, LayerAddress, RunRecord
+from layerwise.core.records import LayerAddress, RunRecord
 from layerwise.core.registry import Registered
 from layerwise.core.report import Chart, Figure, ReportContext
-from layerwise.core.validation import check_metric
 from layerwise.plugins.report import drawing
 from layerwise.plugins.report.queries import main_layers, shown_transform, title_for
 from layerwise.plugins.report.scale import Bounds
@@ -112,11 +112,11 @@ def _read_matrix(
 ) -> NDArray[np.floating]:
     if metric is None:
         return context.history.read_representation(address).correlation
-    needed = metric.offer.needs_transform
-    place = address if needed == NO_TRANSFORM else LayerAddress(address.run_id, address.layer, needed)
-    found = context.history.read_representation(place)
-    computed = metric.call(metric.offer.compute, found)
-    return check_metric(metric, computed, found.n_stimuli, found.constant)
+    place = find_read_address(metric, address)
+    try:
+        return compute_metric(metric, context.history.read_representation(place))
+    except InputError as error:
+        raise explain_missing(metric, error) from error
 
 
 def find_bounds(matrices: Sequence[NDArray[np.floating]], metric: Registered[Metric] | None = None) -> Bounds:
