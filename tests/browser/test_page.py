@@ -52,7 +52,8 @@ def test_the_page_turns_dark_and_light_and_remembers(finished, browser_page) -> 
         return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
     def label_colour() -> str:
-        return page.evaluate("getComputedStyle(document.querySelector('.chart .role-axis-label text')).fill")
+        drawn = page.locator(".chart[data-state=done] .role-axis-label text").first
+        return drawn.evaluate("(element) => getComputedStyle(element).fill")
 
     light, light_label = paper(), label_colour()
     page.get_by_role("button", name="Switch to the dark page").click()
@@ -82,6 +83,7 @@ def test_a_printed_page_is_light_and_leaves_controls_out(finished, browser_page)
 
 def test_the_keyboard_reaches_the_figures_and_the_contents(finished, browser_page) -> None:
     page = browser_page(finished.path)
+    page.emulate_media(reduced_motion="reduce")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the figures"
     page.keyboard.press("Enter")
@@ -90,7 +92,7 @@ def test_the_keyboard_reaches_the_figures_and_the_contents(finished, browser_pag
     link.focus()
     page.keyboard.press("Enter")
     section = page.locator(f"[id='{link.get_attribute('href')[1:]}']")
-    page.wait_for_timeout(800)
+    page.wait_for_timeout(300)
     assert abs(section.bounding_box()["y"]) < 100
     assert link.get_attribute("aria-current") == "true"
 
@@ -111,7 +113,7 @@ def test_the_layers_of_the_matrix_can_be_chosen(finished, browser_page) -> None:
     assert select.locator("option").all_inner_texts() == ["Main layers", "Input, branches and output", "All layers"]
 
     def shown() -> int:
-        return figure.locator(".chart:visible .mark-rect path").count()
+        return figure.locator(".chart:visible .mark-text.role-mark text").count()
 
     assert shown() == 8 * 8
     select.select_option(label="All layers")
@@ -124,7 +126,7 @@ def test_the_layers_of_the_matrix_can_be_chosen(finished, browser_page) -> None:
 
 def test_a_cell_says_its_value_when_pointed_at(finished, browser_page) -> None:
     page = browser_page(finished.path)
-    page.locator("figure[id*='layer-matrix'] .chart:visible .mark-rect path").nth(3).hover()
+    page.locator("figure[id*='layer-matrix'] .chart:visible .mark-text.role-mark text").nth(3).hover()
     tip = page.locator("#vg-tooltip-element")
     tip.wait_for(state="visible")
     assert "similarity" in tip.inner_text()

@@ -55,7 +55,7 @@
   }
 
   const charts = [...document.querySelectorAll(".chart")];
-  const idle = window.requestIdleCallback || ((action) => setTimeout(action, 60));
+  const idle = (action) => (window.requestIdleCallback ? requestIdleCallback(action, { timeout: 500 }) : setTimeout(action, 60));
   const watcher = nearby(draw);
   charts.forEach((chart) => watcher.observe(chart));
   const waiting = [...charts];
@@ -86,9 +86,10 @@
   layerwise.offer("svg", ".chart", (host) => picture(host, "svg"));
   layerwise.offer("png", ".chart", (host) => picture(host, "png"));
 
+  // Also what was hidden before and is seen now, such as the figure that was chosen instead of another.
   let resized = 0;
   window.addEventListener("resize", () => {
     clearTimeout(resized);
-    resized = setTimeout(() => charts.filter((chart) => chart.dataset.drawn && chart.dataset.drawn !== String(chart.clientWidth)).forEach(draw), 250);
+    resized = setTimeout(() => charts.filter((chart) => chart.dataset.drawn !== String(chart.clientWidth)).forEach(draw), 150);
   });
 })();
