@@ -12,7 +12,7 @@ DATA   := $(or $(LAYERWISE_DATA),$(wildcard ../shared/data))
 BENCH  := $(if $(DATA),--weights $(DATA)/googlenet/bvlc_googlenet.caffemodel --stimuli $(DATA)/imagenet500)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow browser-test lint format docs bench clean
+.PHONY: help demo test test-slow browser-test lint format docs surface bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: $(VENV)/develop.stamp  ## Put the code into the project's style
 
 docs: $(VENV)/develop.stamp  ## Write the command line's help into docs/commands.md
 	$(BIN)/python -m layerwise.cli.reference docs/commands.md
+
+surface: $(VENV)/develop.stamp  ## Write down what plugins may import: docs/plugins, and the types that editors know
+	$(BIN)/python -m layerwise.cli.surface docs/plugins
 
 bench: $(VENV)/runtime.stamp  ## Measure an analysis beside the forward pass and the plain NumPy way
 	$(BIN)/python benchmarks/forward_passes.py $(BENCH)

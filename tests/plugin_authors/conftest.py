@@ -1,9 +1,10 @@
-"""`layerwise plugins new`, called in this process; and projects made by it, as if they were installed."""
+"""`layerwise plugins new`, called in this process; projects made by it, as if installed; code blocks of pages."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,3 +50,29 @@ def _pretend_installed(project: Path) -> Path:
 @pytest.fixture(scope="session")
 def pretend_installed() -> Callable[[Path], Path]:
     return _pretend_installed
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, the file it belongs in if it says so, its text, the heading it is under."""
+
+    language: str
+    file: str
+    text: str
+    heading: str
+
+
+def _read_blocks(page: Path) -> list[Block]:
+    found, heading = [], ""
+    text = re.sub(r"<!-- signatures:.*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for match in re.finditer(r"^(#+ [^\n]*)$|^```(\w*)(?: file=(\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if match[1]:
+            heading = match[1].lstrip("# ")
+        else:
+            found.append(Block(match[2], match[3] or "", match[4], heading))
+    return found
+
+
+@pytest.fixture(scope="session")
+def read_blocks() -> Callable[[Path], list[Block]]:
+    return _read_blocks
