@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from layerwise.core.atlas import LayerMap, PairMeasure, StimulusAtlas, StimulusMap
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
@@ -90,6 +92,18 @@ class Maps(SectionBuilder):
             "the distances it keeps; where that is little, do not trust what lies next to what."
         )
         return ReportSection("Maps", tuple(figures), introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "layers",
+                name="layer-map",
+                description="a map on which similar layers lie close together",
+                needs="one run with three main layers or more",
+            ),
+        )
 
     def _stimulus_figure(self, context: ReportContext, run: RunRecord) -> Figure:
         atlas = query_atlas(context, run)
