@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.report import (
     Alternatives,
@@ -60,6 +62,43 @@ class Models(SectionBuilder):
             "they get there at the same pace, and what has no counterpart at all?"
         )
         return ReportSection("Across models", tuple(figures), introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "layers-of-1",
+                name="across-models",
+                description="the layers of one model against those of another, with the best path",
+                needs="two models on the same stimuli",
+                n_runs=(2, 2),
+            ),
+            chart_of_section(
+                self,
+                "counterparts-of-1",
+                name="counterparts",
+                description="how like the most similar layer of the other model each layer is",
+                needs="two models on the same stimuli",
+                n_runs=(2, 2),
+            ),
+            chart_of_section(
+                self,
+                "to-input",
+                name="profiles-to-input",
+                description="how alike layers are to the input, of several models on relative depth",
+                needs="models on the same stimuli",
+                n_runs=(2, None),
+            ),
+            chart_of_section(
+                self,
+                "to-output",
+                name="profiles-to-output",
+                description="how alike layers are to the output, of several models on relative depth",
+                needs="models on the same stimuli",
+                n_runs=(2, None),
+            ),
+        )
 
 
 @dataclass(frozen=True)
