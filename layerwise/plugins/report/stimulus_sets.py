@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import (
@@ -176,6 +177,19 @@ class StimulusSets(SectionBuilder):
             "the stimuli."
         )
         return ReportSection("Across stimulus sets", tuple(figures), introduction)
+
+    def figures(self) -> Sequence[NamedFigure]:
+        """What `layerwise figure` draws of it."""
+        return (
+            chart_of_section(
+                self,
+                "difference",
+                name="across-sets",
+                description="where the layer x layer matrices of a model differ between two sets of stimuli",
+                needs="one model on two sets of stimuli",
+                n_runs=(2, 2),
+            ),
+        )
 
 
 @dataclass(frozen=True)
