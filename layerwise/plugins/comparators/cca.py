@@ -84,15 +84,15 @@ class Pwcca(Cca):
     """Projection-weighted CCA: sum_i a_i rho_i / sum_i a_i, a_i how much of the first layer direction i carries.
 
     Of the first layer towards the second (Morcos, Raghu and Bengio 2018, NeurIPS). h_i are the first layer's
-    canonical directions and rho_i their correlations. `variance` weights are a_i = sum_j <h_i, x_j>^2 over the
-    units x_j, `norm` weights their square root. Morcos et al. sum |<h_i, x_j>|, which depends on single units and
-    so is no function of the representation; for units in general position it is proportional to the `norm`
-    weights. `variance` is the default because it alone does not depend on which directions are picked among equal
-    correlations.
+    canonical directions and rho_i their correlations. The weights are not the published ones: Morcos et al. sum
+    |<h_i, x_j>| over the units x_j, and single units are no longer known to a representation. `variance` weights
+    are a_i = sum_j <h_i, x_j>^2, `norm` weights their square root, to which the published ones are proportional for
+    units in general position. `variance` is the default because it alone does not depend on which directions are
+    picked among equal correlations.
     """
 
     name = "pwcca"
-    description = "projection-weighted CCA, from the row's layer to the column's"
+    description = "projection-weighted CCA, weighted by variance (single units are not kept)"
     symmetric = False
     parameters = (
         variance_parameter(1.0),
@@ -140,7 +140,7 @@ class SymmetricPwcca(Pwcca):
     """The mean of projection-weighted CCA in both directions."""
 
     name = "pwcca-symmetric"
-    description = "projection-weighted CCA, the mean of both directions"
+    description = "projection-weighted CCA weighted by variance, the mean of both directions"
     symmetric = True
 
     def compare(self, first: Spectrum, second: Spectrum) -> float:

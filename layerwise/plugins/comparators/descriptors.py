@@ -1,7 +1,8 @@
 """Comparing one number a layer: how concentric, how uniform, how large its cloud of stimuli is.
 
 These say little about which stimuli a layer finds alike, and are quick to tell that two layers differ. Names and
-definitions as in Klabunde et al. 2025, "Similarity of Neural Network Models", ACM Computing Surveys, section 6.
+definitions as among the descriptive statistics of Klabunde et al. 2025, "Similarity of Neural Network Models", ACM
+Computing Surveys, and as in the code of their benchmark ReSi.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class DistanceCorrelation(CosineComparator):
 class RsmNormDifference(MetricComparator):
     """Frobenius norm of the difference between two layers' matrices: sqrt(sum_ij (S_ij - T_ij)^2).
 
-    Of Euclidean distances unless told otherwise (Klabunde et al. 2025, ACM Computing Surveys, section 4; Shahbazi
+    Of Euclidean distances unless told otherwise (Klabunde et al. 2025, ACM Computing Surveys; Shahbazi
     et al. 2021; Yin and Shen 2018). Each pair of stimuli counts twice. Layers of different scale are far apart.
     """
 

@@ -116,8 +116,9 @@ class Cknna(NeighbourComparator):
     """Centred kernel nearest-neighbour alignment: CKA over common neighbours only (Huh et al. 2024, appendix).
 
     A(K, L) / sqrt(A(K, K) A(L, L)), A(K, L) = sum_ij a_ij (K_ij - mean_l K_il) (L_ij - mean_l L_il), where a_ij is
-    1 if j is among i's k neighbours in both layers. (The code published with it uses an unbiased HSIC of masked
-    kernels instead, which is not symmetric.)
+    1 if j is among i's k neighbours in both layers, i itself left out. (The code published with it takes another
+    form, an unbiased HSIC of both kernels with all but common neighbours set to 0; as those are not symmetric
+    matrices, that depends on which layer comes first.)
     """
 
     name = "cknna"
@@ -148,7 +149,7 @@ class Cknna(NeighbourComparator):
 class Jaccard(NeighbourComparator):
     """Mean Jaccard similarity of neighbour sets: mean_i |N(i) n M(i)| / |N(i) u M(i)|.
 
-    As in Klabunde et al. 2025 (ACM Computing Surveys, section 5; Schumacher et al. 2021; Wang et al. 2022).
+    As in Klabunde et al. 2025 (ACM Computing Surveys, neighborhood-based measures; Schumacher et al. 2021).
     """
 
     name = "jaccard"
@@ -164,7 +165,8 @@ class RankSimilarity(NeighbourComparator):
     """How alike the ranks of common neighbours are, near ones counting most (Wang et al. 2022).
 
     mean_i 1 / H(m_i) sum_j 2 / ((1 + |r_ij - s_ij|) (r_ij + s_ij)), over the m_i common neighbours j of i with
-    ranks r and s, H(m) = 1 + 1/2 + ... + 1/m; 0 for a stimulus without (Klabunde et al. 2025, section 5).
+    ranks r and s, H(m) = 1 + 1/2 + ... + 1/m; 0 for a stimulus without (as in Klabunde et al. 2025, and in
+    the code of their benchmark ReSi).
     """
 
     name = "rank-similarity"
@@ -185,7 +187,7 @@ class SecondOrderCosine(NeighbourComparator):
     """Cosine between a stimulus's similarities to its neighbours in either layer (Hamilton et al. 2016).
 
     mean_i cos(K_i., L_i.) over the union of i's k neighbours in both layers, K and L the cosine similarities
-    (EMNLP 2016; Klabunde et al. 2025, section 5; the ReSi benchmark's code takes cosine distances instead).
+    (EMNLP 2016; Klabunde et al. 2025; the code of their benchmark ReSi takes cosine distances instead).
     """
 
     name = "second-order-cosine"
