@@ -1,12 +1,13 @@
 """The Typer application, and the one place where errors become a line on stderr and an exit code.
 
-Commands raise; nothing below this module prints an error or decides how the process ends. Commands that
-plugins add are looked up only when a name is not one of ours or when the list of commands is shown, so that
-plugins cost nothing otherwise.
+Commands raise; nothing below this module prints an error or decides how the process ends. Where the first word names
+a command, only that one's module is imported; commands that plugins add are looked up only when a name is not one of
+ours or when the list of commands is shown, so that they cost nothing otherwise.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -16,30 +17,6 @@ from typing import Annotated
 import typer
 
 import layerwise
-from layerwise.cli.commands import (
-    browse,
-    ceiling,
-    compare,
-    db,
-    delete,
-    demo,
-    difference,
-    export,
-    figure,
-    import_,
-    importance,
-    layers,
-    measure,
-    models,
-    plugins,
-    profile,
-    query,
-    reorder,
-    report,
-    run,
-    runs,
-    show,
-)
 from layerwise.cli.measuring import SeveralNames
 from layerwise.cli.plugin_commands import PluginAwareGroup
 from layerwise.cli.plugin_output import results_only
@@ -47,6 +24,33 @@ from layerwise.cli.session import Session, session_of
 from layerwise.core.errors import LayerwiseError
 
 INTERRUPTED = 130
+COMMANDS = {
+    "demo": ("demo", "run_demo"),
+    "models": ("models", "list_models"),
+    "layers": ("layers", "list_layers"),
+    "run": ("run", "run_analysis"),
+    "runs": ("runs", "list_runs"),
+    "show": ("show", "show_run"),
+    "delete": ("delete", "delete_run"),
+    "compare": ("compare", "compare_runs"),
+    "profile": ("profile", "profile_runs"),
+    "importance": ("importance", "weigh_branches"),
+    "measure": ("measure", "measure_runs"),
+    "difference": ("difference", "show_difference"),
+    "ceiling": ("ceiling", "show_ceilings"),
+    "reorder": ("reorder", "reorder_run"),
+    "report": ("report", "write_report"),
+    "figure": ("figure", "write_figure"),
+    "browse": ("browse", "browse_history"),
+    "query": ("query", "query_history"),
+    "export": ("export", "export_run"),
+    "import": ("import_", "import_files"),
+    "plugins": ("plugins", "app"),
+    "db": ("db", "app"),
+}
+"""The built-in commands in their order: module of `layerwise.cli.commands`, and the function or application there."""
+
+_SEVERAL_NAMES = ("compare",)  # whose `--with` takes several names
 
 
 def _show_version(wanted: bool) -> None:
@@ -90,8 +94,13 @@ def _start(
         typer.echo(context.get_help())
 
 
-def build_app() -> typer.Typer:
-    """The application with its built-in commands, in the order in which help lists them."""
+def build_app(words: Sequence[str] = ()) -> typer.Typer:
+    """The application with its built-in commands, in the order in which help lists them.
+
+    Args:
+        words: What was typed, if only the commands that are named there are needed: making the others takes longer
+            than running most of them.
+    """
     app = typer.Typer(
         name="layerwise",
         cls=PluginAwareGroup,
@@ -102,28 +111,14 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_start)
-    app.command("demo")(demo.run_demo)
-    app.command("models")(models.list_models)
-    app.command("layers")(layers.list_layers)
-    app.command("run")(run.run_analysis)
-    app.command("runs")(runs.list_runs)
-    app.command("show")(show.show_run)
-    app.command("delete")(delete.delete_run)
-    app.command("compare", cls=SeveralNames)(compare.compare_runs)
-    app.command("profile")(profile.profile_runs)
-    app.command("importance")(importance.weigh_branches)
-    app.command("measure")(measure.measure_runs)
-    app.command("difference")(difference.show_difference)
-    app.command("ceiling")(ceiling.show_ceilings)
-    app.command("reorder")(reorder.reorder_run)
-    app.command("report")(report.write_report)
-    app.command("figure")(figure.write_figure)
-    app.command("browse")(browse.browse_history)
-    app.command("query")(query.query_history)
-    app.command("export")(export.export_run)
-    app.command("import")(import_.import_files)
-    app.add_typer(plugins.app, name="plugins")
-    app.add_typer(db.app, name="db")
+    needed = set(words) if words and words[0] in COMMANDS else set(COMMANDS)
+    for name, (module, attribute) in COMMANDS.items():
+        if name in needed:
+            found = getattr(importlib.import_module(f"layerwise.cli.commands.{module}"), attribute)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name)
+            else:
+                app.command(name, cls=SeveralNames if name in _SEVERAL_NAMES else None)(found)
     return app
 
 
@@ -131,7 +126,7 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code, having shown any error as one line on stderr."""
     typed, debug = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    command = typer.main.get_command(build_app())
+    command = typer.main.get_command(build_app(typed))
     try:
         with results_only():
             session = Session(tuple(typed))
