@@ -30,17 +30,23 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "accuracy",
+    "across_models",
+    "across_sets",
     "branch_depth",
     "branch_matrix",
     "checkpoints",
+    "counterparts",
+    "dimension",
     "draw",
     "importance",
+    "layer_map",
     "layer_matrix",
     "matrices",
     "matrix",
     "numbers",
     "pace",
     "profile",
+    "profiles",
     "save",
     "sparseness",
     "steps",
@@ -218,6 +224,36 @@ def weights(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> Ch
 def checkpoints(history: History, *runs: Run, to: str = "final", **asked: Unpack[Asked]) -> ChartType:
     """How alike each layer is to its `final` state, or to the `input` or `output`, over a training."""
     return draw(history, "checkpoints" if to == "final" else f"checkpoints-{to}", *runs, **asked)
+
+
+def dimension(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+    """Over how many dimensions each layer spreads the stimuli."""
+    return draw(history, "dimension", run, **asked)
+
+
+def layer_map(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+    """A map on which similar layers lie close together."""
+    return draw(history, "layer-map", run, **asked)
+
+
+def across_models(history: History, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
+    """The layers of one model against those of another, with the best path through both."""
+    return draw(history, "across-models", first, second, **asked)
+
+
+def counterparts(history: History, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
+    """How like the most similar layer of the other model each layer is."""
+    return draw(history, "counterparts", first, second, **asked)
+
+
+def profiles(history: History, *runs: Run, to: str = "output", **asked: Unpack[Asked]) -> ChartType:
+    """How alike layers are to the `input` or `output`, of several models on relative depth."""
+    return draw(history, f"profiles-to-{to}", *runs, **asked)
+
+
+def across_sets(history: History, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
+    """Where the layer x layer matrices of a model differ between two sets of stimuli."""
+    return draw(history, "across-sets", first, second, **asked)
 
 
 def accuracy(history: History, *runs: Run, **asked: Unpack[Asked]) -> ChartType:

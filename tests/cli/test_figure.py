@@ -153,13 +153,16 @@ def test_a_notebook_gets_every_chart_from_one_call(history) -> None:
         "matrices": charts.matrices(history, columns=4),
         "sparseness": charts.sparseness(history),
         "weights": charts.weights(history),
+        "dimension": charts.dimension(history),
+        "layer_map": charts.layer_map(history),
         "checkpoints": charts.checkpoints(history, *runs, to="input"),
         "accuracy": charts.accuracy(history, *runs),
     }
     for name, chart in drawn.items():
         assert isinstance(chart, alt.TopLevelMixin), name
         assert chart.to_dict(validate=True), name
-    assert set(drawn) | {"Asked", "draw", "numbers", "save"} <= set(charts.__all__)
+    of_two = {"across_models", "across_sets", "counterparts", "profiles"}
+    assert set(drawn) | of_two | {"Asked", "draw", "numbers", "save"} == set(charts.__all__)
 
 
 def test_numbers_of_a_chart_are_those_of_the_history(history) -> None:
