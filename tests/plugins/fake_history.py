@@ -153,9 +153,14 @@ def add_run(
     names: Sequence[str] | None = None,
     class_names: Sequence[str] = ("orange", "desert", "ship", "cat", "bridge", "owl"),
     learned: float = 1.0,
+    constant: Sequence[int] = (),
+    pictures: bool = True,
     **more,
 ) -> RunRecord:
-    """Add a run whose early layers follow one grouping of the stimuli and whose late layers another."""
+    """Add a run whose early layers follow one grouping of the stimuli and whose late layers another.
+
+    `constant` stimuli have constant activations everywhere; without `pictures` they are known by name alone.
+    """
     rng = np.random.default_rng(seed)
     chosen = list(layers or make_layers())
     low, high = rng.integers(0, 5, n_stimuli), rng.permutation(np.arange(n_stimuli) % len(class_names))
@@ -166,11 +171,14 @@ def add_run(
         own = rng.normal(size=(7, 80)) * (1.1 if layer.branch == "5x5" else 0)
         noise = rng.normal(size=(n_stimuli, 80)) * 1.2
         rows = (1 - place) * codes[0][low] + 1.4 * late * codes[1][high] + own[low] + noise
+        rows[list(constant)] = 1.0
         history.representations[LayerAddress(run_id, layer.name)] = represent(rows)
     history.layers[run_id] = chosen
     titles = list(names or [f"photo {i:03d}.jpg" for i in range(n_stimuli)])
     history.stimuli[run_id] = [
-        StimulusRecord(i, titles[i], class_names[high[i]], f"{i:064x}", thumbnail(int(high[i]), rng))
+        StimulusRecord(
+            i, titles[i], class_names[high[i]], f"{i:064x}", thumbnail(int(high[i]), rng) if pictures else b""
+        )
         for i in range(n_stimuli)
     ]
     history.statistics[run_id] = _make_statistics(chosen)
