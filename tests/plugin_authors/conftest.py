@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,3 +77,42 @@ def _read_blocks(page: Path) -> list[Block]:
 @pytest.fixture(scope="session")
 def read_blocks() -> Callable[[Path], list[Block]]:
     return _read_blocks
+
+
+def _do_not_install(command: str) -> str:
+    del command
+    return ""
+
+
+def _follow(
+    page: Path, folder: Path, environment: dict[str, str], install: Callable[[str], str] = _do_not_install
+) -> None:
+    """Do what a page says: write its files, run its commands, and look whether they say what it says they do.
+
+    Args:
+        page: The page.
+        folder: Where to do it.
+        environment: Variables for the commands.
+        install: Given each command; what it answers, unless that is nothing, stands for having run it.
+    """
+    for block in _read_blocks(page):
+        if block.file:
+            (folder / block.file).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            for command, expected in re.findall(r"^\$ (.*)\n((?:[^$\n].*\n)*)", block.text, re.MULTILINE):
+                said = install(command) or _run(command, folder, environment)
+                for line in expected.splitlines():
+                    assert line in said, f"{command} said:\n{said}"
+
+
+def _run(command: str, folder: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def follow() -> Callable[..., None]:
+    return _follow

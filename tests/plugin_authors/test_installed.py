@@ -31,12 +31,18 @@ def environment(tmp_path_factory):
     ).stdout.strip()
     lines = [f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()]
     (Path(purelib) / "everything.pth").write_text("\n".join([*lines, source, ""]), encoding="utf-8")
+    script = python.with_name("layerwise")
+    script.write_text(f'#!/bin/sh\nexec "{python}" -m layerwise "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
     return python
+
+
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
 
 
 @pytest.mark.slow
 def test_four_commands_from_nothing_to_a_comparison_of_an_old_run(environment, tmp_path):
-    settings = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "LAYERWISE_DB": make_history(tmp_path / "old.db")}
+    settings = OFFLINE | {"LAYERWISE_DB": make_history(tmp_path / "old.db")}
 
     def run(*arguments: object) -> str:
         done = subprocess.run(
@@ -65,3 +71,13 @@ def test_four_commands_from_nothing_to_a_comparison_of_an_old_run(environment, t
     assert "my-cka:my-cka,0.1.0" in stored
     assert " passed" in run("-m", "pytest", "-q", "my-cka")
     assert "my-cka" in run("-m", "layerwise", "plugins", "uninstall", "my-cka", "--yes")
+
+
+@pytest.mark.slow
+def test_the_tutorial_can_be_followed_with_pip(environment, follow, tmp_path):
+    settings = OFFLINE | {
+        "LAYERWISE_DB": make_history(tmp_path / "history.db"),
+        "PATH": f"{environment.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    page = Path(__file__).parents[2] / "docs" / "plugins" / "tutorial.md"
+    follow(page, tmp_path, os.environ | settings)

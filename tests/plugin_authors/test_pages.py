@@ -101,27 +101,7 @@ def test_links_between_the_pages_lead_somewhere():
                 assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
-def follow(page: Path, read_blocks, folder: Path, environment: dict[str, str], install) -> None:
-    """Do what a page says: write its files, run its commands, and look whether they say what it says they do."""
-    for block in read_blocks(page):
-        if block.file:
-            (folder / block.file).write_text(block.text, encoding="utf-8")
-        elif block.language == "console":
-            for command, expected in re.findall(r"^\$ (.*)\n((?:[^$\n].*\n)*)", block.text, re.MULTILINE):
-                said = install(command) or _run(command, folder, environment)
-                for line in expected.splitlines():
-                    assert line in said, f"{command} said:\n{said}"
-
-
-def _run(command: str, folder: Path, environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def test_the_tutorial_can_be_followed(read_blocks, pretend_installed, tmp_path):
+def test_the_tutorial_can_be_followed(follow, pretend_installed, tmp_path):
     """All of it but pip: what installing does is done by hand, in a folder that Python looks into."""
     binaries = Path(sys.executable).parent
     environment = os.environ | {
@@ -136,4 +116,4 @@ def test_the_tutorial_can_be_followed(read_blocks, pretend_installed, tmp_path):
         pretend_installed(tmp_path / command.rsplit("/", 1)[-1])
         return "installed"
 
-    follow(DOCS / "plugins" / "tutorial.md", read_blocks, tmp_path, environment, install)
+    follow(DOCS / "plugins" / "tutorial.md", tmp_path, environment, install)
