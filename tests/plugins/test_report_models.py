@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from layerwise.core.records import LayerAddress
 from layerwise.core.report import Alternatives, Chart, Choice, Facts, Figure, ReportContext, SideBySide, Table
 from layerwise.plugins.report import compared, counterparts, model_differences, models, overlays, stimulus_sets
-from layerwise.plugins.report.grids import difference_bounds
+from layerwise.plugins.report.grids import difference_bounds, write_value
 from layerwise.plugins.report.grouping import find_models, model_names, set_names
 from layerwise.plugins.report.scale import find_scale
 
@@ -313,3 +313,19 @@ def test_a_difference_of_nothing_still_has_a_scale() -> None:
 
 def test_models_are_called_by_their_names(context) -> None:
     assert list(model_names(context.runs[:3]).values()) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [(0.4567, 2, "0.46"), (0.0, 2, "0.00"), (0.0001234, 2, "0.00012"), (-0.004, 3, "-0.004"), (12.3456, 3, "12.346")],
+)
+def test_small_numbers_are_not_written_as_nothing(value, digits, written) -> None:
+    assert write_value(value, digits) == written
+
+
+def test_numbers_that_have_no_room_are_not_written_into_cells(context) -> None:
+    chosen = replace(context, choice=Choice(comparator="imd"))
+    pair = query(chosen).pairs[0]
+    tiny = replace(pair, matrix=pair.matrix / pair.matrix.max() / 1000)
+    marks = [str(layer["mark"]) for layer in counterparts.draw_pair(tiny, find_scale(chosen)).to_dict()["layer"]]
+    assert not any("text" in mark for mark in marks)

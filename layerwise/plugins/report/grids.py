@@ -15,6 +15,7 @@ from layerwise.plugins.report.scale import Bounds
 if TYPE_CHECKING:
     import polars as pl
 
+SMALLEST_WRITTEN = 0.01  # where all values are smaller, there is no room to write them into cells
 CELL = {"row": "String", "column": "String", "value": "Float64"}
 
 
@@ -88,6 +89,8 @@ def draw_grid(grid: Grid) -> Any:
     undefined = base.transform_filter("!isValid(datum.value)").mark_rect(color="#9a9a9a")
     defined = base.transform_filter("isValid(datum.value)")
     cells = defined.mark_rect().encode(color=drawing.measure_colour(grid.bounds, grid.legend))
+    if max(abs(grid.bounds.low), abs(grid.bounds.high)) < SMALLEST_WRITTEN:
+        return undefined + cells
     words = defined.mark_text(fontSize=9).encode(
         text=alt.Text("value:Q", format=grid.format), color=drawing.ink(grid.bounds)
     )
@@ -106,6 +109,11 @@ def fit_width(chart: Any, grid: Grid, row_height: int = 24) -> Any:
     """Mark a chart of cells as one that fills the page's column, with rows of a fixed height."""
     meta = {"layerwise": {"cells": len(grid.columns), "labels": drawing.label_room(grid.rows)}}
     return chart.properties(width="container", height=row_height * len(grid.rows), usermeta=meta)
+
+
+def write_value(value: float, digits: int = 2) -> str:
+    """A number in words: with so many decimals, or with that many digits where decimals would not show it."""
+    return f"{value:.{digits}f}" if value == 0 or abs(value) >= 10.0**-digits / 2 else f"{value:.{digits}g}"
 
 
 def difference_bounds(values: Any) -> Bounds:

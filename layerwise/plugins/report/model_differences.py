@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from layerwise.core.report import Fact, ReportContext, Table
 from layerwise.plugins.report.counterparts import ModelPair, find_poorest, query_counterparts, query_pairs
+from layerwise.plugins.report.grids import write_value
 from layerwise.plugins.report.grouping import Runs, model_names
 from layerwise.plugins.report.overlays import Gap, find_gap, list_transitions, query_overlay, transition_columns
 from layerwise.plugins.report.queries import main_layers
@@ -90,9 +91,9 @@ def tabulate_differences(found: list[Differences], scale: Scale) -> Table:
     rows: list[Row] = []
     for one in found:
         path, names = one.pair.alignment, one.pair.names
-        odd = [f"{one.odd[name][0]} ({one.odd[name][2]:.2f})" if name in one.odd else None for name in names]
-        gap = f"{one.gap.size:.2f} to the {one.gap.end}, at depth {one.gap.depth:.2f}" if one.gap else None
-        rows.append((*names, _rounded(path.mean), _rounded(path.even_mean), f"{path.bend:.0%}", *odd, gap))
+        odd = [f"{one.odd[name][0]} ({write_value(one.odd[name][2])})" if name in one.odd else None for name in names]
+        gap = f"{write_value(one.gap.size)} to the {one.gap.end}, at depth {one.gap.depth:.2f}" if one.gap else None
+        rows.append((*names, path.mean, path.even_mean, f"{path.bend:.0%}", *odd, gap))
     columns = ("one model", "another", f"{scale.noun} along the best path", "at equal depth", "bend of the path")
     return Table((*columns, "odd layer of the one", "of the other", "widest gap of profiles"), tuple(rows))
 
@@ -102,17 +103,17 @@ def list_facts(found: Differences, scale: Scale) -> tuple[Fact, ...]:
     pair, path = found.pair, found.pair.alignment
     facts = []
     if path.mean is not None and path.even_mean is not None:
-        note = f"mean {scale.noun} along it; {path.even_mean:.2f} at equal relative depth"
-        facts.append(Fact("best path", f"{path.mean:.2f}", note))
+        note = f"mean {scale.noun} along it; {write_value(path.even_mean)} at equal relative depth"
+        facts.append(Fact("best path", write_value(path.mean), note))
     row, column = path.bend_at
     note = f"of the depth apart, where {pair.rows[row]} is beside {pair.columns[column]}"
     facts.append(Fact("bend of the path", f"{path.bend:.0%}", note))
     for name, (layer, counterpart, value) in found.odd.items():
-        facts.append(Fact(f"odd layer of {name}", f"{value:.2f}", f"{layer}, most like {counterpart}"))
+        facts.append(Fact(f"odd layer of {name}", write_value(value), f"{layer}, most like {counterpart}"))
     if found.gap is not None:
-        there = " against ".join(f"{value:.2f}" for value in found.gap.values)
+        there = " against ".join(write_value(value) for value in found.gap.values)
         note = f"between the profiles to the {found.gap.end}, at depth {found.gap.depth:.2f}: {there}"
-        facts.append(Fact("widest gap", f"{found.gap.size:.2f}", note))
+        facts.append(Fact("widest gap", write_value(found.gap.size), note))
     return tuple(facts)
 
 
@@ -123,14 +124,10 @@ def describe_path(pair: ModelPair, scale: Scale) -> str:
         return "No layer of one can be compared with a layer of the other."
     row, column = found.bend_at
     words = (
-        f"Along the boxed path the mean {scale.noun} is {found.mean:.2f}; at equal relative depth it would be "
-        f"{found.even_mean:.2f}."
+        f"Along the boxed path the mean {scale.noun} is {write_value(found.mean)}; at equal relative depth it would "
+        f"be {write_value(found.even_mean)}."
     )
     if found.bend < 0.005:
         return words
     there = f"{pair.rows[row]} is beside {pair.columns[column]}, {found.bend:.0%} of the depth apart"
     return f"{words} It bends furthest where {there}."
-
-
-def _rounded(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"

@@ -111,10 +111,10 @@ def transition_columns(scale: Scale) -> tuple[str, ...]:
 
 def list_transitions(
     context: ReportContext, runs: Sequence[RunRecord], overlay: pl.DataFrame, names: Mapping[str, str]
-) -> list[tuple[str | None, ...]]:
+) -> list[tuple[str | float | None, ...]]:
     """The accuracy and the transition of each run, as cells of a table."""
     profiles = read_profiles(context, runs)
-    rows = []
+    rows: list[tuple[str | float | None, ...]] = []
     for run in runs:
         profile = profiles.get(run.id)
         ends = overlay.filter(series=names[run.id])["output"]
@@ -128,7 +128,7 @@ def list_transitions(
             profile.crossings[0].depth if profile and profile.crossings else None,
         )
         accuracy = None if run.accuracy is None else f"{run.accuracy.top1:.1%}"
-        rows.append((accuracy, *(None if value is None else f"{value:.3f}" for value in numbers), step))
+        rows.append((accuracy, *numbers, step))
     return rows
 
 

@@ -24,7 +24,14 @@ from layerwise.core.report import (
     SideBySide,
     Table,
 )
-from layerwise.plugins.report.grids import Grid, cell_frame, difference_bounds, draw_grid, fit_square
+from layerwise.plugins.report.grids import (
+    Grid,
+    cell_frame,
+    difference_bounds,
+    draw_grid,
+    fit_square,
+    write_value,
+)
 from layerwise.plugins.report.grouping import Runs, find_stimulus_sets, set_names
 from layerwise.plugins.report.overlays import list_transitions, overlay_figures, query_overlay, transition_columns
 from layerwise.plugins.report.queries import address, comparator_words, compare, main_layers
@@ -108,11 +115,12 @@ def list_facts(pair: SetPair) -> tuple[Fact, ...]:
         facts.append(Fact("agreement", f"{pair.agreement:.3f}", note))
     gaps = np.abs(pair.difference[np.triu_indices(len(pair.layers), 1)])
     if np.isfinite(gaps).any():
-        facts.append(Fact("mean difference", f"{np.nanmean(gaps):.3f}", "of the two matrices, without sign"))
+        mean = write_value(float(np.nanmean(gaps)), 3)
+        facts.append(Fact("mean difference", mean, "of the two matrices, without sign"))
         row, column = largest_difference(pair)
-        values = " against ".join(f"{matrix[row, column]:.2f}" for matrix in pair.matrices)
+        values = " against ".join(write_value(matrix[row, column]) for matrix in pair.matrices)
         note = f"between {pair.layers[row]} and {pair.layers[column]}: {values}"
-        facts.append(Fact("largest difference", f"{np.nanmax(gaps):.3f}", note))
+        facts.append(Fact("largest difference", write_value(float(np.nanmax(gaps)), 3), note))
     return tuple(facts)
 
 
