@@ -36,9 +36,9 @@ class PluginAwareGroup(TyperGroup):
         return super().list_commands(ctx)
 
     def _attach_plugins(self, ctx: Any) -> None:
-        from layerwise.core.discovery import is_any_installed
+        from layerwise.core.discovery import may_have
 
-        if ctx.meta.get("layerwise.attached") or not is_any_installed():
+        if ctx.meta.get("layerwise.attached") or not may_have("commands"):
             return
         ctx.meta["layerwise.attached"] = True
         session = session_of(ctx)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, PackageNotFoundError, distributions, entry_points, version
 
+from layerwise.core import hookspecs
+
 HOST = "layerwise"
 """The distribution that plugins are for, and whose own plugins are built in."""
 
@@ -58,9 +60,10 @@ def find_installed(group: str = HOST) -> list[Installed]:
     return found
 
 
-def is_any_installed(group: str = HOST) -> bool:
-    """Whether there is a plugin that is not built in."""
-    return bool(entry_points(group=group))
+def may_have(hook: str, group: str = HOST) -> bool:
+    """Whether an installed plugin can have a hook, such as `commands`; nothing is imported to find out."""
+    hooks = [name.removeprefix(_PREFIX) for name in vars(hookspecs) if name.startswith(_PREFIX)]
+    return any(hook in foresee_hooks(entry, hooks) for entry in entry_points(group=group))
 
 
 def normal_name(distribution: str) -> str:
