@@ -65,6 +65,9 @@ def write_report(
             show_default=False,
         ),
     ] = None,
+    photos: Annotated[
+        bool, typer.Option("--photos/--no-photos", help="Whether pictures and names of stimuli are in it.")
+    ] = True,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
@@ -74,6 +77,7 @@ def write_report(
     Which sections there are depends on what the runs are; `--list-sections RUN...` says which apply, and why not.
     """
     from layerwise.cli.files import check_target
+    from layerwise.core.hiding import without_pictures
     from layerwise.core.report import Choice
     from layerwise.plugins.report.page import render_report
 
@@ -90,11 +94,13 @@ def write_report(
         raise InputError(f"say {missing} (layerwise report RUN -o FILE.html)")
     check_target(output)
     with open_history(database) as store:
-        records = [store.find_run(run) for run in runs]
-        command = spell_command(records, output, names, title, choice) + database_option(database)
+        history = store if photos else without_pictures(store)
+        records = [history.find_run(run) for run in runs]
+        command = spell_command(records, output, names, title, choice)
+        command += ("" if photos else " --no-photos") + database_option(database)
         with stderr_console().status("drawing the report"):
             path = render_report(
-                records, registry, store, output, title=title, sections=names, choice=choice, command=command
+                records, registry, history, output, title=title, sections=names, choice=choice, command=command
             )
     _tell(path, records, as_json=as_json)
     if open_it:
