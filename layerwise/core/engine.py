@@ -21,6 +21,7 @@ from layerwise.core.decoding import load_stimuli
 from layerwise.core.errors import InputError
 from layerwise.core.layers import Layer
 from layerwise.core.loading import load_model
+from layerwise.core.measuring import measure_run
 from layerwise.core.model import LoadRequest, Model
 from layerwise.core.protocols import Archive
 from layerwise.core.provenance import collect_versions, describe_host, digest_key, list_plugins, provenance
@@ -83,12 +84,15 @@ def prepare_run(request: RunRequest, registry: Registry, observer: Observer) -> 
 def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
     """Answer from the store, or compute and store what is missing.
 
+    What is answered gets the statistics of representations that have come since, from a plugin for instance.
+
     Raises:
         LayerwiseError: If the work failed; what was finished is kept, and the same request goes on from there.
     """
     header = _describe(prepared)
     claim = store.begin_run(header, force=prepared.request.force)
     if claim.finished:
+        measure_run(prepared.registry, store, store.find_run(claim.run_id), (), observer.message)
         return _stored_outcome(store, claim.run_id)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
@@ -220,7 +224,7 @@ def _describe(prepared: PreparedRun) -> RunHeader:
 
 
 def _identify(prepared: PreparedRun) -> str:
-    """The run's key: all that decides its results, and the labels it is filed under."""
+    """The run's key: all that decides what only the network can give, and the labels it is filed under."""
     request, stimuli = prepared.request, prepared.stimuli
     transforms = {
         target.transform.qualified_name: target.transform for target in prepared.targets if target.transform
@@ -233,13 +237,19 @@ def _identify(prepared: PreparedRun) -> str:
             "resize": stimuli.resize,
             "layers": [layer.name for layer in prepared.layers],
             "transforms": provenance(transforms.values()),
-            "statistics": provenance(prepared.registry.all(kinds.Statistic)),
+            "statistics": provenance(_list_decisive(prepared.registry)),
             "loader": provenance([prepared.loader]),
             "engine": provenance([prepared.engine]),
             "batch_size": request.batch_size,
             "filed": [request.checkpoint, request.step, request.lineage, dict(request.tags)],
         }
     )
+
+
+def _list_decisive(registry: Registry) -> list[Registered[Any]]:
+    """The statistics that must be there while the network runs: those of representations can be added later."""
+    offers: Sequence[Registered[Any]] = registry.all(kinds.Statistic)
+    return [offer for offer in offers if not isinstance(offer.offer, kinds.RepresentationStatistic)]
 
 
 def _stored_outcome(store: Archive, run_id: str) -> RunOutcome:

@@ -13,7 +13,7 @@ import pytest
 from layerwise.core import hookspecs
 from layerwise.core.engine import execute_run, prepare_run
 from layerwise.core.errors import InputError, LayerwiseError, PluginError
-from layerwise.core.kinds import ActivationStatistic, ModelLoader, StatisticValue
+from layerwise.core.kinds import ActivationStatistic, ModelLoader, RepresentationStatistic, StatisticValue
 from layerwise.core.records import LayerAddress
 from layerwise.core.registry import Registry
 from layerwise.core.request import RunRequest, SilentObserver
@@ -109,6 +109,44 @@ def test_the_same_analysis_asked_for_twice_is_answered_without_the_network(
     assert (second.run_id, second.status) == (first.run_id, "stored")
     assert second.layers == first.layers
     assert model.calls == []
+
+
+class Trace(RepresentationStatistic):
+    name = "trace"
+    description = "a statistic of representations that came later"
+
+    def compute(self, representation: Any) -> StatisticValue:
+        return StatisticValue(float(np.trace(representation.gram())))
+
+
+class Lowest(ActivationStatistic):
+    name = "lowest"
+    description = "a statistic that only the network can give, which came later"
+
+    def compute(self, summary: Any) -> StatisticValue:
+        return StatisticValue(0.0)
+
+
+def test_a_statistic_of_representations_that_came_later_is_added_without_the_network(
+    registry: Registry, store: Any, pixels: Path, model: Any
+) -> None:
+    first = run(registry, store, pixels)
+    model.calls.clear()
+    registry.register(Plugin(statistics=[Trace()]), "late", "late", "1.0")
+    second = run(registry, store, pixels)
+    assert (second.run_id, second.status, model.calls) == (first.run_id, "stored", [])
+    added = [item for item in store.read_statistics(first.run_id) if item.result.name == "trace"]
+    assert [item.layer for item in added] == list(first.layers)
+    representation = store.read_representation(LayerAddress(first.run_id, first.layers[0]))
+    assert added[0].result.value == pytest.approx(np.trace(representation.gram()))
+
+
+def test_a_statistic_that_only_the_network_can_give_makes_it_another_analysis(
+    registry: Registry, store: Any, pixels: Path
+) -> None:
+    first = run(registry, store, pixels)
+    registry.register(Plugin(statistics=[Lowest()]), "late", "late", "1.0")
+    assert run(registry, store, pixels).run_id != first.run_id
 
 
 def test_force_computes_again_and_gives_identical_numbers(registry: Registry, store: Any, pixels: Path) -> None:

@@ -22,9 +22,10 @@ from layerwise.core.interchange.files import hash_file
 from layerwise.core.interchange.gathering import AUTO, Gathered, ImportedLayer, arrange_layers, gather, reorder
 from layerwise.core.interchange.stimulus_names import align, check_count, new_stimuli, read_names, stored_stimuli
 from layerwise.core.layers import Layer
+from layerwise.core.measuring import measure_run
 from layerwise.core.model import ModelInfo
 from layerwise.core.protocols import Archive
-from layerwise.core.provenance import collect_versions, describe_host, digest_key, list_plugins, provenance
+from layerwise.core.provenance import collect_versions, describe_host, digest_key, list_plugins
 from layerwise.core.records import NO_TRANSFORM, LayerResult, Provider, RunHeader
 from layerwise.core.registry import Registry, distribution_version
 from layerwise.core.request import Observer
@@ -152,6 +153,7 @@ def execute_import(
         notes=notes,
     )
     if claim.finished:
+        measure_run(registry, store, store.find_run(claim.run_id), (), observer.message)
         return outcome
     try:
         _store_layers(gathered.layers, registry, store, observer, claim.run_id)
@@ -230,7 +232,6 @@ def _describe(
         "stimuli": stimuli.fingerprint,
         "names": [stimulus.name for stimulus in stimuli.stimuli],
         "layers": [[layer.name, layer.op, layer.role] for layer in layers],
-        "statistics": provenance(registry.all(kinds.Statistic)),
         "filed": dict(tags),
     }
     return RunHeader(
