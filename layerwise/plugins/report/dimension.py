@@ -35,7 +35,8 @@ def draw_dimension(names: list[str], frame: pl.DataFrame) -> Any:
     import altair as alt
 
     found = set(frame["series"])
-    y = alt.Y("value:Q", title="dimensions", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=6))
+    ticks = [step * 10.0**power for power in range(-1, 6) for step in (1, 2, 5)]
+    y = alt.Y("value:Q", title="dimensions", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", values=ticks))
     return draw_lines(names, frame, [words for words in SHOWN.values() if words in found], y)
 
 

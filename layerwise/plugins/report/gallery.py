@@ -72,7 +72,9 @@ class PhotoGallery(SectionBuilder):
         """Query and draw."""
         runs = _pictured_runs(context)
         figures = tuple(self._figure(context, run, N_CARDS // len(runs)) for run in runs)
-        return ReportSection("What the model sees", figures, "Some of the stimuli, and the model's answers.")
+        return ReportSection(
+            "What the model sees", figures, "Some of the stimuli, and what the model takes them for."
+        )
 
     def _figure(self, context: ReportContext, run: RunRecord, limit: int) -> Figure:
         cards = query_cards(context, run, limit)

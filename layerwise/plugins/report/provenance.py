@@ -45,6 +45,20 @@ def _join(lineage: str | None, checkpoint: str | None, step: int | None) -> str:
     return ", ".join(part for part in found if part) or "none"
 
 
+def spell_commands(context: ReportContext) -> str:
+    """What to type to get the page again, with the versions that it was made with as comments."""
+    lines = []
+    known: set[str] = set()
+    for run in context.runs:
+        versions = ", ".join(f"{package} {release}" for package, release in run.versions.items())
+        if versions and versions not in known:
+            lines.append(f"# {' '.join(versions.split())}")
+            known.add(versions)
+        lines.append(run.command or f"# run {run.id} was made from Python")
+    ids = " ".join(run.id for run in context.runs)
+    return "\n".join([*lines, context.command or f"layerwise report {ids} -o report.html"])
+
+
 class Provenance(SectionBuilder):
     """How to reproduce the report."""
 
@@ -61,15 +75,19 @@ class Provenance(SectionBuilder):
         commands = Figure(
             "reproduce",
             "How to reproduce",
-            Listing("\n".join(run.command for run in context.runs)),
-            "The exact commands. With the versions listed below, the same batch size and the same machine, they give "
-            "the same numbers.",
+            Listing(spell_commands(context)),
+            "The exact commands: those that analysed, then the one that wrote this page. With these versions, the "
+            "same files, the same batch size and the same machine, they give the same numbers.",
+            "As recorded when the analysis was made; all that was recorded is listed below.",
+            "The commands that make the runs and this page again.",
         )
         details = tuple(
             Figure(
                 f"provenance-{run.id}",
                 title_for(context, run, "What was run, where and with what"),
                 Table(("what", "value"), list_provenance(run)),
+                "All that is recorded of the run. Two runs with the same fingerprints saw the same weights and the "
+                "same stimuli, wherever they were made.",
             )
             for run in featured_runs(context)
         )

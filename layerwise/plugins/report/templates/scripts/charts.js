@@ -8,7 +8,7 @@
     font: "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, sans-serif",
     view: { stroke: null },
     axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 10, labelPadding: 5 },
-    legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolSize: 90 },
+    legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolSize: 90, labelLimit: 240 },
   };
 
   function wrapLegends(part, columns) {
