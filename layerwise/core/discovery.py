@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, PackageNotFoundError, distributions, entry_points, version
 
-from layerwise.core import hookspecs
-
 HOST = "layerwise"
 """The distribution that plugins are for, and whose own plugins are built in."""
 
@@ -62,6 +60,8 @@ def find_installed(group: str = HOST) -> list[Installed]:
 
 def may_have(hook: str, group: str = HOST) -> bool:
     """Whether an installed plugin can have a hook, such as `commands`; nothing is imported to find out."""
+    from layerwise.core import hookspecs
+
     hooks = [name.removeprefix(_PREFIX) for name in vars(hookspecs) if name.startswith(_PREFIX)]
     return any(hook in foresee_hooks(entry, hooks) for entry in entry_points(group=group))
 
