@@ -19,8 +19,12 @@ def group_runs(context: ReportContext) -> dict[str, Grouping]:
 
 
 def tabulate_runs(context: ReportContext) -> Table:
-    """A line for each run: what it is of, and for each kind of comparison with which runs, or why with none."""
-    found = group_runs(context)
+    """A line for each run: what it is of, and for each kind of comparison with which runs, or why with none.
+
+    A kind that compares no runs at all has no column, unless none does.
+    """
+    kinds = group_runs(context)
+    found = {kind: grouping for kind, grouping in kinds.items() if grouping.groups} or kinds
     rows = [
         (
             run.id[:8],
