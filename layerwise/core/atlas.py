@@ -135,13 +135,13 @@ class ChangedPair:
         first: Position of one stimulus.
         second: Position of the other, behind the first.
         values: The measure's value in either layer.
-        shares: The share of pairs that are less alike than this one, in either layer (ties count half).
+        places: Where that is between the least (0) and the most (1) alike pair of either layer.
     """
 
     first: int
     second: int
     values: tuple[float, float]
-    shares: tuple[float, float]
+    places: tuple[float, float]
 
 
 @dataclass(frozen=True)

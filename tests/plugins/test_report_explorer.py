@@ -42,15 +42,15 @@ def context(fake) -> ReportContext:
     return ReportContext((fake.add_run(history, n_stimuli=40),), history, fake.make_registry())
 
 
-def share_below(matrix, sign: int) -> dict[tuple[int, int], float]:
-    """By counting: the share of pairs that are less alike, ties counted half."""
+def places_of(matrix, sign: int) -> dict[tuple[int, int], float]:
+    """Pair by pair: where it lies between the least and the most alike one."""
     pairs = {
         (i, j): sign * float(matrix[i, j])
         for i, j in combinations(range(len(matrix)), 2)
         if np.isfinite(matrix[i, j])
     }
-    values = np.array(list(pairs.values()))
-    return {pair: float(((values < v).sum() + (values == v).sum() / 2) / len(values)) for pair, v in pairs.items()}
+    low, high = min(pairs.values(), default=0.0), max(pairs.values(), default=0.0)
+    return {pair: (value - low) / (high - low) for pair, value in pairs.items()} if high > low else {}
 
 
 def gains_left(first, second, listed) -> list[float]:
@@ -77,11 +77,11 @@ def test_the_pairs_that_changed_most_are_those_that_counting_finds(n, seed, n_va
     rng = np.random.default_rng(seed)
     measure, sign = (DISTANCE, -1) if apart else (SIMILARITY, 1)
     matrices = [random_matrix(rng, n, n_values, int(gaps) * (n > 4)) for _ in range(2)]
-    first, second = (changes.rank_pairs(matrix, measure) for matrix in matrices)
+    first, second = (changes.place_pairs(matrix, measure) for matrix in matrices)
     found = changes.compare_pairs(first, second, (3, 5))
-    counted = [share_below(matrix, sign) for matrix in matrices]
+    counted = [places_of(matrix, sign) for matrix in matrices]
     for changed, start, end in ((found.joined, *counted), (found.parted, *reversed(counted))):
-        gains = [abs(pair.shares[1] - pair.shares[0]) for pair in changed]
+        gains = [abs(pair.places[1] - pair.places[0]) for pair in changed]
         *largest, left = gains_left(start, end, [(pair.first, pair.second) for pair in changed])
         assert gains == pytest.approx(largest, abs=1e-6)
         assert len(changed) == changes.N_CHANGED or left <= 1e-6
@@ -91,14 +91,14 @@ def test_the_pairs_that_changed_most_are_those_that_counting_finds(n, seed, n_va
         place = (pair.first, pair.second)
         assert pair.first < pair.second
         assert pair.values == (matrices[0][place], matrices[1][place])
-        assert pair.shares == pytest.approx((counted[0][place], counted[1][place]), abs=1e-6)
+        assert pair.places == pytest.approx((counted[0][place], counted[1][place]), abs=1e-6)
     assert found.layers == (3, 5)
 
 
 def test_many_pairs_are_searched_as_thoroughly_as_few() -> None:
     rng = np.random.default_rng(1)
-    first, second = (changes.rank_pairs(random_matrix(rng, 90, 10**6, 0), SIMILARITY) for _ in range(2))
-    gain = second.shares - first.shares
+    first, second = (changes.place_pairs(random_matrix(rng, 90, 10**6, 0), SIMILARITY) for _ in range(2))
+    gain = second.places - first.places
     order = np.argsort(-gain, kind="stable")
     expected = changes._each_once(order, 90, 12)
     assert changes.find_changed(gain, 90, 12) == expected
@@ -110,7 +110,7 @@ def test_one_odd_stimulus_is_listed_once() -> None:
     second = first.copy()
     second[4, :] = second[:, 4] = 0.9
     found = changes.compare_pairs(
-        changes.rank_pairs(first, SIMILARITY), changes.rank_pairs(second, SIMILARITY), (0, 1)
+        changes.place_pairs(first, SIMILARITY), changes.place_pairs(second, SIMILARITY), (0, 1)
     )
     assert sum(4 in (pair.first, pair.second) for pair in found.joined) == 1
     assert 4 in (found.joined[0].first, found.joined[0].second)
@@ -120,8 +120,8 @@ def test_one_odd_stimulus_is_listed_once() -> None:
 def test_the_correlation_is_pearson_s_over_the_pairs_that_both_define(lost) -> None:
     rng = np.random.default_rng(3)
     matrices = [random_matrix(rng, 20, 1000, lost) for _ in range(2)]
-    ranked = [changes.rank_pairs(matrix, SIMILARITY) for matrix in matrices]
-    found = changes.compare_all_pairs(list(enumerate(ranked)))[0]
+    placed = [changes.place_pairs(matrix, SIMILARITY) for matrix in matrices]
+    found = changes.compare_all_pairs(list(enumerate(placed)))[0]
     first, second = (triangle(matrix).astype(float) for matrix in matrices)
     both = np.isfinite(first) & np.isfinite(second)
     assert found.n_pairs == both.sum()
@@ -132,9 +132,10 @@ def test_a_layer_in_which_all_pairs_are_alike_has_no_correlation_and_nothing_und
     rng = np.random.default_rng(4)
     flat = np.full((8, 8), 0.3, dtype=np.float32)
     nothing = np.full((8, 8), np.nan, dtype=np.float32)
-    other = changes.rank_pairs(random_matrix(rng, 8, 100, 0), SIMILARITY)
-    assert changes.compare_pairs(changes.rank_pairs(flat, SIMILARITY), other, (0, 1)).correlation is None
-    empty = changes.compare_pairs(changes.rank_pairs(nothing, SIMILARITY), other, (0, 1))
+    other = changes.place_pairs(random_matrix(rng, 8, 100, 0), SIMILARITY)
+    same = changes.compare_pairs(changes.place_pairs(flat, SIMILARITY), other, (0, 1))
+    assert (same.correlation, same.n_pairs, same.parted, same.joined) == (None, 28, (), ())
+    empty = changes.compare_pairs(changes.place_pairs(nothing, SIMILARITY), other, (0, 1))
     assert (empty.correlation, empty.n_pairs, empty.parted, empty.joined) == (None, 0, (), ())
 
 

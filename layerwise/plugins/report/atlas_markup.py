@@ -145,9 +145,9 @@ def pair_bytes(content: PairExplorer) -> bytes:
 
 
 def _changed(pairs: Iterable[ChangedPair]) -> list[list[float]]:
-    """Positions of both stimuli, their values in either layer to seven digits, their shares to a millionth."""
+    """Positions of both stimuli, their values in either layer to seven digits, their places to a millionth."""
     return [
-        [p.first, p.second, *(float(f"{v:.7g}") for v in p.values), *(round(s, 6) for s in p.shares)] for p in pairs
+        [p.first, p.second, *(float(f"{v:.7g}") for v in p.values), *(round(place, 6) for place in p.places)] for p in pairs
     ]
 
 

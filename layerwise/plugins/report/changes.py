@@ -1,9 +1,10 @@
 """Which pairs of stimuli two layers see differently: the orange and the desert of the original question.
 
-Values of two layers are not on one scale: in a late layer nearly all pairs are unlike, and r = 0.4 is a lot, while in
-an early one it is nothing special. So each pair is ranked among all pairs of its layer, and what counts is how far
-it moves in rank. Of the pairs that changed most each stimulus is listed once, with the pair that changed most;
-otherwise a single odd stimulus would fill the list.
+Values of two layers are not on one scale: r = 0.4 is nothing special in an early layer, and a lot in a late one. So
+each pair has a place in each layer, between the layer's least alike pair (0) and its most alike one (1), and what
+counts is how far it moves: how far it lies from the diagonal of the scatter. Ranks would not do: in an output almost
+all pairs are equally unlike, and their ranks are noise. Of the pairs that changed most each stimulus is listed once,
+in the pair that changed most; otherwise a single odd stimulus would fill the list.
 """
 
 from __future__ import annotations
@@ -15,39 +16,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.atlas import ChangedPair, LayerPair, PairMeasure
-from layerwise.plugins.ranks import average_ranks
 from layerwise.plugins.report.coding import triangle
 
 N_CHANGED = 6
 
 
 @dataclass(frozen=True)
-class RankedPairs:
+class PlacedPairs:
     """One layer's pairs of stimuli, each of them as in the strict upper triangle by rows.
 
     Attributes:
         values: float64 (m,); the measure's value of each pair; NaN where undefined.
-        shares: float32 (m,); the share of pairs that are less alike, ties counted half; NaN where undefined.
+        places: float32 (m,); from 0, the least alike, to 1, the most; NaN where undefined or where all are the same.
         unit: float64 (m,); `values` centred and of length 1; None where some are undefined or all are the same.
         n_stimuli: Number of stimuli; m = n (n - 1) / 2.
     """
 
     values: NDArray[np.float64]
-    shares: NDArray[np.float32]
+    places: NDArray[np.float32]
     unit: NDArray[np.float64] | None
     n_stimuli: int
 
 
-def rank_pairs(matrix: NDArray[np.floating], measure: PairMeasure) -> RankedPairs:
-    """Rank a layer's pairs from the least to the most alike."""
-    values = triangle(matrix)
+def place_pairs(matrix: NDArray[np.floating], measure: PairMeasure) -> PlacedPairs:
+    """Place a layer's pairs between the least and the most alike of them."""
+    values = triangle(matrix).astype(np.float64)
+    alike = values if measure.kind == "similarity" else -values
     defined = np.isfinite(values)
-    shares = np.full(len(values), np.nan, dtype=np.float32)
-    alike = values[defined] if measure.kind == "similarity" else -values[defined]
-    if alike.size:
-        shares[defined] = (average_ranks(alike) - 0.5) / alike.size
-    exact = values.astype(np.float64)
-    return RankedPairs(exact, shares, _standardise(exact) if defined.all() else None, len(matrix))
+    low, high = (float(alike[defined].min()), float(alike[defined].max())) if defined.any() else (0.0, 0.0)
+    places = (alike - low) / (high - low) if high > low else np.full(len(values), np.nan)
+    return PlacedPairs(
+        values, places.astype(np.float32), _standardise(values) if defined.all() else None, len(matrix)
+    )
 
 
 def _standardise(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -58,7 +58,7 @@ def _standardise(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     return centred / length if length > 1e-12 * largest * np.sqrt(len(values)) else None
 
 
-def correlate(first: RankedPairs, second: RankedPairs) -> tuple[float | None, int]:
+def correlate(first: PlacedPairs, second: PlacedPairs) -> tuple[float | None, int]:
     """Pearson correlation of two layers' values over the pairs that both define, and the number of these."""
     both = np.isfinite(first.values) & np.isfinite(second.values)
     units = [_standardise(layer.values[both]) for layer in (first, second)]
@@ -67,7 +67,7 @@ def correlate(first: RankedPairs, second: RankedPairs) -> tuple[float | None, in
     return float(np.clip(units[0] @ units[1], -1, 1)), int(both.sum())
 
 
-def correlate_complete(layers: Sequence[RankedPairs]) -> NDArray[np.float64]:
+def correlate_complete(layers: Sequence[PlacedPairs]) -> NDArray[np.float64]:
     """`correlate` of every two layers that define all pairs, in one product; (m, m), NaN for the others."""
     table = np.full((len(layers), len(layers)), np.nan)
     whole = [index for index, layer in enumerate(layers) if layer.unit is not None]
@@ -127,33 +127,31 @@ def pair_of(places: NDArray[np.intp], n_stimuli: int) -> tuple[NDArray[np.intp],
 
 
 def compare_pairs(
-    first: RankedPairs, second: RankedPairs, layers: tuple[int, int], correlation: float = np.nan
+    first: PlacedPairs, second: PlacedPairs, layers: tuple[int, int], correlation: float = np.nan
 ) -> LayerPair:
     """Two layers held against each other; `layers` are their positions in the atlas.
 
     `correlation` is that of the two where it is known and they define all pairs, else it is found here.
     """
     known = (correlation, len(first.values)) if np.isfinite(correlation) else correlate(first, second)
-    gain = second.shares - first.shares
-    if known[1] < len(gain):
-        gain = np.nan_to_num(gain)
+    gain = np.nan_to_num(second.places - first.places)
     joined = [_describe(first, second, pair) for pair in find_changed(gain, first.n_stimuli)]
     parted = [_describe(first, second, pair) for pair in find_changed(-gain, first.n_stimuli)]
     return LayerPair(layers, known[1], known[0], tuple(parted), tuple(joined))
 
 
-def _describe(first: RankedPairs, second: RankedPairs, pair: tuple[int, int]) -> ChangedPair:
+def _describe(first: PlacedPairs, second: PlacedPairs, pair: tuple[int, int]) -> ChangedPair:
     row, column = pair
     place = row * (2 * first.n_stimuli - row - 1) // 2 + column - row - 1
     return ChangedPair(
         row,
         column,
         (float(first.values[place]), float(second.values[place])),
-        (float(first.shares[place]), float(second.shares[place])),
+        (float(first.places[place]), float(second.places[place])),
     )
 
 
-def compare_all_pairs(layers: Sequence[tuple[int, RankedPairs]]) -> tuple[LayerPair, ...]:
+def compare_all_pairs(layers: Sequence[tuple[int, PlacedPairs]]) -> tuple[LayerPair, ...]:
     """Every two of these layers; each comes with its position in the atlas, in order of computation."""
     table = correlate_complete([pairs for _, pairs in layers])
     return tuple(

@@ -15,7 +15,7 @@ from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Figure, ReportContext, ReportSection
 from layerwise.plugins.report.atlas import pair_measure, query_atlas, read_matrices, shown_metric, words_of
-from layerwise.plugins.report.changes import compare_all_pairs, rank_pairs
+from layerwise.plugins.report.changes import compare_all_pairs, place_pairs
 from layerwise.plugins.report.queries import featured_runs, layer_in_role, title_for
 
 N_LAYERS_MOST = 60
@@ -25,13 +25,13 @@ MIN_STIMULI = 3
 def query_pairs(context: ReportContext, run: RunRecord) -> tuple[LayerPair, ...]:
     """Every two layers of a run held against each other; of more than 60 layers, the main ones come first."""
     measure = pair_measure(shown_metric(context))
-    ranked = [
-        (layer.position, place, rank_pairs(matrix, measure))
+    placed = [
+        (layer.position, place, place_pairs(matrix, measure))
         for place, (layer, matrix) in enumerate(read_matrices(context, run)[:N_LAYERS_MOST])
     ]
-    ranked.sort(key=lambda found: found[0])
+    placed.sort(key=lambda found: found[0])
     with threadpool_limits(1):  # products this small only lose by being shared out
-        return compare_all_pairs([(place, pairs) for _, place, pairs in ranked])
+        return compare_all_pairs([(place, pairs) for _, place, pairs in placed])
 
 
 def choose_start(context: ReportContext, run: RunRecord, atlas: StimulusAtlas) -> tuple[int, int]:
@@ -85,11 +85,11 @@ class Explorer(SectionBuilder):
             title_for(context, run, "Two layers, pair by pair"),
             PairExplorer(atlas, query_pairs(context, run), choose_start(context, run, atlas)),
             "Each point is a pair of stimuli: how alike one layer finds them, against how alike the other does; "
-            "where there are more of them, the colour is stronger. The numbered rings are the pairs listed below: of all "
-            "pairs they moved furthest in rank from one layer to the other.",
+            "where there are more of them, the colour is stronger. The numbered rings are the pairs listed below, "
+            "those that changed most: alike in one layer, unlike in the other.",
             f"{words_of(atlas)} Points lie within half of 1/253 of a layer's range; r and the values of listed pairs "
-            "are those of the stored matrices. Change: pairs are ranked within each layer from the least to the most "
-            "alike (ties share a rank), and the difference of the two ranks counts. Each stimulus is listed once, in "
-            f"the pair that changed most.{part}",
+            "are those of the stored matrices. Change: each pair has a place in each layer, from 0 for the layer's "
+            "least alike pair to 1 for its most alike, and the difference of the two places counts. Each stimulus is "
+            f"listed once, in the pair that changed most.{part}",
             "Scatter plot of pair values of two layers, and the pairs of stimuli that changed most between them.",
         )

@@ -12,7 +12,7 @@
     return made;
   };
 
-  const share = (part) => part > 0.999 ? "> 99.9 %" : part < 0.001 ? "< 0.1 %" : `${(100 * part).toFixed(1)} %`;
+  const percent = (part) => `${(100 * part).toFixed(0)} %`;
 
   class Explorer {
     constructor(root) {
@@ -69,7 +69,7 @@
       const row = straight || turned;
       if (!row) return { n: null, r: this.across === this.up ? 1 : null, parted: [], joined: [] };
       const as = (list) => list.map(([i, j, a, b, p, q]) => straight
-        ? { i, j, values: [a, b], shares: [p, q] } : { i, j, values: [b, a], shares: [q, p] });
+        ? { i, j, values: [a, b], places: [p, q] } : { i, j, values: [b, a], places: [q, p] });
       const [parted, joined] = [as(row[4]), as(row[5])];
       return { n: row[2], r: row[3], parted: straight ? parted : joined, joined: straight ? joined : parted };
     }
@@ -323,14 +323,14 @@
       const [from, to] = pair.values.map((value) => this.atlas.exactly(value));
       words.append(names, make("p", "change", `${symbol} ${from} → ${to}`));
       const track = make("div", "track");
-      const [start, end] = pair.shares.map((part) => 100 * part);
+      const [start, end] = pair.places.map((part) => 100 * part);
       const way = make("span", "way");
       Object.assign(way.style, { left: `${Math.min(start, end)}%`, width: `${Math.abs(end - start)}%` });
       const [first, last] = [make("span", "first"), make("span", "last")];
       first.style.left = `${start}%`;
       last.style.left = `${end}%`;
       track.append(way, first, last);
-      words.append(track, make("p", "rank", `ahead of ${share(pair.shares[0])} of pairs → ${share(pair.shares[1])}`));
+      words.append(track, make("p", "rank", `at ${percent(pair.places[0])} of the way from least to most alike → ${percent(pair.places[1])}`));
       button.append(make("span", "number", String(index + 1)), photos, words);
       button.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") this.selectListed(pair); });
       button.addEventListener("focus", () => this.selectListed(pair));
@@ -344,7 +344,7 @@
       await this.ready;
       const { names } = this.atlas, layers = [0, 1].map((side) => this.name(side));
       const listed = ["parted", "joined"].flatMap((kind) => this.result[kind].map((pair, index) => [
-        `more alike in ${layers[kind === "parted" ? 0 : 1]}`, index + 1, names[pair.i], names[pair.j], ...pair.values, ...pair.shares,
+        `more alike in ${layers[kind === "parted" ? 0 : 1]}`, index + 1, names[pair.i], names[pair.j], ...pair.values, ...pair.places,
       ]));
       const [xs, ys] = this.codes;
       const all = Array.from(xs, (x, at) => {
@@ -352,7 +352,7 @@
         return [names[i], names[j], this.atlas.number(this.across, x), this.atlas.number(this.up, ys[at])];
       });
       return [
-        { name: `${this.root.id}-changed`, rows: listed, columns: ["direction", "place", "first", "second", ...layers, ...layers.map((name) => `share of pairs less alike, ${name}`)] },
+        { name: `${this.root.id}-changed`, rows: listed, columns: ["direction", "place", "first", "second", ...layers, ...layers.map((name) => `place from least to most alike, ${name}`)] },
         { name: `${this.root.id}-pairs`, rows: all, columns: ["first", "second", ...layers] },
       ];
     }
@@ -388,8 +388,10 @@
     if (!root) return;
     const explorer = open(root);
     const place = (name) => explorer.layers.find((layer) => explorer.atlas.matrices[layer].name === name);
-    const [across, up] = [place(detail.column), place(detail.row)];
-    if (across === undefined || up === undefined) return;
+    const found = [place(detail.row), place(detail.column)];
+    if (found.includes(undefined)) return;
+    const depth = (layer) => explorer.atlas.matrices[layer].position;
+    const [across, up] = found.sort((a, b) => depth(a) - depth(b));
     explorer.choose(across, up);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     root.closest("figure").scrollIntoView({ behavior: still ? "auto" : "smooth", block: "start" });
