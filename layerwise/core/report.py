@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from layerwise.core.atlas import MatrixBrowser, PairExplorer, StimulusMap
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -105,48 +107,6 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class CodedMatrix:
-    """A layer's correlations, coded in one byte each.
-
-    Attributes:
-        name: Name of the layer.
-        group: Heading it is listed under.
-        codes: Strict upper triangle by rows, n (n - 1) / 2 bytes: `round(127 r) + 127`, and 255 where undefined.
-        undefined: Positions of the stimuli whose activations are constant.
-    """
-
-    name: str
-    group: str
-    codes: bytes
-    undefined: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class StimulusOrder:
-    """A named order of the stimuli: position in the picture to position in the set."""
-
-    name: str
-    permutation: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class MatrixBrowser:
-    """The (n, n) matrices of many layers, to be looked at one by one and side by side, in several orders.
-
-    Attributes:
-        matrices: One for each layer, in order of computation.
-        orders: At least one; the first is shown first.
-        stimuli: Names of the n stimuli.
-        thumbnails: One small picture for each stimulus, or none at all.
-    """
-
-    matrices: tuple[CodedMatrix, ...]
-    orders: tuple[StimulusOrder, ...]
-    stimuli: tuple[str, ...]
-    thumbnails: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True)
 class SideBySide:
     """Figures beside each other where there is room, otherwise one below the other.
 
@@ -172,7 +132,9 @@ class Alternatives:
     first: int = 0
 
 
-Content = Chart | Table | Facts | Gallery | Listing | MatrixBrowser | SideBySide | Alternatives
+Content = (
+    Chart | Table | Facts | Gallery | Listing | MatrixBrowser | PairExplorer | StimulusMap | SideBySide | Alternatives
+)
 
 
 @dataclass(frozen=True)
