@@ -79,6 +79,23 @@ def test_every_project_is_in_style(projects):
             assert done.returncode == 0, f"{project.name}: {done.stdout}"
 
 
+@pytest.mark.slow
+def test_type_checkers_understand_every_project(projects, tmp_path):
+    pytest.importorskip("mypy", reason="needs mypy, of the extra `lint`")
+    root = Path(__file__).parents[2]
+    for project in projects.iterdir():
+        package = next(path.parent.name for path in project.glob("src/*/__init__.py"))
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--follow-imports", "silent", "--cache-dir", tmp_path, "-p", package],
+            cwd=project,
+            env=os.environ | {"MYPYPATH": f"src{os.pathsep}{root}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{project.name}: {done.stdout}"
+
+
 def test_a_project_imports_nothing_of_layerwise_but_its_public_surface(projects):
     for file in projects.glob("*/*/**/*.py"):
         text = file.read_text(encoding="utf-8")

@@ -79,7 +79,7 @@ def _next_steps(folder: Path, n_files: int, uses: list[str]) -> str:
         "",
         "To work on it:",
         "",
-        f"  cd {place}",
+        f"  cd {shlex.quote(str(folder))}",
         "  python -m pip install -e '.[test]'",
         "  python -m pytest",
         "",
