@@ -7,15 +7,16 @@ PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 SET_UP := pyproject.toml constraints.txt
+TORCH  := extensions/layerwise-torch
 # The real weights and photos, where they are: the benchmark and some tests use them.
 DATA   := $(or $(LAYERWISE_DATA),$(wildcard ../shared/data))
 BENCH  := $(if $(DATA),--weights $(DATA)/googlenet/bvlc_googlenet.caffemodel --stimuli $(DATA)/imagenet500)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow browser-test lint format docs surface bench clean
+.PHONY: help demo test test-slow browser-test extensions-test lint format docs surface bench clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/runtime.stamp  ## Train a small network, analyse its checkpoints, write demo/report.html
 	$(BIN)/layerwise demo --out demo
@@ -30,10 +31,14 @@ browser-test: $(VENV)/browser.stamp  ## Try the report's pages in headless Chrom
 	.ci/chromium
 	$(BIN)/python -m pytest -m browser tests/browser
 
+extensions-test: .venv-torch/installed.stamp  ## Test layerwise-torch, installed into an environment of its own
+	cd $(TORCH) && ../../.venv-torch/bin/pytest -m "not slow"
+
 lint: $(VENV)/develop.stamp  ## Check style, types and who imports whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	cd $(TORCH) && MYPYPATH=../.. ../../$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/develop.stamp  ## Put the code into the project's style
@@ -50,7 +55,7 @@ bench: $(VENV)/runtime.stamp  ## Measure an analysis beside the forward pass and
 	$(BIN)/python benchmarks/forward_passes.py $(BENCH)
 
 clean:  ## Remove the environment and all caches
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-torch build *.egg-info $(TORCH)/build $(TORCH)/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -68,3 +73,15 @@ $(VENV)/develop.stamp: $(SET_UP) | $(BIN)/python
 $(VENV)/browser.stamp: $(SET_UP) | $(BIN)/python
 	$(PIP) install --quiet -c constraints.txt -e '.[test,browser]'
 	@touch $@ $(VENV)/runtime.stamp
+
+# An environment without anything of ours but what a user would install: Layerwise, then the extension as a wheel.
+.venv-torch/dependencies.stamp: $(SET_UP) $(TORCH)/pyproject.toml $(TORCH)/constraints.txt
+	test -n "$(PYTHON)" && $(PYTHON) -m venv --clear .venv-torch
+	.venv-torch/bin/python -m pip --disable-pip-version-check install --quiet \
+	  -c constraints.txt -c $(TORCH)/constraints.txt -e . './$(TORCH)[test]'
+	@touch $@
+
+.venv-torch/installed.stamp: .venv-torch/dependencies.stamp $(wildcard $(TORCH)/layerwise_torch/*)
+	rm -rf $(TORCH)/build
+	.venv-torch/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall ./$(TORCH)
+	@touch $@

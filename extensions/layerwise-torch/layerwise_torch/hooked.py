@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from layerwise import Graph, Node
+from layerwise import Compiled, Floats, Graph, Node
 
-from layerwise_torch.model import Compiled, Description, TorchModel, Weight
+from layerwise_torch.model import Description, TorchModel, Weight
 from layerwise_torch.naming import INPUT, choose_path
 from layerwise_torch.ops import describe_op, module_window
 from layerwise_torch.preparing import Prepared
-from layerwise_torch.tensors import Floats, Form
+from layerwise_torch.tensors import Form
 
 SOFTMAX = "softmax"
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from layerwise import (
+    Compiled,
+    Floats,
     Graph,
     Model,
     ModelInfo,
@@ -25,10 +27,9 @@ from torch import fx
 from layerwise_torch.layout import Layout
 from layerwise_torch.observing import Seen
 from layerwise_torch.segments import Segment
-from layerwise_torch.tensors import Floats, Form, to_values
+from layerwise_torch.tensors import Form, to_values
 from layerwise_torch.tracing import Traced
 
-Compiled = Callable[[Floats], Sequence[Floats]]
 Weight = tuple[str, str, Any]
 """Name of the node that uses it, name below that node, tensor."""
 

@@ -46,7 +46,7 @@ class Seen:
     count: Any = None
 
 
-class _Recorder(fx.Interpreter):
+class _Recorder(fx.Interpreter):  # type: ignore[misc]
     """Runs a graph, keeps every value, and remembers how often each had been written to when it was made."""
 
     def __init__(self, program: fx.GraphModule) -> None:

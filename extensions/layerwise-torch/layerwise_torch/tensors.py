@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from layerwise import Floats
 from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class _Places:
     scopes: dict[fx.Node, str] = field(default_factory=dict)
 
 
-class _Tracer(fx.Tracer):
+class _Tracer(fx.Tracer):  # type: ignore[misc]
     """Notes which module each operation is part of, and which modules return it."""
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _build(make: Callable[[], Any], what: str, seed: int) -> Any:
 
 def _read_transforms(entry: Any) -> Settings:
     """What the weights' own transforms do to photos; a classifier's output is logits."""
-    transforms = entry.transforms() if entry is not None else None
+    transforms: Any = entry.transforms() if entry is not None else None
     sizes = getattr(transforms, "crop_size", None)
     if not sizes:
         return Settings(softmax=True, resize="crop")
@@ -130,8 +131,6 @@ def _read_transforms(entry: Any) -> Settings:
 
 def _with_version(model: Model, package: str) -> Model:
     """The model, with the package's version among those that are recorded."""
-    from dataclasses import replace
-
     version = str(importlib.import_module(package).__version__)
     model.info = replace(model.info, versions={**model.info.versions, package: version})
     return model

@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 
 _REGISTERED = re.compile(
-    r"^@register_model\((?:name\s*=\s*)?(?:\"(\w+)\")?\)(?:\n@.*|\n    .*|\n\))*\ndef (\w+)", re.M
+    r"""^@register_model\((?:name=)?(?:"(\w+)")?\)\n  # the decorator, with a name of its own or without
+    (?:[@\s)].*\n)*?                                # other decorators, which may take several lines
+    def\ (\w+)""",
+    re.MULTILINE | re.VERBOSE,
 )
 
 
