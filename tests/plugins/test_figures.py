@@ -141,10 +141,21 @@ def test_the_printed_theme_has_no_grid_and_no_colour_in_its_text(context) -> Non
 def test_lines_are_told_apart_by_dashes_and_points_by_shapes(context) -> None:
     spec = lay_out(draw_figure("branch-depth", context).content.drawing.to_dict(), Look()).spec
     encodings = [view["encoding"] for view in list_views(spec) if view.get("encoding")]
-    dashes = [e["strokeDash"]["scale"]["range"] for e in encodings if "strokeDash" in e]
+    dashes = [[c["value"] for c in e["strokeDash"]["condition"]] for e in encodings if "strokeDash" in e]
     shapes = [e["shape"]["scale"]["range"] for e in encodings if "shape" in e]
     assert len({str(dash) for dash in dashes[0]}) == len(dashes[0]) > 1
     assert len(set(shapes[0])) == len(shapes[0]) > 1
+
+
+def test_lines_without_points_have_their_dashes_in_the_legend() -> None:
+    names = ["a", 'b"c', "d'e"]
+    values = [{"x": x, "y": x * i, "series": name} for x in (0, 1) for i, name in enumerate(names)]
+    base = alt.Chart(alt.InlineData(values=values)).encode(x="x:Q", y="y:Q", color=drawing.series_colour(names))
+    for chart, n_dashed in ((base.mark_line(), 4), (base.mark_line() + base.mark_point(), 2)):
+        svg = render(Figure("lines", "Lines", Chart(chart.properties(width="container", height=100))))
+        drawn = [path.get("stroke-dasharray") for path in svg.iter(f"{SVG}path") if path.get("stroke-dasharray")]
+        assert len({dash for dash in drawn if not dash.endswith(",0")}) == 2
+        assert len([dash for dash in drawn if not dash.endswith(",0")]) == n_dashed
 
 
 def test_printed_bars_differ_in_grey(context) -> None:

@@ -8,6 +8,7 @@ specification, so that a plugin's chart needs nothing but to be one.
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -179,8 +180,10 @@ def _tell_apart(parts: list[Spec], scale: float) -> None:
         }
         if kind in _LINES and "strokeDash" not in encoding:
             dashes = [[1.5 * scale * length for length in DASHES[place % len(DASHES)]] for place in places]
-            shown = {"legend": None} if pointed else {}  # a legend of points says enough, and dashes would cut them
-            encoding["strokeDash"] = field | {"scale": {"domain": names, "range": dashes}} | shown
+            if pointed:  # the legend shows points; dashes with a scale of their own would cut those points' edges
+                encoding["strokeDash"] = _choose_by_name(field["field"], names, dashes)
+            else:
+                encoding["strokeDash"] = field | {"scale": {"domain": names, "range": dashes}}
         if kind in _POINTS and "shape" not in encoding:
             shapes = [SHAPES[place % len(SHAPES)] for place in places]
             part["mark"] = (part["mark"] if isinstance(part["mark"], dict) else {}) | {
@@ -188,6 +191,13 @@ def _tell_apart(parts: list[Spec], scale: float) -> None:
                 "filled": True,
             }
             encoding["shape"] = field | {"scale": {"domain": names, "range": shapes}}
+
+
+def _choose_by_name(field: str, names: list[str], values: list[Any]) -> Spec:
+    """A channel whose value follows from a name without a scale, and so without a legend."""
+    tests = [f"datum[{json.dumps(field)}] === {json.dumps(name)}" for name in names]
+    chosen = [{"test": test, "value": value} for test, value in zip(tests, values, strict=True)]
+    return {"condition": chosen, "value": values[0]}
 
 
 def _kind(view: Spec) -> str:
