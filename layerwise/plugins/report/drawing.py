@@ -46,9 +46,12 @@ def diverging_colours(count: int) -> tuple[tuple[int, int, int], ...]:
 def sequential_colours(count: int) -> tuple[tuple[int, int, int], ...]:
     """Red, green and blue from pale yellow over green to dark blue, `count` steps of equal lightness in OKLab."""
     place = np.linspace(0, 1, count)
-    lightness, hue = 0.97 - 0.66 * place, np.deg2rad(100 + 170 * place)
-    chroma = 0.03 + 0.09 * np.sin(np.pi * place) + 0.07 * place
-    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
+    lightness, hue = 0.97 - 0.66 * place, np.deg2rad(105 + 160 * place)
+    chroma = 0.04 + 0.06 * np.sin(np.pi * place) + 0.07 * place
+    for _ in range(80):  # less colour, rather than a colour that no screen has and whose lightness would be off
+        lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
+        linear = _to_linear(lab)
+        chroma[((linear < 0) | (linear > 1)).any(axis=1)] *= 0.97
     return tuple((int(r), int(g), int(b)) for r, g, b in _to_srgb(lab))
 
 
@@ -59,6 +62,13 @@ def _from_polar(lightness: float, chroma: float, hue: float) -> tuple[float, flo
 
 def _to_srgb(lab: Any) -> Any:
     """OKLab (m, 3) to sRGB (m, 3) in 0..255."""
+    linear = np.clip(_to_linear(lab), 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.round(255 * encoded).astype(int)
+
+
+def _to_linear(lab: Any) -> Any:
+    """OKLab (m, 3) to linear sRGB (m, 3), in 0..1 where a screen can show it."""
     to_cones = np.array(
         [
             [1, 0.3963377774, 0.2158037573],
@@ -73,9 +83,7 @@ def _to_srgb(lab: Any) -> Any:
             [-0.0041960863, -0.7034186147, 1.7076147010],
         ]
     )
-    linear = np.clip((lab @ to_cones.T) ** 3 @ to_linear.T, 0, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(255 * encoded).astype(int)
+    return (lab @ to_cones.T) ** 3 @ to_linear.T
 
 
 def inline(frame: pl.DataFrame) -> Any:

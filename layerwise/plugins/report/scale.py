@@ -61,8 +61,8 @@ class Scale:
 
     @property
     def format(self) -> str:
-        """How a value is written in a cell: with two decimals, or two digits where there is no end to values."""
-        return ".2f" if None not in self.limits or self.noun == "similarity" else ".2~g"
+        """How a value is written in a cell: with two decimals, or three digits where there is no end to values."""
+        return ".2f" if None not in self.limits or self.noun == "similarity" else ".3g"
 
     @property
     def step_title(self) -> str:
