@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, LargeBinary, String, Text
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision of the schema that this version knows, oldest first; the last is the present one."""
 
 HEAD = REVISIONS[-1]
@@ -255,8 +255,6 @@ comparisons = sa.Table(
     _reference("second_id", "representations.id", primary=True, index=True),
     Column("value", Float(53)),
     Column("reason", Text, nullable=False),
-    Column("low", Float(53)),
-    Column("high", Float(53)),
 )
 
 orderings = sa.Table(
