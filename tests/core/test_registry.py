@@ -100,7 +100,7 @@ def test_a_plugin_whose_hook_fails_is_listed_and_stops_no_other(bad, reason):
 
 
 def test_a_hook_that_does_not_exist_or_has_the_wrong_arguments_is_listed():
-    registry = Registry()
+    registry = Registry(caller=Caller(warn=str))
     registry.register(SimpleNamespace(register_mood=hookimpl(lambda: [])), "unknown", "d", "1")
     registry.register(SimpleNamespace(register_metrics=hookimpl(lambda mood: [])), "arguments", "d", "1")
     registry.register(plugin(metric("good")), "good", "d", "1")
@@ -109,7 +109,7 @@ def test_a_hook_that_does_not_exist_or_has_the_wrong_arguments_is_listed():
 
 
 def test_the_same_plugin_twice_is_listed_and_still_works_once():
-    registry = Registry()
+    registry = Registry(caller=Caller(warn=str))
     registry.register(plugin(metric("good")), "good", "d", "1")
     registry.register(plugin(metric("other")), "good", "d", "1")
     assert [offer.name for offer in registry.all(Metric)] == ["good"]
@@ -132,7 +132,7 @@ def test_a_plugin_with_one_failing_hook_still_offers_what_its_others_give():
         def order(self, similarity, labels):
             return None
 
-    registry = Registry()
+    registry = Registry(caller=Caller(warn=str))
     half = SimpleNamespace(register_metrics=hookimpl(raising), register_reorderers=hookimpl(lambda: [Order()]))
     registry.register(half, "half", "d", "1")
     assert list(registry.all(Metric)) == []
