@@ -6,17 +6,20 @@ it many small sets of stimuli are drawn, and each is asked for an interval, as a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.inference.generic import compare_every_pair, permute, replicate
-from layerwise.core.inference.intervals import METHODS, make_intervals
+from layerwise.core.inference.intervals import METHODS, Interval, make_intervals
 from layerwise.core.inference.permutation import permutation_p
-from layerwise.core.inference.replicates import Values
+from layerwise.core.inference.profiles import list_numbers
+from layerwise.core.inference.replicates import Replicates, Values
 from layerwise.core.measures import Measure
+from layerwise.core.profile import measure_profile
+from layerwise.core.profiling import largest_value
 from layerwise.core.representation import represent
 
 N_LATENT, N_UNITS = 8, 60
@@ -69,6 +72,29 @@ POPULATIONS: Mapping[str, Population] = {
 
 
 @dataclass(frozen=True)
+class Chain:
+    """A network of layers that read, from one to the next, less of the input's properties and more of their own.
+
+    Attributes:
+        own: Share of what each layer reads that the first does not.
+        noise: Standard deviation of each layer's noise, in units of that of the signal.
+    """
+
+    own: tuple[float, ...] = (0.0, 0.15, 0.3, 0.7, 0.85, 1.0)
+    noise: float = 0.5
+
+    def draw(self, n_stimuli: int, rng: np.random.Generator) -> list[Values]:
+        """Activations of the layers for new stimuli; each (n_stimuli, N_UNITS)."""
+        shared, own, _ = np.random.default_rng(7).normal(size=(3, N_LATENT, N_UNITS))
+        hidden = rng.normal(size=(2, n_stimuli, N_LATENT))
+        spread = self.noise * np.sqrt(N_LATENT) / 2
+        return [
+            (1 - part) * hidden[0] @ shared + part * hidden[1] @ own + spread * rng.normal(size=(n_stimuli, N_UNITS))
+            for part in self.own
+        ]
+
+
+@dataclass(frozen=True)
 class Coverage:
     """How intervals of one method did.
 
@@ -113,17 +139,12 @@ def measure_coverage(
     Raises:
         InputError: If there are fewer than four stimuli.
     """
-    rng = np.random.default_rng(seed)
-    ends: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
-    for number in range(n_simulations):
+
+    def simulate(rng: np.random.Generator, number: int) -> Replicates:
         layers = [represent(activations) for activations in population.draw(n_stimuli, rng)]
-        replicates = replicate(measure, layers, n_resamples, number).select(_PAIR)
-        for name in methods:
-            (found,) = make_intervals(replicates, METHODS[name])
-            ends[name].append(
-                (np.nan, np.nan) if found.low is None or found.high is None else (found.low, found.high)
-            )
-    return {name: _summarise(np.array(pairs), truth) for name, pairs in ends.items()}
+        return replicate(measure, layers, n_resamples, number).select(_PAIR)
+
+    return _cover(simulate, [truth], n_simulations, methods, seed)[0]
 
 
 def measure_difference_coverage(
@@ -140,21 +161,84 @@ def measure_difference_coverage(
     The first layer is compared with two others that read the same properties with different noise, so the truth
     is 0; what lies outside is the false-positive rate of the paired test.
     """
-    rng = np.random.default_rng(seed)
-    ends: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
     zero, one, two = np.array([0]), np.array([1]), np.array([2])
-    for number in range(n_simulations):
+
+    def simulate(rng: np.random.Generator, number: int) -> Replicates:
         first, second = population.draw(n_stimuli, rng)
         noise = population.noise * np.sqrt(N_LATENT) / 2 * rng.normal(size=(2, *second.shape))
         layers = [represent(activations) for activations in (first, second + noise[0], second + noise[1])]
         replicates = replicate(measure, layers, n_resamples, number)
-        change = replicates.select((zero, one)).minus(replicates.select((zero, two)))
+        return replicates.select((zero, one)).minus(replicates.select((zero, two)))
+
+    return _cover(simulate, [0.0], n_simulations, methods, seed)[0]
+
+
+def find_profile_truth(
+    measure: Measure, chain: Chain, numbers: Sequence[str], n_stimuli: int = 2000, n_draws: int = 6
+) -> list[float]:
+    """Numbers of a chain's profile for the population: the means over draws of many stimuli."""
+    rng = np.random.default_rng(99)
+    found = []
+    for _ in range(n_draws):
+        layers = [represent(activations) for activations in chain.draw(n_stimuli, rng)]
+        profile = _profile(measure, chain)(compare_every_pair(measure, layers))
+        found.append([profile[name] for name in numbers])
+    return [float(value) for value in np.mean(found, axis=0)]
+
+
+def measure_profile_coverage(
+    measure: Measure,
+    chain: Chain,
+    truths: Mapping[str, float],
+    n_stimuli: int,
+    n_simulations: int,
+    n_resamples: int = 300,
+    methods: Sequence[str] = tuple(METHODS),
+    seed: int = 0,
+) -> dict[str, dict[str, Coverage]]:
+    """The same for numbers of a profile, such as `smoothness`: by number and method.
+
+    Raises:
+        InputError: If there are fewer than four stimuli.
+    """
+
+    def simulate(rng: np.random.Generator, number: int) -> Replicates:
+        layers = [represent(activations) for activations in chain.draw(n_stimuli, rng)]
+        names, found = replicate(measure, layers, n_resamples, number).map(_profile(measure, chain))
+        return found.select((np.array([names.index(name) for name in truths]),))
+
+    found = _cover(simulate, list(truths.values()), n_simulations, methods, seed)
+    return dict(zip(truths, found, strict=True))
+
+
+def _cover(
+    simulate: Callable[[np.random.Generator, int], Replicates],
+    truths: Sequence[float],
+    n_simulations: int,
+    methods: Sequence[str],
+    seed: int,
+) -> list[dict[str, Coverage]]:
+    """How often the intervals of each number hold its truth."""
+    rng = np.random.default_rng(seed)
+    ends: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in methods}
+    for number in range(n_simulations):
+        replicates = simulate(rng, number)
         for name in methods:
-            (found,) = make_intervals(change, METHODS[name])
-            ends[name].append(
-                (np.nan, np.nan) if found.low is None or found.high is None else (found.low, found.high)
-            )
-    return {name: _summarise(np.array(pairs), 0.0) for name, pairs in ends.items()}
+            made = make_intervals(replicates, METHODS[name])
+            ends[name].append([_ends(item) for item in made])
+    return [
+        {name: _summarise(np.array(found)[:, index], truth) for name, found in ends.items()}
+        for index, truth in enumerate(truths)
+    ]
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return (np.nan, np.nan) if interval.low is None or interval.high is None else (interval.low, interval.high)
+
+
+def _profile(measure: Measure, chain: Chain) -> Callable[[Values], dict[str, float]]:
+    names = [str(index) for index in range(len(chain.own))]
+    return lambda matrix: list_numbers(measure_profile(names, matrix, measure.kind, largest_value(measure)))
 
 
 def measure_false_positives(

@@ -11,10 +11,13 @@ import pytest
 
 from layerwise.core.inference.simulation import (
     POPULATIONS,
+    Chain,
+    find_profile_truth,
     find_truth,
     measure_coverage,
     measure_difference_coverage,
     measure_false_positives,
+    measure_profile_coverage,
 )
 from layerwise.core.measures import find_measure
 
@@ -37,6 +40,13 @@ def test_a_few_tests_of_unrelated_layers_are_seldom_fooled(rsa):
 
 def test_a_population_without_a_tie_has_a_true_value_of_zero(rsa):
     assert abs(find_truth(rsa, POPULATIONS["none"], n_stimuli=500)) < 0.01
+
+
+def test_a_few_intervals_of_a_profile_cover_its_smoothness(rsa):
+    truths = {"smoothness": find_profile_truth(rsa, Chain(), ["smoothness"], n_stimuli=800, n_draws=4)[0]}
+    found = measure_profile_coverage(rsa, Chain(), truths, 40, 60, n_resamples=100, methods=METHODS)
+    assert 51 <= found["smoothness"]["corrected"].n_covered <= 60
+    assert found["smoothness"]["corrected"].width < 0.6
 
 
 @pytest.mark.slow
