@@ -35,6 +35,12 @@ def test_a_name_that_cannot_be_or_is_taken(call, tmp_path, name, reason):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_command_of_layerwise_s_own_is_taken(call, tmp_path):
+    said = call("plugins", "new", "layerwise-runs", "--hook", "command", "--out", tmp_path)
+    assert (said.code, "there is a command 'runs' already, offered by layerwise" in said.err) == (2, True)
+    assert call("plugins", "new", "layerwise-runs", "--hook", "comparator", "--out", tmp_path).code == 0
+
+
 def test_a_module_that_can_be_imported_is_taken(call, tmp_path, monkeypatch):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "my_taken.py").touch()

@@ -36,13 +36,14 @@ def new_plugin(
     as_json: AsJson = False,
 ) -> None:
     """Write a complete project for a new plugin: module, test, README, CI; its tests pass as it is."""
+    from layerwise.cli.app import COMMANDS
     from layerwise.cli.scaffold.naming import choose_names, read_author, refuse_taken
     from layerwise.cli.scaffold.parts import find_parts
     from layerwise.cli.scaffold.writing import Project, write_project
 
     names, parts = choose_names(name), find_parts(hook)
     project = Project(names, parts, _describe(description, [part.what for part in parts]), read_author(author))
-    refuse_taken(names, parts, session_of(context).registry)
+    refuse_taken(names, parts, session_of(context).registry, COMMANDS)
     folder = out / names.distribution
     files = write_project(project, folder)
     if as_json:

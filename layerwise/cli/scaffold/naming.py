@@ -6,12 +6,14 @@ import importlib.util
 import keyword
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 
 from layerwise.cli.scaffold.parts import Part
+from layerwise.core.discovery import HOST
 from layerwise.core.errors import InputError
+from layerwise.core.kinds import CommandGroup
 from layerwise.core.registry import KINDS, Registry
 
 _PREFIX = "layerwise-"
@@ -67,8 +69,14 @@ def choose_names(typed: str) -> Names:
     return Names(plain, module, plain.removeprefix(_PREFIX) or plain)
 
 
-def refuse_taken(names: Names, parts: Iterable[Part], registry: Registry) -> None:
+def refuse_taken(names: Names, parts: Iterable[Part], registry: Registry, commands: Collection[str]) -> None:
     """Make sure that nothing here has one of these names already.
+
+    Args:
+        names: What it is to be called.
+        parts: What it is to offer.
+        registry: Knows what there is to offer.
+        commands: Names of the built-in commands, which no plugin offers.
 
     Raises:
         InputError: If something has; says what it is.
@@ -91,12 +99,17 @@ def refuse_taken(names: Names, parts: Iterable[Part], registry: Registry) -> Non
                 f"there is a plugin '{names.name}' already, of {status.distribution}: choose another name"
             )
     for part in parts:
-        for offer in registry.all(KINDS[part.kind]):
-            if offer.name == names.name:
-                who = offer.distribution
-                raise InputError(
-                    f"there is a {part.word} '{names.name}' already, offered by {who}: choose another name"
-                )
+        who = _find_owner(part, names.name, registry, commands)
+        if who:
+            raise InputError(f"there is a {part.word} '{names.name}' already, offered by {who}: choose another name")
+
+
+def _find_owner(part: Part, name: str, registry: Registry, commands: Collection[str]) -> str:
+    """Who offers this name through a part's hook; empty where nobody does."""
+    kind = KINDS[part.kind]
+    if kind is CommandGroup and name in commands:
+        return HOST
+    return next((offer.distribution for offer in registry.all(kind) if offer.name == name), "")
 
 
 def read_author(text: str | None) -> Author | None:
