@@ -88,7 +88,8 @@ def test_of_many_models_the_first_is_held_against_each_other(context, monkeypatc
 
 def test_each_layer_s_counterpart_is_the_most_similar_layer_of_the_other_model(context) -> None:
     group = query(context)
-    for row in group.counterparts.to_dicts():
+    found = group.counterparts.filter(pl.col("series") != counterparts.SAME_LAYER)
+    for row in found.to_dicts():
         pair = next(pair for pair in group.pairs if pair.title == row["pair"])
         matrix, names = pair.matrix, pair.columns
         if row["series"] == pair.names[0]:
@@ -98,7 +99,17 @@ def test_each_layer_s_counterpart_is_the_most_similar_layer_of_the_other_model(c
         assert row["value"] == values.max()
         assert row["counterpart"] == names[int(values.argmax())]
         assert row["place"] == pytest.approx(names.index(row["counterpart"]) / (len(names) - 1))
-    assert group.counterparts.height == sum(len(pair.rows) + len(pair.columns) for pair in group.pairs)
+    assert found.height == sum(len(pair.rows) + len(pair.columns) for pair in group.pairs)
+
+
+def test_models_with_the_same_layers_are_held_against_each_other_name_by_name(context) -> None:
+    group = query(context)
+    same = group.counterparts.filter(series=counterparts.SAME_LAYER)
+    assert same["pair"].unique().to_list() == ["one and three"]
+    for row in same.to_dicts():
+        assert row["counterpart"] == row["layer"]
+        there = LayerAddress("run0", row["layer"]), LayerAddress("run2", row["layer"])
+        assert row["value"] == pytest.approx(rsa(context, *there), abs=1e-6)
 
 
 def test_of_distances_the_counterpart_is_the_nearest(context) -> None:
@@ -151,7 +162,10 @@ def test_two_models_get_large_numbers_and_three_a_table(context) -> None:
     assert list(three) == ["models", "differences", "layers", "profiles", "counterparts"]
     assert isinstance(three["differences"].content, Table)
     assert len(three["differences"].content.rows) == 3
-    two = models.Models().build(replace(context, runs=context.runs[:2])).figures[1]
+    pair_only = models.Models().build(replace(context, runs=context.runs[:2])).figures
+    assert pair_only[-1].name == "poorest"
+    assert [row[0] for row in pair_only[-1].content.rows] == ["one"] * 4 + ["two"] * 4
+    two = pair_only[1]
     assert isinstance(two.content, Facts)
     facts = {fact.label: fact.value for fact in two.content.facts}
     pair = query(replace(context, runs=context.runs[:2])).pairs[0]

@@ -22,6 +22,7 @@ from layerwise.plugins.report.scale import Scale
 if TYPE_CHECKING:
     import polars as pl
 
+SAME_LAYER = "the same layer of the other"
 N_ALL_PAIRS = 4  # of so many models each is held against each; of more, the first against all others
 
 
@@ -99,7 +100,8 @@ def query_counterparts(pairs: Sequence[ModelPair], kind: str) -> pl.DataFrame:
 
     Returns:
         `pair`, `series` (the model), `layer`, `depth` (from 0 to 1), `counterpart`, `place` (its depth), `value`;
-        without layers of which nothing is defined.
+        without layers of which nothing is defined. Of two models with the same layers, a third series
+        (`SAME_LAYER`) holds each layer against the one of the same name.
     """
     import polars as pl
 
@@ -115,6 +117,10 @@ def query_counterparts(pairs: Sequence[ModelPair], kind: str) -> pl.DataFrame:
                 value = float(matrix[index, best])
                 if np.isfinite(value):
                     rows.append((pair.title, name, here[index], depths[index], there[best], places[best], value))
+        if pair.rows == pair.columns:
+            for name, depth, value in zip(pair.rows, depths, np.diagonal(pair.matrix).tolist(), strict=True):
+                if np.isfinite(value):
+                    rows.append((pair.title, SAME_LAYER, name, depth, name, depth, value))
     schema = {
         "pair": pl.String,
         "series": pl.String,
@@ -163,14 +169,15 @@ def draw_counterparts(frame: pl.DataFrame, names: Sequence[str], scale: Scale) -
     """How like its best counterpart each layer is, against relative depth: dips are layers without one."""
     import altair as alt
 
+    same = (SAME_LAYER,) if frame["series"].eq(SAME_LAYER).any() else ()
     base = alt.Chart(drawing.inline(frame.drop("pair"))).encode(
         x=alt.X("depth:Q", title="relative depth", scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("value:Q", title=scale.axis("to the best counterpart")),
-        color=drawing.series_colour(names, "layers of"),
+        y=alt.Y("value:Q", title=scale.axis("to the counterpart")),
+        color=drawing.series_colour((*names, *same), "layers of"),
         tooltip=[
             alt.Tooltip("series:N", title="layer of"),
             alt.Tooltip("layer:N", title="layer"),
-            alt.Tooltip("counterpart:N", title="best counterpart"),
+            alt.Tooltip("counterpart:N", title="counterpart"),
             alt.Tooltip("value:Q", title=scale.noun, format=".3f"),
             alt.Tooltip("depth:Q", title="its depth", format=".2f"),
             alt.Tooltip("place:Q", title="the counterpart's depth", format=".2f"),

@@ -17,8 +17,15 @@ from layerwise.core.report import (
     ReportContext,
     ReportSection,
     SideBySide,
+    Table,
 )
-from layerwise.plugins.report.counterparts import ModelPair, draw_counterparts, draw_pair
+from layerwise.plugins.report.counterparts import (
+    SAME_LAYER,
+    ModelPair,
+    draw_counterparts,
+    draw_pair,
+    find_poorest,
+)
 from layerwise.plugins.report.grouping import find_models
 from layerwise.plugins.report.model_differences import (
     ModelGroup,
@@ -32,6 +39,7 @@ from layerwise.plugins.report.overlays import overlay_figures
 from layerwise.plugins.report.queries import comparator_words
 from layerwise.plugins.report.scale import Scale, find_scale
 
+N_POOREST = 4
 PATH_METHOD = (
     "The boxed path goes from both first to both last layers without going back, with the best sum on the way "
     "(dynamic time warping with the symmetric weights of Sakoe and Chiba 1978, so that a detour does not win by "
@@ -167,11 +175,30 @@ class _Drawing:
             (pair, draw_counterparts(frame.filter(pair=pair.title), pair.names, scale), "")
             for pair in self.group.pairs
         ]
+        extreme = "dip" if scale.noun == "similarity" else "peak"
         caption = (
             "How like the most similar layer of the other model each layer is, wherever in the network that may be. "
-            "A dip is a layer that does something the other model never does."
+            f"A {extreme} is a layer that does something the other model never does."
         )
-        return [self._figure("counterparts", "Best counterparts", self._choose("counterparts-of", inner), caption)]
+        if frame["series"].eq(SAME_LAYER).any():
+            caption += " Where both have the same layers, a third line holds each against its namesake."
+        found = [self._figure("counterparts", "Best counterparts", self._choose("counterparts-of", inner), caption)]
+        if len(self.group.pairs) == 1:
+            few = f"The {N_POOREST} layers of each model that are least like any layer of the other."
+            found.append(self._figure("poorest", "Layers without a good counterpart", self._poorest(scale), few))
+        return found
+
+    def _poorest(self, scale: Scale) -> Table:
+        """The layers of the only pair that have the poorest counterparts."""
+        frame, names = self.group.counterparts, self.group.pairs[0].names
+        columns = ("series", "layer", "depth", "counterpart", "place", "value")
+        rows = [
+            row
+            for name in names
+            for row in find_poorest(frame.filter(series=name), scale.noun, N_POOREST).select(columns).iter_rows()
+        ]
+        heads = ("model", "layer", "relative depth", "best counterpart", "its relative depth", scale.axis())
+        return Table(heads, tuple(rows))
 
     def _choose(self, name: str, inner: list[tuple[ModelPair, Any, str]]) -> Alternatives:
         figures = [
