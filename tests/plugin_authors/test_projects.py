@@ -10,6 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from layerwise.cli.scaffold.parts import PARTS
@@ -34,13 +35,20 @@ def projects(call, pretend_installed, tmp_path_factory):
     return folder
 
 
-def run_pytest(folder: Path, *projects: Path, only: str = "") -> subprocess.CompletedProcess[str]:
+def environment_of(folder: Path) -> dict[str, str]:
+    """Variables under which everything in the folder is installed."""
     paths = [str(project / "src") for project in folder.iterdir()]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("LAYERWISE_PLUGINS", None)
+    return environment
+
+
+def run_pytest(folder: Path, *projects: Path, only: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider"]
     command += [str(project / "tests") for project in projects] + (["-k", only] if only else [])
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment_of(folder), capture_output=True, text=True, check=False
+    )
 
 
 def test_there_is_a_part_for_every_hook():
@@ -65,6 +73,37 @@ def test_a_project_s_tests_fail_when_what_it_offers_is_broken(projects):
         source.write_text(whole, encoding="utf-8")
     assert done.returncode == 1
     assert "is declared symmetric" in done.stdout
+
+
+def test_what_the_projects_offer_works_together_at_the_command_line(projects, tmp_path):
+    """One run by the new loader, source, selector, transform, statistic and engine; then all that reads history."""
+    rng = np.random.default_rng(0)
+    weights = {"w0": rng.normal(size=(192, 12)), "b0": rng.normal(size=12)}
+    weights |= {"w1": rng.normal(size=(12, 4)), "b1": rng.normal(size=4)}
+    np.savez(tmp_path / "small.mlp.npz", shape=(8, 8, 3), **weights)
+    lines = [
+        "run small.mlp.npz --stimuli my-source:8 --layers my-selector:2 --transform my-transform --engine my-engine",
+        "compare latest --with my-comparator",
+        "compare latest --with rsa-pearson --metric my-metric",
+        "reorder latest --by hidden1 --method my-reorderer",
+        "report latest --section my-section -o report.html",
+        "measure latest",
+        "my-command latest",
+    ]
+    script = "import sys; from layerwise.cli import main; sys.exit(next(filter(None, map(main, {!r})), 0))"
+    done = subprocess.run(
+        [sys.executable, "-c", script.format([line.split() for line in lines])],
+        cwd=tmp_path,
+        env=environment_of(projects) | {"LAYERWISE_DB": f"sqlite:///{tmp_path}/history.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1/8  input" in done.stderr  # the engine's log: four layers, plain and transformed
+    assert "hidden1: " in done.stdout
+    assert "my-comparator:my-comparator 0.1.0" in done.stdout
+    assert (tmp_path / "report.html").stat().st_size > 100_000
 
 
 def test_every_project_is_in_style(projects):
