@@ -164,10 +164,8 @@ class Branches(SectionBuilder):
         dashes = f" Dashed lines mark the arms with the largest kernel ({', '.join(marked)})." if marked else ""
         views = list_views(found.modules)
         inner = []
-        for title, modules in views.items():
-            name = "branches" if modules == middle else f"branches-{'-'.join(module.name for module in modules)}"
-            if title == ALL_BLOCKS:
-                name = "branches-all"
+        for index, (title, modules) in enumerate(views.items(), start=1):
+            name = "branches" if modules == middle else "branches-all" if title == ALL_BLOCKS else f"branches-{index}"
             chart = Chart(draw_branch_matrix(found.pick(modules), scale))
             inner.append(Figure(f"{name}-{run.id}", title, chart))
         first = list(views.values()).index(middle)
