@@ -115,7 +115,14 @@ def _matrices(content: MatrixBrowser, anchor: str, figure: Figure) -> Markup:
     others = [(index, order) for index, order in orders if (index, order) not in known]
     groups = group_matrices(atlas, range(len(atlas.matrices)))
     return _render(
-        "matrices.html", anchor=anchor, atlas=atlas, groups=groups, known=known, others=others, figure=figure
+        "matrices.html",
+        anchor=anchor,
+        atlas=atlas,
+        groups=groups,
+        known=known,
+        others=others,
+        bounded=None not in atlas.measure.value_range,
+        figure=figure,
     )
 
 

@@ -123,7 +123,8 @@
   }
 
   const signed = (value, decimals) => {
-    const text = Math.abs(value).toFixed(decimals);
+    const plain = Math.abs(value).toFixed(decimals);
+    const text = Math.abs(value) >= 10000 ? Number(plain).toLocaleString("en") : plain;
     return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
   };
 

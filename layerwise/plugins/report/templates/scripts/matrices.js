@@ -9,7 +9,7 @@
       this.n = this.atlas.n;
       this.layer = 0;
       this.order = 0;
-      this.own = false;
+      this.own = root.querySelector("input[value=own]").checked;
       this.at = null;
       this.canvas = root.querySelector("canvas.matrix");
       this.cursor = root.querySelector(".cursor");
