@@ -79,6 +79,20 @@ def test_a_layer_that_the_last_checkpoint_lacks_has_no_final_state(context, foun
     assert frame.filter(layer="conv2")["final"].null_count() == 0
 
 
+def test_layers_that_only_later_checkpoints_have_are_put_where_they_belong(fake) -> None:
+    history = fake.FakeHistory()
+    runs = [
+        fake.add_run(history, f"run{step}", 12, layers=fake.make_layers(n_hidden=1 + 3 * step, n_blocks=0), step=step)
+        for step in range(2)
+    ]
+    mixed = ReportContext(tuple(runs), history, fake.make_registry())
+    frame = training.query_training(mixed, training.name_checkpoints(mixed.runs))
+    layers = frame["layer"].unique(maintain_order=True).to_list()
+    assert layers == ["input", "conv0", "conv1", "conv2", "conv3", "avgpool0", "output"]
+    columns = training_charts.draw_training(frame, "final", checkpoints.find_scale(mixed)).to_dict()["layer"][0]
+    assert columns["encoding"]["x"]["scale"]["domain"] == ["step 0", "step 1"]
+
+
 def test_many_stimuli_are_compared_with_the_last_checkpoint_part_by_part(context, found, monkeypatch) -> None:
     whole = training.query_training(context, found)
     context.history.comparisons.clear()

@@ -62,16 +62,16 @@ def query_training(context: ReportContext, training: Training) -> pl.DataFrame:
     """The chosen measure to the `input`, the `output` and the `final` state of each layer, at each checkpoint.
 
     Returns:
-        `index` (of the checkpoint, from 0), `checkpoint`, `layer`, `input`, `output`, `final`; None where undefined,
-        or where the last checkpoint has no such layer.
+        Layer by layer in order of depth: `index` (of the checkpoint, from 0), `checkpoint`, `layer`, `input`, `output`,
+        `final`; None where undefined, or where the last checkpoint has no such layer.
     """
     import polars as pl
 
-    ends = query_overlay(context, training.runs, training.by_id).rename({"series": "checkpoint"}).drop("depth")
+    ends = query_overlay(context, training.runs, training.by_id).rename({"series": "checkpoint"})
     final = _compare_with_last(context, training)
     order = pl.DataFrame({"checkpoint": training.names, "index": range(len(training.names))})
-    found = ends.join(final, on=["checkpoint", "layer"], how="left", maintain_order="left")
-    found = found.join(order, on="checkpoint", how="left", maintain_order="left")
+    found = ends.join(final, on=["checkpoint", "layer"], how="left").join(order, on="checkpoint", how="left")
+    found = found.sort(pl.col("depth").mean().over("layer"), "layer", "index")
     return found.select("index", "checkpoint", "layer", "input", "output", "final")
 
 

@@ -32,7 +32,7 @@ def draw_training(frame: pl.DataFrame, view: str, scale: Scale) -> Any:
     """One view of the training: layers down, checkpoints across, the measure as colour."""
     grid = Grid(
         frame["layer"].unique(maintain_order=True).to_list(),
-        frame["checkpoint"].unique(maintain_order=True).to_list(),
+        frame.sort("index")["checkpoint"].unique(maintain_order=True).to_list(),
         frame.select(row="layer", column="checkpoint", value=view),
         scale.bounds(frame[view].drop_nulls()),
         scale.axis(),
@@ -104,7 +104,7 @@ def _name_of(frame: pl.DataFrame, at: Any) -> Any:
     """The name of the checkpoint that the slider points at, above the chart's right end."""
     import altair as alt
 
-    names = frame.select("index", "checkpoint").unique(maintain_order=True)
+    names = frame.select("index", "checkpoint").unique().sort("index")
     words = alt.Chart(drawing.decoration(names.to_dicts())).mark_text(
         align="right", baseline="bottom", fontSize=14, fontWeight="bold", tooltip=None
     )
