@@ -62,8 +62,8 @@ def query_training(context: ReportContext, training: Training) -> pl.DataFrame:
     """The chosen measure to the `input`, the `output` and the `final` state of each layer, at each checkpoint.
 
     Returns:
-        Layer by layer in order of depth: `index` (of the checkpoint, from 0), `checkpoint`, `layer`, `input`, `output`,
-        `final`; None where undefined, or where the last checkpoint has no such layer.
+        Layer by layer in order of depth: `index` (of the checkpoint, from 0), `checkpoint`, `layer`, `input`,
+        `output`, `final`; None where undefined, or where the last checkpoint has no such layer.
     """
     import polars as pl
 
