@@ -7,10 +7,7 @@ fails, is reported with its reason, and the rest goes on.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +20,7 @@ from layerwise.core.protocols import History
 from layerwise.core.records import Comparison, LayerAddress, Provider
 from layerwise.core.registry import Registry
 from layerwise.core.representation import Representation
+from layerwise.core.spreading import Spread, side_by_side
 
 Pair = tuple[LayerAddress, LayerAddress]
 Progress = Callable[[int, int], None]
@@ -185,6 +183,7 @@ class _Computation:
         self._history = history
         self._progress = progress
         self._states: dict[LayerAddress, Any] = {}
+        self._told: set[str] = set()
         self._warnings: dict[LayerAddress, str] = {}
         self._unprepared: dict[LayerAddress, InputError | PluginError] = {}  # layers without a state, and why
 
@@ -192,7 +191,7 @@ class _Computation:
         """Prepare each layer once, compare all pairs at once where the comparator can, else one by one."""
         self._progress(0, len(pairs))
         addresses = list(dict.fromkeys(address for pair in pairs for address in pair))
-        with _side_by_side(self._measure.comparator.offer.threaded) as spread:
+        with side_by_side(self._measure.comparator.offer.threaded) as spread:
             for start in range(0, len(addresses), _READ_AT_ONCE):
                 some = addresses[start : start + _READ_AT_ONCE]
                 list(spread(self._prepare, list(zip(some, self._read(some), strict=True))))
@@ -245,10 +244,7 @@ class _Computation:
         columns = list(dict.fromkeys(second for _, second in pairs))
         left = [self._states[address] for address in rows]
         right = left if rows == columns else [self._states[address] for address in columns]
-        try:
-            matrix = self._measure.compare_all(left, right)
-        except (InputError, PluginError):
-            return {}
+        matrix = self._at_once(self._measure.compare_all, left, right)
         if matrix is None:
             return {}
         row_of = {address: index for index, address in enumerate(rows)}
@@ -261,12 +257,25 @@ class _Computation:
         values = np.full(len(pairs), np.nan)
         if len(pairs) > 1:
             ends = ([self._states[pair[end]] for pair in pairs] for end in (0, 1))
-            with suppress(InputError, PluginError):
-                values = self._measure.compare_pairs(*ends)
+            found = self._at_once(self._measure.compare_pairs, *ends)
+            values = values if found is None else found
         return [
             float(value) if np.isfinite(value) else self._compare_one(pair)
             for pair, value in zip(pairs, values, strict=True)
         ]
+
+    def _at_once(self, function: Callable[..., Any], *states: Sequence[Any]) -> NDArray[np.float64] | None:
+        """What the comparator says of several pairs together; None where it cannot, and a warning where it fails."""
+        try:
+            found: NDArray[np.float64] | None = function(*states)
+        except InputError:
+            return None
+        except PluginError as error:
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                self._measure.comparator.caller.warn(f"{error}; each pair is compared by itself")
+            return None
+        return found
 
     def _compare_one(self, pair: Pair) -> float | InputError | PluginError:
         try:
@@ -292,19 +301,3 @@ class _Computation:
         orders = (pair, (pair[1], pair[0])) if self._measure.symmetric else (pair,)
         for first, second in orders:
             self.answers[first, second] = Comparison(self._provider, first, second, value, reason, failed)
-
-
-Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
-
-
-@contextmanager
-def _side_by_side(threaded: bool) -> Iterator[Spread]:
-    """A `map` over as many threads as there are cores, each with one of BLAS; a plain one if not `threaded`."""
-    n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not threaded or n_threads == 1:
-        yield map
-        return
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
-        yield pool.map

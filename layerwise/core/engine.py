@@ -63,7 +63,7 @@ def prepare_run(request: RunRequest, registry: Registry, observer: Observer) -> 
     """
     seconds: dict[str, float] = {}
     engine = registry.get(kinds.Engine, request.engine)
-    transforms = [registry.get(kinds.Transform, name) for name in request.transforms if name != NO_TRANSFORM]
+    transforms = _choose_transforms(registry, request.transforms)
     if request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
     observer.stage(f"loading {request.model}")
@@ -151,6 +151,26 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
         keep=frozenset(keep),
         spool_folder=prepared.request.spool_folder,
     )
+
+
+def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registered[kinds.Transform]]:
+    """The transforms of these names, each once. Layers are filed under their bare names, so these must differ.
+
+    Raises:
+        InputError: If there is none of a name, or two of them are called the same.
+    """
+    chosen: dict[str, Registered[kinds.Transform]] = {}
+    for name in names:
+        if name == NO_TRANSFORM:
+            continue
+        found = registry.get(kinds.Transform, name)
+        other = chosen.setdefault(found.name, found)
+        if other.qualified_name != found.qualified_name or found.name == NO_TRANSFORM:
+            taken = "no transform" if found.name == NO_TRANSFORM else other.qualified_name
+            raise InputError(
+                f"one run cannot have transform {found.qualified_name} and {taken}: they are called alike"
+            )
+    return list(chosen.values())
 
 
 def _load_request(request: RunRequest) -> LoadRequest:

@@ -110,7 +110,11 @@ def test_a_user_s_mistake_that_a_comparator_tells_of_is_a_reason_and_no_failure(
 def test_when_all_pairs_at_once_fail_each_is_compared_by_itself(site, command_line, returned):
     site.install("lw_odd", comparator(more=f"def compare_all(self, rows, columns): return {returned}"))
     said = command_line(*COMPARE)
+    assert said.code == 0
     assert all(value == 0.5 for row in said.json["matrix"] for value in row)
+    assert said.err.startswith("layerwise: warning: plugin 'lw_odd' (register_comparators): odd")
+    assert said.err.endswith("each pair is compared by itself\n")
+    assert said.err.count("\n") == 1
 
 
 def test_another_comparator_of_the_same_command_is_not_stopped(site, command_line):

@@ -99,7 +99,7 @@ def test_a_streamed_statistic_that_fails_does_not_stop_the_run(site, command_lin
 def test_a_statistic_that_changes_what_it_is_given_is_stopped_and_nothing_is_changed(site, toy, base, change):
     before = toy("--json").json["run_id"]
     site.install("lw_bad", statistic(base, f"def compute(self, *given): {change}"))
-    said = toy("--json")
+    said = toy("--json", "--force")
     assert said.json["run_id"] != before
     assert "what a plugin is given belongs to all, and is not to be changed: copy it first" in said.err
 
@@ -151,6 +151,18 @@ def test_a_transform_that_fails_ends_the_run_with_its_name(site, toy, body, came
     assert said.out == ""
     assert "plugin 'lw_bad' (register_transforms): " in said.err
     assert came in said.err
+
+
+def test_transforms_of_one_name_from_two_plugins_are_not_mixed_in_one_run(site, toy, command_line):
+    for name in ("lw_one", "lw_two"):
+        site.install(name, TRANSFORM.format(body="return rows"))
+    said = toy("--transform", "lw_one:odd", "--transform", "lw_two:odd")
+    assert said.code == 2
+    assert "one run cannot have transform lw_two:odd and lw_one:odd: they are called alike" in said.err
+    first = toy("--transform", "lw_one:odd", "--transform", "lw_one:odd", "--json").json
+    second = toy("--transform", "lw_two:odd", "--json").json
+    assert first["status"] == second["status"] == "finished"
+    assert first["run_id"] != second["run_id"]
 
 
 def test_a_transform_that_sleeps_ends_the_run_by_name(site, toy, command_line):
