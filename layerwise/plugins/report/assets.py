@@ -13,7 +13,20 @@ from functools import lru_cache
 from pathlib import Path
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("base", "downloads", "contents", "charts", "atlas", "matrices", "scatter", "explorer", "map", "panels", "page")
+SCRIPTS = (
+    "base",
+    "downloads",
+    "contents",
+    "charts",
+    "atlas",
+    "matrices",
+    "scatter",
+    "explorer",
+    "plane",
+    "map",
+    "panels",
+    "page",
+)
 STYLES = ("page", "atlas", "panels")
 
 
