@@ -38,7 +38,8 @@ def write_report(runs: list[str], database: Path, path: Path) -> tuple[float, fl
     command = [sys.executable, "-m", "layerwise", "report", *runs, "--db", f"sqlite:///{database}", "-o", str(path)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if code := subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode:
+        sys.exit(code)
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
