@@ -13,7 +13,7 @@ DATA   := $(or $(LAYERWISE_DATA),$(wildcard ../shared/data))
 BENCH  := $(if $(DATA),--weights $(DATA)/googlenet/bvlc_googlenet.caffemodel --stimuli $(DATA)/imagenet500)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow browser-test extensions-test lint format docs surface bench clean
+.PHONY: help demo test test-slow browser-test extensions-test lint format docs pictures surface bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,16 @@ format: $(VENV)/develop.stamp  ## Put the code into the project's style
 
 docs: $(VENV)/develop.stamp  ## Write the command line's help into docs/commands.md
 	$(BIN)/python -m layerwise.cli.reference docs/commands.md
+
+pictures: $(VENV)/develop.stamp  ## Draw the pictures and reports of the docs again, from the real weights and photos
+	@test -n "$(DATA)" || { echo "make pictures needs the weights and photos: set LAYERWISE_DATA" >&2; exit 1; }
+	rm -rf build/pictures && mkdir -p build/pictures
+	cd build/pictures && ln -s $(abspath $(DATA))/imagenet500 photos \
+	  && ln -s $(abspath $(DATA))/googlenet/bvlc_googlenet.caffemodel $(abspath $(DATA))/googlenet/synset_words.txt . \
+	  && $(abspath $(BIN))/layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ \
+	    --layers main --layers branches --db googlenet.db \
+	  && $(abspath $(BIN))/layerwise demo --out demo --no-open
+	$(BIN)/python docs/pictures.py --googlenet build/pictures/googlenet.db --demo build/pictures/demo/layerwise.db
 
 surface: $(VENV)/develop.stamp  ## Write down what plugins may import: docs/plugins, and the types that editors know
 	$(BIN)/python -m layerwise.cli.surface docs/plugins
