@@ -186,8 +186,8 @@ def test_sections_about_branches_and_training_do_not_apply_where_there_are_none(
     context = ReportContext((run,), history, fake.make_registry())
     applying = {found.name for found in context.registry.all(SectionBuilder) if found.offer.applies(context)}
     assert applying == {
-        "overview", "gallery", "layer-matrix", "explorer", "transition", "maps", "matrices", "sparseness", "dimension",
-        "weights", "provenance",
+        "overview", "gallery", "layer-matrix", "explorer", "transition", "maps", "matrices", "sparseness",
+        "dimension", "weights", "provenance",
     }  # fmt: skip
 
 

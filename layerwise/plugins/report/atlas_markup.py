@@ -154,7 +154,8 @@ def pair_bytes(content: PairExplorer) -> bytes:
 def _changed(pairs: Iterable[ChangedPair]) -> list[list[float]]:
     """Positions of both stimuli, their values in either layer to seven digits, their places to a millionth."""
     return [
-        [p.first, p.second, *(float(f"{v:.7g}") for v in p.values), *(round(place, 6) for place in p.places)] for p in pairs
+        [pair.first, pair.second, *(float(f"{v:.7g}") for v in pair.values), *(round(v, 6) for v in pair.places)]
+        for pair in pairs
     ]
 
 
