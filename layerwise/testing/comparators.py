@@ -20,8 +20,8 @@ INVARIANCES = frozenset(CHANGES)
 def check_comparator(comparator: Comparator, n_trials: int = 3, seed: int = 0, tolerance: float = 2e-4) -> None:
     """Check that a comparator is what it says.
 
-    Its declarations, its range, symmetry where declared, each declared invariance, that `compare_all` agrees with
-    `compare`, that asking twice gives the same and changes neither representation nor state, that float32 activations
+    Its declarations, its range, symmetry where declared, each declared invariance, that `compare_all` and
+    `compare_pairs` agree with `compare`, that asking twice gives the same and changes neither representation nor state, that float32 activations
     give what float64 ones give, that a layer is at least as alike to itself as to another. Two, three,
     constant, silent and equal stimuli and activations that are not finite must give a number in the range or an
     `InputError`, never anything else.
@@ -45,6 +45,7 @@ def check_comparator(comparator: Comparator, n_trials: int = 3, seed: int = 0, t
         again = _compare(comparator, *states)
         expect(again == value, comparator, f"gives different values when asked twice: {value}, then {again}")
         _check_all_at_once(comparator, states)
+        _check_some_at_once(comparator, states)
         expect(
             is_same(before, states),
             comparator,
@@ -100,6 +101,17 @@ def _check_all_at_once(comparator: Comparator, states: list[Any]) -> None:
             one, all_at_once = _compare(comparator, first, second), float(together[i, j])
             agree = np.isnan(all_at_once) or is_close(one, all_at_once, 1e-7)
             expect(bool(agree), comparator, f"compares a pair as {one}, and among all pairs as {all_at_once}")
+
+
+def _check_some_at_once(comparator: Comparator, states: list[Any]) -> None:
+    firsts, seconds = [states[0], states[1], states[0]], [states[1], states[0], states[0]]
+    together = np.asarray(comparator.compare_pairs(firsts, seconds))
+    shape = together.shape
+    expect(shape == (3,), comparator, f"gives shape {shape} for three pairs of layers, expected (3,)")
+    for first, second, some_at_once in zip(firsts, seconds, together, strict=True):
+        one = _compare(comparator, first, second)
+        agree = np.isnan(some_at_once) or is_close(one, float(some_at_once), 1e-7)
+        expect(bool(agree), comparator, f"compares a pair as {one}, and among a few pairs as {some_at_once}")
 
 
 def _check_invariances(comparator: Comparator, trial: Trial, value: float, tolerance: float) -> None:

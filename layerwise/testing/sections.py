@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -43,8 +44,9 @@ def check_section(section: SectionBuilder, context: ReportContext | None = None)
     from layerwise.storage import open_store
 
     with tempfile.TemporaryDirectory() as folder:
-        url = make_history(Path(folder) / "history.db", learned=(0.0, 0.5, 1.0))
-        with open_store(url) as store:
+        path = Path(folder) / "history.db"
+        path.write_bytes(_three_checkpoints())
+        with open_store(f"sqlite:///{path}") as store:
             registry = load_plugins()
             runs = sorted(store.list_runs(), key=lambda run: run.step or 0)
             built = [
@@ -54,6 +56,15 @@ def check_section(section: SectionBuilder, context: ReportContext | None = None)
     expect(
         any(built), section, "applies neither to a run nor to three checkpoints: give `context` runs to which it does"
     )
+
+
+@lru_cache(maxsize=1)
+def _three_checkpoints() -> bytes:
+    """A history, as the bytes of its file: made once, a copy for each check."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.db"
+        make_history(path, learned=(0.0, 0.5, 1.0))
+        return path.read_bytes()
 
 
 def _build(section: SectionBuilder, context: ReportContext) -> bool:
