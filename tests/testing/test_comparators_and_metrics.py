@@ -67,6 +67,8 @@ def lie(**changes):
         ({"compare": lambda self, a, b: abs(float(a[0, 1] - b[0, 2]))}, "is declared symmetric"),
         ({"compare_all": lambda self, rows, columns: np.zeros((1, 2))}, r"gives shape \(1, 2\)"),
         ({"compare_all": lambda self, rows, columns: np.zeros((2, 2))}, "among all pairs as 0.0"),
+        ({"compare_pairs": lambda self, firsts, seconds: np.zeros(2)}, r"gives shape \(2,\) for three pairs"),
+        ({"compare_pairs": lambda self, firsts, seconds: np.zeros(3)}, "among a few pairs as 0.0"),
         ({"kind": "distance"}, "less alike to itself"),
     ],
 )
