@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SLIDER = "checkpoint "
 N_RIDGE_ROWS = 40_000
+LEAST_HEIGHT = 260
 
 
 def checkpoint_axis(names: list[str]) -> Any:
@@ -127,9 +128,7 @@ def draw_weight_statistic(frame: pl.DataFrame, statistic: str) -> Any:
     found = frame.filter(series=statistic).drop("series")
     values = found["value"].drop_nulls()
     if statistic == WEIGHT_CHANGE:
-        grid = _over_checkpoints(
-            found, difference_bounds(values), "log2 of the spread over that at the start", "log2"
-        )
+        grid = _over_checkpoints(found, difference_bounds(values), "change of spread (log2)", "log2")
     else:
         ends = [0.0, *values.to_list()]
         bounds = Bounds(min(ends), max(ends) if max(ends) > min(ends) else 1.0, diverging=False)
@@ -194,4 +193,4 @@ def draw_moving_ridges(ridges: list[Ridges], names: list[str]) -> Any:
         .properties(name="tensor_names")
     )
     drawn = ridge + named + _name_of(frame, at)
-    return drawn.add_params(at).properties(width="container", height=ROW * (last + 3))
+    return drawn.add_params(at).properties(width="container", height=max(ROW * (last + 3), LEAST_HEIGHT))
