@@ -77,6 +77,18 @@ def test_figures_are_listed_with_what_they_show_and_need(ask) -> None:
     assert listed["problems"] == []
 
 
+def test_the_docs_know_every_figure_and_no_other(ask) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "figures.md").read_text(encoding="utf-8")
+    table = page.partition("## What there is")[2].partition("Every other chart")[0]
+    documented = {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.M) for name in re.findall(r"`([\w-]+)`", row)
+    }
+    listed = {figure["name"] for figure in ask("figure", "--list", "--json").json["figures"]}
+    assert documented == listed
+    for picture in re.findall(r"\((pictures/[\w.-]+)\)", page):
+        assert (Path(__file__).parents[2] / "docs" / picture).is_file(), picture
+
+
 def test_every_figure_of_one_run_that_is_listed_can_be_drawn(ask) -> None:
     for figure in ask("figure", "--list", "--json").json["figures"]:
         if figure["needs"].startswith("one run"):

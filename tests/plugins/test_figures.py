@@ -194,6 +194,17 @@ def test_a_png_has_the_pixels_and_a_pdf_the_page_of_the_asked_size(context, widt
     assert b"LiberationSans" in pdf  # text is text, in an embedded font
 
 
+def test_a_narrow_figure_is_no_tower_and_rows_keep_their_room(context) -> None:
+    for width in (57, 89, 183):
+        spec = lay_out(draw_figure("sparseness", context).content.drawing.to_dict(), Look(width)).spec
+        assert spec["height"] <= 0.65 * width * MM
+    heights = {
+        lay_out(draw_figure("weights", context).content.drawing.to_dict(), Look(width)).spec["height"]
+        for width in (57, 183)
+    }
+    assert len(heights) == 1
+
+
 def test_nothing_is_drawn_outside_of_the_picture(context) -> None:
     for name in ("layer-matrix", "weights", "matrices"):
         drawn = draw_on_paper(draw_figure(name, context).content.drawing.to_dict(), Look())

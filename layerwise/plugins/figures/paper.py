@@ -136,10 +136,19 @@ def _copy(value: Any) -> Any:
 def _size(view: Spec, look: Look, scale: float) -> None:
     if view.get("width") == "container":
         view["width"] = round(0.8 * look.points, 3)
+        if isinstance(view.get("height"), int | float) and _measures_upward(view):
+            view["height"] = min(view["height"], 0.64 * look.points / scale)  # no towers on narrow paper
     elif isinstance(view.get("width"), int | float):
         view["width"] = view["width"] * scale
     if isinstance(view.get("height"), int | float):
         view["height"] = view["height"] * scale
+
+
+def _measures_upward(view: Spec) -> bool:
+    """Whether the vertical axis is one of numbers, rather than of rows that each need their room."""
+    axes = [part.get("encoding", {}).get("y", {}) for part in list_views(view)]
+    shown = [axis for axis in axes if isinstance(axis, dict) and axis]
+    return all(axis.get("type") == "quantitative" and axis.get("axis", 0) is not None for axis in shown)
 
 
 def _scale_mark(view: Spec, scale: float) -> None:
