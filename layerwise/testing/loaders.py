@@ -103,7 +103,7 @@ def _check_info(loader: ModelLoader, model: Model) -> None:
             f"gives a model whose info.{name} is {value!r}, expected text",
         )
     shape = info.input_shape
-    expect(len(shape) == 3 and shape[2] == 3, loader, f"gives input_shape {shape}, expected (height, width, 3)")
+    expect(len(shape) == 3, loader, f"gives input_shape {shape}, expected (height, width, channels)")
     expect(info.resize in ("squash", "crop"), loader, f"gives resize {info.resize!r}, expected 'squash' or 'crop'")
     roles = [layer.role for layer in model.layers]
     for role in ("input", "output"):
@@ -126,9 +126,6 @@ def _check_weights(loader: ModelLoader, model: Model) -> None:
     for tensor in tensors:
         real = isinstance(tensor.values, np.ndarray) and tensor.values.dtype.kind == "f"
         expect(real, loader, f"gives weights '{tensor.name}' that are no array of floating point numbers")
-    counted = sum(tensor.values.size for tensor in tensors)
-    wanted = f"expected their number, {counted}"
-    expect(model.info.n_parameters >= 0, loader, f"says that there are {model.info.n_parameters} weights, {wanted}")
 
 
 def _check_preprocessing(loader: ModelLoader, model: Model, pixels: Any) -> Floats:
@@ -159,12 +156,12 @@ def _check_tensors(loader: ModelLoader, model: Model, tensor: Floats, tolerance:
     expect(is_same(kept, found), loader, "writes to tensors that it has given away, expected them to be left alone")
     for node, value, single in zip(nodes, found, one, strict=True):
         _expect_near(loader, value[:1], single, tolerance, f"node '{node}' has other values in a batch of one")
-    _check_segments(loader, model, nodes, found, tensor, tolerance)
+    _check_segments(loader, model, nodes, found, tolerance)
     _check_layers(loader, model, tensor, tolerance)
 
 
 def _check_segments(
-    loader: ModelLoader, model: Model, nodes: Sequence[str], found: list[Any], tensor: Floats, tolerance: float
+    loader: ModelLoader, model: Model, nodes: Sequence[str], found: list[Any], tolerance: float
 ) -> None:
     """What lies after a cut point must follow from its tensor alone."""
     values = dict(zip(nodes, found, strict=True))
@@ -176,7 +173,6 @@ def _check_segments(
         for node, value in zip([cut, *after], computed, strict=False):
             what = f"node '{node}' has other values when computed from cut point '{cut}'"
             _expect_near(loader, values[node], np.asarray(value), tolerance, what)
-    del tensor
 
 
 def _check_layers(loader: ModelLoader, model: Model, tensor: Floats, tolerance: float) -> None:
