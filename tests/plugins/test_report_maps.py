@@ -69,6 +69,14 @@ def test_classical_scaling_is_the_principal_components_of_the_inner_products(see
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-8)
 
 
+def test_a_large_map_is_the_same_as_one_found_without_iteration(monkeypatch) -> None:
+    distances = random_distances(9, 60)
+    exact = mds.scale_classically(distances)
+    monkeypatch.setattr(mds, "N_SMALL", 20)
+    np.testing.assert_allclose(mds.scale_classically(distances), exact, atol=1e-4)
+    assert mds.steps_for(21) < mds.N_STEPS == mds.steps_for(20)
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_majorisation_ends_where_another_implementation_of_smacof_does(seed) -> None:
     from sklearn.manifold import smacof

@@ -170,6 +170,9 @@ def test_with_very_many_stimuli_only_input_and_output_are_ordered_by(monkeypatch
     monkeypatch.setattr(atlases, "N_STIMULI_ORDERED", 39)
     names = [order.name for order in atlases.query_orders(context, context.runs[0])]
     assert names == ["input", "output", "label", "order of the set"]
+    monkeypatch.setattr(atlases, "N_STIMULI_MOST", 39)
+    context.history.orderings.clear()
+    assert [order.name for order in atlases.query_orders(context, context.runs[0])] == names[2:]
 
 
 def test_what_is_found_for_one_section_is_not_looked_for_again(context, monkeypatch) -> None:

@@ -32,6 +32,7 @@ from layerwise.plugins.report.queries import (
 
 N_PAIRS_MOST = 8_000_000  # bytes of all matrices of a page together, before they are compressed
 N_STIMULI_ORDERED = 700  # of so many stimuli an order for each main layer is found in a few seconds
+N_STIMULI_MOST = 2000  # of so many an order by input and by output
 N_UNKNOWN_CLASSES = 10**9
 N_PICTURE_BYTES = 1_600_000  # of all pictures together
 SMALL_SIDE = 48
@@ -110,11 +111,13 @@ def query_orders(context: ReportContext, run: RunRecord) -> list[StimulusOrder]:
     """The orders that the page offers: by input, by output, by label, the set's own, and by every main layer.
 
     Orders by a layer are those of the average-linkage reorderer on the shown metric's matrix; those that were kept in
-    history by another one come besides. Where there are very many stimuli, only input and output are ordered by.
+    history by another one come besides. Where there are many stimuli, only input and output are ordered by; where
+    there are very many, not even these.
     """
     layers = context.history.list_layers(run.id)
     ends = [layer for role in ("input", "output") if (layer := layer_in_role(layers, role)) is not None]
-    found = [order for layer in ends if (order := _order_by(context, run, layer, layer.role)) is not None]
+    quick = ends if run.n_stimuli <= N_STIMULI_MOST else []
+    found = [order for layer in quick if (order := _order_by(context, run, layer, layer.role)) is not None]
     labels = [stimulus.label for stimulus in context.history.list_stimuli(run.id)]
     if all(label is not None for label in labels) and len(set(labels)) > 1:
         by_label = sorted(range(len(labels)), key=lambda index: (str(labels[index]), index))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 N_STEPS = 20
+N_SMALL = 700  # points of which a map takes no time to speak of
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,30 @@ def scale_classically(distances: NDArray[np.float64], n_dimensions: int = 2) -> 
 
     Each axis is turned so that its largest coordinate is positive, which eigenvectors leave open.
     """
-    from scipy.linalg import eigh
-
     n = len(distances)
     inner = -0.5 * distances**2
     inner -= inner.mean(axis=0)[None, :] + inner.mean(axis=1)[:, None] - inner.mean()
     n_found = min(n_dimensions, n)
-    values, vectors = eigh(inner, subset_by_index=[n - n_found, n - 1])
+    values, vectors = _largest_eigenvectors(inner, n_found)
     points = np.zeros((n, n_dimensions))
     points[:, :n_found] = (vectors * np.sqrt(np.clip(values, 0, None)))[:, ::-1]
     largest = points[np.abs(points).argmax(axis=0), np.arange(n_dimensions)]
     return points * np.where(largest < 0, -1, 1)
+
+
+def _largest_eigenvectors(matrix: NDArray[np.float64], count: int) -> tuple[Points, Points]:
+    """The largest eigenvalues of a symmetric matrix, ascending, and their vectors; by iteration where it is large."""
+    from scipy.linalg import eigh
+    from scipy.sparse.linalg import eigsh
+
+    n = len(matrix)
+    if n <= N_SMALL:
+        values, vectors = eigh(matrix, subset_by_index=[n - count, n - 1])
+        return values, vectors
+    start = np.random.default_rng(0).normal(size=n)  # the same each time, and so the same map
+    values, vectors = eigsh(matrix, k=count, which="LA", v0=start, tol=1e-6)
+    order = np.argsort(values)
+    return values[order], vectors[:, order]
 
 
 def majorise(distances: NDArray[np.float64], start: Points, n_steps: int = N_STEPS) -> Points:
@@ -90,8 +104,14 @@ def _distances_between(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return distances
 
 
-def scale(distances: NDArray[np.float64], n_steps: int = N_STEPS) -> Scaled:
+def steps_for(n_points: int) -> int:
+    """How many steps a map is improved by: fewer where each of them takes long."""
+    return max(4, min(N_STEPS, int(N_STEPS * (N_SMALL / n_points) ** 2)))
+
+
+def scale(distances: NDArray[np.float64], n_steps: int | None = None) -> Scaled:
     """A map of n points, with what it keeps."""
+    n_steps = steps_for(len(distances)) if n_steps is None else n_steps
     points = (
         majorise(distances, scale_classically(distances), n_steps) if len(distances) > 2 else _place_few(distances)
     )
