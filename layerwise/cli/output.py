@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +69,8 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, righ
     numeric = set(right)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in numeric else "left", no_wrap=column in numeric)
+        justify: Literal["left", "right"] = "right" if column in numeric else "left"
+        table.add_column(column, justify=justify, no_wrap=column in numeric, overflow="fold")  # no name loses its end
     for row in rows:
         table.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     return table

@@ -14,9 +14,9 @@ from layerwise.core.errors import InputError
 if TYPE_CHECKING:
     import typer
 
-    from layerwise.core.calling import Trace
+    from layerwise.core.calling import Place, Trace
 
-_HEADS = ("plugin", "hook", "call", "times", "seconds", "by itself", "longest")
+_HEADS = ("plugin", "hook: call", "times", "total s", "own s", "longest s")
 
 
 def run_traced(context: typer.Context, command: Sequence[str], output: Path | None) -> int:
@@ -65,16 +65,20 @@ def _write_trace(trace: Trace, path: Path) -> None:
 def _print_trace(trace: Trace) -> None:
     console = stderr_console()
     by_time = sorted(trace.calls.items(), key=lambda item: -item[1].own_seconds)
+    has_failed = any(calls.n_failed for _, calls in by_time)
+    heads = (*_HEADS, "failed") if has_failed else _HEADS
     rows = []
     for place, calls in by_time:
-        failed = f" ({calls.n_failed} failed)" if calls.n_failed else ""
-        numbers = (
-            f"{calls.n_calls}{failed}",
-            *(f"{s:.3f}" for s in (calls.seconds, calls.own_seconds, calls.longest)),
-        )
-        rows.append((place.plugin, place.hook.removeprefix("register_"), place.what, *numbers))
-    console.print(make_table(_HEADS, rows, right=_HEADS[3:]))
+        seconds = (f"{value:.3f}" for value in (calls.seconds, calls.own_seconds, calls.longest))
+        failed = (calls.n_failed or "",) if has_failed else ()
+        rows.append((place.plugin, _call_of(place), calls.n_calls, *seconds, *failed))
+    console.print(make_table(heads, rows, right=heads[2:]))
     n_calls = sum(calls.n_calls for calls in trace.calls.values())
     n_plugins = len({place.plugin for place in trace.calls})
     own = sum(calls.own_seconds for calls in trace.calls.values())
-    console.print(f"{n_calls} calls of {n_plugins} plugins, {own:.3f} s in them.")
+    console.print(f"{n_calls} calls of {n_plugins} plugins, {own:.3f} s; own: without calls of plugins within.")
+
+
+def _call_of(place: Place) -> str:
+    """The hook, and what was called of what came through it: `comparators: cka.prepare`."""
+    return f"{place.hook.removeprefix('register_')}: {place.what}" if place.offer else place.hook

@@ -236,21 +236,12 @@ def test_tracing_a_command_tells_which_plugin_was_called_how_often_and_how_long(
     said = command_line("plugins", "trace", "compare", "latest", "--with", "mine", "--json")
     assert said.code == 0, said.err
     assert said.json["provider"] == "lw_mine:mine 1.0"
-    assert said.err.splitlines()[0].split() == [
-        "plugin",
-        "hook",
-        "call",
-        "times",
-        "seconds",
-        "by",
-        "itself",
-        "longest",
-    ]
+    assert " ".join(said.err.splitlines()[0].split()) == "plugin hook: call times total s own s longest s"
     rows = {tuple(line.split()[1:-4]): line.split()[-4] for line in said.err.splitlines() if "lw_mine" in line}
-    assert rows["comparators", "mine.prepare"] == "10"
-    assert rows["comparators", "mine.compare"] == "55"
-    assert rows["comparators", "register_comparators"] == "1"
-    assert rows["import", "importing", "it"] == "1"
+    assert rows["comparators:", "mine.prepare"] == "10"
+    assert rows["comparators:", "mine.compare"] == "55"
+    assert rows[("register_comparators",)] == "1"
+    assert rows[("import",)] == "1"
 
 
 def test_a_trace_can_be_written_to_a_file_and_is_told_of_a_command_that_fails(site, command_line, tmp_path):
