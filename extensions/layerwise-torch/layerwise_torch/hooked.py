@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from layerwise import Compiled, Floats, Graph, Node
+from layerwise import Compiled, Floats, Graph, InputError, Node
 
 from layerwise_torch.model import Description, TorchModel, Weight
 from layerwise_torch.naming import INPUT, choose_path
@@ -122,6 +122,9 @@ class HookedModel(TorchModel):
                 tensors |= {name: value for name, (value, _) in self._watch(tensor).items()}
             elif SOFTMAX in outputs and start != SOFTMAX:
                 tensors[SOFTMAX] = tensor.softmax(-1)
+            missing = [name for name in outputs if name not in tensors]
+            if missing:
+                raise InputError(f"'{missing[0]}' is not computed for every image; select layers that are")
             return [self._forms[name].to_array(tensors[name]) for name in outputs]
 
         return run

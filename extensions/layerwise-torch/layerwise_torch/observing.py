@@ -7,7 +7,7 @@ as functions of the batch size, so that no part of the network has to be run for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,31 +84,33 @@ def observe(traced: Traced, batches: Sequence[Any]) -> tuple[dict[fx.Node, Seen]
             outputs.append(recorder.run(batch.clone(memory_format=torch.preserve_format)))
         recorder.check_unwritten()
         runs.append(recorder.env)
-    sizes = [len(batch) for batch in batches]
-    depends = _depend_on_input(traced.program.graph)
-    seen = {
-        node: _see([env.get(node) for env in runs], sizes, depends=node in depends)
-        for node in traced.program.graph.nodes
-    }
-    return seen, outputs
+    return _see_all(traced.program.graph, runs, [len(batch) for batch in batches]), outputs
 
 
-def _depend_on_input(graph: fx.Graph) -> set[fx.Node]:
-    found: set[fx.Node] = set()
+def _see_all(graph: fx.Graph, runs: Sequence[Mapping[fx.Node, Any]], sizes: Sequence[int]) -> dict[fx.Node, Seen]:
+    """What is known of each value, given those of every run; what depends on sizes alone is no activation."""
+    seen: dict[fx.Node, Seen] = {}
+    depends: set[fx.Node] = set()
     for node in graph.nodes:
-        if node.op == "placeholder" or any(source in found for source in node.all_input_nodes):
-            found.add(node)
-    return found
+        if node.op == "placeholder" or any(source in depends for source in node.all_input_nodes):
+            depends.add(node)
+        values = [env.get(node) for env in runs]
+        seen[node] = _see_tensor(values, sizes) if node in depends else Seen()
+        if not all(isinstance(value, torch.Tensor) for value in values):
+            seen[node] = Seen(count=_count(values, sizes))
+        if seen[node].count is not None:
+            depends.discard(node)
+    return seen
 
 
-def _see(values: Sequence[Any], sizes: Sequence[int], *, depends: bool) -> Seen:
+def _see_tensor(values: Sequence[Any], sizes: Sequence[int]) -> Seen:
+    """Whether a value is a row of numbers for each image, of a shape that depends on nothing else."""
     if not all(isinstance(value, torch.Tensor) for value in values):
-        return Seen(count=_count(values, sizes))
+        return Seen()
     shapes = [tuple(value.shape) for value in values]
     first = values[0]
     is_batch = (
-        depends
-        and first.is_floating_point()
+        first.is_floating_point()
         and all(len(shape) > 1 and shape[0] == size for shape, size in zip(shapes, sizes, strict=True))
         and len({shape[1:] for shape in shapes}) == 1
         and first.numel() > 0

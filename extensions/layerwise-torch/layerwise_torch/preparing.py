@@ -111,19 +111,7 @@ def try_out(module: Any, device: Any, settings: Settings, owner: str, batch: int
     Raises:
         InputError: If it does not take images, is not repeatable, or mixes the images of a batch.
     """
-    dtype = input_dtype(module)
-    size = settings.size or DEFAULT_SIZE
-    tried = (settings.channels,) if settings.channels else (3, 1)
-    for channels in tried:
-        noise = make_noise((batch or 3, channels, *size), device, dtype)
-        try:
-            value = call(module, noise)
-            break
-        except Exception as error:  # a network that does not take this input raises what it likes
-            if channels == tried[-1] or "channel" not in str(error):
-                what = f"a batch of {batch or 3} images of {channels} x {size[0]} x {size[1]}"
-                hint = "say its input's size with @size=HEIGHTxWIDTH behind the MODEL"
-                raise InputError(f"{owner} does not take {what} ({describe_error(error)}); {hint}") from error
+    noise, value = _first_call(module, device, settings, owner, batch)
     output = choose_output(value, settings.output, owner)
 
     def run(images: Any) -> Any:
@@ -131,9 +119,25 @@ def try_out(module: Any, device: Any, settings: Settings, owner: str, batch: int
 
     batches = (noise,) if batch else (noise, noise[:2].clone(memory_format=torch.preserve_format))
     expected = (leaves_of(value)[output], *(run(images) for images in batches[1:]))
-    prepared = Prepared(module, owner, device, dtype, batches, output, expected, run)
+    prepared = Prepared(module, owner, device, noise.dtype, batches, output, expected, run)
     _check(prepared)
     return prepared
+
+
+def _first_call(module: Any, device: Any, settings: Settings, owner: str, batch: int | None) -> tuple[Any, Any]:
+    """A batch of noise that a network takes, and what it makes of it; the number of channels is found by trying."""
+    height, width = settings.size or DEFAULT_SIZE
+    tried = (settings.channels,) if settings.channels else (3, 1)
+    for channels in tried:
+        noise = make_noise((batch or 3, channels, height, width), device, input_dtype(module))
+        try:
+            return noise, call(module, noise)
+        except Exception as error:  # a network that does not take this input raises what it likes
+            if channels == tried[-1] or "channel" not in str(error):
+                what = f"a batch of {batch or 3} images of {channels} x {height} x {width}"
+                hint = "say its input's size with @size=HEIGHTxWIDTH behind the MODEL"
+                raise InputError(f"{owner} does not take {what} ({describe_error(error)}); {hint}") from error
+    raise AssertionError("the last try returns or raises")
 
 
 def make_noise(shape: Sequence[int], device: Any, dtype: Any) -> Any:

@@ -26,6 +26,7 @@ def test_tokens_keep_their_channels_last(load):
     assert shapes["cat"] == (17, 12)
     assert shapes["norm"] == (17, 12)
     assert all(layer.block is None for layer in model.layers)  # a class token is no branch
+    assert "expand" not in shapes  # nor an activation: it is the same for every image
 
 
 def test_the_mean_over_positions_is_one_value_a_channel(load, values, network, pixels, state_file):

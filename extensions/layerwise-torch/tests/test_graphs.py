@@ -104,6 +104,14 @@ def test_a_network_without_a_graph_has_the_layers_that_its_modules_return(load, 
     ]  # fmt: skip
 
 
+def test_a_layer_that_is_not_computed_for_every_image_is_an_error_when_it_is_asked_for(load):
+    function = load("torch:small:Skipping").compile("input", ["mixed1", "fc"])
+    dark, bright = np.zeros((2, 32, 32, 3), np.float32), np.full((2, 32, 32, 3), 20, np.float32)
+    assert [value.shape for value in function(dark)] == [(2, 16, 16, 15), (2, 10)]
+    with pytest.raises(InputError, match="'mixed1' is not computed for every image"):
+        function(bright)
+
+
 def test_watched_modules_can_end_in_a_softmax_too(load, values):
     model = load("torch:small:Branching@softmax=yes")
     roles = {layer.role: layer.name for layer in model.layers}

@@ -97,6 +97,15 @@ class Branching(Inception):
         return super().forward(x) if x.abs().sum() < 1e9 else self.fc(x.flatten(1)[:, :15])
 
 
+class Skipping(Inception):
+    """Leaves layers out for bright pictures."""
+
+    def forward(self, x):
+        if x.mean() < 10:
+            return super().forward(x)
+        return self.fc(self.pool(x).flatten(1).repeat(1, 5))
+
+
 class Several(Inception):
     """Returns several tensors under names of its own."""
 
