@@ -115,8 +115,8 @@ class Maps(SectionBuilder):
             "that the layer itself finds most like it: where a line is long, the map cannot show what the layer "
             "knows.",
             f"Metric multidimensional scaling of {_distance_words(atlas)}: classical scaling, improved by "
-            f"{mds.steps_for(len(atlas.stimuli))} steps of SMACOF. Each map is turned and mirrored, not stretched, to "
-            "lie as close as it can to that of the main layer before (Procrustes), and drawn to fill the plane. "
+            f"{mds.steps_for(len(atlas.stimuli))} steps of SMACOF. Each map is turned and mirrored, not stretched, "
+            "to lie as close as it can to that of the main layer before (Procrustes), and drawn to fill the plane. "
             f"{words_of(atlas)}",
             "Maps of the stimuli, one for each layer, on which those that the layer finds alike lie close together.",
         )
