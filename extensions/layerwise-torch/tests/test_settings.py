@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 import pytest
 from layerwise import InputError
@@ -37,6 +40,13 @@ def test_a_name_without_settings_stays_as_it_is(model):
 def test_wrong_settings_are_named(text, message):
     with pytest.raises(InputError, match=message):
         split_model(f"torch:nets:Net@{text}")
+
+
+def test_the_readme_lists_every_setting():
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    listed = {name.strip(" `") for row in rows for name in row.split(",")}
+    assert {field.name for field in fields(Settings)} <= listed
 
 
 def test_what_is_said_later_wins_over_what_is_said_earlier():
