@@ -11,12 +11,21 @@ const layerwise = (() => {
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  // Calls `action` with each watched element once, when it comes near the window.
-  const nearby = (action) => new IntersectionObserver((entries, observer) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) { observer.unobserve(entry.target); action(entry.target); }
-    }
-  }, { rootMargin: "400px" });
+  // Calls `action` with each watched element once, when it comes near the window, or the page is printed.
+  const waiting = new Set();
+  function nearby(action) {
+    const observer = new IntersectionObserver((entries) => {
+      for (const entry of entries) if (entry.isIntersecting) entry.target.dispatchEvent(new Event("near"));
+    }, { rootMargin: "400px" });
+    const observe = (element) => {
+      const run = () => { waiting.delete(run); observer.unobserve(element); element.removeEventListener("near", run); action(element); };
+      waiting.add(run);
+      element.addEventListener("near", run);
+      observer.observe(element);
+    };
+    return { observe };
+  }
+  window.addEventListener("beforeprint", () => [...waiting].forEach((run) => run()));
 
   // An element with a class and a text, which is never taken for markup.
   function make(tag, kind = "", text = "") {
@@ -26,18 +35,5 @@ const layerwise = (() => {
     return made;
   }
 
-  // A stimulus as its picture, where there is one, above its name.
-  function portray(stimuli, thumbnails, index) {
-    const found = make("div");
-    if (thumbnails.length) {
-      const image = make("img");
-      image.src = thumbnails[index];
-      image.alt = "";
-      found.append(image);
-    }
-    found.append(make("bdi", "", stimuli[index]));
-    return found;
-  }
-
-  return { UNDEFINED, read, inflate, nearby, make, portray };
+  return { UNDEFINED, read, inflate, nearby, make };
 })();
