@@ -323,6 +323,7 @@ def first_undefined(values):
     return np.concatenate([[np.nan], values[1:]])
 
 
+@pytest.mark.filterwarnings("ignore:.*each pair is compared by itself:RuntimeWarning")
 @pytest.mark.parametrize("spoil", [fail, refuse, first_undefined, lambda values: values[1:]])
 def test_where_a_few_at_once_fail_each_is_asked_by_itself(history, spoil):
     expected = compare_layers(registry_with(Toy()), history, "toy", [A, B, C, D], save=False).matrix
