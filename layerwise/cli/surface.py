@@ -201,7 +201,7 @@ def write_signatures(page: str) -> str:
 
     def fill(found: re.Match[str]) -> str:
         listed = "\n\n".join(describe(name, known[name]) for name in found[2].split())
-        return f"{found[1]}```python\n{listed}\n```\n{found[3]}"
+        return f"{found[1]}```text\n{listed}\n```\n{found[3]}"
 
     return _SIGNATURES.sub(fill, page)
 
