@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from layerwise.core.apportioning import BLOCK, apportion_run
 from layerwise.core.errors import InputError
 from layerwise.core.records import RunRecord
+from layerwise.core.registry import distribution_version
 from layerwise.core.report import Chart, Figure, ReportContext
 from layerwise.plugins.report import drawing
 from layerwise.plugins.report.queries import shown_transform, title_for
@@ -19,7 +20,7 @@ _CAPTIONS = {
     "output": "Of what all branches of a block together explain of the output's similarities, the share that is lost "
     "without one of them. Where they explain little together (point at a bar), shares are shares of little.",
     BLOCK: "The same for the block itself, of which the branches are the parts: how much of its structure is one "
-    "branch's alone.",
+    "branch's alone. A tall bar is an arm that brings something into the block that no other arm has.",
 }
 
 
@@ -74,7 +75,8 @@ def list_importance_figures(context: ReportContext, run: RunRecord) -> list[Figu
         if not frame.is_empty():
             method = (
                 "Variance partitioning of the strict upper triangles of Pearson correlations: R² of all branches "
-                f"minus R² without one, over R² of all; {run.n_stimuli} stimuli."
+                f"minus R² without one, over R² of all; {run.n_stimuli} stimuli; layerwise "
+                f"{distribution_version('layerwise')}."
             )
             title = title_for(context, run, _TITLES[target])
             chart = Chart(draw_importance(frame))

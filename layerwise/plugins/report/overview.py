@@ -83,7 +83,8 @@ class Overview(SectionBuilder):
             f"facts-{run.id}",
             title_for(context, run, "The numbers"),
             Facts(facts),
-            f"{scale.noun.capitalize()} says how far two layers {verb} on which stimuli are alike: {scale.reading}.",
+            f"{scale.noun.capitalize()} says how far two layers {verb} on which stimuli are alike: {scale.reading}. "
+            "The largest step is where one layer alone changes most of it.",
             f"{comparator_words(context)}; {run.n_stimuli} stimuli.",
         )
 

@@ -197,7 +197,8 @@ class Transition(SectionBuilder):
         if facts:
             caption = (
                 "Smoothness says how evenly the change is spread over the steps, the crossing where layers turn from "
-                "being more like the input to being more like the output."
+                "being more like the input to being more like the output. A network that takes the same step "
+                "everywhere has smoothness 1, and one that does it all at once has 0."
             )
             title = title_for(context, run, "The transition in numbers")
             figures.append(Figure(f"transition-{run.id}", title, Facts(facts), caption, method))
