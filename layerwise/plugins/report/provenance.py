@@ -88,7 +88,7 @@ class Provenance(SectionBuilder):
                 Table(("what", "value"), list_provenance(run)),
                 "All that is recorded of the run. Two runs with the same fingerprints saw the same weights and the "
                 "same stimuli, wherever they were made.",
-                f"Recorded by layerwise {run.versions.get('layerwise', 'of a version that is not known')} while it ran.",
+                f"Recorded by layerwise {run.versions.get('layerwise', 'of an unknown version')} while it ran.",
             )
             for run in featured_runs(context)
         )
