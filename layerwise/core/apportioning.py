@@ -21,7 +21,7 @@ from layerwise.core.representation import Representation
 BLOCK = "block"
 """As a target: the block itself."""
 
-DEFAULT_METRIC = "pearson"
+DEFAULT_METRIC = "layerwise:pearson"
 MIN_BRANCHES = 2
 
 

@@ -32,8 +32,11 @@ def weigh_branches(
         ),
     ] = None,
     metric: Annotated[
-        str, typer.Option("--metric", metavar="NAME", help="The metric whose matrices are explained.")
-    ] = "pearson",
+        str,
+        typer.Option(
+            "--metric", metavar="NAME", show_default="pearson", help="The metric whose matrices are explained."
+        ),
+    ] = "layerwise:pearson",
     transform: TransformName = "none",
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,

@@ -32,7 +32,7 @@ from layerwise.plugins.report.scale import Bounds
 if TYPE_CHECKING:
     import polars as pl
 
-REORDERER = "average-linkage"
+REORDERER = "layerwise:average-linkage"
 PEARSON = "Pearson correlation between activation vectors"
 N_PIXELS_MOST = 1000  # of a picture's side; larger matrices are averaged
 INSIDE = 0.995  # share of the pairs whose values lie within the colour scale
@@ -98,7 +98,7 @@ def query_matrices(
         tuple(layer.name for layer in layers),
         matrices,
         tuple(stimuli[position].name for position in order),
-        ordering.address.layer if method == REORDERER else method,
+        ordering.address.layer if ordering.reorderer.name == REORDERER else method,
         f"{ordering.reorderer.name} {ordering.reorderer.version}",
         PEARSON if metric is None else metric.offer.description,
         "r" if metric is None else metric.offer.symbol or metric.name,

@@ -37,8 +37,8 @@ N_UNKNOWN_CLASSES = 10**9
 N_PICTURE_BYTES = 1_600_000  # of all pictures together
 SMALL_SIDE = 48
 N_READ = 8  # representations that are held in memory whole
-REORDERER = "average-linkage"
-PLAIN_METRIC = "pearson"
+REORDERER = "layerwise:average-linkage"
+PLAIN_METRIC = "layerwise:pearson"
 SET_ORDER = "order of the set"
 
 
@@ -131,7 +131,7 @@ def query_orders(context: ReportContext, run: RunRecord) -> list[StimulusOrder]:
 
 def _order_by(context: ReportContext, run: RunRecord, layer: Layer, name: str) -> StimulusOrder | None:
     metric = shown_metric(context)
-    wanted = None if metric.name == PLAIN_METRIC else metric.qualified_name
+    wanted = None if metric.qualified_name == PLAIN_METRIC else metric.qualified_name
     transform = matrix_transform(context, run)
     try:
         found = order_stimuli(context.registry, context.history, run, layer.name, REORDERER, transform, metric=wanted)
