@@ -430,6 +430,13 @@ def test_a_figure_too_narrow_for_its_labels_says_so(fake) -> None:
         draw_on_paper(chart.properties(width=100).to_dict(), Look(40))
 
 
+def test_many_panels_fit_side_by_side_whatever_their_layers_are_called(context) -> None:
+    context.registry.register(selectors, "selectors", "layerwise", "0.1.0")
+    asked = FigureOptions(columns=8, layers=("all",))
+    figure = ask_figure("matrices", context.runs, context.registry, context.history, options=asked)
+    assert render(figure, Look(60)).get("width") == "60mm"
+
+
 def test_an_svg_of_matrices_holds_one_picture_for_each_layer(context) -> None:
     svg = render(draw_figure("matrices", context))
     pictures = [image.get("{http://www.w3.org/1999/xlink}href") for image in svg.iter(f"{SVG}image")]

@@ -82,6 +82,8 @@ def resize(sheet: Sheet, factor: float) -> Sheet:
         for side in ("width", "height") if sheet.keeps_shape else ("width",):
             if isinstance(view.get(side), int | float):
                 view[side] = round(view[side] * factor, 3)
+        if isinstance(view.get("title"), dict) and isinstance(view.get("width"), int | float) and view is not spec:
+            view["title"]["limit"] = view["width"]  # the next panel's title begins behind it
     return Sheet(spec, sheet.look, sheet.keeps_shape, sheet.n_cells)
 
 
@@ -115,8 +117,6 @@ def settle(sheet: Sheet) -> Sheet:
     spec = _copy(sheet.spec)
     for view in list_views(spec):
         _settle_labels(view, sheet.look.font_size, spec)
-        if isinstance(view.get("title"), dict) and isinstance(view.get("width"), int | float) and view is not spec:
-            view["title"]["limit"] = view["width"]  # the next panel's title begins behind it
     width = next((view["width"] for view in list_views(spec) if isinstance(view.get("width"), int | float)), 0)
     if sheet.n_cells:
         for view in list_views(spec):
