@@ -83,8 +83,15 @@ def resize(sheet: Sheet, factor: float) -> Sheet:
             if isinstance(view.get(side), int | float):
                 view[side] = round(view[side] * factor, 3)
         if isinstance(view.get("title"), dict) and isinstance(view.get("width"), int | float) and view is not spec:
-            view["title"]["limit"] = view["width"]  # the next panel's title begins behind it
+            _fit_heading(view["title"], view["width"])
     return Sheet(spec, sheet.look, sheet.keeps_shape, sheet.n_cells)
+
+
+def _fit_heading(heading: Spec, width: float) -> None:
+    """A panel's title no wider than the panel, behind which the next one's begins: smaller type first, then cut."""
+    heading["limit"] = width
+    room = width / (0.55 * max(1, len(str(heading.get("text", "")))))
+    heading["fontSize"] = round(max(SMALLEST_TYPE, min(heading.get("fontSize", room), room)), 2)
 
 
 def hollow(sheet: Sheet) -> Spec:
