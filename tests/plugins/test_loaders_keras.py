@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.errors import InputError, LayerwiseError, PluginError
+from layerwise.core.model import LoadRequest
 from layerwise.plugins.loaders.keras_model import Description, KerasModel
 from layerwise.plugins.loaders.preprocessing import find_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
@@ -58,9 +59,9 @@ def test_the_layers_of_a_keras_file_are_its_own_and_its_branches(load: Any, kera
 
 
 def test_any_batch_size_goes_through_the_function_compiled_once(
-    load: Any, keras_file: Path, pixels: np.ndarray
+    loader_named: Any, keras_file: Path, pixels: np.ndarray
 ) -> None:
-    model = load(keras_file)
+    model = loader_named("keras-file").load(LoadRequest(str(keras_file)))
     function = model.compile("image", ["block", "classes"])
     assert model.compile("image", ["block", "classes"]) is function
     tensor = model.preprocess(pixels)
@@ -72,7 +73,7 @@ def test_any_batch_size_goes_through_the_function_compiled_once(
 
 
 def test_a_start_that_does_not_decide_the_outputs_is_refused(load: Any, keras_file: Path) -> None:
-    with pytest.raises(ValueError, match="cannot be computed from 'b_reduce' alone"):
+    with pytest.raises(PluginError, match="cannot be computed from 'b_reduce' alone"):
         load(keras_file).compile("b_reduce", ["block"])
 
 
