@@ -8,6 +8,7 @@ import io
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree as ET
@@ -106,6 +107,45 @@ def test_every_figure_that_is_listed_is_drawn_of_the_runs_it_needs(context, trai
             assert draw_figure(figure.name, context).content.drawing.to_dict(validate=True), figure.name
     for name in ("checkpoints", "checkpoints-input", "checkpoints-output", "accuracy", "pace"):
         assert words(render(draw_figure(name, training)))
+
+
+@pytest.fixture
+def several(fake) -> ReportContext:
+    """Two models on the same stimuli, and the first on others."""
+    history = fake.FakeHistory()
+    template = fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    wanted = [("one", 1, "s"), ("two", 3, "s"), ("one", 1, "t")]
+    runs = [
+        fake.add_run(
+            history,
+            f"run{index}",
+            20,
+            layers=fake.make_layers(n_hidden=n_hidden, n_blocks=1),
+            seed=index,
+            model=replace(template, name=name, fingerprint=name),
+            stimuli_fingerprint=stimuli * 64,
+            stimuli_name=f"set {stimuli}",
+        )
+        for index, (name, n_hidden, stimuli) in enumerate(wanted)
+    ]
+    return ReportContext(tuple(runs), history, fake.make_registry())
+
+
+@pytest.mark.parametrize("name", ["across-models", "counterparts", "profiles-to-input", "profiles-to-output"])
+def test_every_figure_across_models_is_drawn_and_names_both(several, name) -> None:
+    models = replace(several, runs=several.runs[:2])
+    found = " ".join(words(render(draw_figure(name, models))))
+    assert "one" in found
+    assert "two" in found
+
+
+def test_the_figure_across_stimulus_sets_names_every_layer_and_needs_two_sets(several) -> None:
+    sets = replace(several, runs=(several.runs[0], several.runs[2]))
+    figure = draw_figure("across-sets", sets)
+    names = [layer.name for layer in several.history.list_layers("run0") if layer.is_main]
+    assert set(names) <= set(words(render(figure)))
+    with pytest.raises(InputError, match="one model on two sets"):
+        draw_figure("across-sets", replace(several, runs=several.runs[:1]))
 
 
 def test_a_layer_matrix_on_paper_names_every_layer_and_carries_the_numbers_of_the_history(context) -> None:
