@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from layerwise.plugins.report import grouping
-
-
-@pytest.fixture(scope="module")
-def fake():
-    """The module `fake_history`."""
-    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +120,10 @@ def test_names_tell_models_apart_with_as_few_words_as_it_takes(run) -> None:
         "a": "photos (5)",
         "b": "photos (9)",
     }
+
+
+def test_groups_are_told_apart_only_where_there_are_several(fake) -> None:
+    runs = [fake.add_run(fake.FakeHistory(), f"run{index}", n_stimuli=4) for index in range(4)]
+    alone, two = grouping.Grouping((tuple(runs[:2]),)), grouping.Grouping((tuple(runs[:2]), tuple(runs[2:])))
+    assert list(alone.told_apart(lambda run: run.id)) == [(tuple(runs[:2]), "", "")]
+    assert [ends for _, *ends in two.told_apart(lambda run: run.id)] == [["-1", " · run0"], ["-2", " · run2"]]

@@ -6,7 +6,7 @@ other run why it is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -32,6 +32,11 @@ class Grouping:
     def group_of(self, run: RunRecord) -> Runs:
         """The group that a run is in; empty where it is in none."""
         return next((group for group in self.groups if run.id in {member.id for member in group}), ())
+
+    def told_apart(self, describe: Callable[[RunRecord], str]) -> Iterator[tuple[Runs, str, str]]:
+        """Each group with an ending for its figures' names and one for their titles; both empty where it is alone."""
+        for index, runs in enumerate(self.groups):
+            yield (runs, f"-{index + 1}", f" · {describe(runs[0])}") if len(self.groups) > 1 else (runs, "", "")
 
 
 def find_trainings(runs: Sequence[RunRecord]) -> Grouping:

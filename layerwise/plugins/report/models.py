@@ -60,10 +60,8 @@ class Models(SectionBuilder):
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
-        groups = find_models(context.runs).groups
         figures: list[Figure] = []
-        for index, runs in enumerate(groups):
-            several = (f"-{index + 1}", f" · on {runs[0].stimuli_name}") if len(groups) > 1 else ("", "")
+        for runs, *several in find_models(context.runs).told_apart(lambda run: f"on {run.stimuli_name}"):
             figures += _Drawing(context, query_models(context, runs), *several).figures()
         introduction = (
             "Different networks see the same stimuli. Which layer of one does what a layer of the other does, do "

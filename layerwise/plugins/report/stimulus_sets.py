@@ -175,10 +175,8 @@ class StimulusSets(SectionBuilder):
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
-        groups = find_stimulus_sets(context.runs).groups
         figures: list[Figure] = []
-        for index, runs in enumerate(groups):
-            several = (f"-{index + 1}", f" · {runs[0].model.name}") if len(groups) > 1 else ("", "")
+        for runs, *several in find_stimulus_sets(context.runs).told_apart(lambda run: run.model.name):
             figures += _Drawing(context, runs, *several).figures()
         introduction = (
             "The same network sees other stimuli. What stays is a property of the network; what changes was one of "
