@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -28,3 +31,16 @@ def data_dir() -> Path:
     if folder is None:
         pytest.skip("needs the real weights and photos: set LAYERWISE_DATA or check out beside shared/data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fake() -> ModuleType:
+    """The module `fake_history`: made-up, structured runs in memory."""
+    path = Path(__file__).parent / "plugins" / "fake_history.py"
+    spec = importlib.util.spec_from_file_location("fake_history", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["fake_history"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

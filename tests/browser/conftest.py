@@ -7,10 +7,8 @@ uncaught exception, a dialog, or a request that leaves the file fails the test.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +20,11 @@ import pytest
 
 from layerwise.core.records import LayerResult, RunHeader, RunRecord
 from layerwise.core.registry import Registry
-from layerwise.core.report import Choice
+from layerwise.core.report import Choice, ReportContext
 from layerwise.core.stimuli import LoadedStimuli, Stimulus
 from layerwise.plugins import load_plugins
 from layerwise.plugins.report.page import render_report
+from layerwise.plugins.report.queries import chosen_measure
 from layerwise.storage import Store, open_store
 
 WIDTHS = (1440, 390)
@@ -129,19 +128,6 @@ def overflow() -> Callable[[Any], int]:
     )
 
 
-@pytest.fixture(scope="session")
-def fake() -> ModuleType:
-    """The module `fake_history`: made-up, structured runs in memory."""
-    path = Path(__file__).parents[1] / "plugins" / "fake_history.py"
-    spec = importlib.util.spec_from_file_location("fake_history", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @dataclass
 class Studio:
     """A history in a SQLite file, to which made-up runs are added as the engine would add them.
@@ -178,6 +164,12 @@ class Studio:
         self.store.save_predictions(claim.run_id, memory.predictions[made.id], made.accuracy)
         self.store.finish_run(claim.run_id, made.timings)
         return self.store.find_run(claim.run_id)
+
+    def stored(self, runs: Sequence[RunRecord]) -> dict[tuple[str, str, str, str], float]:
+        """All stored comparisons by the usual measure: (run, layer, run, layer) to value."""
+        measure = chosen_measure(ReportContext(runs, self.store, self.registry))
+        found = self.store.read_comparisons(measure.provider, [run.id for run in runs])
+        return {(c.first.run_id, c.first.layer, c.second.run_id, c.second.layer): c.value for c in found}
 
     def report(self, *runs: RunRecord, sections: Sequence[str] | None = None, **choice: Any) -> Path:
         """Write a report of these runs; `choice` are the fields of `Choice`."""

@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 
-from layerwise.core.report import ReportContext
-from layerwise.plugins.report.queries import chosen_measure
-
 SECTION = "section-layerwise-checkpoints"
 N_CHECKPOINTS = 4
 
@@ -27,9 +24,7 @@ class Trained:
 
     def stored(self) -> dict[tuple[str, str, str, str], float]:
         """All stored comparisons: (run, layer, run, layer) to value."""
-        context = ReportContext(self.runs, self.studio.store, self.studio.registry)
-        found = self.studio.store.read_comparisons(chosen_measure(context).provider, [run.id for run in self.runs])
-        return {(c.first.run_id, c.first.layer, c.second.run_id, c.second.layer): c.value for c in found}
+        return self.studio.stored(self.runs)
 
 
 @pytest.fixture(scope="module")

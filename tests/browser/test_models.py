@@ -11,9 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.report import ReportContext
-from layerwise.plugins.report.queries import chosen_measure
-
 SECTIONS = ("compared", "models", "stimulus-sets", "branches")
 
 
@@ -27,9 +24,7 @@ class Mixed:
 
     def stored(self) -> dict[tuple[str, str, str, str], float]:
         """All stored comparisons: (run, layer, run, layer) to value."""
-        context = ReportContext(self.runs, self.studio.store, self.studio.registry)
-        found = self.studio.store.read_comparisons(chosen_measure(context).provider, [run.id for run in self.runs])
-        return {(c.first.run_id, c.first.layer, c.second.run_id, c.second.layer): c.value for c in found}
+        return self.studio.stored(self.runs)
 
 
 @pytest.fixture(scope="module")

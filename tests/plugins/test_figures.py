@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,16 +37,6 @@ from layerwise.plugins.report.scale import Bounds
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = '"></text><script>alert(1)</script>&\u202eשלום'
-
-
-@pytest.fixture(scope="module")
-def fake():
-    """The module `fake_history`."""
-    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -139,11 +127,20 @@ def test_every_figure_across_models_is_drawn_and_names_both(several, name) -> No
     assert "two" in found
 
 
-def test_the_figure_across_stimulus_sets_names_every_layer_and_needs_two_sets(several) -> None:
+def test_the_figure_across_stimulus_sets_carries_the_differences_of_both_matrices(several) -> None:
     sets = replace(several, runs=(several.runs[0], several.runs[2]))
     figure = draw_figure("across-sets", sets)
     names = [layer.name for layer in several.history.list_layers("run0") if layer.is_main]
     assert set(names) <= set(words(render(figure)))
+    similarity = {}
+    for run in sets.runs:
+        where = (LayerAddress(run.id, name) for name in (names[0], names[-1]))
+        rows = [several.history.read_representation(address).correlation.astype(float) for address in where]
+        above = np.triu_indices(run.n_stimuli, 1)
+        similarity[run.id] = np.corrcoef(rows[0][above], rows[1][above])[0, 1]
+    frame = read_numbers(figure.content)
+    (shown,) = frame.filter((frame["row"] == names[0]) & (frame["column"] == names[-1]))["value"]
+    assert shown == pytest.approx(similarity["run2"] - similarity["run0"], abs=1e-6)
     with pytest.raises(InputError, match="one model on two sets"):
         draw_figure("across-sets", replace(several, runs=several.runs[:1]))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,16 +17,6 @@ from layerwise.core.report import Chart, Choice, ReportContext
 from layerwise.plugins.report import bands, drawing, layer_matrix, overview, queries, transition
 from layerwise.plugins.report.page import render_report
 from layerwise.plugins.report.scale import Scale, find_scale
-
-
-@pytest.fixture(scope="module")
-def fake():
-    """The module `fake_history`."""
-    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

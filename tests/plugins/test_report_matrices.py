@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,16 +20,6 @@ from layerwise.core.representation import represent
 from layerwise.plugins.report import atlas as atlases
 from layerwise.plugins.report import matrices
 from layerwise.plugins.report.coding import CodedValues, code_values, decode_values, triangle
-
-
-@pytest.fixture(scope="module")
-def fake():
-    """The module `fake_history`."""
-    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

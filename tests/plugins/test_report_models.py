@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -20,16 +17,6 @@ from layerwise.plugins.report import compared, counterparts, model_differences, 
 from layerwise.plugins.report.grids import difference_bounds, write_value
 from layerwise.plugins.report.grouping import find_models, model_names, set_names
 from layerwise.plugins.report.scale import find_scale
-
-
-@pytest.fixture(scope="module")
-def fake():
-    """The module `fake_history`."""
-    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import json
 import re
-import sys
 import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,16 +23,6 @@ from layerwise.plugins.report.page import render_report
 
 BAD_PHOTO = '"><script>alert(1)</script>.jpg'
 BAD_LABELS = ('a "quoted"\nname', "<b>bold</b>", "\u202eشعر", "it's", "e", "f")
-
-
-@pytest.fixture(scope="module")
-def fake():
-    """The module `fake_history`."""
-    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 class Page(HTMLParser):

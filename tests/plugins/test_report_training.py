@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,16 +15,6 @@ from layerwise.plugins.report.weights import query_ridges
 
 STEPS = ["step 0", "step 1", "step 2", "step 3"]
 BUILT_IN = Provider("layerwise:built-in", "0.1.0")
-
-
-@pytest.fixture(scope="module")
-def fake():
-    """The module `fake_history`."""
-    spec = importlib.util.spec_from_file_location("fake_history", Path(__file__).with_name("fake_history.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
