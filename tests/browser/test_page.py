@@ -102,7 +102,7 @@ def test_the_command_can_be_copied(finished, browser_page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button = page.locator("figure .copy").first
     button.click()
-    assert button.inner_text() == "Copied"
+    page.locator("figure .copy", has_text="Copied").first.wait_for()
     assert finished.run.command in page.evaluate("navigator.clipboard.readText()")
 
 
