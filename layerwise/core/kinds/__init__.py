@@ -1,0 +1,42 @@
+"""The kinds of thing a plugin can offer, as base classes: what each is asked for and what it must give.
+
+A plugin subclasses one of these, and returns instances from the matching `register_*` hook. `name` is what
+people type, `description` one line for `layerwise plugins`.
+"""
+
+from layerwise.core.kinds.material import LayerSelector, ModelLoader, StimulusSource, Transform
+from layerwise.core.kinds.measures import Comparator, Matrix, Metric, MetricComparator, Reorderer
+from layerwise.core.kinds.offer import Offer
+from layerwise.core.kinds.statistics import (
+    ActivationStatistic,
+    JointStatistic,
+    RepresentationStatistic,
+    Statistic,
+    StatisticValue,
+    StreamedStatistic,
+    WeightStatistic,
+)
+from layerwise.core.kinds.surroundings import CommandGroup, Engine, SectionBuilder
+
+__all__ = [
+    "ActivationStatistic",
+    "CommandGroup",
+    "Comparator",
+    "Engine",
+    "JointStatistic",
+    "LayerSelector",
+    "Matrix",
+    "Metric",
+    "MetricComparator",
+    "ModelLoader",
+    "Offer",
+    "Reorderer",
+    "RepresentationStatistic",
+    "SectionBuilder",
+    "Statistic",
+    "StatisticValue",
+    "StimulusSource",
+    "StreamedStatistic",
+    "Transform",
+    "WeightStatistic",
+]

@@ -1,0 +1,81 @@
+"""What a run keeps of its layers and its model: representations, statistics, predictions."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, String, Text
+
+from layerwise.storage.schema.columns import metadata, reference, statistic_key, statistic_value
+
+representations = sa.Table(
+    "representations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    reference("layer_id", "layers.id"),
+    Column("transform", Text, nullable=False),
+    Column("n_stimuli", Integer, nullable=False),
+    Column("n_features", BigInteger, nullable=False),
+    Column("mean", LargeBinary, nullable=False),
+    Column("norm", LargeBinary, nullable=False),
+    Column("n_tiles", Integer, nullable=False),
+    Column("checksum", String(64), nullable=False),
+    sa.UniqueConstraint("layer_id", "transform"),
+)
+
+tiles = sa.Table(
+    "tiles",
+    metadata,
+    reference("representation_id", "representations.id", primary=True),
+    Column("position", Integer, primary_key=True),
+    Column("n_values", Integer, nullable=False),
+    Column("checksum", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+statistics = sa.Table(
+    "statistics",
+    metadata,
+    reference("layer_id", "layers.id", primary=True),
+    Column("transform", Text, primary_key=True),
+    *statistic_key(),
+    *statistic_value(),
+)
+
+weights = sa.Table(
+    "weights",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    reference("model_id", "models.id"),
+    Column("name", Text, nullable=False),
+    Column("layer", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("shape", sa.JSON, nullable=False),
+    Column("n_values", BigInteger, nullable=False),
+    sa.UniqueConstraint("model_id", "name"),
+)
+
+weight_statistics = sa.Table(
+    "weight_statistics",
+    metadata,
+    reference("weight_id", "weights.id", primary=True),
+    *statistic_key(),
+    *statistic_value(),
+)
+
+run_weight_statistics = sa.Table(
+    "run_weight_statistics",
+    metadata,
+    reference("run_id", "runs.id", primary=True),
+    *statistic_key(),
+)
+
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    reference("run_id", "runs.id", primary=True),
+    Column("position", Integer, primary_key=True),
+    Column("rank", Integer, primary_key=True),
+    Column("class_index", Integer, nullable=False),
+    Column("class_name", Text),
+    Column("probability", Float(53), nullable=False),
+)
