@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -42,16 +41,6 @@ def page_style() -> str:
 
 def _read(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=1)
-def vega_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed of the version that Altair writes for, as one script."""
-    import altair as alt
-    import vl_convert
-
-    major, minor, *_ = alt.SCHEMA_VERSION.removeprefix("v").split(".")
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=f"{major}.{minor}"))
 
 
 def script_safe(source: str) -> str:

@@ -22,8 +22,9 @@ from layerwise.core.protocols import History
 from layerwise.core.records import RunRecord
 from layerwise.core.registry import Registered, Registry, distribution_version
 from layerwise.core.report import Choice, Figure, ReportContext, ReportSection
-from layerwise.plugins.report.assets import content_policy, page_script, page_style, script_safe, vega_bundle
+from layerwise.plugins.report.assets import content_policy, page_script, page_style, script_safe
 from layerwise.plugins.report.atlas_markup import shared_data
+from layerwise.plugins.report.bundle import vega_bundle
 from layerwise.plugins.report.markup import render_content, templates
 from layerwise.plugins.report.queries import check_choice
 
