@@ -32,17 +32,57 @@ IntervalName = Annotated[
 Level = Annotated[
     float | None, typer.Option("--level", metavar="P", help="Coverage of the intervals, by default 0.95.")
 ]
-Permutations = Annotated[
-    int,
-    typer.Option("--permutations", metavar="N", min=0, help="Add Mantel tests from N permutations, 1000 say."),
-]
-TwoSided = Annotated[
-    bool, typer.Option("--two-sided", help="Test also for being less alike than chance, not only for more.")
-]
-Correction = Annotated[
-    str | None,
-    typer.Option("--correction", metavar="NAME", help="Of the p-values for all pairs: holm (the default) or bh."),
-]
+
+
+@dataclass(frozen=True)
+class IntervalOptions:
+    """Whether and how intervals are made."""
+
+    bootstrap: Bootstrap = 0
+    interval: IntervalName = None
+    level: Level = None
+    seed: ResamplingSeed = 0
+
+    def plan(self) -> IntervalPlan | None:
+        """How to make intervals, None where none are asked for.
+
+        Raises:
+            InputError: If an option makes no sense, also without the option that it belongs to.
+        """
+        return plan_intervals(self.bootstrap, self.seed, self.interval, self.level)
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """Whether and how intervals and tests of comparisons are made."""
+
+    bootstrap: Bootstrap = 0
+    interval: IntervalName = None
+    level: Level = None
+    permutations: Annotated[
+        int,
+        typer.Option("--permutations", metavar="N", min=0, help="Add Mantel tests from N permutations, 1000 say."),
+    ] = 0
+    two_sided: Annotated[
+        bool, typer.Option("--two-sided", help="Test also for being less alike than chance, not only for more.")
+    ] = False
+    correction: Annotated[
+        str | None,
+        typer.Option("--correction", metavar="NAME", help="Of the p-values for all pairs: holm (the default) or bh."),
+    ] = None
+    seed: ResamplingSeed = 0
+
+    def plan(self) -> Inference:
+        """What the options ask for.
+
+        Raises:
+            InputError: If one makes no sense, also without the one that it belongs to.
+        """
+        if not self.bootstrap and not self.permutations and self.seed:
+            raise InputError("--seed is of what --bootstrap N and --permutations N draw: ask for one of them too")
+        intervals = plan_intervals(self.bootstrap, self.seed, self.interval, self.level)
+        tests = plan_tests(self.permutations, self.seed, self.two_sided, self.correction)
+        return Inference(intervals, tests, self.correction or "holm")
 
 
 def plan_intervals(bootstrap: int, seed: int, method: str | None, level: float | None) -> IntervalPlan | None:
@@ -156,28 +196,6 @@ class Inference:
         intervals = None if self.intervals is None else ask_intervals(history, measure, layers, self.intervals)
         tests = None if self.tests is None else ask_tests(history, measure, layers, self.tests, self.correction)
         return Surety(intervals, tests)
-
-
-def plan_inference(
-    *,
-    bootstrap: int = 0,
-    interval: str | None = None,
-    level: float | None = None,
-    permutations: int = 0,
-    two_sided: bool = False,
-    correction: str | None = None,
-    seed: int = 0,
-) -> Inference:
-    """What the options ask for.
-
-    Raises:
-        InputError: If one makes no sense, also without the one that it belongs to.
-    """
-    if not bootstrap and not permutations and seed:
-        raise InputError("--seed is of what --bootstrap N and --permutations N draw: ask for one of them too")
-    intervals = plan_intervals(bootstrap, seed, interval, level)
-    tests = plan_tests(permutations, seed, two_sided, correction)
-    return Inference(intervals, tests, correction or "holm")
 
 
 def interval_record(interval: Interval) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from layerwise.core.parameters import Setting
     from layerwise.core.registry import Registry
 
+DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
 EVERY = "all"
 WITH = "--with"
 
@@ -33,23 +35,65 @@ Comparators = Annotated[
         help="Comparators, after the runs; `all` for every one. `layerwise plugins --hook comparators` lists them.",
     ),
 ]
+OneComparator = Annotated[
+    str,
+    typer.Option(
+        WITH, metavar="NAME", show_default="rsa-pearson", help="The comparator that layers are compared with."
+    ),
+]
 MetricName = Annotated[
     str | None, typer.Option("--metric", metavar="NAME", help="The metric whose stimulus x stimulus matrices count.")
 ]
-VarianceShare = Annotated[
-    float | None,
-    typer.Option("--variance", metavar="SHARE", help="Share of variance that is kept (svcca, pwcca, ...)."),
-]
-KeptRank = Annotated[
-    int | None, typer.Option("--rank", metavar="R", help="Number of directions that are kept (svcca, pwcca, ...).")
-]
-Neighbours = Annotated[
-    int | None, typer.Option("--k", metavar="K", help="Number of neighbours (mutual-knn, jaccard, ...).")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any parameter of a comparator; repeatable."),
-]
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """How the comparators that are asked for are set, and the metric whose matrices they compare."""
+
+    metric: MetricName = None
+    variance: Annotated[
+        float | None,
+        typer.Option("--variance", metavar="SHARE", help="Share of variance that is kept (svcca, pwcca, ...)."),
+    ] = None
+    rank: Annotated[
+        int | None,
+        typer.Option("--rank", metavar="R", help="Number of directions that are kept (svcca, pwcca, ...)."),
+    ] = None
+    k: Annotated[
+        int | None, typer.Option("--k", metavar="K", help="Number of neighbours (mutual-knn, jaccard, ...).")
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any parameter of a comparator; repeatable."),
+    ] = None
+
+    def read_settings(self) -> dict[str, Setting]:
+        """The settings that the options make.
+
+        Raises:
+            InputError: If a `--set` is not of the form name=value, or one comes twice.
+        """
+        named: list[tuple[str, Setting | None]] = [("variance", self.variance), ("rank", self.rank), ("k", self.k)]
+        for text in self.settings or ():
+            name, equals, value = (part.strip() for part in text.partition("="))
+            if not (equals and name and value):
+                raise InputError(f"--set '{text}' is not of the form name=value")
+            named.append((name, value))
+        settings: dict[str, Setting] = {}
+        for parameter, given in named:
+            if given is not None and parameter in settings:
+                raise InputError(f"'{parameter}' is set twice")
+            if given is not None:
+                settings[parameter] = given
+        return settings
+
+    def find(self, registry: Registry, names: Sequence[str]) -> list[Measure]:
+        """The measures that are asked for, each with the settings that it has.
+
+        Raises:
+            InputError: If there is no such comparator, or a setting or the metric is of no use to any of them.
+        """
+        return find_measures(registry, names, self.read_settings(), self.metric)
 
 
 class SeveralNames(TyperCommand):
@@ -85,29 +129,6 @@ def repeat_option(arguments: Sequence[str], option: str, takes_value: set[str]) 
             repeated.append(word)
             has_run = True
     return repeated
-
-
-def read_settings(
-    variance: float | None, rank: int | None, k: int | None, others: Sequence[str] | None
-) -> dict[str, Setting]:
-    """The settings that the options make.
-
-    Raises:
-        InputError: If a `--set` is not of the form name=value, or one comes twice.
-    """
-    named: list[tuple[str, Setting | None]] = [("variance", variance), ("rank", rank), ("k", k)]
-    for text in others or ():
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (equals and name and value):
-            raise InputError(f"--set '{text}' is not of the form name=value")
-        named.append((name, value))
-    settings: dict[str, Setting] = {}
-    for parameter, given in named:
-        if given is not None and parameter in settings:
-            raise InputError(f"'{parameter}' is set twice")
-        if given is not None:
-            settings[parameter] = given
-    return settings
 
 
 def find_measures(

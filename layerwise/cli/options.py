@@ -48,17 +48,6 @@ Weights = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of untrained weights.")]
 AllowUnsafe = Annotated[bool, typer.Option("--allow-unsafe", help="Let code stored in a model file run.")]
-Classes = Annotated[
-    str | None, typer.Option("--classes", metavar="FILE", help="Class names, one a line, in the output's order.")
-]
-Preprocessing = Annotated[
-    str | None,
-    typer.Option(
-        "--preprocessing",
-        metavar="NAME",
-        help="What is done to pixels, for model files that do not say: none, unit, tf, caffe, torch, ...",
-    ),
-]
 
 _PASSWORD = re.compile(r"(://[^:@/\s]*:)[^@/\s]+@")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")

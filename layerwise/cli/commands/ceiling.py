@@ -6,14 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from layerwise.cli.inference_options import (
-    Bootstrap,
-    IntervalName,
-    Level,
-    ResamplingSeed,
-    plan_intervals,
-    show_interval,
-)
+from layerwise.cli.bundling import bundled
+from layerwise.cli.inference_options import IntervalOptions, show_interval
+from layerwise.cli.measuring import DEFAULT_COMPARATOR
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunName, Selectors
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -22,17 +17,16 @@ if TYPE_CHECKING:
     from layerwise.core.inference.ceiling import Ceiling
 
 
+@bundled
 def show_ceilings(
     context: typer.Context,
     run: RunName,
     layers: Selectors = None,
     comparator: Annotated[
         str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="A correlation.")
-    ] = "layerwise:rsa-pearson",
-    bootstrap: Bootstrap = 0,
-    seed: ResamplingSeed = 0,
-    interval: IntervalName = None,
-    level: Level = None,
+    ] = DEFAULT_COMPARATOR,
+    *,
+    surety: IntervalOptions,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +40,7 @@ def show_ceilings(
 
     registry = session_of(context).registry
     measure = find_measure(registry, comparator)
-    plan = plan_intervals(bootstrap, seed, interval, level)
+    plan = surety.plan()
     with open_history(database) as store:
         record = store.find_run(run)
         stored = store.list_layers(record.id)

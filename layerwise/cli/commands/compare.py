@@ -9,28 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from layerwise.cli.inference_options import (
-    Bootstrap,
-    Correction,
-    IntervalName,
-    Level,
-    Permutations,
-    ResamplingSeed,
-    Surety,
-    TwoSided,
-    plan_inference,
-)
-from layerwise.cli.measuring import (
-    Comparators,
-    KeptRank,
-    MetricName,
-    Neighbours,
-    Settings,
-    VarianceShare,
-    find_measures,
-    read_settings,
-    show_progress,
-)
+from layerwise.cli.bundling import bundled
+from layerwise.cli.inference_options import InferenceOptions, Surety
+from layerwise.cli.measuring import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.plugin_output import tell_failures
@@ -44,28 +25,19 @@ if TYPE_CHECKING:
     from layerwise.core.records import LayerAddress, RunRecord
     from layerwise.core.registry import Registry
 
-DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
 _N_WARNINGS = 3
 
 
+@bundled
 def compare_runs(
     context: typer.Context,
     runs: RunNames,
     comparators: Comparators = None,
-    metric: MetricName = None,
-    variance: VarianceShare = None,
-    rank: KeptRank = None,
-    k: Neighbours = None,
-    settings: Settings = None,
+    *,
+    measuring: MeasureOptions,
     layers: Selectors = None,
     transform: TransformName = "none",
-    bootstrap: Bootstrap = 0,
-    interval: IntervalName = None,
-    level: Level = None,
-    permutations: Permutations = 0,
-    two_sided: TwoSided = False,
-    correction: Correction = None,
-    seed: ResamplingSeed = 0,
+    surety: InferenceOptions,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -77,17 +49,8 @@ def compare_runs(
     from layerwise.core.comparing import compare_layers
 
     registry = session_of(context).registry
-    asked = read_settings(variance, rank, k, settings)
-    measures = find_measures(registry, comparators or [DEFAULT_COMPARATOR], asked, metric)
-    inference = plan_inference(
-        bootstrap=bootstrap,
-        interval=interval,
-        level=level,
-        permutations=permutations,
-        two_sided=two_sided,
-        correction=correction,
-        seed=seed,
-    )
+    measures = measuring.find(registry, comparators or [DEFAULT_COMPARATOR])
+    inference = surety.plan()
     found: list[tuple[str, ComparisonTable, Surety]] = []
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from layerwise.cli.inference_options import IntervalName, Level, ResamplingSeed, plan_intervals, show_interval, show_p
+from layerwise.cli.measuring import DEFAULT_COMPARATOR, OneComparator
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, TransformName
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -28,9 +29,7 @@ def show_difference(
     context: typer.Context,
     first: Annotated[str, typer.Argument(metavar="FIRST", help=_WHAT)],
     second: Annotated[str, typer.Argument(metavar="SECOND", help="What is taken from it, in the same form.")],
-    comparator: Annotated[
-        str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="A comparator.")
-    ] = "layerwise:rsa-pearson",
+    comparator: OneComparator = DEFAULT_COMPARATOR,
     transform: TransformName = "none",
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", metavar="N", min=1, help="From so many resamples of the stimuli.")

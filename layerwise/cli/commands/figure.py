@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from layerwise.cli.bundling import bundled
 from layerwise.cli.figures import check_call, print_figures, print_written, write_files
-from layerwise.cli.measuring import KeptRank, MetricName, Neighbours, Settings, VarianceShare, read_settings
+from layerwise.cli.measuring import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.options import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, Selectors
 from layerwise.cli.output import stderr_console
 from layerwise.cli.session import open_history, session_of
+
+if TYPE_CHECKING:
+    from layerwise.core.figures import FigureOptions
+    from layerwise.plugins.figures.look import Look
 
 Name = Annotated[
     str | None,
@@ -34,45 +40,67 @@ Width = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class LookOptions:
+    """How a figure looks on paper."""
+
+    width: Width = "column"
+    font: Annotated[str, typer.Option(metavar="NAME", help="Font of all text.")] = "Liberation Sans"
+    font_size: Annotated[
+        float,
+        typer.Option(metavar="PT", min=4, max=24, help="Size of labels in points; what is drawn scales with it."),
+    ] = 7.0
+    theme: Annotated[str, typer.Option(metavar="THEME", help="print, light or dark.")] = "print"
+    dpi: Annotated[float, typer.Option(metavar="N", min=36, max=1200, help="Pixels an inch of a .png.")] = 300.0
+    title: Annotated[bool, typer.Option("--title/--no-title", help="Whether it carries its title.")] = False
+
+    def read(self) -> Look:
+        """The look that the options ask for.
+
+        Raises:
+            InputError: If there is no such font or theme, or the width is none.
+        """
+        from layerwise.plugins.figures.look import Look, find_theme, read_width
+        from layerwise.plugins.figures.render import check_font
+
+        check_font(self.font)
+        return Look(read_width(self.width), self.font, self.font_size, find_theme(self.theme), self.title)
+
+
+@dataclass(frozen=True)
+class DrawingOptions:
+    """What a figure is asked to show, and in which order."""
+
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="LAYER", help="The layer that orders the stimuli (input).")
+    ] = None
+    method: Annotated[
+        str | None, typer.Option("--method", metavar="NAME", help="The reorderer that orders them (average-linkage).")
+    ] = None
+    columns: Annotated[
+        int | None, typer.Option("--columns", metavar="N", min=1, help="How many panels stand side by side.")
+    ] = None
+    layers: Selectors = None
+
+    def read(self) -> FigureOptions:
+        """The same, as figures are asked with it."""
+        from layerwise.core.figures import FigureOptions
+
+        return FigureOptions(self.by, self.method, self.columns, tuple(self.layers or ()))
+
+
+@bundled
 def write_figure(
     context: typer.Context,
     name: Name = None,
     runs: FigureRuns = None,
     outputs: Outputs = None,
     list_them: Annotated[bool, typer.Option("--list", help="List the figures there are, and stop.")] = False,
-    width: Width = "column",
-    font: Annotated[str, typer.Option(metavar="NAME", help="Font of all text.")] = "Liberation Sans",
-    font_size: Annotated[
-        float,
-        typer.Option(metavar="PT", min=4, max=24, help="Size of labels in points; what is drawn scales with it."),
-    ] = 7.0,
-    theme: Annotated[str, typer.Option(metavar="THEME", help="print, light or dark.")] = "print",
-    dpi: Annotated[float, typer.Option(metavar="N", min=36, max=1200, help="Pixels an inch of a .png.")] = 300.0,
-    title: Annotated[bool, typer.Option("--title/--no-title", help="Whether it carries its title.")] = False,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="LAYER", help="The layer that orders the stimuli (input).")
-    ] = None,
-    method: Annotated[
-        str | None, typer.Option("--method", metavar="NAME", help="The reorderer that orders them (average-linkage).")
-    ] = None,
-    columns: Annotated[
-        int | None, typer.Option("--columns", metavar="N", min=1, help="How many panels stand side by side.")
-    ] = None,
-    layers: Selectors = None,
-    comparator: Annotated[
-        str,
-        typer.Option(
-            "--with",
-            metavar="NAME",
-            show_default="rsa-pearson",
-            help="The comparator that layers are compared with.",
-        ),
-    ] = "layerwise:rsa-pearson",
-    metric: MetricName = None,
-    variance: VarianceShare = None,
-    rank: KeptRank = None,
-    k: Neighbours = None,
-    settings: Settings = None,
+    *,
+    looks: LookOptions,
+    options: DrawingOptions,
+    comparator: OneComparator = DEFAULT_COMPARATOR,
+    measuring: MeasureOptions,
     transform: Annotated[
         str | None, typer.Option("--transform", metavar="T", help="Of the representations under this transform.")
     ] = None,
@@ -87,24 +115,21 @@ def write_figure(
     `layerwise figure layer-matrix latest -o layers.pdf --width page`. In `print`, lines differ in dashes and points
     in shape besides colour.
     """
-    from layerwise.core.figures import FigureOptions, chart_of
+    from layerwise.core.figures import chart_of
     from layerwise.core.report import Choice
     from layerwise.plugins.figures.asking import ask_figure
-    from layerwise.plugins.figures.look import Look, find_theme, read_width
-    from layerwise.plugins.figures.render import check_font, draw_on_paper
+    from layerwise.plugins.figures.render import draw_on_paper
 
     registry = session_of(context).registry
     if list_them:
         print_figures(registry, as_json=as_json)
         return
-    check_font(font)
-    look = Look(read_width(width), font, font_size, find_theme(theme), title)
+    look = looks.read()
     named, targets = check_call(name, runs, outputs, data)
-    choice = Choice(comparator, read_settings(variance, rank, k, settings), metric, transform)
-    options = FigureOptions(by, method, columns, tuple(layers or ()))
+    choice = Choice(comparator, measuring.read_settings(), measuring.metric, transform)
     with open_history(database) as store, stderr_console().status("drawing the figure"):
         records = [store.find_run(run) for run in runs or ()]
-        figure = ask_figure(named, records, registry, store, choice=choice, options=options)
+        figure = ask_figure(named, records, registry, store, choice=choice, options=options.read())
         drawing = draw_on_paper(chart_of(figure).drawing.to_dict(), look, figure.title)
-        written = write_files(figure, drawing, targets, data, dpi)
+        written = write_files(figure, drawing, targets, data, looks.dpi)
     print_written(figure, look, drawing, written, records, as_json=as_json)

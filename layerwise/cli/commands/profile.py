@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from layerwise.cli.inference_options import (
-    Bootstrap,
-    IntervalName,
-    Level,
-    ResamplingSeed,
-    interval_record,
-    plan_intervals,
-    show_interval,
-)
-from layerwise.cli.measuring import (
-    KeptRank,
-    MetricName,
-    Neighbours,
-    Settings,
-    VarianceShare,
-    find_measures,
-    read_settings,
-)
+from layerwise.cli.bundling import bundled
+from layerwise.cli.inference_options import IntervalOptions, interval_record, show_interval
+from layerwise.cli.measuring import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
 from layerwise.cli.output import make_table, number, print_json, stderr_console, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -37,28 +22,20 @@ if TYPE_CHECKING:
     from layerwise.core.profile import Profile
     from layerwise.core.records import RunRecord
 
-DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
 _BAR = 24
 Profiled = Sequence[tuple["RunRecord", "Profile"]]
 
 
+@bundled
 def profile_runs(
     context: typer.Context,
     runs: RunNames,
-    comparator: Annotated[
-        str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="The comparator.")
-    ] = DEFAULT_COMPARATOR,
-    metric: MetricName = None,
-    variance: VarianceShare = None,
-    rank: KeptRank = None,
-    k: Neighbours = None,
-    settings: Settings = None,
+    comparator: OneComparator = DEFAULT_COMPARATOR,
+    *,
+    measuring: MeasureOptions,
     layers: Selectors = None,
     transform: TransformName = "none",
-    bootstrap: Bootstrap = 0,
-    interval: IntervalName = None,
-    level: Level = None,
-    seed: ResamplingSeed = 0,
+    surety: IntervalOptions,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -72,8 +49,8 @@ def profile_runs(
     from layerwise.core.selection import select_layers
 
     registry = session_of(context).registry
-    (measure,) = find_measures(registry, [comparator], read_settings(variance, rank, k, settings), metric)
-    plan = plan_intervals(bootstrap, seed, interval, level)
+    (measure,) = measuring.find(registry, [comparator])
+    plan = surety.plan()
     found, intervals = [], []
     with open_history(database) as store:
         for run in {(record := store.find_run(name)).id: record for name in runs}.values():

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from layerwise.cli.measuring import (
-    KeptRank,
-    MetricName,
-    Neighbours,
-    Settings,
-    VarianceShare,
-    find_measures,
-    read_settings,
-)
+from layerwise.cli.bundling import bundled
+from layerwise.cli.measuring import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.options import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, database_option
 from layerwise.cli.output import make_table, print_json, size, stderr_console, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -30,13 +23,13 @@ if TYPE_CHECKING:
     from layerwise.core.registry import Registered, Registry
     from layerwise.core.report import Choice, ReportContext
 
-DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
 Chosen = Annotated[
     list[str] | None,
     typer.Option("--sections", "--section", metavar="NAME,...", help="Only these sections; repeatable."),
 ]
 
 
+@bundled
 def write_report(
     context: typer.Context,
     runs: Annotated[list[str] | None, typer.Argument(metavar="RUN...", help=RUN_HELP, show_default=False)] = None,
@@ -44,14 +37,9 @@ def write_report(
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title.")] = None,
     sections: Chosen = None,
     list_them: Annotated[bool, typer.Option("--list-sections", help="List the sections; write nothing.")] = False,
-    comparator: Annotated[
-        str, typer.Option("--with", metavar="NAME", show_default="rsa-pearson", help="The comparator.")
-    ] = DEFAULT_COMPARATOR,
-    metric: MetricName = None,
-    variance: VarianceShare = None,
-    rank: KeptRank = None,
-    k: Neighbours = None,
-    settings: Settings = None,
+    comparator: OneComparator = DEFAULT_COMPARATOR,
+    *,
+    measuring: MeasureOptions,
     transform: Annotated[
         str | None, typer.Option("--transform", metavar="T", help="Show the activations under this transform.")
     ] = None,
@@ -83,9 +71,8 @@ def write_report(
 
     registry = session_of(context).registry
     names = read_names(sections)
-    asked = read_settings(variance, rank, k, settings)
-    find_measures(registry, [comparator], asked, metric)
-    choice = Choice(comparator, asked, metric, transform, bootstrap)
+    measuring.find(registry, [comparator])
+    choice = Choice(comparator, measuring.read_settings(), measuring.metric, transform, bootstrap)
     if list_them:
         list_sections(registry, runs or (), choice, database, as_json=as_json)
         return

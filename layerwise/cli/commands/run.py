@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from layerwise.cli.bundling import bundled
 from layerwise.cli.options import (
     DEFAULT_DATABASE,
     AllowUnsafe,
     AsJson,
-    Classes,
     Database,
-    Preprocessing,
     Seed,
     Selectors,
     Tags,
@@ -27,6 +27,57 @@ from layerwise.cli.options import (
 from layerwise.cli.session import open_history, session_of
 
 
+@dataclass(frozen=True)
+class ModelOptions:
+    """What the loader is told of the model, besides its weights."""
+
+    classes: Annotated[
+        str | None, typer.Option("--classes", metavar="FILE", help="Class names, one a line, in the output's order.")
+    ] = None
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            "--preprocessing",
+            metavar="NAME",
+            help="What is done to pixels, for model files that do not say: none, unit, tf, caffe, torch, ...",
+        ),
+    ] = None
+    seed: Seed = 0
+    allow_unsafe: AllowUnsafe = False
+
+
+@dataclass(frozen=True)
+class FilingOptions:
+    """The labels under which a run is filed."""
+
+    checkpoint: Annotated[str | None, typer.Option(metavar="LABEL", help="Label of this checkpoint.")] = None
+    step: Annotated[int | None, typer.Option(metavar="K", help="Its training step or epoch.")] = None
+    lineage: Annotated[str | None, typer.Option(metavar="NAME", help="The training it belongs to.")] = None
+    tag: Tags = None
+
+
+@dataclass(frozen=True)
+class MeansOptions:
+    """Who computes, and what may be used for it."""
+
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
+    ] = None
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use; by default half of what is free.")
+    ] = None
+    spool: Annotated[
+        str | None, typer.Option("--spool", metavar="SIZE", help="Disk to use for what does not fit into memory.")
+    ] = None
+    spool_dir: Annotated[
+        Path | None, typer.Option("--spool-dir", metavar="DIR", help="Where; by default the temporary folder.")
+    ] = None
+    engine: Annotated[str, typer.Option(metavar="NAME", show_default="local", help="Who computes.")] = (
+        "layerwise:local"
+    )
+
+
+@bundled
 def run_analysis(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
@@ -34,6 +85,7 @@ def run_analysis(
         str,
         typer.Option("--stimuli", metavar="PATH", help="A folder of images, a CSV manifest, a .npy or .npz file."),
     ],
+    *,
     weights: Weights = None,
     layers: Selectors = None,
     transform: Annotated[
@@ -50,29 +102,9 @@ def run_analysis(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on without stimuli that cannot be decoded.")
     ] = False,
-    classes: Classes = None,
-    preprocessing: Preprocessing = None,
-    checkpoint: Annotated[str | None, typer.Option(metavar="LABEL", help="Label of this checkpoint.")] = None,
-    step: Annotated[int | None, typer.Option(metavar="K", help="Its training step or epoch.")] = None,
-    lineage: Annotated[str | None, typer.Option(metavar="NAME", help="The training it belongs to.")] = None,
-    tag: Tags = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use; by default half of what is free.")
-    ] = None,
-    spool: Annotated[
-        str | None, typer.Option("--spool", metavar="SIZE", help="Disk to use for what does not fit into memory.")
-    ] = None,
-    spool_dir: Annotated[
-        Path | None, typer.Option("--spool-dir", metavar="DIR", help="Where; by default the temporary folder.")
-    ] = None,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", show_default="local", help="Who computes.")
-    ] = "layerwise:local",
-    seed: Seed = 0,
-    allow_unsafe: AllowUnsafe = False,
+    how: ModelOptions,
+    filing: FilingOptions,
+    means: MeansOptions,
     force: Annotated[bool, typer.Option("--force", help="Compute anew, even where the answer is stored.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     database: Database = DEFAULT_DATABASE,
@@ -88,7 +120,7 @@ def run_analysis(
     from layerwise.core.request import DEFAULT_BATCH_SIZE, RunRequest
 
     check_weights_file(weights)
-    check_file(classes, "--classes")
+    check_file(how.classes, "--classes")
     check_stimuli(stimuli)
     request = RunRequest(
         model=model,
@@ -99,20 +131,20 @@ def run_analysis(
         limit=limit,
         resize=resize,
         skip_bad=skip_bad,
-        batch_size=batch_size or DEFAULT_BATCH_SIZE,
-        memory=None if memory is None else parse_size(memory, "--memory"),
-        spool=None if spool is None else parse_size(spool, "--spool"),
-        spool_folder=spool_dir,
-        engine=engine,
-        checkpoint=checkpoint,
-        step=step,
-        lineage=lineage,
-        tags=parse_tags(tag),
+        batch_size=means.batch_size or DEFAULT_BATCH_SIZE,
+        memory=None if means.memory is None else parse_size(means.memory, "--memory"),
+        spool=None if means.spool is None else parse_size(means.spool, "--spool"),
+        spool_folder=means.spool_dir,
+        engine=means.engine,
+        checkpoint=filing.checkpoint,
+        step=filing.step,
+        lineage=filing.lineage,
+        tags=parse_tags(filing.tag),
         force=force,
-        seed=seed,
-        allow_unsafe=allow_unsafe,
-        class_names=classes,
-        preprocessing=preprocessing,
+        seed=how.seed,
+        allow_unsafe=how.allow_unsafe,
+        class_names=how.classes,
+        preprocessing=how.preprocessing,
         command=session_of(context).command,
     )
     registry = session_of(context).registry
