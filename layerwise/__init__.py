@@ -46,6 +46,7 @@ _WHERE = {
     "StimulusSource": "layerwise.core.kinds",
     "StreamedStatistic": "layerwise.core.kinds",
     "Transform": "layerwise.core.kinds",
+    "UnitTransform": "layerwise.core.kinds",
     "WeightStatistic": "layerwise.core.kinds",
     "Layer": "layerwise.core.layers",
     "Role": "layerwise.core.layers",

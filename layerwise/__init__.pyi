@@ -32,6 +32,7 @@ from layerwise.core.kinds import StatisticValue as StatisticValue
 from layerwise.core.kinds import StimulusSource as StimulusSource
 from layerwise.core.kinds import StreamedStatistic as StreamedStatistic
 from layerwise.core.kinds import Transform as Transform
+from layerwise.core.kinds import UnitTransform as UnitTransform
 from layerwise.core.kinds import WeightStatistic as WeightStatistic
 from layerwise.core.layers import Layer as Layer
 from layerwise.core.layers import Role as Role
@@ -183,6 +184,7 @@ __all__ = [
     "Table",
     "Target",
     "Transform",
+    "UnitTransform",
     "Verdict",
     "WeightResult",
     "WeightStatistic",

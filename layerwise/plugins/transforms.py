@@ -1,4 +1,4 @@
-"""Activation transforms: what is done to each stimulus's activation before it becomes a representation.
+"""Activation transforms: what is done to activations before they become a representation.
 
 They are for measures that need something the Gram matrix of plain activations has lost.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Transform
+from layerwise.core.kinds import Transform, UnitTransform
 from layerwise.core.model import Floats
 from layerwise.plugins.ranks import average_ranks
+
+_ROUNDING = 1e-6  # of a unit's activations, relative to their mean
 
 
 class RankTransform(Transform):
@@ -69,7 +72,33 @@ class BinarizeTransform(Transform):
         return (activations > 0).astype(np.float32)
 
 
+class ZScoreUnitsTransform(UnitTransform):
+    """Each unit's z-scores over the stimuli: every unit counts alike, however strongly it responds.
+
+    (x - mean) / standard deviation (divided by n). A unit whose deviation is below a millionth of its mean is taken
+    to be constant, and 0: that is rounding of float32.
+    """
+
+    name = "zscore-units"
+    description = "z-scores of each unit over all stimuli: every unit counts alike"
+
+    def apply_units(self, units: Floats) -> Floats:
+        """(n_stimuli, n_units) to z-scores."""
+        mean = units.mean(axis=0, dtype=np.float64)
+        scores: NDArray[np.float64] = units - mean
+        spread = np.sqrt(np.mean(scores * scores, axis=0))
+        constant = spread <= _ROUNDING * np.abs(mean)
+        scores /= np.where(constant, np.inf, spread)
+        return scores.astype(np.float32, copy=False)
+
+
 @hookimpl
 def register_transforms() -> Sequence[Transform]:
     """The built-in transforms."""
-    return [RankTransform(), SpatialMeanTransform(), SpatialMaxTransform(), BinarizeTransform()]
+    return [
+        RankTransform(),
+        SpatialMeanTransform(),
+        SpatialMaxTransform(),
+        BinarizeTransform(),
+        ZScoreUnitsTransform(),
+    ]

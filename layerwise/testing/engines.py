@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.errors import LayerwiseError
-from layerwise.core.kinds import Engine, Statistic, StatisticValue, StreamedStatistic, Transform
+from layerwise.core.kinds import Engine, Statistic, StatisticValue, StreamedStatistic, Transform, UnitTransform
 from layerwise.core.model import Floats
 from layerwise.core.registry import Registered, Registry
 from layerwise.core.stimuli import LoadedStimuli
@@ -28,7 +28,7 @@ ROOMY = Budget(memory=2**28, spool=2**28)
 def check_engine(engine: Engine, n_stimuli: int = 24, tolerance: float = 1e-5) -> None:
     """Check that an engine hands over every layer once, with the numbers that the local engine gives.
 
-    In batches of several sizes, with two stimuli, with stimuli that are all the same; under a transform, with a
+    In batches of several sizes, with two stimuli, with stimuli that are all the same; under transforms, with a
     streamed statistic and kept activations. Progress must add up, the sink be called from one thread, what it raises
     come out, and activations that are not finite be refused.
 
@@ -90,6 +90,15 @@ class _ChannelMean(Transform):
         return activations.mean(axis=axes).astype(np.float32) if axes else activations
 
 
+class _CentredUnits(UnitTransform):
+    name = "checked-centred"
+    description = "units without their mean over stimuli, for checks"
+
+    def apply_units(self, units: Floats) -> Floats:
+        centred: Floats = units - units.mean(axis=0)
+        return centred
+
+
 @dataclass
 class _Total:
     value: float = 0.0
@@ -114,15 +123,16 @@ class _TotalStatistic(StreamedStatistic):
 
 
 def make_job(stimuli: LoadedStimuli, batch_size: int = 7, model: ToyModel | None = None) -> StreamJob:
-    """All layers of the toy network, plain and averaged over positions, with a streamed statistic."""
+    """All layers of the toy network, plain, averaged over positions, and centred, with a streamed statistic."""
     model = model or ToyModel()
     registry = Registry()
-    registry.register(make_plugin(_ChannelMean(), _TotalStatistic()), "checked", "checked", "0")
-    mean = registry.get(Transform, _ChannelMean.name)
+    plugin = make_plugin(_ChannelMean(), _CentredUnits(), _TotalStatistic())
+    registry.register(plugin, "checked", "checked", "0")
+    mean, centred = (registry.get(Transform, transform.name) for transform in (_ChannelMean, _CentredUnits))
     statistics = tuple(cast("Registered[StreamedStatistic]", found) for found in registry.all(Statistic))
-    targets = tuple(Target(layer, transform) for layer in model.layers for transform in (None, mean))
+    targets = tuple(Target(layer, transform) for layer in model.layers for transform in (None, mean, centred))
     features = {
-        target.key: target.layer.n_features if target.transform is None else target.layer.shape[-1]
+        target.key: target.layer.shape[-1] if target.transform is mean else target.layer.n_features
         for target in targets
     }
     plan = plan_stream(model.graph, targets, features, stimuli.n_stimuli, batch_size, ROOMY)

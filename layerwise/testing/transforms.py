@@ -1,4 +1,4 @@
-"""Does a transform treat each stimulus by itself, and is it as additive as it declares?"""
+"""Does a transform treat each stimulus, or each unit, by itself, and is it as additive as it declares?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.errors import LayerwiseError
-from layerwise.core.kinds import Transform
+from layerwise.core.kinds import Transform, UnitTransform
 from layerwise.core.representation import represent
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
@@ -20,7 +20,8 @@ def check_transform(transform: Transform, seed: int = 0) -> None:
 
     Layers of several shapes, batches of one and of several, zeros, constant activations, values that are not finite.
     The number of features must follow from the layer's shape alone, because the run is planned with it. Where it is
-    declared `additive`, the Gram matrix of a block must be the sum of those of its branches.
+    declared `additive`, the Gram matrix of a block must be the sum of those of its branches. A `UnitTransform` must
+    moreover give float32 of the same shape for any number of units, each unit by itself.
 
     Args:
         transform: The transform.
@@ -42,6 +43,8 @@ def check_transform(transform: Transform, seed: int = 0) -> None:
         _check_values(transform, batch, out.shape[1])
     if additive:
         _check_additive(transform, rng)
+    if isinstance(transform, UnitTransform):
+        _check_units(transform, rng)
 
 
 def _check_values(transform: Transform, batch: NDArray[np.float32], n_features: int) -> None:
@@ -97,4 +100,30 @@ def _check_additive(transform: Transform, rng: np.random.Generator) -> None:
         apart <= 1e-4,
         transform,
         f"is declared additive, but a block's Gram matrix is {apart:.2g} (relative) off the sum of its branches'",
+    )
+
+
+def _check_units(transform: UnitTransform, rng: np.random.Generator) -> None:
+    """Units of all kinds, together and one by one."""
+    units = rng.normal(size=(6, 9)).astype(np.float32)
+    units[:, 3], units[:, 4], units[:, 5] = 0, 2.5, np.maximum(units[:, 5], 0)
+    before = units.copy()
+
+    def change(values: NDArray[np.float32], what: str) -> NDArray[Any]:
+        out: Any = ask(transform, what, lambda: transform.apply_units(values))
+        is_array = isinstance(out, np.ndarray) and out.shape == values.shape
+        came = f"shape {out.shape}" if isinstance(out, np.ndarray) else f"a {type(out).__name__}"
+        expect(is_array, transform, f"gives {came} {what}, expected {values.shape}")
+        expect(out.dtype == np.float32, transform, f"gives {out.dtype} {what}, expected float32")
+        expect(bool(np.isfinite(out).all()), transform, f"gives values that are not finite {what}")
+        changed: NDArray[Any] = out
+        return changed
+
+    whole = change(units, "for several units, of which two are constant,")
+    expect(is_same(before, units), transform, "changes the units it is given, expected them as they were")
+    alone = np.concatenate([change(units[:, [unit]], "for one unit") for unit in range(units.shape[1])], axis=1)
+    expect(
+        np.allclose(whole, alone, rtol=1e-5, atol=1e-6),
+        transform,
+        "gives a unit other values when others are with it",
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.kinds import StatisticValue, StreamedStatistic, Transform
+from layerwise.core.kinds import StatisticValue, StreamedStatistic, Transform, UnitTransform
 from layerwise.core.layers import Layer
 from layerwise.core.registry import Registered
 from layerwise.core.streaming.job import StreamedLayer, StreamJob, Target
@@ -221,6 +221,93 @@ def test_a_transform_gets_a_representation_of_its_own(toy: Any) -> None:
     raw = activations(model, stimuli, layer).reshape(N, -1, 16).mean(axis=1)
     got = sink.layers["conv", "channel-mean"].products.represent().correlation
     assert np.abs(got - np.corrcoef(raw)).max() < 1e-5
+
+
+class Scores(UnitTransform):
+    """Z-scores, with constant units as they are: 0."""
+
+    name = "scores"
+    description = "z-scores of units"
+
+    def apply_units(self, units: Any) -> Any:
+        spread = units.std(axis=0, dtype=np.float64)
+        return ((units - units.mean(axis=0, dtype=np.float64)) / np.where(spread, spread, np.inf)).astype(np.float32)
+
+
+def z_scores(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    spread = raw.std(axis=0)
+    return (raw - raw.mean(axis=0)) / np.where(spread, spread, np.inf)
+
+
+def stream_scores(toy: Any, model: Any, budget: Budget = AMPLE, batch_size: int = 5, **job: Any) -> Collector:
+    transform = Registered(Scores(), "mine", "mine", "1", "register_transforms")
+    targets = tuple(Target(layer, transform) for layer in model.layers)
+    plan, sink = plan_for(model, targets, N, batch_size, budget), Collector()
+    stream_segments(StreamJob(model, toy.make_stimuli(N), targets, plan, **job), sink)
+    return sink
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 64])
+def test_a_transform_of_units_sees_all_stimuli_of_a_unit(
+    toy: Any, monkeypatch: pytest.MonkeyPatch, batch_size: int
+) -> None:
+    small_chunks(monkeypatch)
+    model = toy.ToyModel()
+    sink = stream_scores(toy, model, batch_size=batch_size)
+    for layer in model.layers:
+        expected = z_scores(activations(model, toy.make_stimuli(N), layer))
+        got = sink.layers[layer.name, "scores"]
+        representation = got.products.represent()
+        assert np.abs(representation.correlation - np.corrcoef(expected)).max() < 1e-5
+        np.testing.assert_allclose(representation.mean, expected.mean(axis=1), atol=1e-5)
+        np.testing.assert_allclose(got.summary.absolute, np.abs(expected).sum(axis=1), rtol=1e-5)
+        assert got.summary.central_moments()[1] == pytest.approx(
+            (expected**2).mean() - expected.mean() ** 2, rel=1e-4
+        )
+
+
+@pytest.mark.parametrize("spool", [0, 2**30])
+def test_a_transform_of_units_gives_the_same_bits_on_any_budget(
+    toy: Any, monkeypatch: pytest.MonkeyPatch, spool: int
+) -> None:
+    small_chunks(monkeypatch)
+    model = toy.ToyModel()
+    ample, small = (stream_scores(toy, model, budget) for budget in (AMPLE, Budget(SMALL, spool)))
+    assert small.layers.keys() == ample.layers.keys()
+    for key, layer in ample.layers.items():
+        assert np.array_equal(layer.products.centred, small.layers[key].products.centred)
+        assert np.array_equal(layer.products.mean, small.layers[key].products.mean)
+        assert np.array_equal(layer.summary.power4, small.layers[key].summary.power4)
+
+
+def test_a_block_of_transformed_units_is_the_sum_of_its_branches(toy: Any) -> None:
+    model = toy.ToyModel()
+    block = stream_scores(toy, model).layers["block", "scores"].products.represent()
+    layer = next(layer for layer in model.layers if layer.name == "block")
+    expected = np.corrcoef(z_scores(activations(model, toy.make_stimuli(N), layer)))
+    assert np.abs(block.correlation - expected).max() < 1e-5
+
+
+def test_a_streamed_statistic_sees_transformed_units(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_chunks(monkeypatch)
+    model = toy.ToyModel()
+    statistic = Registered(UnitMaximum(), "mine", "mine", "1", "register_statistics")
+    sink = stream_scores(toy, model, statistics=(statistic,))
+    for name in ("conv", "block"):
+        layer = next(layer for layer in model.layers if layer.name == name)
+        expected = z_scores(activations(model, toy.make_stimuli(N), layer)).max(axis=0).mean()
+        assert sink.layers[name, "scores"].streamed[0][1].value == pytest.approx(expected, rel=1e-5)
+
+
+def test_under_a_transform_of_units_the_stimulus_that_is_not_finite_is_named(toy: Any) -> None:
+    class Spoilt(toy.ToyModel):  # type: ignore[misc]
+        def preprocess(self, pixels: Any) -> Any:
+            tensor = super().preprocess(pixels)
+            tensor[-1, 0, 0] = np.nan
+            return tensor
+
+    with pytest.raises(LayerwiseError, match=r"transform scores\).*stimulus 4 are not finite"):
+        stream_scores(toy, Spoilt())
 
 
 class UnitMaximum(StreamedStatistic):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, zscore
 
 from layerwise.core.representation import represent
 from layerwise.plugins.transforms import register_transforms
@@ -52,3 +52,15 @@ def test_a_pool_over_positions_keeps_one_value_a_channel():
 def test_binarize_tells_active_units_from_the_others():
     values = np.array([[-1, 0, 0.5]], dtype=np.float32)
     assert np.array_equal(TRANSFORMS["binarize"].apply(values), [[0, 0, 1]])
+
+
+def test_z_scores_of_units_agree_with_scipy_and_constant_units_are_zero():
+    rng = np.random.default_rng(0)
+    units = (rng.normal(size=(50, 30)) * np.logspace(-20, 15, 30) + np.linspace(-9, 9, 30)).astype(np.float32)
+    units = units[:, units.std(axis=0) > 1e-5 * np.abs(units.mean(axis=0))]
+    ours = TRANSFORMS["zscore-units"].apply_units(units)
+    assert ours.dtype == np.float32
+    assert np.allclose(ours, zscore(units.astype(np.float64)), atol=1e-5)
+    rounding = np.float32(0.3) * (1 + np.float32(1e-7) * rng.integers(-1, 2, size=(50, 1)).astype(np.float32))
+    for constant in (np.zeros((50, 1)), np.full((50, 1), 2.5), rounding):
+        assert not TRANSFORMS["zscore-units"].apply_units(constant.astype(np.float32)).any()

@@ -52,6 +52,32 @@ TRANSFORMS = [
 ]
 
 
+class Centred(lw.UnitTransform):
+    name = "centred"
+    description = "units without their mean"
+
+    def apply_units(self, units):
+        return units - units.mean(axis=0)
+
+
+UNIT_TRANSFORMS = [
+    ({"apply": lambda self, x: x - x.mean(axis=0)}, r"other values when others are in its batch"),
+    ({"apply_units": lambda self, x: x - x.mean()}, r"gives a unit other values when others are with it"),
+    ({"apply_units": lambda self, x: x[:1].copy()}, r"gives shape \(1, 9\) .*, expected \(6, 9\)"),
+    ({"apply_units": lambda self, x: x.astype(np.float64)}, r"gives float64 .*, expected float32"),
+    ({"apply_units": lambda self, x: spoil(x)}, r"changes the units it is given"),
+    ({"apply_units": lambda self, x: x / x.std(axis=0)}, r"not finite for several units, of which two are constant"),
+    ({"apply_units": lambda self, x: 1 / 0}, r"raises ZeroDivisionError"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), UNIT_TRANSFORMS)
+def test_a_transform_of_units_that_breaks_its_promise_is_found(changes, message):
+    testing.check_transform(Centred())
+    with pytest.raises(AssertionError, match=message):
+        testing.check_transform(broken(Centred, **changes))
+
+
 @pytest.mark.parametrize(("changes", "message"), TRANSFORMS)
 def test_a_transform_that_breaks_its_promise_is_found(changes, message):
     testing.check_transform(Mean())
@@ -447,7 +473,7 @@ def without_activations(self, sink):
 
 ENGINES = [
     ({"stream": lambda self, job, sink: None}, r"leaves out .* expected every target"),
-    ({"finished": all_but_pool}, r"leaves out \[\('pool', 'checked-mean'\), \('pool', 'none'\)\]"),
+    ({"finished": all_but_pool}, r"leaves out \[\('pool', 'checked-centred'\), \('pool', 'checked-mean'\), \('pool', 'none'\)\]"),
     ({"finished": twice}, r"more than once"),
     ({"finished": off_by_a_percent}, r"gives other centred products than the local engine for layer 'input'"),
     ({"finished": swallowing}, r"goes on although the sink raised 'the disk is full'"),

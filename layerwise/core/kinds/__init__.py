@@ -4,7 +4,7 @@ A plugin subclasses one of these, and returns instances from the matching `regis
 people type, `description` one line for `layerwise plugins`.
 """
 
-from layerwise.core.kinds.material import LayerSelector, ModelLoader, StimulusSource, Transform
+from layerwise.core.kinds.material import LayerSelector, ModelLoader, StimulusSource, Transform, UnitTransform
 from layerwise.core.kinds.measures import Comparator, Matrix, Metric, MetricComparator, Reorderer
 from layerwise.core.kinds.offer import Offer
 from layerwise.core.kinds.statistics import (
@@ -38,5 +38,6 @@ __all__ = [
     "StimulusSource",
     "StreamedStatistic",
     "Transform",
+    "UnitTransform",
     "WeightStatistic",
 ]

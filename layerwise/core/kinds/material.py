@@ -75,3 +75,20 @@ class Transform(Offer):
     @abstractmethod
     def apply(self, activations: Floats) -> Floats:
         """(batch, *shape) to float32 (batch, anything), each stimulus by itself; the input is not changed."""
+
+
+class UnitTransform(Transform):
+    """Changes each unit's activations over all stimuli, once all of them have passed: z-scores, for instance.
+
+    A block's units are those of its branches, so that it stays the sum of them.
+    """
+
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """What is done to each stimulus before: nothing, unless overridden."""
+        return activations
+
+    @abstractmethod
+    def apply_units(self, units: Floats) -> Floats:
+        """(n_stimuli, any number of units) to float32 of the same shape, each unit by itself; not in place."""

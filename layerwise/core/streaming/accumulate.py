@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from layerwise.core.errors import LayerwiseError
 from layerwise.core.kinds import StatisticValue, StreamedStatistic
@@ -21,26 +20,9 @@ from layerwise.core.registry import Registered
 from layerwise.core.representation import Products, read_only
 from layerwise.core.streaming.arena import Chunk
 from layerwise.core.streaming.job import Target
+from layerwise.core.streaming.sums import Scratch, StimulusSums, UnitSums
 from layerwise.core.summary import LayerSummary, Vector
 from layerwise.core.validation import check_statistic
-
-
-class Scratch:
-    """Temporary arrays of one worker thread, allocated once."""
-
-    def __init__(self, batch_size: int, width: int) -> None:
-        self._arrays = np.empty((2, batch_size * width), dtype=np.float32)
-        self._flags = np.empty(batch_size * width, dtype=np.bool_)
-        self.ones = np.ones(max(batch_size, width), dtype=np.float32)
-        self.rows = np.empty(batch_size * width, dtype=np.float32)
-
-    def like(self, values: Floats, index: int) -> Floats:
-        """A temporary of the same shape."""
-        return self._arrays[index, : values.size].reshape(values.shape)
-
-    def flags(self, values: Floats) -> NDArray[np.bool_]:
-        """A temporary of booleans of the same shape."""
-        return self._flags[: values.size].reshape(values.shape)
 
 
 class StreamedState:
@@ -89,12 +71,7 @@ class LayerAccumulator:
         self.n_features = n_features
         self.listeners: list[tuple[StreamedState, int]] = []
         self._first_mean = np.zeros(n_stimuli)
-        self._residual = np.zeros(n_stimuli)
-        self._powers = np.zeros((3, n_stimuli))
-        self._minimum = np.full(n_stimuli, np.inf)
-        self._maximum = np.full(n_stimuli, -np.inf)
-        self._n_zeros = np.zeros(n_stimuli)
-        self._absolute = np.zeros(n_stimuli)
+        self.sums = StimulusSums(n_stimuli)
         self._gram = np.zeros((n_stimuli, n_stimuli))
         self._n_dead = 0
         self._lifetime_sum = 0.0
@@ -107,23 +84,6 @@ class LayerAccumulator:
         self._first_mean[rows] = mean[:, 0]
         return mean
 
-    def take(self, rows: slice, values: Floats, mean: Floats, centred: Floats, scratch: Scratch) -> None:
-        """Centre a piece of a chunk into `centred`, and gather its moments and counts."""
-        np.subtract(values, mean, out=centred)
-        square = np.multiply(centred, centred, out=scratch.like(values, 0))
-        ones = scratch.ones[: values.shape[1]]
-        self._residual[rows] += centred @ ones
-        self._powers[0, rows] += square @ ones
-        self._powers[1, rows] += np.vecdot(square, centred)
-        self._powers[2, rows] += np.vecdot(square, square)
-        low = np.minimum.reduce(values, axis=1)
-        np.minimum(self._minimum[rows], low, out=self._minimum[rows])
-        np.maximum(self._maximum[rows], np.maximum.reduce(values, axis=1), out=self._maximum[rows])
-        zero = np.equal(values, 0, out=scratch.flags(values))
-        self._n_zeros[rows] += [np.count_nonzero(row) for row in zero]
-        size = values if low.min() >= 0 else np.abs(values, out=scratch.like(values, 0))
-        self._absolute[rows] += size @ ones
-
     def add_products(self, products: Floats) -> None:
         """Add the products of a complete chunk, (n_stimuli, n_stimuli)."""
         self._gram += products
@@ -134,7 +94,7 @@ class LayerAccumulator:
         self._n_dead += int(np.count_nonzero(~live))
         variances = np.maximum(units.squares - units.sums**2 / n_stimuli, 0) / n_stimuli
         self._unit_variance2 += float(variances @ variances)
-        if (self._minimum < 0).any() or n_stimuli < 2:
+        if (self.sums.minimum < 0).any() or n_stimuli < 2:
             self._lifetime_sum = float("nan")
             return
         ratio = units.sums[live] ** 2 / (n_stimuli * units.squares[live])
@@ -146,54 +106,46 @@ class LayerAccumulator:
         Raises:
             LayerwiseError: If some activation is not finite.
         """
-        self._check_finite()
+        refuse_not_finite(self.target, np.stack([self.sums.minimum, self.sums.maximum, self._first_mean], axis=1))
         count = self.n_features
-        shift = self._residual / count
-        constant = self._minimum == self._maximum
-        gram = self._gram - np.outer(self._residual, shift)
+        shift = self.sums.residual / count
+        constant = self.sums.minimum == self.sums.maximum
+        gram = self._gram - np.outer(self.sums.residual, shift)
         gram = (gram + gram.T) / 2
         gram[constant, :] = 0
         gram[:, constant] = 0
-        mean = np.where(constant, self._minimum, self._first_mean + shift)
-        second, third, fourth = self._powers
+        mean = np.where(constant, self.sums.minimum, self._first_mean + shift)
+        second, third, fourth = self.sums.powers
         summary = LayerSummary(
             n_features=count,
             mean=mean,
             power2=np.where(constant, 0, np.maximum(second - count * shift**2, 0)),
             power3=np.where(constant, 0, third - 3 * shift * second + 2 * count * shift**3),
             power4=np.where(constant, 0, fourth - 4 * shift * third + 6 * shift**2 * second - 3 * count * shift**4),
-            minimum=self._minimum,
-            maximum=self._maximum,
-            n_zeros=self._n_zeros,
-            absolute=self._absolute,
+            minimum=self.sums.minimum,
+            maximum=self.sums.maximum,
+            n_zeros=self.sums.n_zeros,
+            absolute=self.sums.absolute,
             n_dead=self._n_dead,
             lifetime_sum=self._lifetime_sum,
             unit_variance2=self._unit_variance2,
         )
         return Products(gram, mean, count), summary
 
-    def _check_finite(self) -> None:
-        finite = np.isfinite(self._minimum) & np.isfinite(self._maximum) & np.isfinite(self._first_mean)
-        if not finite.all():
-            index = int(np.flatnonzero(~finite)[0])
-            raise LayerwiseError(
-                f"layer '{self.target.layer.name}' (transform {self.target.transform_name}): "
-                f"activations of stimulus {index} are not finite"
-            )
 
+def refuse_not_finite(target: Target, values: Floats | Vector, first_stimulus: int = 0) -> None:
+    """Refuse activations that are not finite; `values` have a row for each stimulus from the first one on.
 
-class UnitSums:
-    """Sums over stimuli for the units of one chunk."""
-
-    def __init__(self, width: int) -> None:
-        self.sums: Vector = np.zeros(width)
-        self.squares: Vector = np.zeros(width)
-
-    def take(self, values: Floats, scratch: Scratch) -> None:
-        """Add a piece of shape (batch, width)."""
-        ones = scratch.ones[: len(values)]
-        self.sums += ones @ values
-        self.squares += ones @ np.multiply(values, values, out=scratch.like(values, 1))
+    Raises:
+        LayerwiseError: If some are not; names the layer and the first such stimulus.
+    """
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if not finite.all():
+        index = first_stimulus + int(np.argmin(finite))
+        raise LayerwiseError(
+            f"layer '{target.layer.name}' (transform {target.transform_name}): "
+            f"activations of stimulus {index} are not finite"
+        )
 
 
 class ChunkTask:
@@ -203,24 +155,39 @@ class ChunkTask:
         self.accumulator = accumulator
         self.chunk = chunk
         self.columns = slice(first_column, first_column + chunk.width)
+        self.sums = accumulator.sums
         self.units = UnitSums(chunk.width)
+
+    def begin_batch(self, rows: slice, activations: Floats) -> Floats:
+        """The mean that this batch is centred on, (batch, 1); asked of a layer's first chunk, for all of them."""
+        return self.accumulator.begin_batch(rows, activations)
 
     def take(self, start: int, activations: Floats, mean: Floats, scratch: Scratch) -> None:
         """Take this chunk's columns out of a batch of activations, (batch, n_features)."""
         rows = slice(start, start + len(activations))
         values = activations[:, self.columns]
         centred = self.chunk.rows(rows.start, rows.stop, scratch.rows)
-        self.accumulator.take(rows, values, mean, centred, scratch)
-        self.units.take(values, scratch)
+        self.gather(rows, values, mean, centred, scratch)
         self.chunk.store(start, centred)
+
+    def gather(self, rows: slice, values: Floats, mean: Floats, centred: Floats, scratch: Scratch) -> None:
+        """Centre these columns of some stimuli into `centred`, and gather all that is wanted of them."""
+        self.sums.take(rows, values, mean, centred, scratch)
+        self.units.take(values, scratch)
         for state, offset in self.accumulator.listeners:
             units = slice(offset + self.columns.start, offset + self.columns.stop)
             state.update(values, rows, units)
 
-    def multiply(self, scratch: Callable[[], Floats]) -> Floats:
-        """The chunk's products, (n_stimuli, n_stimuli), once all stimuli have come; `scratch` is room to load it."""
+    def multiply(self, room: Callable[[], Floats], scratch: Callable[[], Scratch]) -> Floats:
+        """The chunk's products, (n_stimuli, n_stimuli), once all stimuli have come.
+
+        Args:
+            room: Where to load a spooled chunk.
+            scratch: The thread's temporary arrays.
+        """
+        del scratch
         with np.errstate(invalid="ignore", over="ignore"):
-            centred = self.chunk.load(scratch)
+            centred = self.chunk.load(room)
             return centred @ centred.T
 
     def add(self, products: Floats) -> None:
@@ -233,6 +200,6 @@ class ChunkTask:
 def digest(tasks: Sequence[ChunkTask], start: int, activations: Floats, scratch: Scratch) -> None:
     """Take a batch of one layer's activations into all of its chunks of the present pass."""
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is reported when the layer is finished
-        mean = tasks[0].accumulator.begin_batch(slice(start, start + len(activations)), activations)
+        mean = tasks[0].begin_batch(slice(start, start + len(activations)), activations)
         for task in tasks:
             task.take(start, activations, mean, scratch)

@@ -16,12 +16,15 @@ from itertools import groupby
 
 import numpy as np
 
+from layerwise.core.errors import PluginError
 from layerwise.core.model import Compiled, Floats
 from layerwise.core.representation import Products, concatenate, read_only
-from layerwise.core.streaming.accumulate import ChunkTask, LayerAccumulator, Scratch, StreamedState, digest
+from layerwise.core.streaming.accumulate import ChunkTask, LayerAccumulator, StreamedState, digest, refuse_not_finite
 from layerwise.core.streaming.arena import Arena, Boundary, Spool
 from layerwise.core.streaming.job import LayerSink, StreamedLayer, StreamJob, Target
 from layerwise.core.streaming.plan import SegmentPlan, Span, split_targets
+from layerwise.core.streaming.sums import Scratch
+from layerwise.core.streaming.units import make_task
 from layerwise.core.summary import LayerSummary, concatenate_summaries
 from layerwise.core.validation import check_transformed
 
@@ -153,7 +156,7 @@ class _Streamer:
         """Products on all workers, added up in the order of the chunks, so that results do not depend on timing."""
         running: deque[tuple[ChunkTask, Future[Floats]]] = deque()
         for task in tasks:
-            running.append((task, self.workers.submit(task.multiply, self._chunk_scratch)))
+            running.append((task, self.workers.submit(task.multiply, self._chunk_scratch, self._scratch)))
             if len(running) > 2 * self.n_workers:
                 first, products = running.popleft()
                 first.add(products.result())
@@ -165,7 +168,7 @@ class _Streamer:
         places = [(span, chunk * width) for span in spans for chunk in range(span.first, span.last)]
         chunks = self.arena.deal([min(width, span.n_features - column) for span, column in places])
         tasks = [
-            ChunkTask(self._accumulator(span), chunk, column)
+            make_task(self._accumulator(span), chunk, column)
             for (span, column), chunk in zip(places, chunks, strict=True)
         ]
         work = []
@@ -208,7 +211,11 @@ class _Streamer:
         transform = layer.target.transform
         if transform is not None:
             changed = transform.call(transform.offer.apply, read_only(tensor))
-            tensor = check_transformed(transform, changed, len(tensor), layer.tasks[0].accumulator.n_features)
+            try:
+                tensor = check_transformed(transform, changed, len(tensor), layer.tasks[0].accumulator.n_features)
+            except PluginError:
+                refuse_not_finite(layer.target, tensor, start)  # which is not the transform's fault
+                raise
         activations = tensor.reshape(len(tensor), -1)
         if layer.target.layer.name in self.job.keep and transform is None:
             self._keep(layer.target.layer.name, start, activations)
