@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from layerwise.cli.options import database_option, program_name
 from layerwise.cli.output import duration, print_json, stdout_console
 from layerwise.cli.plan_table import plan_record, show_plan
 from layerwise.cli.progress import watching
+from layerwise.cli.session import database_url, open_history
 
 if TYPE_CHECKING:
     from layerwise.core.registry import Registry
     from layerwise.core.request import RunOutcome, RunRequest
-    from layerwise.storage import Store
 
 
 def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> None:
@@ -27,12 +30,19 @@ def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> N
         show_plan(stdout_console(), prepared.plan)
 
 
-def carry_out(request: RunRequest, registry: Registry, store: Store, *, database: str, as_json: bool) -> None:
-    """Prepare and execute a run, and print what came of it; `database` is what `--db` says."""
-    from layerwise.core.engine import execute_run, prepare_run
+def carry_out(request: RunRequest, registry: Registry, *, database: str, as_json: bool) -> None:
+    """Prepare and execute a run, and print what came of it; `database` is what `--db` says.
 
+    The history is made once there is something to put into it: a request that makes no sense leaves none behind.
+    """
+    from layerwise.core.engine import execute_run, prepare_run
+    from layerwise.storage import check_place
+
+    check_place(database_url(database))
     with watching(quiet=as_json) as observer:
-        outcome = execute_run(prepare_run(request, registry, observer), store, observer)
+        prepared = prepare_run(request, registry, observer)
+        with open_history(database, create=True) as store, _resumable():
+            outcome = execute_run(prepared, store, observer)
     if as_json:
         print_json(outcome_record(outcome))
     else:
@@ -75,3 +85,12 @@ def tell_outcome(outcome: RunOutcome, database: str) -> None:
         say(f"Warning: {layer}: {n_constant} stimuli with constant activations, whose correlations are undefined.")
     program, option = program_name(), database_option(database)
     say(f"Next: {program} show latest{option}, or {program} report latest -o report.html{option}")
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("layerwise: finished layers are stored; the same command goes on from there", file=sys.stderr)
+        raise

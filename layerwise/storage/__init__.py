@@ -2,6 +2,6 @@
 
 from layerwise.storage.maintenance import StoreInfo
 from layerwise.storage.migrate import upgrade
-from layerwise.storage.store import Store, open_store
+from layerwise.storage.store import Store, check_place, open_store
 
-__all__ = ["Store", "StoreInfo", "open_store", "upgrade"]
+__all__ = ["Store", "StoreInfo", "check_place", "open_store", "upgrade"]

@@ -127,17 +127,25 @@ def check_file(database: sa.URL, *, create: bool) -> None:
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder; a history in SQLite is a file")
-        if not path.exists() or path.stat().st_size == 0:
+        if not has_content(database):
             if not create:
                 raise InputError(f"there is no history at {path}")
             if not path.parent.is_dir():
                 raise InputError(f"{path} cannot be made: there is no folder {path.parent}")
+            if not os.access(path.parent, os.W_OK):
+                raise InputError(f"{path} cannot be made: nothing can be written to the folder {path.parent}")
             return
         with path.open("rb") as file:
             if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
                 raise InputError(f"{path} is not a history: it is no SQLite database")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+
+
+def has_content(database: sa.URL) -> bool:
+    """Whether there is anything at all: a server always is, an SQLite file may be missing or empty."""
+    path = Path(database.database or "")
+    return not _is_sqlite(database) or (path.exists() and path.stat().st_size > 0)
 
 
 @contextmanager

@@ -39,14 +39,21 @@ def ensure_schema(database: Database, *, create: bool) -> None:
     Raises:
         InputError: If there is no history and none is to be made, or its schema is older or newer.
     """
-    revision = read_revision(database)
-    if revision is None:
+    if check_revision(database) is None:
         if not create or database.read_only:
             raise InputError(f"there is no history in {database.shown}")
         _migrate(database, HEAD)
-        return
-    if revision == HEAD:
-        return
+
+
+def check_revision(database: Database) -> str | None:
+    """The revision of the schema that a database carries, which is the one this code knows; None without a history.
+
+    Raises:
+        InputError: If the schema is older or newer, or the database is in use for something else.
+    """
+    revision = read_revision(database)
+    if revision is None or revision == HEAD:
+        return revision
     if revision in REVISIONS:
         raise InputError(
             f"{database.shown} was made by an older Layerwise (schema {revision}, now {HEAD}); "

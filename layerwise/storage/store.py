@@ -9,10 +9,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from layerwise.storage.connect import Database, check_file, parse_url
+from layerwise.storage.connect import Database, check_file, has_content, parse_url
 from layerwise.storage.inference import InferenceStore
 from layerwise.storage.maintenance import Maintenance
-from layerwise.storage.migrate import ensure_schema
+from layerwise.storage.migrate import check_revision, ensure_schema
 from layerwise.storage.profiles import ProfileStore
 from layerwise.storage.providers import ProviderSearch
 from layerwise.storage.reader import RunReader
@@ -73,3 +73,20 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
         database.close()
         raise
     return Store(database)
+
+
+def check_place(url: str) -> None:
+    """See that a history can be opened, or made, at `url`, before long work; nothing is made.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    parsed = parse_url(url)
+    check_file(parsed, create=True)
+    if not has_content(parsed):
+        return
+    database = Database(parsed)
+    try:
+        check_revision(database)
+    finally:
+        database.close()

@@ -47,6 +47,20 @@ def test_a_dry_run_prints_the_plan_and_stores_nothing(run, tmp_path):
     assert not (tmp_path / "own.db").exists()
 
 
+def test_a_first_run_that_makes_no_sense_leaves_no_history_behind(run, tmp_path):
+    said = run("--layers", "nosuch")
+    assert said.code == 2
+    assert "nosuch" in said.err
+    assert list(tmp_path.glob("own.db*")) == []
+
+
+def test_where_no_history_can_be_made_a_run_says_so_before_it_loads_anything(demo, cli, tmp_path):
+    said = cli("run", demo.checkpoint(1), "--stimuli", demo.stimuli, "--db", tmp_path / "missing" / "own.db")
+    assert (said.code, said.out) == (2, "")
+    assert "there is no folder" in said.err
+    assert "loading" not in said.err
+
+
 def test_a_dry_run_shows_the_plan_to_people_on_stdout(run):
     said = run("--dry-run")
     assert said.out.startswith("Plan: ")
@@ -103,7 +117,7 @@ def test_an_interrupted_run_says_how_it_goes_on(run, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("layerwise.cli.running.carry_out", interrupt)
+    monkeypatch.setattr("layerwise.core.engine.execute_run", interrupt)
     said = run()
     assert said.code == 130
     assert "the same command goes on" in said.err

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,7 +21,7 @@ from layerwise.cli.options import (
     parse_size,
     parse_tags,
 )
-from layerwise.cli.session import open_history, session_of
+from layerwise.cli.session import session_of
 
 
 @dataclass(frozen=True)
@@ -152,14 +149,4 @@ def run_analysis(
     if dry_run:
         show_dry_run(request, registry, as_json=as_json)
         return
-    with open_history(database, create=True) as store, _resumable():
-        carry_out(request, registry, store, database=database, as_json=as_json)
-
-
-@contextmanager
-def _resumable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("layerwise: finished layers are stored; the same command goes on from there", file=sys.stderr)
-        raise
+    carry_out(request, registry, database=database, as_json=as_json)
