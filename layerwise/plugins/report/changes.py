@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.atlas import ChangedPair, LayerPair, PairMeasure
+from layerwise.core.spreading import side_by_side
 from layerwise.plugins.report.coding import triangle
 
 N_CHANGED = 6
@@ -133,8 +135,10 @@ def compare_pairs(
 
     `correlation` is that of the two where it is known and they define all pairs, else it is found here.
     """
-    known = (correlation, len(first.values)) if np.isfinite(correlation) else correlate(first, second)
-    gain = np.nan_to_num(second.places - first.places)
+    complete = bool(np.isfinite(correlation))
+    known = (correlation, len(first.values)) if complete else correlate(first, second)
+    gain = second.places - first.places
+    gain = gain if complete else np.nan_to_num(gain)
     joined = [_describe(first, second, pair) for pair in find_changed(gain, first.n_stimuli)]
     parted = [_describe(first, second, pair) for pair in find_changed(-gain, first.n_stimuli)]
     return LayerPair(layers, known[1], known[0], tuple(parted), tuple(joined))
@@ -154,9 +158,10 @@ def _describe(first: PlacedPairs, second: PlacedPairs, pair: tuple[int, int]) ->
 def compare_all_pairs(layers: Sequence[tuple[int, PlacedPairs]]) -> tuple[LayerPair, ...]:
     """Every two of these layers; each comes with its position in the atlas, in order of computation."""
     table = correlate_complete([pairs for _, pairs in layers])
-    return tuple(
-        compare_pairs(first, second, (place, other), float(table[row, column]))
-        for row, (place, first) in enumerate(layers)
-        for column, (other, second) in enumerate(layers)
-        if row < column
-    )
+
+    def compare(ends: tuple[int, int]) -> LayerPair:
+        (place, first), (other, second) = (layers[end] for end in ends)
+        return compare_pairs(first, second, (place, other), float(table[ends]))
+
+    with side_by_side(True) as spread:
+        return tuple(spread(compare, list(combinations(range(len(layers)), 2))))

@@ -92,7 +92,7 @@ def inline(frame: pl.DataFrame) -> Any:
     from altair.utils.schemapi import debug_mode
 
     with debug_mode(False):  # which would check every row
-        return alt.InlineData(values=frame.to_dicts())
+        return alt.InlineData(values=tuple(frame.to_dicts()))  # a list would be copied with every step of drawing
 
 
 def decoration(values: Sequence[dict[str, Any]]) -> Any:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from threadpoolctl import threadpool_limits
-
 from layerwise.core.atlas import LayerPair, PairExplorer, StimulusAtlas
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Figure, ReportContext, ReportSection
+from layerwise.core.spreading import side_by_side
 from layerwise.plugins.report.atlas import pair_measure, query_atlas, read_matrices, shown_metric, words_of
 from layerwise.plugins.report.changes import compare_all_pairs, place_pairs
 from layerwise.plugins.report.queries import featured_runs, layer_in_role, title_for
@@ -25,13 +24,11 @@ MIN_STIMULI = 3
 def query_pairs(context: ReportContext, run: RunRecord) -> tuple[LayerPair, ...]:
     """Every two layers of a run held against each other; of more than 60 layers, the main ones come first."""
     measure = pair_measure(shown_metric(context))
-    placed = [
-        (layer.position, place, place_pairs(matrix, measure))
-        for place, (layer, matrix) in enumerate(read_matrices(context, run)[:N_LAYERS_MOST])
-    ]
-    placed.sort(key=lambda found: found[0])
-    with threadpool_limits(1):  # products this small only lose by being shared out
-        return compare_all_pairs([(place, pairs) for _, place, pairs in placed])
+    shown = read_matrices(context, run)[:N_LAYERS_MOST]
+    with side_by_side(True) as spread:
+        placed = list(spread(lambda found: place_pairs(found[1], measure), shown))
+    in_order = sorted(range(len(shown)), key=lambda place: shown[place][0].position)
+    return compare_all_pairs([(place, placed[place]) for place in in_order])
 
 
 def choose_start(context: ReportContext, run: RunRecord, atlas: StimulusAtlas) -> tuple[int, int]:

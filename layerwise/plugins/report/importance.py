@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from layerwise.core.apportioning import BLOCK, apportion_run
+from layerwise.core.apportioning import BLOCK, Apportioned, apportion_run
 from layerwise.core.errors import InputError
 from layerwise.core.records import RunRecord
 from layerwise.core.registry import distribution_version
@@ -31,16 +31,25 @@ def query_importance(context: ReportContext, run: RunRecord, target: str) -> pl.
     numbers = dict.fromkeys(("share", "unique", "partial", "correlation", "explained"), pl.Float64)
     schema = {"layer": pl.String, "series": pl.String, **numbers}
     try:
-        found = apportion_run(context.registry, context.history, run, (), (target,), shown_transform(context, run))
-    except InputError:  # no blocks, or the output was not analysed
+        found = context.once(("importance", run.id), lambda: _apportion(context, run))
+    except InputError:  # no blocks
         return pl.DataFrame(schema=schema)
     rows = [
         (item.block, branch.branch, *(getattr(branch, name) for name in list(numbers)[:-1]), item.result.explained)
         for item in found
-        if item.result is not None
+        if item.result is not None and (target == BLOCK) == (item.target == item.block)
         for branch in item.result.branches
     ]
     return pl.DataFrame(rows, schema=schema, orient="row").drop_nulls("share")
+
+
+def _apportion(context: ReportContext, run: RunRecord) -> list[Apportioned]:
+    """The output and each block, apportioned among the block's branches."""
+    transform = shown_transform(context, run)
+    try:
+        return apportion_run(context.registry, context.history, run, (), ("output", BLOCK), transform)
+    except InputError:  # the output was not analysed
+        return apportion_run(context.registry, context.history, run, (), (BLOCK,), transform)
 
 
 def draw_importance(frame: pl.DataFrame) -> Any:

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from layerwise.core.atlas import LayerMap, PairMeasure, StimulusAtlas, StimulusMap
 from layerwise.core.figures import NamedFigure, chart_of_section
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Chart, Figure, ReportContext, ReportSection
+from layerwise.core.spreading import side_by_side
 from layerwise.plugins.report import mds
 from layerwise.plugins.report.atlas import query_atlas, read_matrices, words_of
 from layerwise.plugins.report.layer_map import draw_layer_map, query_layer_map
@@ -25,19 +25,20 @@ MIN_STIMULI = 2
 
 def query_stimulus_maps(context: ReportContext, run: RunRecord, measure: PairMeasure) -> tuple[LayerMap, ...]:
     """A map of the stimuli for each layer, in the order of the atlas, turned to fit that of the main layer before."""
+    shown = read_matrices(context, run)[:N_MAPS_MOST]
+    with side_by_side(True) as spread:
+        found = list(spread(lambda one: scale_defined(one[1], measure), shown))
     maps: list[LayerMap] = []
     drawn: list[tuple[int, NDArray[np.float64]]] = []
     n_main = len(main_layers(context, run))
-    with threadpool_limits(1):  # products this small only lose by being shared out
-        for place, (layer, matrix) in enumerate(read_matrices(context, run)[:N_MAPS_MOST]):
-            scaled = scale_defined(matrix, measure)
-            points = mds.to_same_size(scaled.points)
-            reference = _closest_before(drawn, layer.position)
-            if reference is not None:
-                points = mds.align(points, reference)
-            if place < n_main:
-                drawn.append((layer.position, points))
-            maps.append(LayerMap(place, _as_pairs(points), scaled.stress, scaled.kept))
+    for place, ((layer, _), scaled) in enumerate(zip(shown, found, strict=True)):
+        points = mds.to_same_size(scaled.points)
+        reference = _closest_before(drawn, layer.position)
+        if reference is not None:
+            points = mds.align(points, reference)
+        if place < n_main:
+            drawn.append((layer.position, points))
+        maps.append(LayerMap(place, _as_pairs(points), scaled.stress, scaled.kept))
     return tuple(maps)
 
 

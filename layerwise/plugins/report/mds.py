@@ -88,7 +88,8 @@ def majorise(distances: NDArray[np.float64], start: Points, n_steps: int = N_STE
     points = start.astype(np.float32)
     wanted = distances.astype(np.float32)
     for step in range(n_steps):
-        ratio = wanted / np.maximum(_distances_between(points), np.float32(1e-9))
+        ratio = _distances_between(points)
+        np.divide(wanted, ratio, out=ratio)
         np.fill_diagonal(ratio, 0)
         moved = (ratio.sum(axis=1)[:, None] * points - ratio @ points) / np.float32(len(points))
         points = moved if step == n_steps - 1 else 2 * moved - points
@@ -98,10 +99,13 @@ def majorise(distances: NDArray[np.float64], start: Points, n_steps: int = N_STE
 
 
 def _distances_between(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Distances of at least 1e-9, so that they can be divided by."""
     squares = (points * points).sum(axis=1)
-    between = squares[:, None] + squares[None, :] - 2 * (points @ points.T)
-    distances: NDArray[np.float32] = np.sqrt(np.maximum(between, np.float32(0)))
-    return distances
+    between: NDArray[np.float32] = points @ (np.float32(-2) * points.T)
+    between += squares[:, None]
+    between += squares[None, :]
+    np.maximum(between, np.float32(1e-18), out=between)
+    return np.sqrt(between, out=between)
 
 
 def steps_for(n_points: int) -> int:

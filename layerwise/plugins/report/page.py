@@ -102,11 +102,14 @@ def choose_sections(registry: Registry, names: Sequence[str] | None) -> list[Reg
 
 def build_section(builder: Registered[SectionBuilder], context: ReportContext) -> PlacedSection | None:
     """The section, None where it does not apply; one that fails becomes a note, and stops no other."""
+    from altair.utils.schemapi import debug_mode
+
     anchor = anchor_of(builder)
     try:
         if not builder.call(builder.offer.applies, context):
             return None
-        section = builder.call(builder.offer.build, context)
+        with debug_mode(False):  # each chart is checked once it is whole, not at every step to it
+            section = builder.call(builder.offer.build, context)
         figures = builder.call(render_figures, section, anchor)
         return PlacedSection(anchor, section.title, section.introduction, figures) if figures else None
     except LayerwiseError as error:
