@@ -1,15 +1,22 @@
 """A headless Chromium, a small history in SQLite, and the pages of its reports.
 
-The browser runs under the page's own Content-Security-Policy, so wait with locators: `page.wait_for_function` is
-evaluated inside the page, and refused there. Every page that is opened must stay silent: a console error, an
-uncaught exception, a dialog, or a request that leaves the file fails the test.
+What a test does to a page is done when the page says so, however slow the machine: look with `expect`, which looks
+again until it is right, with `eventually` where there is no locator to ask, or under `page.clock`, which stands
+still; never after a pause. (`page.wait_for_function` is evaluated inside the page, whose Content-Security-Policy
+refuses it.) LAYERWISE_SLOW_BROWSER=6 makes the browser six times as slow, to find a test that looks too early. Of a
+test that fails, pictures of its pages are kept in build/browser.
+
+Every page that is opened must stay silent: a console error, an uncaught exception, a dialog, or a request that leaves
+the file fails the test.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +36,9 @@ from layerwise.storage import Store, open_store
 
 WIDTHS = (1440, 390)
 QUIET_SCHEMES = ("file:", "data:", "blob:")
+PATIENCE = 120_000
+"""Milliseconds until what a page should show is missed: far more than a slow machine needs."""
+PAGES = pytest.StashKey[list[Any]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,6 +54,31 @@ def find_chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep a picture of each page of a test that fails, and say where."""
+    report = yield
+    if report.failed and report.when != "teardown":
+        folder = item.config.rootpath / "build" / "browser"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w-]+", "-", item.name)[:100].strip("-")
+        for number, page in enumerate(item.stash.get(PAGES, []), 1):
+            path = folder / f"{name}-{number}.png"
+            report.sections.append((f"page {number}, {page.url}", take_picture(page, path)))
+    return report
+
+
+def take_picture(page: Any, path: Path) -> str:
+    """Where the picture of a page is, or why there is none."""
+    from playwright.sync_api import Error
+
+    try:
+        page.screenshot(path=path, timeout=20_000)
+    except Error as error:
+        return f"no picture of it: {error}"
+    return f"looked like {path}"
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A running browser."""
@@ -54,9 +89,53 @@ def chromium() -> Iterator[Any]:
     if found is None:
         pytest.skip("needs Chromium: install Debian's package chromium, or set LAYERWISE_CHROMIUM")
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=PATIENCE)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def new_page(chromium: Any) -> Callable[..., Any]:
+    """A function that makes an empty page; on none does anything move smoothly, unless a test asks for it."""
+    slower = int(os.environ.get("LAYERWISE_SLOW_BROWSER", "1"))
+
+    def make(width: int = 1440, scheme: str = "light") -> Any:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        return page
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def expect(chromium: Any) -> Callable[[Any], Any]:
+    """Playwright's assertions on a page or a locator; each looks again until it is right."""
+    from playwright.sync_api import expect as asserting
+
+    asserting.set_options(timeout=PATIENCE)
+    return asserting
+
+
+Watcher = Callable[[Callable[[], Any], Callable[[Any], Any]], Any]
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Watcher:
+    """A function that looks again until what it sees is right, and returns that: `eventually(look, is_right)`."""
+
+    def watch(look: Callable[[], Any], is_right: Callable[[Any], Any]) -> Any:
+        end = time.monotonic() + PATIENCE / 1000
+        while not is_right(seen := look()):
+            if time.monotonic() > end:
+                pytest.fail(f"it never came right; what was seen last: {str(seen)[:400]}")
+            time.sleep(0.05)
+        return seen
+
+    return watch
 
 
 @dataclass
@@ -73,7 +152,7 @@ class Silence:
 
     def note_request(self, url: str) -> None:
         if not url.startswith(QUIET_SCHEMES):
-            self.broken.append(f"request: {url}")
+            self.broken.append(url)
 
     def note_dialog(self, dialog: Any) -> None:
         self.broken.append(f"dialog: {dialog.message}")
@@ -84,40 +163,56 @@ Opener = Callable[..., Any]
 
 
 @pytest.fixture
-def browser_page(chromium: Any) -> Iterator[Opener]:
+def browser_page(new_page: Callable[..., Any], request: pytest.FixtureRequest) -> Iterator[Opener]:
     """A function that opens a page, `browser_page(path_or_url, width=1440, scheme="light")`, drawn to the end.
 
-    A second page may be opened beside the first. What a page served from an address of its own may ask for is said
-    with `allowed`, a prefix.
+    A second page may be opened beside the first. How what a page may ask for, or say on the console, begins is told
+    by `allowed`.
     """
-    contexts: list[Any] = []
-    silence = Silence()
+    pages: list[Any] = []
+    request.node.stash[PAGES] = pages
+    silences: list[tuple[Silence, tuple[str, ...]]] = []
 
-    def open_page(target: Path | str, width: int = 1440, scheme: str = "light", *, allowed: str = "") -> Any:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        watched = Silence() if allowed else silence
-        watched.watch(page)
+    def open_page(
+        target: Path | str, width: int = 1440, scheme: str = "light", *, allowed: tuple[str, ...] = ()
+    ) -> Any:
+        page = new_page(width, scheme)
+        pages.append(page)
+        silence = Silence()
+        silence.watch(page)
+        silences.append((silence, allowed))
         page.goto(target.as_uri() if isinstance(target, Path) else target)
         draw_everything(page)
-        if allowed:
-            silence.broken += [said for said in watched.broken if not said.startswith(f"request: {allowed}")]
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert silence.broken == []
+    for page in pages:
+        page.context.close()
+    assert [said for silence, allowed in silences for said in silence.broken if not said.startswith(allowed)] == []
 
 
 def draw_everything(page: Any) -> None:
     """Wait until every chart of a report is drawn; a page without charts is ready at once."""
     page.wait_for_load_state("load")
-    page.wait_for_timeout(50)
-    page.locator(".chart:visible:not([data-state])").first.wait_for(state="detached", timeout=60_000)
+    page.locator(".chart:visible:not([data-state])").first.wait_for(state="detached")
+
+
+@pytest.fixture(scope="session")
+def reach(expect: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
+    """A function that finds a figure which opens when it comes near, as in `reach(page, ".map")`, ready.
+
+    All of a page's are opened, from the first to the last: one that opened later would move what is pointed at.
+    """
+
+    def find(page: Any, selector: str) -> Any:
+        for figure in page.locator(".explorer, .map, .matrices").all():
+            figure.scroll_into_view_if_needed()
+            expect(figure).to_have_attribute("data-state", re.compile("."))
+        found = page.locator(selector)
+        found.scroll_into_view_if_needed()
+        return found
+
+    return find
 
 
 @pytest.fixture

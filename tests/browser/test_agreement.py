@@ -14,16 +14,16 @@ from layerwise.core.records import LayerAddress
 
 
 @pytest.fixture(scope="module")
-def shown(finished, chromium):
+def shown(finished, new_page):
     """All that is embedded in the page, by the id of its element, as its own script reads it."""
-    page = chromium.new_page()
+    page = new_page()
     page.goto(finished.path.as_uri())
     found = page.evaluate(
         "Object.fromEntries([...document.querySelectorAll('script[type=\"application/json\"]')]"
         ".map((element) => [element.id, JSON.parse(element.textContent)]))"
     )
-    yield found
-    page.close()
+    page.context.close()
+    return found
 
 
 def rows_of(shown, figure: str) -> list[dict]:
@@ -113,16 +113,16 @@ def test_the_statistics_agree(shown, finished, figure, names) -> None:
     assert {(row["layer"], names[row["series"]]) for row in rows} == expected
 
 
-def test_the_gallery_agrees(finished, chromium) -> None:
+def test_the_gallery_agrees(finished, new_page) -> None:
     store, run = finished.studio.store, finished.run
-    page = chromium.new_page()
+    page = new_page()
     page.goto(finished.path.as_uri())
     cards = page.evaluate(
         "[...document.querySelectorAll('.card')].map((card) => [card.dataset.title, card.dataset.label,"
         " [...card.querySelectorAll('.bars > li')].map((bar) => [bar.querySelector('.class').textContent,"
         " Number(bar.dataset.value), bar.querySelector('.share').textContent])])"
     )
-    page.close()
+    page.context.close()
     stimuli = {stimulus.name: stimulus for stimulus in store.list_stimuli(run.id)}
     assert len(cards) == 24
     for title, label, bars in cards:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(make_studio) -> Iterator[Served]:
+def served(make_studio, eventually) -> Iterator[Served]:
     import uvicorn
 
     studio = make_studio()
@@ -39,31 +38,24 @@ def served(make_studio) -> Iterator[Served]:
     server = uvicorn.Server(uvicorn.Config(application, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.02)
+    eventually(lambda: server.started, bool)
     yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", ids)
     server.should_exit = True
-    thread.join(10)
+    thread.join()
     reports.close()
-
-
-def expect(locator: Any) -> Any:
-    from playwright.sync_api import expect as waiting
-
-    return waiting(locator)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_list_follows_what_is_typed_and_the_address_follows_the_list(
-    browser_page, overflow, served, width
+    browser_page, overflow, served, expect, width
 ) -> None:
-    page = browser_page(f"{served.address}/", width, allowed=served.address)
+    page = browser_page(f"{served.address}/", width, allowed=(served.address,))
     rows = page.locator("table.runs tbody tr")
     expect(rows).to_have_count(3)
     page.get_by_role("searchbox").fill("epoch-1")
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("epoch-1")
-    assert page.url.endswith("?q=epoch-1")
+    expect(page).to_have_url(re.compile(r"\?q=epoch-1$"))
     page.reload()
     expect(rows).to_have_count(1)
     page.get_by_role("searchbox").fill("nonsense")
@@ -71,17 +63,22 @@ def test_the_list_follows_what_is_typed_and_the_address_follows_the_list(
     assert overflow(page) <= 0
 
 
-def test_heads_sort_the_list_one_way_and_the_other(browser_page, served) -> None:
-    page = browser_page(f"{served.address}/", allowed=served.address)
+def test_heads_sort_the_list_one_way_and_the_other(browser_page, served, expect) -> None:
+    page = browser_page(f"{served.address}/", allowed=(served.address,))
     checkpoints = page.locator("table.runs tbody tr td:nth-child(4)")
-    page.get_by_role("link", name="Checkpoint").click()
+    head = page.locator("table.runs th", has_text="Checkpoint")
+    head.get_by_role("link").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
     expect(checkpoints).to_have_text(["epoch-0", "epoch-1", "epoch-2"])
-    page.get_by_role("link", name="Checkpoint").click()
+    head.get_by_role("link").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
     expect(checkpoints).to_have_text(["epoch-2", "epoch-1", "epoch-0"])
 
 
-def test_chosen_runs_open_one_report_that_keeps_what_was_chosen_under_another_filter(browser_page, served) -> None:
-    page = browser_page(f"{served.address}/", allowed=served.address)
+def test_chosen_runs_open_one_report_that_keeps_what_was_chosen_under_another_filter(
+    browser_page, served, expect
+) -> None:
+    page = browser_page(f"{served.address}/", allowed=(served.address,))
     expect(page.get_by_role("button", name="Open report")).to_be_disabled()
     page.get_by_label(f"Choose run {served.ids[0][:8]}").check()
     page.get_by_role("searchbox").fill("epoch-2")
@@ -89,13 +86,13 @@ def test_chosen_runs_open_one_report_that_keeps_what_was_chosen_under_another_fi
     page.get_by_label(f"Choose run {served.ids[2][:8]}").check()
     expect(page.get_by_text("2 runs chosen")).to_be_visible()
     page.get_by_role("button", name="Open report").click()
-    expect(page.get_by_role("navigation", name="Contents")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("navigation", name="Contents")).to_be_visible()
     assert f"run={served.ids[0]}" in page.url
     assert f"run={served.ids[2]}" in page.url
 
 
-def test_a_run_shows_its_layers_and_a_query_its_answer(browser_page, served) -> None:
-    page = browser_page(f"{served.address}/run/{served.ids[0]}", allowed=served.address)
+def test_a_run_shows_its_layers_and_a_query_its_answer(browser_page, served, expect) -> None:
+    page = browser_page(f"{served.address}/run/{served.ids[0]}", allowed=(served.address,))
     expect(page.locator("table.layers tbody tr").first).to_be_visible()
     page.get_by_role("link", name="Query").click()
     page.get_by_label("One SELECT statement").fill("SELECT checkpoint FROM run_list ORDER BY step")
@@ -103,8 +100,8 @@ def test_a_run_shows_its_layers_and_a_query_its_answer(browser_page, served) -> 
     expect(page.locator("tbody td")).to_have_text(["epoch-0", "epoch-1", "epoch-2"])
 
 
-def test_a_wrong_query_says_so_beside_it(browser_page, served) -> None:
-    page = browser_page(f"{served.address}/query", allowed=served.address)
+def test_a_wrong_query_says_so_beside_it(browser_page, served, expect) -> None:
+    page = browser_page(f"{served.address}/query", allowed=(served.address, "Failed to load resource"))
     page.get_by_label("One SELECT statement").fill("SELECT nonsense")
     page.get_by_label("One SELECT statement").press("Control+Enter")
     expect(page.get_by_role("alert")).to_contain_text("nonsense")

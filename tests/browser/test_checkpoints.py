@@ -53,9 +53,11 @@ def save_csv(page: Any, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(caught.value.path().read_text("utf-8"))))
 
 
-def paths(found: Any, kind: str) -> list[str]:
+def paths(found: Any, kind: str, attribute: str = "d") -> list[str]:
     """What the marks of a chart are drawn as."""
-    return found.locator(f"svg .{kind} path").evaluate_all("paths => paths.map(path => path.getAttribute('d'))")
+    return found.locator(f"svg .{kind} path").evaluate_all(
+        "(paths, attribute) => paths.map((path) => path.getAttribute(attribute))", attribute
+    )
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -69,48 +71,45 @@ def test_every_section_of_a_training_draws_itself_and_fits(trained, browser_page
     assert overflow(page) == 0
 
 
-def test_the_slider_moves_the_profile_to_the_checkpoint_it_names(trained, browser_page) -> None:
+def test_the_slider_moves_the_profile_to_the_checkpoint_it_names(trained, browser_page, expect, eventually) -> None:
     page = browser_page(trained.path)
     found = figure(page, "profiles")
-    slider = found.locator("input[type=range]")
-    assert found.locator("svg text").filter(has_text="epoch-3").count() == 1
-    shown = paths(found, "mark-symbol")
-    slider.fill("0")
-    found.locator("svg text").filter(has_text="epoch-0").wait_for()
-    assert found.locator("svg text").filter(has_text="epoch-3").count() == 0
-    moved = found.locator("svg .mark-symbol path[transform]").count()
-    assert moved > 0
-    assert len(paths(found, "mark-symbol")) == len(shown)
+    expect(found.locator("svg text").filter(has_text="epoch-3")).to_have_count(1)
+    before = paths(found, "mark-symbol", "transform")
+    found.locator("input[type=range]").fill("0")
+    expect(found.locator("svg text").filter(has_text="epoch-0")).to_have_count(1)
+    expect(found.locator("svg text").filter(has_text="epoch-3")).to_have_count(0)
+    after = eventually(lambda: paths(found, "mark-symbol", "transform"), lambda drawn: drawn != before)
+    assert len(after) == len(before)
 
 
-def test_the_slider_obeys_the_keyboard(trained, browser_page) -> None:
+def test_the_slider_obeys_the_keyboard(trained, browser_page, expect) -> None:
     page = browser_page(trained.path)
     found = figure(page, "profiles")
     found.locator("input[type=range]").focus()
     page.keyboard.press("ArrowLeft")
-    found.locator("svg text").filter(has_text="epoch-2").wait_for()
+    expect(found.locator("svg text").filter(has_text="epoch-2")).to_have_count(1)
     page.keyboard.press("Home")
-    found.locator("svg text").filter(has_text="epoch-0").wait_for()
+    expect(found.locator("svg text").filter(has_text="epoch-0")).to_have_count(1)
 
 
-def test_the_slider_of_the_histograms_changes_the_ridges(trained, browser_page) -> None:
+def test_the_slider_of_the_histograms_changes_the_ridges(trained, browser_page, expect, eventually) -> None:
     page = browser_page(trained.path)
     found = figure(page, "histograms")
     before = paths(found, "mark-area")
     found.locator("input[type=range]").fill("1")
-    found.locator("svg text").filter(has_text="epoch-1").wait_for()
-    after = paths(found, "mark-area")
+    expect(found.locator("svg text").filter(has_text="epoch-1")).to_have_count(1)
+    after = eventually(lambda: paths(found, "mark-area"), lambda drawn: drawn != before)
     assert len(after) == len(before) > 0
-    assert after != before
 
 
-def test_the_list_of_measures_changes_what_sparseness_is_shown(trained, browser_page) -> None:
+def test_the_list_of_measures_changes_what_sparseness_is_shown(trained, browser_page, eventually) -> None:
     page = browser_page(trained.path)
     found = figure(page, "sparseness")
-    words = found.locator("svg .mark-text text").all_text_contents()
+    words = found.locator("svg .mark-text text")
+    before = words.all_text_contents()
     found.locator("select").select_option("share of zeros")
-    page.wait_for_timeout(200)
-    assert found.locator("svg .mark-text text").all_text_contents() != words
+    eventually(words.all_text_contents, lambda now: now != before)
 
 
 def test_the_numbers_of_the_page_are_those_of_the_history(trained, browser_page) -> None:

@@ -13,13 +13,10 @@ from layerwise.core.records import LayerAddress
 
 
 @pytest.fixture
-def opened(finished, browser_page):
+def opened(finished, browser_page, reach):
     """The page, and the figure on it, ready."""
     page = browser_page(finished.path)
-    root = page.locator(".explorer")
-    root.scroll_into_view_if_needed()
-    page.locator(".explorer[data-state]").wait_for()
-    return page, root
+    return page, reach(page, ".explorer")
 
 
 def stored(finished, layer: str) -> np.ndarray:
@@ -54,7 +51,7 @@ def test_the_r_of_two_layers_is_that_of_the_stored_matrices(finished, opened, la
     assert titles == [f"{layers[0]}: r", f"{layers[1]}: r"]
 
 
-def test_the_pairs_that_are_listed_have_the_stored_values(finished, opened) -> None:
+def test_the_pairs_that_are_listed_have_the_stored_values(finished, opened, expect) -> None:
     page, root = opened
     choose(page, root, "input", "output")
     names = [stimulus.name for stimulus in finished.studio.store.list_stimuli(finished.run.id)]
@@ -63,25 +60,25 @@ def test_the_pairs_that_are_listed_have_the_stored_values(finished, opened) -> N
         assert len(cards) == 6
         for card in cards:
             card.focus()
+            expect(card).to_have_class(re.compile(r"\bon\b"))
             first, second = (names.index(name) for name in root.locator(".pair .name").all_inner_texts())
             exact = [stored(finished, layer)[first, second] for layer in ("input", "output")]
             assert numbers(card.locator(".change").inner_text()) == pytest.approx(exact, abs=0.00051)
             assert numbers(root.locator(".pair .values").inner_text()) == pytest.approx(exact, abs=0.00051)
             assert (exact[0] > exact[1]) == (kind == "parted")
-    assert root.locator(".rings .on").count() == 1
+    expect(root.locator(".rings .on")).to_have_count(1)
 
 
-def test_pointing_at_a_ring_finds_its_pair_in_the_scatter(finished, opened) -> None:
+def test_pointing_at_a_ring_finds_its_pair_in_the_scatter(finished, opened, eventually) -> None:
     page, root = opened
     choose(page, root, "input", "output")
     names = [stimulus.name for stimulus in finished.studio.store.list_stimuli(finished.run.id)]
-    plot = root.locator(".plot").bounding_box()
-    canvas = root.locator("canvas.scatter").bounding_box()
-    for ring in root.locator(".rings circle").all()[:4]:
-        x, y = (float(ring.get_attribute(name) or 0) for name in ("cx", "cy"))
-        at = {"x": x + plot["x"] - canvas["x"], "y": y + plot["y"] - canvas["y"]}
-        root.locator("canvas.scatter").hover(position=at)
-        root.locator(".pair .values").wait_for()
+    left, top = root.locator("canvas.scatter").evaluate("(canvas) => [canvas.offsetLeft, canvas.offsetTop]")
+    chosen = root.locator(".rings .chosen")
+    centre = "(circle) => circle && ['cx', 'cy'].map((name) => Number(circle.getAttribute(name)))"
+    for x, y in [ring.evaluate(centre) for ring in root.locator(".rings g circle").all()[:4]]:
+        root.locator("canvas.scatter").hover(position={"x": x - left, "y": y - top})
+        eventually(lambda: chosen.evaluate(centre), lambda at, x=x, y=y: np.hypot(at[0] - x, at[1] - y) < 16)
         first, second = (names.index(name) for name in root.locator(".pair .name").all_inner_texts())
         shown = numbers(root.locator(".pair .values").inner_text())
         for layer, value, off in zip(("input", "output"), shown[::2], shown[1::2], strict=True):
@@ -89,17 +86,16 @@ def test_pointing_at_a_ring_finds_its_pair_in_the_scatter(finished, opened) -> N
         assert root.locator(".pair img").count() == 2
 
 
-def test_swapping_turns_everything_round(opened) -> None:
+def test_swapping_turns_everything_round(opened, expect) -> None:
     page, root = opened
     choose(page, root, "input", "output")
     parted = root.locator(".changed .parted .names").all_inner_texts()
     root.get_by_role("button", name="Swap").click()
     page.locator(".explorer[data-state='output|input']").wait_for()
-    assert root.locator(".changed .joined .names").all_inner_texts() == parted
-    assert root.locator(".changed h4").all_inner_texts() == [
-        "More alike in output than in input",
-        "More alike in input than in output",
-    ]
+    expect(root.locator(".changed .joined .names")).to_have_text(parted)
+    expect(root.locator(".changed h4")).to_have_text(
+        ["More alike in output than in input", "More alike in input than in output"]
+    )
 
 
 def test_a_layer_with_itself_has_no_changes(opened) -> None:
@@ -110,25 +106,25 @@ def test_a_layer_with_itself_has_no_changes(opened) -> None:
     assert root.locator(".changed .hint").first.inner_text() == "This is the same layer twice."
 
 
-def test_keys_move_through_the_scatter_and_buttons_through_the_layers(opened) -> None:
+def test_keys_move_through_the_scatter_and_buttons_through_the_layers(opened, expect, eventually) -> None:
     page, root = opened
     root.locator("canvas.scatter").focus()
-    seen = set()
+    before = root.locator(".pair").inner_text()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "ArrowLeft"):
         page.keyboard.press(key)
-        root.locator(".pair .values").wait_for()
-        seen.add(root.locator(".pair").inner_text())
-    assert len(seen) >= 3
+        before = eventually(root.locator(".pair").inner_text, lambda now, before=before: now != before)
+    expect(root.locator(".pair .values")).to_have_count(1)
     root.locator(".across").get_by_role("button", name="next layer").click()
     page.locator(".explorer[data-state='conv0|output']").wait_for()
-    assert root.locator(".pair .values").count() == 0
+    expect(root.locator(".pair .values")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_a_cell_of_the_layer_matrix_leads_to_its_pairs(finished, browser_page, overflow, width) -> None:
+def test_a_cell_of_the_layer_matrix_leads_to_its_pairs(
+    finished, browser_page, reach, overflow, eventually, width
+) -> None:
     page = browser_page(finished.path, width)
-    chart = page.locator(".chart.leads:visible").first
-    chart.scroll_into_view_if_needed()
+    chart = reach(page, "figure[id*='layer-matrix'] .chart.leads:visible")
     cell = chart.locator(".mark-rect path[aria-label*='conv1'][aria-label*='mixed3b']").first
     words = cell.get_attribute("aria-label") or ""
     cell.click(force=True)
@@ -139,28 +135,21 @@ def test_a_cell_of_the_layer_matrix_leads_to_its_pairs(finished, browser_page, o
     )
     assert set(state.split("|")) == {"conv1", "mixed3b"}
     assert "conv1" in words
-    page.wait_for_timeout(1200)
-    assert page.locator(".explorer").bounding_box()["y"] < 500
+    eventually(lambda: page.locator(".explorer").bounding_box()["y"], lambda top: top < 500)
     assert overflow(page) == 0
 
 
 def test_the_tables_hold_what_is_listed_and_every_pair(finished, opened) -> None:
     page, root = opened
     choose(page, root, "input", "output")
-    saved: dict[str, list[list[str]]] = {}
-
-    def keep(download) -> None:
-        saved[download.suggested_filename] = list(
-            csv.reader(io.StringIO(download.path().read_text(encoding="utf-8")))
-        )
-
-    page.on("download", keep)
-    page.locator("figure", has=root).locator(".download[data-kind=csv]").click()
-    for _ in range(50):
-        if len(saved) == 2:
-            break
-        page.wait_for_timeout(100)
-    changed, pairs = (next(rows for name, rows in saved.items() if end in name) for end in ("changed", "pairs"))
+    with (
+        page.expect_download(lambda file: "changed" in file.suggested_filename) as first,
+        page.expect_download(lambda file: "pairs" in file.suggested_filename) as second,
+    ):
+        page.locator("figure", has=root).locator(".download[data-kind=csv]").click()
+    changed, pairs = (
+        list(csv.reader(io.StringIO(caught.value.path().read_text(encoding="utf-8")))) for caught in (first, second)
+    )
     names = [stimulus.name for stimulus in finished.studio.store.list_stimuli(finished.run.id)]
     assert len(changed) == 13
     for row in changed[1:]:
@@ -173,7 +162,9 @@ def test_the_tables_hold_what_is_listed_and_every_pair(finished, opened) -> None
     np.testing.assert_allclose(found[:, 0], stored(finished, "input")[triangle], atol=0.006)
 
 
-def test_strangers_names_are_text_in_every_figure_about_stimuli(make_studio, browser_page, fake) -> None:
+def test_strangers_names_are_text_in_every_figure_about_stimuli(
+    make_studio, browser_page, reach, expect, fake
+) -> None:
     from dataclasses import replace
 
     studio = make_studio()
@@ -184,19 +175,17 @@ def test_strangers_names_are_text_in_every_figure_about_stimuli(make_studio, bro
     labels = ('a "quoted"\nname', "<b>bold</b>", "\u202eشعر", "it's")
     run = studio.add_run(n_stimuli=20, layers=layers, names=names, class_names=labels)
     page = browser_page(studio.report(run, sections=["explorer", "maps", "matrices"]))
-    root = page.locator(".explorer")
+    root = reach(page, ".explorer")
     root.locator(".across select").select_option(label="</script><b>x</b>")
     page.locator(".explorer[data-state^='</script><b>x</b>|']").wait_for()
     assert "</script><b>x</b>" in root.locator(".shown").inner_text()
     root.locator(".changed button").first.focus()
-    assert root.locator(".pair .name").count() == 2
-    for kind, focused in (("map", ".map canvas"), ("matrices", "canvas.matrix")):
-        page.locator(f".{kind}").scroll_into_view_if_needed()
-        page.locator(f".{kind}[data-state]").wait_for()
+    expect(root.locator(".pair .name")).to_have_count(2)
+    for focused, named in ((".map canvas", ".map .met .name"), ("canvas.matrix", ".matrices .two .name")):
         page.locator(focused).focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(200)
+        page.locator(named).first.wait_for()
     shown = (
         page.locator(".matrices .pair .name").all_inner_texts() + page.locator(".map .met .name").all_inner_texts()
     )
@@ -205,20 +194,22 @@ def test_strangers_names_are_text_in_every_figure_about_stimuli(make_studio, bro
     assert page.locator("main b, main script:not([type='application/json'])").count() == 0
 
 
-def test_pairs_that_are_undefined_in_a_layer_are_left_out_and_counted(make_studio, browser_page) -> None:
+def test_pairs_that_are_undefined_in_a_layer_are_left_out_and_counted(make_studio, browser_page, reach) -> None:
     studio = make_studio()
     page = browser_page(studio.report(studio.add_run(n_stimuli=12, constant=(3,)), sections=["explorer"]))
-    root = page.locator(".explorer")
-    page.locator(".explorer[data-state]").wait_for()
+    root = reach(page, ".explorer")
     words = root.locator(".shown").inner_text()
     assert "over 55 pairs" in words
     assert "11 are undefined" in words
 
 
-def test_each_of_two_runs_has_a_figure_of_its_own_and_cells_lead_to_the_right_one(make_studio, browser_page) -> None:
+def test_each_of_two_runs_has_a_figure_of_its_own_and_cells_lead_to_the_right_one(
+    make_studio, browser_page, reach
+) -> None:
     studio = make_studio()
     runs = [studio.add_run(n_stimuli=12, learned=step / 2, lineage="a", step=step, key=f"k{step}") for step in (1, 2)]
     page = browser_page(studio.report(*runs, sections=["layer-matrix", "explorer"]))
+    reach(page, f".explorer[data-run='{runs[0].id}']")
     charts = page.locator(".chart.leads:visible")
     assert charts.count() == 2
     charts.nth(1).locator(".mark-rect path[aria-label*='conv1'][aria-label*='conv2']").first.click(force=True)

@@ -14,14 +14,28 @@ from layerwise.core.records import LayerAddress
 
 
 @pytest.fixture
-def opened(finished, browser_page):
-    """The page, without movement, and the figure on it, ready."""
+def opened(finished, browser_page, reach):
+    """The page, and the figure on it, ready."""
     page = browser_page(finished.path)
-    page.emulate_media(reduced_motion="reduce")
-    root = page.locator(".map")
-    root.scroll_into_view_if_needed()
-    page.locator(".map[data-state=input]").wait_for()
-    return page, root
+    return page, reach(page, ".map")
+
+
+@pytest.fixture
+def picture(opened, eventually):
+    """A function that says what the canvas shows, with all of its photos.
+
+    The page's clock stands still, and with it all that waits for a next frame; a look at the canvas is a frame later.
+    """
+    page, root = opened
+    page.clock.install()
+    page.clock.pause_at("2040-01-01")
+    canvas = root.locator("canvas")
+
+    def look() -> str:
+        page.clock.run_for(50)
+        return canvas.evaluate("(canvas) => canvas.dataset.state === 'done' && canvas.toDataURL()")
+
+    return lambda: eventually(look, bool)
 
 
 def map_data(page) -> dict:
@@ -49,69 +63,69 @@ def lonely(page, layer: int) -> int:
     return int(apart.min(axis=1).argmax())
 
 
-def test_the_slider_moves_from_layer_to_layer(finished, opened) -> None:
+def test_the_slider_moves_from_layer_to_layer(finished, opened, picture, expect) -> None:
     page, root = opened
     main = [layer.name for layer in finished.studio.store.list_layers(finished.run.id) if layer.is_main]
     slider = root.locator("input[type=range]")
     assert slider.get_attribute("max") == str(len(main) - 1)
-    picture = "(canvas) => canvas.toDataURL()"
-    before = root.locator("canvas").evaluate(picture)
+    before = picture()
     slider.focus()
     for layer in main[1:4]:
         page.keyboard.press("ArrowRight")
-        page.locator(f".map[data-state='{layer}']").wait_for()
-        assert root.locator(".shown strong").inner_text() == layer
-        assert slider.get_attribute("aria-valuetext") == layer
-        after = root.locator("canvas").evaluate(picture)
+        expect(root).to_have_attribute("data-state", layer)
+        expect(root.locator(".shown strong")).to_have_text(layer)
+        expect(slider).to_have_attribute("aria-valuetext", layer)
+        after = picture()
         assert after != before
         before = after
     root.locator("select[id$=-layer]").select_option(label="mixed3a/5x5")
-    page.locator(".map[data-state='mixed3a/5x5']").wait_for()
+    expect(root).to_have_attribute("data-state", "mixed3a/5x5")
 
 
-def test_play_moves_on_by_itself_until_it_is_paused(opened) -> None:
+@pytest.mark.usefixtures("picture")
+def test_play_moves_on_by_itself_until_it_is_paused(opened, expect) -> None:
     page, root = opened
-    button = root.get_by_role("button", name="Play")
-    button.click()
-    page.locator(".map[data-state='conv1']").wait_for(timeout=15_000)
+    root.get_by_role("button", name="Play").click()
+    expect(root).to_have_attribute("data-state", "conv0")
+    page.clock.run_for(2000)
+    expect(root).to_have_attribute("data-state", "conv1")
     root.get_by_role("button", name="Pause").click()
-    state = root.get_attribute("data-state")
-    page.wait_for_timeout(2200)
-    assert root.get_attribute("data-state") == state
-    assert root.get_by_role("button", name="Play").get_attribute("aria-pressed") == "false"
+    expect(root.get_by_role("button", name="Play")).to_have_attribute("aria-pressed", "false")
+    page.clock.run_for(10_000)
+    assert root.get_attribute("data-state") == "conv1"
 
 
-def test_movement_is_a_movement_unless_it_is_not_wanted(finished, browser_page) -> None:
-    page = browser_page(finished.path)
+@pytest.mark.usefixtures("picture")
+def test_movement_is_a_movement_unless_it_is_not_wanted(opened, expect) -> None:
+    page, root = opened
     page.emulate_media(reduced_motion="no-preference")
-    root = page.locator(".map")
-    root.scroll_into_view_if_needed()
-    page.locator(".map[data-state=input]").wait_for()
     root.locator("input[type=range]").focus()
     page.keyboard.press("End")
-    page.locator(".map[data-state=moving]").wait_for()
-    page.locator(".map[data-state=output]").wait_for()
+    expect(root).to_have_attribute("data-state", "moving")
+    page.clock.run_for(500)
+    assert root.get_attribute("data-state") == "moving"
+    page.clock.run_for(1000)
+    assert root.get_attribute("data-state") == "output"
     page.emulate_media(reduced_motion="reduce")
     page.keyboard.press("Home")
-    page.locator(".map[data-state=input]").wait_for(timeout=500)
+    expect(root).to_have_attribute("data-state", "input")
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_pointing_at_a_stimulus_shows_it_and_what_the_layer_finds_most_like_it(finished, browser_page, width) -> None:
+def test_pointing_at_a_stimulus_shows_it_and_what_the_layer_finds_most_like_it(
+    finished, browser_page, reach, expect, width
+) -> None:
     page = browser_page(finished.path, width)
-    page.emulate_media(reduced_motion="reduce")
-    root = page.locator(".map")
-    root.scroll_into_view_if_needed()
+    root = reach(page, ".map")
     root.locator("select[id$=-layer]").select_option(label="conv2")
-    page.locator(".map[data-state=conv2]").wait_for()
+    expect(root).to_have_attribute("data-state", "conv2")
     place = int(root.locator("select[id$=-layer]").input_value())
     index = lonely(page, place)
     root.locator("canvas").hover(position=at_stimulus(page, root, place, index))
-    root.locator(".closer .name").wait_for()
     stimuli = finished.studio.store.list_stimuli(finished.run.id)
-    assert root.locator(".closer .name").inner_text() == stimuli[index].name
-    assert root.locator(".closer img").count() == 1
-    assert root.locator(".met .label").inner_text() == stimuli[index].label
+    expect(root.locator(".closer .name")).to_have_text(stimuli[index].name)
+    expect(root.locator(".closer img")).to_have_count(1)
+    expect(root.locator(".met .label")).to_have_text(stimuli[index].label)
     row = stored(finished, "conv2")[index].copy()
     row[index] = -2
     best = np.sort(row)[::-1][:5]
@@ -120,17 +134,16 @@ def test_pointing_at_a_stimulus_shows_it_and_what_the_layer_finds_most_like_it(f
     np.testing.assert_allclose(values, best, atol=0.01)
 
 
-def test_arrow_keys_go_from_stimulus_to_stimulus(opened) -> None:
+def test_arrow_keys_go_from_stimulus_to_stimulus(opened, expect, eventually) -> None:
     page, root = opened
     root.locator("canvas").focus()
-    seen = set()
+    seen: list[str] = []
     for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
         page.keyboard.press(key)
-        page.wait_for_timeout(150)
-        seen.add(root.locator(".met .name").inner_text())
-    assert len(seen) == 3
+        seen.append(eventually(root.locator(".met .name").inner_text, lambda name: name not in seen))
+    expect(root.locator(".closer .name")).to_have_text(seen[-1])
     page.keyboard.press("Escape")
-    assert root.locator(".closer").is_hidden()
+    expect(root.locator(".closer")).to_be_hidden()
 
 
 def test_what_a_map_keeps_is_said_and_is_what_was_measured(finished, opened) -> None:
@@ -147,54 +160,53 @@ def test_what_a_map_keeps_is_said_and_is_what_was_measured(finished, opened) -> 
     )
 
 
-def test_stimuli_can_be_dots_coloured_by_label_confidence_or_answer(finished, opened) -> None:
-    page, root = opened
-    photos = root.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
+def test_stimuli_can_be_dots_coloured_by_label_confidence_or_answer(finished, opened, picture, expect) -> None:
+    _, root = opened
+    photos = picture()
     root.locator("label", has_text="dots").click()
-    page.wait_for_timeout(200)
-    assert root.locator("canvas").evaluate("(canvas) => canvas.toDataURL()") != photos
+    expect(root.locator("label", has_text="dots").locator("input")).to_be_checked()
+    assert picture() != photos
     labels = sorted({stimulus.label for stimulus in finished.studio.store.list_stimuli(finished.run.id)})
     for colouring, words in (("label", labels), ("right", ["right", "wrong"]), ("confidence", None)):
         root.locator("select.colouring").select_option(colouring)
-        shown = root.locator(".key li").all_inner_texts()
-        assert shown == words if words else shown[0] == "0 %"
+        expect(root.locator(".key li")).to_have_text(words or ["0 %", "25 %", "50 %", "75 %", "100 %"])
     root.locator("select.colouring").select_option("plain")
-    assert root.locator(".key li").count() == 0
+    expect(root.locator(".key li")).to_have_count(0)
 
 
-def test_without_pictures_the_stimuli_are_dots(make_studio, browser_page) -> None:
+def test_without_pictures_the_stimuli_are_dots(make_studio, browser_page, reach, eventually) -> None:
     studio = make_studio()
     run = studio.add_run(n_stimuli=20, pictures=False, constant=(2,))
-    page = browser_page(studio.report(run, sections=["maps"]))
-    root = page.locator(".map")
-    root.scroll_into_view_if_needed()
-    page.locator(".map[data-state=input]").wait_for()
+    root = reach(browser_page(studio.report(run, sections=["maps"])), ".map")
     assert root.locator("label", has_text="photos").count() == 0
     assert root.locator(".key li").count() == 6
     assert "19 stimuli; 1 with constant activations lie" in root.locator(".shown").inner_text()
-    colours = root.locator("canvas").evaluate(
-        "(canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)"
-        ".data.buffer)).size"
+    pixels = (
+        "(canvas) => new Set(new Uint32Array(canvas.getContext('2d', { willReadFrequently: true })"
+        ".getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"
     )
-    assert colours > 6
+    eventually(lambda: root.locator("canvas").evaluate(pixels), lambda colours: colours > 6)
 
 
-def test_zooming_and_dragging_move_what_is_shown(opened) -> None:
+def test_zooming_and_dragging_move_what_is_shown(opened, picture, eventually) -> None:
     page, root = opened
-    picture = "(canvas) => canvas.toDataURL()"
     canvas = root.locator("canvas")
-    before = canvas.evaluate(picture)
+    before = picture()
     root.get_by_role("button", name="Zoom in").click()
-    page.wait_for_timeout(150)
-    magnified = canvas.evaluate(picture)
-    assert magnified != before
+    assert picture() != before
+
+    def unmarked() -> str:
+        page.keyboard.press("Escape")
+        return picture()
+
+    canvas.focus()
+    magnified = unmarked()
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 200, box["y"] + 200)
     page.mouse.down()
     page.mouse.move(box["x"] + 300, box["y"] + 260, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(150)
-    assert canvas.evaluate(picture) != magnified
+    eventually(unmarked, lambda now: now != magnified)
 
 
 def test_the_table_holds_every_point_of_every_layer(finished, opened) -> None:
@@ -209,10 +221,9 @@ def test_the_table_holds_every_point_of_every_layer(finished, opened) -> None:
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_map_of_the_layers_names_its_layers_where_there_is_room(finished, browser_page, width) -> None:
+def test_the_map_of_the_layers_names_its_layers_where_there_is_room(finished, browser_page, reach, width) -> None:
     page = browser_page(finished.path, width)
-    chart = page.locator("figure[id*='maps-layers'] .chart")
-    chart.scroll_into_view_if_needed()
+    chart = reach(page, "figure[id*='maps-layers'] .chart")
     written = [text.text_content() for text in chart.locator(".mark-text.role-mark text").all() if text.is_visible()]
     assert "input" in written
     if width == 1440:

@@ -31,21 +31,21 @@ def order_by(page, root, order: str) -> None:
     page.locator(f".matrices[data-state*='|{order}|']").wait_for()
 
 
+PICTURE = "(canvas) => canvas.toDataURL()"
+
+
 @pytest.fixture
-def opened(finished, browser_page):
+def opened(finished, browser_page, reach):
     """The page, and the figure on it, ready."""
     page = browser_page(finished.path)
-    root = page.locator(".matrices")
-    root.scroll_into_view_if_needed()
-    page.locator(".matrices[data-state]").wait_for()
-    return page, root
+    return page, reach(page, ".matrices")
 
 
 def stored(finished, layer: str) -> np.ndarray:
     return finished.studio.store.read_representation(LayerAddress(finished.run.id, layer)).correlation
 
 
-def test_pointing_at_a_cell_shows_its_pair_and_the_stored_value(finished, opened) -> None:
+def test_pointing_at_a_cell_shows_its_pair_and_the_stored_value(finished, opened, expect) -> None:
     page, root = opened
     names = [stimulus.name for stimulus in finished.studio.store.list_stimuli(finished.run.id)]
     for order, layer in (("order of the set", "input"), ("output", "conv1")):
@@ -56,7 +56,8 @@ def test_pointing_at_a_cell_shows_its_pair_and_the_stored_value(finished, opened
             side = root.locator("canvas.matrix").bounding_box()["width"]
             at = {"x": (column + 0.5) / 40 * side, "y": (row + 0.5) / 40 * side}
             root.locator("canvas.matrix").hover(position=at)
-            page.wait_for_timeout(100)
+            place = rf"left: {100 * (column + 0.5) / 40:g}%; top: {100 * (row + 0.5) / 40:g}%"
+            expect(root.locator(".cursor")).to_have_attribute("style", re.compile(place))
             shown, words = shown_pair(root)
             if order == "order of the set":
                 assert shown == [names[row], names[column]]
@@ -66,34 +67,35 @@ def test_pointing_at_a_cell_shows_its_pair_and_the_stored_value(finished, opened
             assert off < 0.01
 
 
-def test_arrow_keys_move_from_pair_to_pair_and_the_diagonal_is_the_stimulus_itself(finished, opened) -> None:
+def test_arrow_keys_move_from_pair_to_pair_and_the_diagonal_is_the_stimulus_itself(finished, opened, expect) -> None:
     page, root = opened
     names = [stimulus.name for stimulus in finished.studio.store.list_stimuli(finished.run.id)]
     order_by(page, root, "order of the set")
     root.locator("canvas.matrix").focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
-    page.locator(".matrices .pair .two").wait_for()
-    assert shown_pair(root)[0] == [names[1], names[2]]
+    expect(root.locator(".pair .name")).to_have_text([names[1], names[2]])
     page.keyboard.press("ArrowDown")
-    page.locator(".matrices .pair .value", has_text="the same stimulus").wait_for()
+    expect(root.locator(".pair .value")).to_have_text("the same stimulus")
 
 
-def test_the_order_of_any_main_layer_can_be_chosen_and_all_matrices_follow(finished, opened) -> None:
-    page, root = opened
-    before = root.locator("canvas.matrix").evaluate("(canvas) => canvas.toDataURL()")
+def test_the_order_of_any_main_layer_can_be_chosen_and_all_matrices_follow(
+    finished, opened, expect, eventually
+) -> None:
+    _, root = opened
+    before = root.locator("canvas.matrix").evaluate(PICTURE)
     tile = root.locator("[data-matrix='3'] canvas")
-    small = tile.evaluate("(canvas) => canvas.toDataURL()")
+    empty = tile.evaluate("(canvas) => canvas.cloneNode().toDataURL()")
+    small = eventually(lambda: tile.evaluate(PICTURE), lambda drawn: drawn != empty)
     offered = root.locator("select.by option").all_inner_texts()
     main = [layer.name for layer in finished.studio.store.list_layers(finished.run.id) if layer.is_main]
     assert set(offered) == set(main) - {"input", "output"}
     root.locator("select.by").select_option(label="conv2")
-    page.locator(".matrices[data-state='input|conv2|shared']").wait_for()
-    assert root.locator(".orders input[value=layer]").is_checked()
-    assert root.locator("canvas.matrix").evaluate("(canvas) => canvas.toDataURL()") != before
-    page.wait_for_timeout(300)
-    assert tile.evaluate("(canvas) => canvas.toDataURL()") != small
-    assert "ordered by: conv2" in root.locator(".shown").inner_text()
+    expect(root).to_have_attribute("data-state", "input|conv2|shared")
+    expect(root.locator(".orders input[value=layer]")).to_be_checked()
+    assert root.locator("canvas.matrix").evaluate(PICTURE) != before
+    eventually(lambda: tile.evaluate(PICTURE), lambda drawn: drawn != small)
+    expect(root.locator(".shown")).to_contain_text("ordered by: conv2")
 
 
 def test_a_layer_s_own_scale_ends_where_its_values_do(finished, opened) -> None:
@@ -136,11 +138,10 @@ def test_the_table_of_a_matrix_is_what_is_stored(finished, opened) -> None:
 @pytest.mark.parametrize(
     ("metric", "symbol"), [("euclidean", "euclidean"), ("cosine", "cos"), ("angular", "angular")]
 )
-def test_another_metric_has_its_own_legend_and_its_own_values(finished, browser_page, metric, symbol) -> None:
+def test_another_metric_has_its_own_legend_and_its_own_values(finished, browser_page, reach, metric, symbol) -> None:
     path = finished.studio.report(finished.run, sections=["matrices"], metric=metric)
     page = browser_page(path)
-    root = page.locator(".matrices")
-    page.locator(".matrices[data-state]").wait_for()
+    root = reach(page, ".matrices")
     order_by(page, root, "order of the set")
     root.locator("canvas.matrix").focus()
     page.keyboard.press("ArrowRight")
@@ -161,30 +162,29 @@ def test_another_metric_has_its_own_legend_and_its_own_values(finished, browser_
         assert root.locator(".legend p span").first.inner_text() == "0"
 
 
-def test_stimuli_of_which_nothing_is_defined_are_grey_and_said_to_be(make_studio, browser_page) -> None:
+def test_stimuli_of_which_nothing_is_defined_are_grey_and_said_to_be(
+    make_studio, browser_page, reach, expect
+) -> None:
     studio = make_studio()
     page = browser_page(studio.report(studio.add_run(n_stimuli=12, constant=(3,)), sections=["matrices"]))
-    root = page.locator(".matrices")
+    root = reach(page, ".matrices")
     order_by(page, root, "order of the set")
     assert "1 with constant activations (grey)" in root.locator(".shown").inner_text()
     root.locator("canvas.matrix").focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    root.locator(".pair .value", has_text="undefined").wait_for()
+    expect(root.locator(".pair .value")).to_have_text("undefined")
     pixel = "(canvas) => [...canvas.getContext('2d').getImageData(3, 0, 1, 1).data]"
     assert root.locator("canvas.matrix").evaluate(pixel) == [154, 154, 154, 255]
 
 
 @pytest.mark.parametrize("n_stimuli", [1, 2, 3])
-def test_very_few_stimuli_without_pictures_are_shown_too(make_studio, browser_page, n_stimuli) -> None:
+def test_very_few_stimuli_without_pictures_are_shown_too(make_studio, browser_page, reach, n_stimuli) -> None:
     studio = make_studio()
     run = studio.add_run(n_stimuli=n_stimuli, pictures=False, class_names=["a"])
     sections = ["matrices", "maps", "explorer"][:n_stimuli]
     page = browser_page(studio.report(run, sections=sections))
     assert page.locator(".problem:visible").all_inner_texts() == []
-    for kind in ("explorer", "map", "matrices"):
-        for root in page.locator(f".{kind}").all():
-            root.scroll_into_view_if_needed()
-            page.locator(f".{kind}[data-state]").wait_for()
-    assert page.locator(".matrices canvas.matrix").evaluate("(canvas) => canvas.width") == n_stimuli
+    root = reach(page, ".matrices")
+    assert root.locator("canvas.matrix").evaluate("(canvas) => canvas.width") == n_stimuli
     assert page.locator("img").count() == 0

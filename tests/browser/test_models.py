@@ -76,17 +76,17 @@ def test_every_section_of_a_mix_draws_itself_and_fits(mixed, browser_page, overf
     assert overflow(page) == 0
 
 
-def test_every_figure_that_a_list_offers_can_be_drawn(mixed, browser_page, overflow) -> None:
+def test_every_figure_that_a_list_offers_can_be_drawn(mixed, browser_page, overflow, expect) -> None:
     page = browser_page(mixed.path, 390)
     for content in page.locator(".alternatives").all():
         for _ in range(content.locator(":scope > .pick option").count() - 1):
             content.locator(":scope > .pick .next").click()
-            content.locator(".chart:visible:not([data-state=done])").first.wait_for(state="detached")
-            assert content.locator(".chart[data-state=done]:visible svg").count() >= 1
+            expect(content.locator(".chart[data-state=done]:visible svg").first).to_be_visible()
+            expect(content.locator(".chart:visible:not([data-state=done])")).to_have_count(0)
             assert overflow(page) == 0
 
 
-def test_the_list_of_models_shows_the_pair_that_it_names(mixed, browser_page) -> None:
+def test_the_list_of_models_shows_the_pair_that_it_names(mixed, browser_page, expect) -> None:
     page = browser_page(mixed.path)
     found = figure(page, "models", "layers")
     options = found.locator(".pick option").all_text_contents()
@@ -95,18 +95,19 @@ def test_the_list_of_models_shows_the_pair_that_it_names(mixed, browser_page) ->
         "googlenet (weights) and inception_v3",
         "googlenet (untrained) and inception_v3",
     ]
-    assert found.locator(".panel:visible").get_attribute("aria-label") == options[0]
-    assert found.locator(".chart:visible").count() == 1
+    panel = found.locator(".panel:visible")
+    expect(panel).to_have_attribute("aria-label", options[0])
+    expect(found.locator(".chart:visible")).to_have_count(1)
     found.locator(".pick select").select_option(options[2])
-    assert found.locator(".panel:visible").get_attribute("aria-label") == options[2]
+    expect(panel).to_have_attribute("aria-label", options[2])
     found.locator(".chart:visible[data-state=done]").wait_for()
     titles = found.locator(".chart:visible svg .role-axis-title text").all_text_contents()
     assert {"googlenet (untrained)", "inception_v3"} <= set(titles)
     found.locator(".pick .next").click()
-    assert found.locator(".panel:visible").get_attribute("aria-label") == options[0]
+    expect(panel).to_have_attribute("aria-label", options[0])
     found.locator(".pick select").focus()
     page.keyboard.press("ArrowDown")
-    assert found.locator(".panel:visible").get_attribute("aria-label") == options[1]
+    expect(panel).to_have_attribute("aria-label", options[1])
 
 
 def test_the_page_says_what_is_compared_and_what_is_left_out_and_why(mixed, browser_page) -> None:

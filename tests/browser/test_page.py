@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 
@@ -45,91 +46,87 @@ def test_every_picture_says_what_it_shows(finished, browser_page) -> None:
         assert heading.inner_text().strip()
 
 
-def test_the_page_turns_dark_and_light_and_remembers(finished, browser_page) -> None:
+PAPER = "(body) => getComputedStyle(body).backgroundColor"
+INK = "(text) => getComputedStyle(text).fill"
+
+
+def test_the_page_turns_dark_and_light_and_remembers(finished, browser_page, expect) -> None:
     page = browser_page(finished.path, scheme="light")
-
-    def paper() -> str:
-        return page.evaluate("getComputedStyle(document.body).backgroundColor")
-
-    def label_colour() -> str:
-        drawn = page.locator(".chart[data-state=done] .role-axis-label text").first
-        return drawn.evaluate("(element) => getComputedStyle(element).fill")
-
-    light, light_label = paper(), label_colour()
+    body, label = page.locator("body"), page.locator(".chart[data-state=done] .role-axis-label text").first
+    light, light_label = body.evaluate(PAPER), label.evaluate(INK)
     page.get_by_role("button", name="Switch to the dark page").click()
-    dark, dark_label = paper(), label_colour()
-    assert dark != light
-    assert dark_label != light_label
+    expect(body).not_to_have_css("background-color", light)
+    expect(label).not_to_have_css("fill", light_label)
+    dark = body.evaluate(PAPER)
     page.reload()
-    assert paper() == dark
+    expect(body).to_have_css("background-color", dark)
     page.get_by_role("button", name="Switch to the light page").click()
-    assert (paper(), label_colour()) == (light, light_label)
+    expect(body).to_have_css("background-color", light)
+    expect(label).to_have_css("fill", light_label)
 
 
-def test_a_dark_system_gets_a_dark_page_that_can_be_made_light(finished, browser_page) -> None:
+def test_a_dark_system_gets_a_dark_page_that_can_be_made_light(finished, browser_page, expect) -> None:
     page = browser_page(finished.path, scheme="dark")
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    dark = page.locator("body").evaluate(PAPER)
     page.get_by_role("button", name="Switch to the light page").click()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    expect(page.locator("body")).not_to_have_css("background-color", dark)
 
 
-def test_a_printed_page_is_light_and_leaves_controls_out(finished, browser_page) -> None:
+def test_a_printed_page_is_light_and_leaves_controls_out(finished, browser_page, expect) -> None:
     page = browser_page(finished.path, scheme="dark")
     page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.locator(".contents, .theme, .downloads, .controls").locator("visible=true").count() == 0
+    expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(page.locator(".contents, .theme, .downloads, .controls").locator("visible=true")).to_have_count(0)
     assert page.locator("figure svg:visible").count() > 5
 
 
-def test_the_keyboard_reaches_the_figures_and_the_contents(finished, browser_page) -> None:
+def test_the_keyboard_reaches_the_figures_and_the_contents(finished, browser_page, expect, eventually) -> None:
     page = browser_page(finished.path)
-    page.emulate_media(reduced_motion="reduce")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the figures"
+    expect(page.locator(":focus")).to_have_text("Skip to the figures")
     page.keyboard.press("Enter")
-    assert page.url.endswith("#content")
+    expect(page).to_have_url(re.compile("#content$"))
     link = page.locator(".contents a").nth(3)
     link.focus()
     page.keyboard.press("Enter")
     section = page.locator(f"[id='{link.get_attribute('href')[1:]}']")
-    page.wait_for_timeout(300)
-    assert abs(section.bounding_box()["y"]) < 100
-    assert link.get_attribute("aria-current") == "true"
+    eventually(lambda: section.bounding_box()["y"], lambda top: abs(top) < 100)
+    expect(link).to_have_attribute("aria-current", "true")
 
 
-def test_the_command_can_be_copied(finished, browser_page) -> None:
+def test_the_command_can_be_copied(finished, browser_page, expect) -> None:
     page = browser_page(finished.path)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.clock.install()
+    page.clock.pause_at("2040-01-01")
     button = page.locator("figure .copy").first
     button.click()
-    page.locator("figure .copy", has_text="Copied").first.wait_for()
+    expect(button).to_have_text("Copied")
     assert finished.run.command in page.evaluate("navigator.clipboard.readText()")
+    page.clock.run_for(2000)
+    expect(button).to_have_text("Copy")
 
 
-def test_the_layers_of_the_matrix_can_be_chosen(finished, browser_page) -> None:
+def test_the_layers_of_the_matrix_can_be_chosen(finished, browser_page, expect) -> None:
     page = browser_page(finished.path)
     figure = page.locator("figure[id*='layer-matrix-layers']")
     select = figure.locator("select")
     assert select.locator("option").all_inner_texts() == ["Main layers", "Input, branches and output", "All layers"]
-
-    def shown() -> int:
-        return figure.locator(".chart:visible .mark-text.role-mark text").count()
-
-    assert shown() == 8 * 8
+    shown = figure.locator(".chart:visible .mark-text.role-mark text")
+    expect(shown).to_have_count(8 * 8)
     select.select_option(label="All layers")
-    figure.locator(".chart:visible[data-state=done]").wait_for()
-    assert shown() == 16 * 16
+    expect(shown).to_have_count(16 * 16)
     figure.get_by_role("button", name="the one before").click()
-    figure.locator(".chart:visible[data-state=done]").wait_for()
-    assert shown() == 10 * 10
+    expect(shown).to_have_count(10 * 10)
 
 
-def test_a_cell_says_its_value_when_pointed_at(finished, browser_page) -> None:
+def test_a_cell_says_its_value_when_pointed_at(finished, browser_page, reach, expect) -> None:
     page = browser_page(finished.path)
+    reach(page, "figure[id*='layer-matrix'] .chart:visible")
     page.locator("figure[id*='layer-matrix'] .chart:visible .mark-text.role-mark text").nth(3).hover()
     tip = page.locator("#vg-tooltip-element")
-    tip.wait_for(state="visible")
-    assert "similarity" in tip.inner_text()
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text("similarity")
 
 
 @pytest.mark.parametrize(

@@ -81,14 +81,15 @@ def test_hostile_names_of_a_run_are_shown_as_text(single, browser_page, overflow
     assert overflow(page) == 0
 
 
-def test_hostile_names_in_charts_are_labels(single, browser_page) -> None:
+def test_hostile_names_in_charts_are_labels(single, browser_page, reach, expect) -> None:
     page = browser_page(single)
     labels = page.locator("figure[id*='layer-matrix'] .chart:visible .role-axis-label text").all_text_contents()
     assert LAYER in labels
+    reach(page, "figure[id*='layer-matrix'] .chart:visible")
     page.locator("figure[id*='layer-matrix'] .chart:visible .mark-text.role-mark text").nth(1).hover()
     tip = page.locator("#vg-tooltip-element")
-    tip.wait_for(state="visible")
-    assert LAYER in tip.inner_text()
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text(LAYER)
     assert tip.locator("img, script").count() == 0
 
 

@@ -15,7 +15,8 @@
       this.marked = []; // the stimulus that is pointed at, and those that lines lead to
       this.zoom = 0;
       this.pan = [0, 0];
-      for (let i = 0; i < this.n; i += 1) this.atlas.image(i)?.decode().then(() => this.later(), () => {});
+      const decoded = this.atlas.names.map((_, i) => this.atlas.image(i)?.decode().then(() => this.later(), () => {}));
+      Promise.all(decoded).then(() => { this.ready = true; this.later(); });
       new ResizeObserver(() => this.later()).observe(canvas);
       layerwise.onTheme(() => this.later());
     }
@@ -53,6 +54,7 @@
       const near = new Set(this.marked);
       for (let i = 0; i < this.n; i += 1) if (!near.has(i)) this.drawOne(context, i, near.size ? 0.55 : 1, false);
       if (near.size) this.drawMarked(context);
+      if (this.ready) this.canvas.dataset.state = "done"; // no photo is missing any more
     }
 
     drawMarked(context) {
