@@ -21,7 +21,7 @@ from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import sort_order
 
 Vector = NDArray[np.float64]
-Ranks = NDArray[np.int32]
+Ranks = NDArray[np.intp]  # what SciPy's counter takes
 _UNDEFINED = 0
 
 
@@ -30,15 +30,19 @@ class Ranking:
     """Dense ranks, and what counting needs of them.
 
     Attributes:
-        ranks: int32 (m,); from 1, equal for equal values.
+        ranks: (m,); from 1, equal for equal values.
         order: (m,); indices that sort them.
+        ascending: (m,); the ranks in that order.
         tied: Indices of the ranks that occur more than once.
+        is_tied: bool (m,); which these are.
         n_untied: How many of the m (m - 1) / 2 pairs of ranks differ.
     """
 
     ranks: Ranks
     order: NDArray[np.intp]
+    ascending: Ranks
     tied: NDArray[np.intp]
+    is_tied: NDArray[np.bool_]
     n_untied: int
 
 
@@ -47,7 +51,7 @@ class RankedPairs:
     """One layer, prepared.
 
     Attributes:
-        ranks: int32 (m,); dense rank from 1 of each pair of stimuli, 0 where it is undefined.
+        ranks: (m,); dense rank from 1 of each pair of stimuli, 0 where it is undefined.
         whole: The ranking, where all pairs are defined.
     """
 
@@ -83,7 +87,7 @@ class KendallRsa(MetricComparator):
         ranking = rank_densely(pairs[defined])
         if defined.all():
             return RankedPairs(ranking.ranks, ranking)
-        ranks = np.full(len(pairs), _UNDEFINED, dtype=np.int32)
+        ranks = np.full(len(pairs), _UNDEFINED, dtype=np.intp)
         ranks[defined] = ranking.ranks
         return RankedPairs(ranks, None)
 
@@ -115,12 +119,14 @@ def rank_densely(values: Vector) -> Ranking:
     order = sort_order(values)
     ordered = values[order]
     starts = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    ranks = np.empty(len(values), dtype=np.int32)
-    ranks[order] = np.cumsum(starts, dtype=np.int32)
-    counts = np.bincount(ranks).astype(np.int64)
+    ascending = np.cumsum(starts, dtype=np.intp)
+    ranks = np.empty(len(values), dtype=np.intp)
+    ranks[order] = ascending
+    counts = np.bincount(ranks)
     n_tied = int((counts * (counts - 1) // 2).sum())
-    tied = np.flatnonzero(counts[ranks] > 1)
-    return Ranking(ranks, order, tied, len(values) * (len(values) - 1) // 2 - n_tied)
+    is_tied = counts[ranks] > 1
+    n_untied = len(values) * (len(values) - 1) // 2 - n_tied
+    return Ranking(ranks, order, ascending, np.flatnonzero(is_tied), is_tied, n_untied)
 
 
 def count_agreement(first: Ranking, second: Ranking) -> int:
@@ -130,15 +136,15 @@ def count_agreement(first: Ranking, second: Ranking) -> int:
     count_discordant = _find_counter()
     if count_discordant is None:
         return _ask_kendalltau(first, second)
-    ascending = first.ranks[first.order].astype(np.intp)
-    n_discordant = int(count_discordant(ascending, second.ranks[first.order].astype(np.intp)))
+    n_discordant = int(count_discordant(first.ascending, second.ranks.take(first.order)))
     n_untied = first.n_untied + second.n_untied - n_pairs + _count_tied_in_both(first, second)
     return n_untied - 2 * n_discordant
 
 
 def _count_tied_in_both(first: Ranking, second: Ranking) -> int:
     """How many pairs of ranks are tied in both rankings."""
-    tied = first.tied if len(first.tied) <= len(second.tied) else second.tied
+    few, many = (first, second) if len(first.tied) <= len(second.tied) else (second, first)
+    tied = few.tied[many.is_tied[few.tied]]
     if not len(tied):
         return 0
     together = first.ranks[tied].astype(np.int64) << 32 | second.ranks[tied]
