@@ -33,15 +33,25 @@
     return spec;
   }
 
+  // What the reader has chosen with a chart's slider or list, for the next drawing of it.
+  function keepChoices(spec, view) {
+    for (const param of spec.params || []) if (param.bind && !param.select) param.value = view.signal(param.name);
+  }
+
   async function draw(host) {
     if (!host.clientWidth || host.dataset.drawn === String(host.clientWidth)) return; // hidden ones wait to be seen
     host.dataset.drawn = String(host.clientWidth);
     try {
       const spec = fit(read(host.dataset.spec), host);
+      const before = views.get(host);
+      if (before) keepChoices(spec, before);
+      const held = [...host.querySelectorAll(".vega-bind :is(input, select)")].indexOf(document.activeElement);
       const { view } = await vegaEmbed(host, spec, {
         mode: "vega-lite", ast: true, renderer: "svg", config: theme, actions: false,
       });
+      before?.finalize();
       views.set(host, view);
+      if (held >= 0) host.querySelectorAll(".vega-bind :is(input, select)")[held]?.focus({ preventScroll: true });
       if (spec.usermeta?.layerwise?.pairs) layerwise.leadCloser(host, view, spec.usermeta.layerwise.pairs);
       const picture = host.querySelector("svg");
       picture.setAttribute("role", "img");

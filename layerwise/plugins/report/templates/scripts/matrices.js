@@ -7,7 +7,7 @@
       this.root = root;
       this.atlas = openAtlas(root.dataset.atlas);
       this.n = this.atlas.n;
-      this.layer = 0;
+      this.layer = Number(root.querySelector("select.layer").value); // a browser may remember it
       this.order = 0;
       this.own = root.querySelector("input[value=own]").checked;
       this.at = null;

@@ -11,6 +11,7 @@
       window.dispatchEvent(new Event("resize")); // charts that were hidden while the window changed
     };
     select.addEventListener("change", () => show(Number(select.value)));
+    if (panels[select.value]?.hidden) show(Number(select.value)); // what a browser remembers of a page that is loaded again
     root.querySelector(":scope > .pick .previous").addEventListener("click", () => show(Number(select.value) - 1));
     root.querySelector(":scope > .pick .next").addEventListener("click", () => show(Number(select.value) + 1));
   }
