@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 import layerwise
+from layerwise.cli.helping import WIDEST, HelpfulCommand
 from layerwise.cli.measuring import SeveralNames
 from layerwise.cli.plugin_commands import PluginAwareGroup
 from layerwise.cli.plugin_output import results_only
@@ -24,31 +25,32 @@ from layerwise.cli.session import Session, session_of
 from layerwise.core.errors import LayerwiseError
 
 INTERRUPTED = 130
+ANALYSE, ASK, SHOW, KEEP = "Analyse", "Ask the history", "Show and share", "Keep in order"
 COMMANDS = {
-    "demo": ("demo", "run_demo"),
-    "models": ("models", "list_models"),
-    "layers": ("layers", "list_layers"),
-    "run": ("run", "run_analysis"),
-    "runs": ("runs", "list_runs"),
-    "show": ("show", "show_run"),
-    "delete": ("delete", "delete_run"),
-    "compare": ("compare", "compare_runs"),
-    "profile": ("profile", "profile_runs"),
-    "importance": ("importance", "weigh_branches"),
-    "measure": ("measure", "measure_runs"),
-    "difference": ("difference", "show_difference"),
-    "ceiling": ("ceiling", "show_ceilings"),
-    "reorder": ("reorder", "reorder_run"),
-    "report": ("report", "write_report"),
-    "figure": ("figure", "write_figure"),
-    "browse": ("browse", "browse_history"),
-    "query": ("query", "query_history"),
-    "export": ("export", "export_run"),
-    "import": ("import_", "import_files"),
-    "plugins": ("plugins", "app"),
-    "db": ("db", "app"),
+    "demo": (ANALYSE, "demo", "run_demo"),
+    "models": (ANALYSE, "models", "list_models"),
+    "layers": (ANALYSE, "layers", "list_layers"),
+    "run": (ANALYSE, "run", "run_analysis"),
+    "import": (ANALYSE, "import_", "import_files"),
+    "runs": (ASK, "runs", "list_runs"),
+    "show": (ASK, "show", "show_run"),
+    "compare": (ASK, "compare", "compare_runs"),
+    "profile": (ASK, "profile", "profile_runs"),
+    "importance": (ASK, "importance", "weigh_branches"),
+    "difference": (ASK, "difference", "show_difference"),
+    "ceiling": (ASK, "ceiling", "show_ceilings"),
+    "measure": (ASK, "measure", "measure_runs"),
+    "reorder": (ASK, "reorder", "reorder_run"),
+    "query": (ASK, "query", "query_history"),
+    "report": (SHOW, "report", "write_report"),
+    "figure": (SHOW, "figure", "write_figure"),
+    "browse": (SHOW, "browse", "browse_history"),
+    "export": (SHOW, "export", "export_run"),
+    "delete": (KEEP, "delete", "delete_run"),
+    "db": (KEEP, "db", "app"),
+    "plugins": (KEEP, "plugins", "app"),
 }
-"""The built-in commands in their order: module of `layerwise.cli.commands`, and the function or application there."""
+"""The built-in commands as help lists them: heading, module of `layerwise.cli.commands`, and what is there."""
 
 _SEVERAL_NAMES = ("compare",)  # whose `--with` takes several names
 
@@ -108,17 +110,18 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
         add_completion=False,
         invoke_without_command=True,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     )
     app.callback()(_start)
     needed = set(words) if words and words[0] in COMMANDS else set(COMMANDS)
-    for name, (module, attribute) in COMMANDS.items():
+    for name, (heading, module, attribute) in COMMANDS.items():
         if name in needed:
             found = getattr(importlib.import_module(f"layerwise.cli.commands.{module}"), attribute)
             if isinstance(found, typer.Typer):
-                app.add_typer(found, name=name)
+                app.add_typer(found, name=name, rich_help_panel=heading)
             else:
-                app.command(name, cls=SeveralNames if name in _SEVERAL_NAMES else None)(found)
+                kind = SeveralNames if name in _SEVERAL_NAMES else HelpfulCommand
+                app.command(name, cls=kind, rich_help_panel=heading)(found)
     return app
 
 

@@ -3,17 +3,19 @@
 @bundled
 def compare_runs(context: typer.Context, runs: RunNames, *, measures: MeasureOptions) -> None: ...
 
-The command line sees an option for every field of `MeasureOptions`, in its place; the command sees one value.
+The command line sees an option for every field of `MeasureOptions`, in its place; the command sees one value. Help
+shows the options of a bundle under its `heading`, a class variable.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from inspect import Parameter
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 Command = Callable[..., None]
 
@@ -40,4 +42,12 @@ def _options(kind: Any) -> Iterator[Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         default = Parameter.empty if field.default is MISSING else field.default
-        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name])
+        annotation = _under(kind.heading, hints[field.name])
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _under(heading: str, hint: Any) -> Any:
+    """The annotation of an option that help shows under a heading."""
+    option = copy.copy(hint.__metadata__[0])
+    option.rich_help_panel = heading
+    return Annotated[hint.__origin__, option]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -38,6 +38,7 @@ Level = Annotated[
 class IntervalOptions:
     """Whether and how intervals are made."""
 
+    heading: ClassVar[str] = "How sure"
     bootstrap: Bootstrap = 0
     interval: IntervalName = None
     level: Level = None
@@ -56,6 +57,7 @@ class IntervalOptions:
 class InferenceOptions:
     """Whether and how intervals and tests of comparisons are made."""
 
+    heading: ClassVar[str] = "How sure"
     bootstrap: Bootstrap = 0
     interval: IntervalName = None
     level: Level = None

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
-from typer.core import TyperCommand
 
+from layerwise.cli.helping import HelpfulCommand
 from layerwise.cli.output import make_table, stderr_console, stdout_console
 from layerwise.core.errors import InputError
 
@@ -50,6 +50,7 @@ MetricName = Annotated[
 class MeasureOptions:
     """How the comparators that are asked for are set, and the metric whose matrices they compare."""
 
+    heading: ClassVar[str] = "The measure"
     metric: MetricName = None
     variance: Annotated[
         float | None,
@@ -96,7 +97,7 @@ class MeasureOptions:
         return find_measures(registry, names, self.read_settings(), self.metric)
 
 
-class SeveralNames(TyperCommand):
+class SeveralNames(HelpfulCommand):
     """A command whose `--with` takes every name that follows it, once the runs have been named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

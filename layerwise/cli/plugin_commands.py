@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
 
+from layerwise.cli.helping import HelpfulGroup
 from layerwise.cli.plugin_output import warn_on_stderr
 from layerwise.cli.session import session_of
 from layerwise.core.errors import LayerwiseError, PluginError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from layerwise.core.registry import Registered
 
 
-class PluginAwareGroup(TyperGroup):
+class PluginAwareGroup(HelpfulGroup):
     """The top-level group: its own commands first, then those of plugins.
 
     A plugin's command never takes the place of a built-in one or of another plugin's; it is left out, and
@@ -59,6 +59,7 @@ class PluginAwareGroup(TyperGroup):
         if name in self.commands:
             warn_on_stderr(f"plugin '{plugin}' adds a command '{name}', which there already is; left out")
         else:
+            command.rich_help_panel = command.rich_help_panel or "From plugins"
             self.add_command(command, name)
 
 

@@ -53,7 +53,7 @@ def test_version_and_bare_call_print_and_succeed(cli):
     assert cli("--version").out == f"layerwise {layerwise.__version__}\n"
     bare = cli()
     assert bare.code == 0
-    assert "Commands:" in bare.out
+    assert "Ask the history:" in bare.out
 
 
 def test_the_commands_page_says_what_help_says():

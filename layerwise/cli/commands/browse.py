@@ -28,6 +28,10 @@ def browse_history(
     """Look at the whole history in a browser: runs, their reports, queries.
 
     The page is served by this machine to itself, and changes nothing. Ctrl-C ends it.
+
+    Examples:
+        layerwise browse
+        layerwise browse --port 0 --no-open
     """
     from layerwise.cli.browse import serving
 

@@ -30,9 +30,12 @@ def show_ceilings(
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Split-half noise ceilings: the most that anything can be expected to correlate with a layer's matrix.
+    """Find split-half noise ceilings: the most that anything can be expected to correlate with a layer's matrix.
 
     Needs a run with `--transform half-a --transform half-b`.
+
+    Examples:
+        layerwise ceiling latest --layers main --bootstrap 1000
     """
     from layerwise.core.inference.ceiling import ask_ceiling
     from layerwise.core.measures import find_measure

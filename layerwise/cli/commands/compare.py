@@ -43,8 +43,13 @@ def compare_runs(
 ) -> None:
     """Compare every layer with every other, within a run or across runs on the same stimuli.
 
-    By default with `rsa-pearson`; `compare latest --with cka svcca` uses several. Answers are kept: asked again,
-    they are read. Where a measure is asymmetric the row is its first layer.
+    By default with `rsa-pearson`; --with takes several. Answers are kept: asked again, they are read. Where a measure
+    is asymmetric the row is its first layer.
+
+    Examples:
+        layerwise compare latest
+        layerwise compare latest --with cka svcca --layers main
+        layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
     """
     from layerwise.core.comparing import compare_layers
 

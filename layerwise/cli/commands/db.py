@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from layerwise.cli.helping import HelpfulCommand, HelpfulGroup
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database
 from layerwise.cli.output import make_table, print_json, stdout_console
 from layerwise.cli.session import database_url, open_history
 from layerwise.core.errors import LayerwiseError
 
-app = typer.Typer(rich_markup_mode=None, help="Look after the database.")
+app = typer.Typer(cls=HelpfulGroup, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
@@ -19,13 +20,13 @@ def db(context: typer.Context, database: Database = DEFAULT_DATABASE, as_json: A
         _print_info(database, as_json=as_json)
 
 
-@app.command("info")
+@app.command("info", cls=HelpfulCommand)
 def show_info(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
     """Say where the database is, its schema's version, its size and how much is in each table."""
     _print_info(database, as_json=as_json)
 
 
-@app.command("upgrade")
+@app.command("upgrade", cls=HelpfulCommand)
 def upgrade_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
     """Bring an older history's schema up to date; nothing that is stored is lost."""
     from layerwise.storage import upgrade
@@ -34,7 +35,7 @@ def upgrade_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = Fa
     _print_info(database, as_json=as_json)
 
 
-@app.command("check")
+@app.command("check", cls=HelpfulCommand)
 def check_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
     """Read everything that is stored and compare it with its checksums."""
     with open_history(database) as store:

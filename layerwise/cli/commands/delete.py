@@ -17,7 +17,11 @@ def delete_run(
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a run with everything that was computed from it."""
+    """Delete a run with everything that was computed from it.
+
+    Examples:
+        layerwise delete 3fa2
+    """
     with open_history(database) as store:
         record = store.find_run(run)
         if not yes:

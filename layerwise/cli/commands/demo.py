@@ -33,9 +33,13 @@ def run_demo(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a small inception network on handwritten digits, analyse its checkpoints, and report.
+    """Train a small inception network on handwritten digits, analyse its checkpoints, write a report.
 
     Downloads nothing. Run it again in the same folder, and it answers from the history there.
+
+    Examples:
+        layerwise demo
+        layerwise demo --out digits --epochs 12 --no-open
     """
     from layerwise.cli.demonstration import (
         DemoSettings,

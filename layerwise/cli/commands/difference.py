@@ -40,7 +40,12 @@ def show_difference(
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Differences between two comparisons, or between the steps of two runs, with paired intervals and p-values."""
+    """Subtract one comparison from another, or the steps of two runs: with paired intervals and p-values.
+
+    Examples:
+        layerwise difference latest:mixed4c/5x5,output latest:mixed4c/1x1,output
+        layerwise difference 3fa2 latest --with cka
+    """
     from layerwise.core.inference.asking import ask_differences
     from layerwise.core.measures import find_measure
 

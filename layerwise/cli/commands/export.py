@@ -52,6 +52,11 @@ def export_run(
 
     `layerwise import` gives the same representation back, from every format. With --metric the file holds what
     this metric makes of them instead: a matrix of similarities or distances between stimuli for each layer.
+
+    Examples:
+        layerwise export latest --layer mixed4c -o mixed4c.npz
+        layerwise export latest -o all.h5
+        layerwise export latest --metric correlation-distance -o rdms.parquet
     """
     from layerwise.cli.files import check_target, replacing
     from layerwise.core.interchange.files import choose_format, choose_matrix_writer, choose_writer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -44,6 +44,7 @@ Width = Annotated[
 class LookOptions:
     """How a figure looks on paper."""
 
+    heading: ClassVar[str] = "Looks"
     width: Width = "column"
     font: Annotated[str, typer.Option(metavar="NAME", help="Font of all text.")] = "Liberation Sans"
     font_size: Annotated[
@@ -71,6 +72,7 @@ class LookOptions:
 class DrawingOptions:
     """What a figure is asked to show, and in which order."""
 
+    heading: ClassVar[str] = "What is drawn"
     by: Annotated[
         str | None, typer.Option("--by", metavar="LAYER", help="The layer that orders the stimuli (input).")
     ] = None
@@ -112,8 +114,12 @@ def write_figure(
 ) -> None:
     """Draw one figure for a paper: text of the size journals ask for, nothing that needs a screen.
 
-    `layerwise figure layer-matrix latest -o layers.pdf --width page`. In `print`, lines differ in dashes and points
-    in shape besides colour.
+    In `print`, lines differ in dashes and points in shape besides colour.
+
+    Examples:
+        layerwise figure --list
+        layerwise figure layer-matrix latest -o layers.pdf --width page
+        layerwise figure profile latest -o profile.svg -o profile.png --data profile.csv
     """
     from layerwise.core.figures import chart_of
     from layerwise.core.report import Choice

@@ -65,6 +65,10 @@ def import_files(
     """Store matrices between stimuli, or activations, as a run: a layer for each.
 
     With --stimuli their rows are matched by name with those of a run, and can be compared with its layers.
+
+    Examples:
+        layerwise import brain.npz --name macaque-it --stimuli latest
+        layerwise import rdms.h5 --kind correlation-distance --names photos.txt
     """
     from layerwise.cli.progress import watching
     from layerwise.core.interchange.importing import ImportRequest, execute_import, prepare_import

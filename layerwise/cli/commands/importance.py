@@ -45,6 +45,9 @@ def weigh_branches(
 
     `explained` is R^2 of all branches of a block, `unique` what is lost of it without one of them, `share` that over
     `explained`, `shared` what several branches could give, `partial` the correlation given the siblings.
+
+    Examples:
+        layerwise importance latest --block mixed4c --target output
     """
     from layerwise.core.apportioning import apportion_run
 

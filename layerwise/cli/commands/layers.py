@@ -20,7 +20,12 @@ def list_layers(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """List the layers of a model that can be selected: all of them, or those that `--layers` picks."""
+    """List the layers of a model that can be selected: all of them, or those that `--layers` picks.
+
+    Examples:
+        layerwise layers googlenet --layers main --layers block:mixed4c
+        layerwise layers my-model.keras --layers type:conv
+    """
     from layerwise.cli.checks import check_weights_file
     from layerwise.core.loading import load_model
     from layerwise.core.model import LoadRequest

@@ -31,6 +31,9 @@ def measure_runs(
 
     Only what follows from a layer's representation can be added; statistics of single units are measured while the
     network runs. `layerwise query --table layer_statistics` shows all.
+
+    Examples:
+        layerwise measure latest
     """
     from layerwise.core.measuring import measure_run
 

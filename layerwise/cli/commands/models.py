@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 def list_models(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the models that are known by name; files are loaded by their path."""
+    """List the models that are known by name; files are loaded by their path.
+
+    Examples:
+        layerwise models
+    """
     from layerwise.core.kinds import ModelLoader
     from layerwise.core.loading import names_of
 

@@ -8,25 +8,26 @@ from typing import Annotated
 import typer
 
 from layerwise.cli.commands.plugins_new import new_plugin
+from layerwise.cli.helping import HelpfulCommand, HelpfulGroup
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database
 from layerwise.cli.session import session_of
 
-app = typer.Typer(rich_markup_mode=None, help="List plugins and what they offer; install and remove them.")
+app = typer.Typer(cls=HelpfulGroup, rich_markup_mode=None)
 Hook = Annotated[
     str | None, typer.Option("--hook", metavar="NAME", help="Only what came through this hook, such as comparators.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what pip says.")]
-app.command("new")(new_plugin)
+app.command("new", cls=HelpfulCommand)(new_plugin)
 
 
 @app.callback(invoke_without_command=True)
 def plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = False) -> None:
-    """List plugins and what they offer; install and remove them."""
+    """List plugins and what they offer, install, remove and write them."""
     if context.invoked_subcommand is None:
         list_plugins(context, hook, as_json)
 
 
-@app.command("list")
+@app.command("list", cls=HelpfulCommand)
 def list_plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = False) -> None:
     """List plugins: version, distribution, what each offers, and why one did not load."""
     from layerwise.cli.plugin_list import print_plugins
@@ -36,7 +37,7 @@ def list_plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = Fa
     print_plugins(session.registry, hook, as_json=as_json)
 
 
-@app.command("install")
+@app.command("install", cls=HelpfulCommand)
 def install_plugins(
     sources: Annotated[list[str], typer.Argument(metavar="NAME|PATH|URL...", help="What pip would install.")],
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Upgrade what is installed already.")] = False,
@@ -55,7 +56,7 @@ def install_plugins(
     install_and_check(sources, upgrade=upgrade, editable=editable, verbose=verbose, as_json=as_json)
 
 
-@app.command("uninstall")
+@app.command("uninstall", cls=HelpfulCommand)
 def uninstall_plugins(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Distributions, or plugins by their names.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -71,6 +72,7 @@ def uninstall_plugins(
 
 @app.command(
     "trace",
+    cls=HelpfulCommand,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False},
 )
 def trace_command(

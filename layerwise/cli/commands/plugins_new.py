@@ -35,7 +35,11 @@ def new_plugin(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a complete project for a new plugin: module, test, README, CI; its tests pass as it is."""
+    """Write a complete project for a new plugin: module, test, README, CI; its tests pass as it is.
+
+    Examples:
+        layerwise plugins new my-cka --hook comparator
+    """
     from layerwise.cli.app import COMMANDS
     from layerwise.cli.scaffold.naming import choose_names, read_author, refuse_taken
     from layerwise.cli.scaffold.parts import find_parts

@@ -43,6 +43,10 @@ def profile_runs(
 
     A share is one step's part of all change. Smoothness is 1 where all steps are equal, and near 0 where one
     step does it all. Several runs are shown side by side, by relative depth where their layers differ.
+
+    Examples:
+        layerwise profile latest
+        layerwise profile 3fa2 latest --with cka --bootstrap 1000
     """
     from layerwise.core.inference.profiles import ask_profile_intervals
     from layerwise.core.profiling import find_side_by_side, profile_run

@@ -29,7 +29,13 @@ def query_history(
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Query the history with SQL, or print one of its tables; without either, list the tables."""
+    """Query the history with SQL, or print one of its tables; without either, list the tables.
+
+    Examples:
+        layerwise query
+        layerwise query --table run_list --format csv -o runs.csv
+        layerwise query "SELECT name, n_features FROM layers WHERE branch = '5x5'"
+    """
     from layerwise.cli.files import check_target
     from layerwise.cli.tabular import write_frame
 

@@ -27,7 +27,12 @@ def reorder_run(
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Compute and store an order of a run's stimuli from one layer's matrix, and print it."""
+    """Compute and store an order of a run's stimuli from one layer's matrix, and print it.
+
+    Examples:
+        layerwise reorder latest --by output
+        layerwise reorder latest --by input --method label
+    """
     from layerwise.core.ordering import order_stimuli
 
     with open_history(database) as store:

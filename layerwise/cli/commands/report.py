@@ -63,6 +63,11 @@ def write_report(
     """Write a report on one or several runs: a single HTML file that needs nothing else.
 
     Which sections there are depends on what the runs are; `--list-sections RUN...` says which apply, and why not.
+
+    Examples:
+        layerwise report latest -o report.html
+        layerwise report 3fa2 latest -o both.html --with cka --no-photos
+        layerwise report latest --list-sections
     """
     from layerwise.cli.files import check_target
     from layerwise.core.hiding import without_pictures

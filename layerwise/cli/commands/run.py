@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -28,6 +28,7 @@ from layerwise.cli.session import session_of
 class ModelOptions:
     """What the loader is told of the model, besides its weights."""
 
+    heading: ClassVar[str] = "The model"
     classes: Annotated[
         str | None, typer.Option("--classes", metavar="FILE", help="Class names, one a line, in the output's order.")
     ] = None
@@ -47,6 +48,7 @@ class ModelOptions:
 class FilingOptions:
     """The labels under which a run is filed."""
 
+    heading: ClassVar[str] = "What it is filed under"
     checkpoint: Annotated[str | None, typer.Option(metavar="LABEL", help="Label of this checkpoint.")] = None
     step: Annotated[int | None, typer.Option(metavar="K", help="Its training step or epoch.")] = None
     lineage: Annotated[str | None, typer.Option(metavar="NAME", help="The training it belongs to.")] = None
@@ -57,6 +59,7 @@ class FilingOptions:
 class MeansOptions:
     """Who computes, and what may be used for it."""
 
+    heading: ClassVar[str] = "Memory, disk and engine"
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
     ] = None
@@ -110,6 +113,11 @@ def run_analysis(
     """Analyse a model on a stimulus set: one representation per layer, stored as soon as it is finished.
 
     The same analysis asked for twice is answered from the database; one that was interrupted goes on.
+
+    Examples:
+        layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --layers main --layers branches
+        layerwise run inception_v3 --weights imagenet --stimuli photos.csv --limit 200 --dry-run
+        layerwise run epoch-3.keras --stimuli digits.npz --checkpoint epoch-3 --step 3 --lineage digits
     """
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
     from layerwise.cli.running import carry_out, show_dry_run

@@ -28,7 +28,12 @@ def list_runs(
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs in the history, newest first."""
+    """List the runs in the history, newest first.
+
+    Examples:
+        layerwise runs
+        layerwise runs --model googlenet --tag set=faces --limit 5 --json
+    """
     from layerwise.core.records import RunFilter
 
     where = RunFilter(model, stimuli, status, lineage, parse_tags(tag), limit)

@@ -30,6 +30,10 @@ def show_run(
 
     The similarities (to the input, to the output, and of the step from the main layer before) are
     `rsa-pearson`.
+
+    Examples:
+        layerwise show latest
+        layerwise show 3fa2 --json
     """
     from layerwise.cli.overview import survey_layers
 
