@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from layerwise.core.records import LayerAddress
 from layerwise.core.report import Alternatives, ReportContext
-from layerwise.plugins.report import arms, branches
+from layerwise.plugins.report import arms, branches, importance, layer_map
+from layerwise.plugins.report.scale import find_scale
 
 
 @pytest.fixture
@@ -120,3 +122,24 @@ def test_modules_are_framed_and_their_5x5_arms_are_between_dashed_lines(context)
     columns = [mark["x"] for mark in dashed if mark["x"] == mark["x2"]]
     rows = [mark["y"] for mark in dashed if mark["y"] == mark["y2"]]
     assert columns == rows == ["mixed3b/5x5", "mixed3c/5x5"]
+
+
+def test_a_kind_of_branch_has_one_colour_on_all_charts(context) -> None:
+    run = context.runs[0]
+    kinds = arms.list_kinds(context.history.list_layers(run.id))
+    some = [kind for kind in kinds if kind != kinds[0]]  # as where the first is undefined in a chart
+    frame = arms.query_depth(context, run).filter(pl.col("series") != kinds[0])
+    charts = [branches.draw_depth(frame, find_scale(context), "output", kinds)]
+    charts += [importance.draw_importance(importance.query_importance(context, run, "output"), kinds)]
+    charts += [layer_map.draw_layer_map(layer_map.query_layer_map(context, run))]
+    colours = [dict(zip(scale["domain"], scale["range"], strict=True)) for scale in map(branch_scale, charts)]
+    for kind in some:
+        assert len({found[kind] for found in colours}) == 1
+    assert len({colours[1][kind] for kind in kinds}) == len(kinds)
+
+
+def branch_scale(chart) -> dict:
+    """The scale of the colours of branches, wherever it is in a chart."""
+    layers = chart.to_dict(validate=False).get("layer", [chart.to_dict(validate=False)])
+    colours = [layer["encoding"].get("color", {}) for layer in layers]
+    return next(c["scale"] for c in colours if (c.get("legend") or {}).get("title") == "branch")

@@ -81,6 +81,11 @@ def find_modules(layers: Sequence[Layer]) -> list[Module]:
     return [Module(name, tuple(found)) for name, found in arms.items() if len(found) >= MIN_ARMS]
 
 
+def list_kinds(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Labels of all branches of a run, in order of computation: the order of their colours, in every chart."""
+    return tuple(dict.fromkeys(layer.branch for layer in layers if layer.branch is not None))
+
+
 def middle_modules(modules: Sequence[Module]) -> tuple[Module, ...]:
     """The two blocks in the middle of the network: `mixed4c` and `mixed4d` of GoogLeNet's nine."""
     start = (len(modules) - 1) // 2

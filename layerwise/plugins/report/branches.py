@@ -16,6 +16,7 @@ from layerwise.plugins.report.arms import (
     BranchMatrix,
     Module,
     find_modules,
+    list_kinds,
     middle_modules,
     query_agreement,
     query_arms,
@@ -63,8 +64,8 @@ def draw_branch_matrix(found: BranchMatrix, scale: Scale) -> Any:
     return drawing.square(chart, found.names)
 
 
-def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "output") -> Any:
-    """Similarity to the output, or the input, of each kind of arm, along the blocks."""
+def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "output", among: Sequence[str] = ()) -> Any:
+    """Similarity to the output, or the input, of each kind of arm (of all `among`), along the blocks."""
     import altair as alt
 
     blocks = frame["layer"].unique(maintain_order=True).to_list()
@@ -72,7 +73,7 @@ def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "output") -> Any:
     base = alt.Chart(drawing.inline(frame)).encode(
         x=drawing.layer_axis(blocks, "block"),
         y=alt.Y("value:Q", title=scale.axis(f"to the {end}")),
-        color=drawing.series_colour(kinds, "branch"),
+        color=drawing.series_colour(kinds, "branch", among),
         tooltip=[
             alt.Tooltip("layer:N", title="block"),
             alt.Tooltip("series:N", title="branch"),
@@ -189,12 +190,12 @@ class Branches(SectionBuilder):
 
     def _depth(self, context: ReportContext, run: RunRecord, method: str) -> list[Figure]:
         scale = find_scale(context)
-        inner = []
+        kinds, inner = list_kinds(context.history.list_layers(run.id)), []
         for end, name in (("input", "depth-input"), ("output", "depth")):
             frame = query_depth(context, run, end)
             if frame["layer"].n_unique() > 1:
                 title = f"{scale.noun.capitalize()} to the {end}"
-                inner.append(Figure(f"{name}-{run.id}", title, Chart(draw_depth(frame, scale, end))))
+                inner.append(Figure(f"{name}-{run.id}", title, Chart(draw_depth(frame, scale, end, kinds))))
         if not inner:
             return []
         caption = (

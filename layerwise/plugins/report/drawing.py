@@ -159,15 +159,21 @@ def layer_axis(names: Sequence[str], title: str | None, *, angle: float = -45, e
     return alt.X("layer:N", title=title, scale=alt.Scale(domain=list(names)), axis=axis)
 
 
-def series_colour(names: Sequence[str], title: str | None = None) -> Any:
-    """One palette colour for each series, with a legend on top."""
+def palette_colours(names: Sequence[str], among: Sequence[str] = ()) -> list[str]:
+    """A palette colour for each name: that of its place among all that a page shows, where a chart has only some."""
+    places = list(among or names)
+    return [PALETTE[places.index(name) % len(PALETTE)] for name in names]
+
+
+def series_colour(names: Sequence[str], title: str | None = None, among: Sequence[str] = ()) -> Any:
+    """One colour for each series, as `palette_colours` gives them, with a legend on top."""
     import altair as alt
 
-    colours = [PALETTE[index % len(PALETTE)] for index in range(len(names))]
     legend = alt.Legend(
         orient="top", direction="horizontal", title=title, symbolType="circle", symbolOpacity=1, columns=4
     )
-    return alt.Color("series:N", scale=alt.Scale(domain=list(names), range=colours), legend=legend)
+    scale = alt.Scale(domain=list(names), range=palette_colours(names, among))
+    return alt.Color("series:N", scale=scale, legend=legend)
 
 
 def interval_tooltips(frame: pl.DataFrame) -> list[Any]:

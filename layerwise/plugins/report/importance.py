@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerwise.core.apportioning import BLOCK, Apportioned, apportion_run
@@ -10,6 +11,7 @@ from layerwise.core.records import RunRecord
 from layerwise.core.registry import distribution_version
 from layerwise.core.report import Chart, Figure, ReportContext
 from layerwise.plugins.report import drawing
+from layerwise.plugins.report.arms import list_kinds
 from layerwise.plugins.report.queries import shown_transform, title_for
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ def _apportion(context: ReportContext, run: RunRecord) -> list[Apportioned]:
         return apportion_run(context.registry, context.history, run, (), (BLOCK,), transform)
 
 
-def draw_importance(frame: pl.DataFrame) -> Any:
-    """A group of bars for each block, one for each branch."""
+def draw_importance(frame: pl.DataFrame, among: Sequence[str] = ()) -> Any:
+    """A group of bars for each block, one for each branch (of all `among`)."""
     import altair as alt
 
     blocks = frame["layer"].unique(maintain_order=True).to_list()
@@ -63,7 +65,7 @@ def draw_importance(frame: pl.DataFrame) -> Any:
         x=drawing.layer_axis(blocks, "block"),
         xOffset=alt.XOffset("series:N", scale=alt.Scale(domain=kinds)),
         y=alt.Y("share:Q", title="share of what is explained", axis=alt.Axis(format="%")),
-        color=drawing.series_colour(kinds, "branch"),
+        color=drawing.series_colour(kinds, "branch", among),
         tooltip=[
             alt.Tooltip("layer:N", title="block"),
             alt.Tooltip("series:N", title="branch"),
@@ -88,6 +90,6 @@ def list_importance_figures(context: ReportContext, run: RunRecord) -> list[Figu
                 f"{distribution_version('layerwise')}."
             )
             title = title_for(context, run, _TITLES[target])
-            chart = Chart(draw_importance(frame))
+            chart = Chart(draw_importance(frame, list_kinds(context.history.list_layers(run.id))))
             figures.append(Figure(f"importance-{target}-{run.id}", title, chart, _CAPTIONS[target], method))
     return figures

@@ -13,6 +13,7 @@ from layerwise.core.layers import Layer
 from layerwise.core.records import RunRecord
 from layerwise.core.report import ReportContext
 from layerwise.plugins.report import drawing, mds
+from layerwise.plugins.report.arms import list_kinds
 from layerwise.plugins.report.labelling import choose_major, place_labels
 from layerwise.plugins.report.queries import address, chosen_measure, compare, main_layers
 
@@ -38,6 +39,7 @@ class LayersOnMap:
         kept: Squared correlation of the distances with those on the map.
         distance_words: What the distances are.
         left_out: Layers of which the measure is undefined.
+        kinds: Labels of all branches of the run, which have the same colours in all charts.
     """
 
     frame: pl.DataFrame
@@ -46,6 +48,7 @@ class LayersOnMap:
     kept: float | None
     distance_words: str
     left_out: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
     @property
     def has_branches(self) -> bool:
@@ -106,7 +109,8 @@ def query_layer_map(context: ReportContext, run: RunRecord) -> LayersOnMap | Non
     points = turn_to_start(scaled.points)
     left_out = tuple(layer.name for index, layer in enumerate(layers) if index not in set(kept.tolist()))
     frame, links = make_frames(shown, points, {layer.name for layer in main})
-    return LayersOnMap(frame, links, scaled.stress, scaled.kept, words, left_out)
+    kinds = list_kinds(context.history.list_layers(run.id))
+    return LayersOnMap(frame, links, scaled.stress, scaled.kept, words, left_out, kinds)
 
 
 def turn_to_start(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -139,7 +143,7 @@ def make_frames(
             "layer": [layer.name for layer in layers],
             "x": points[:, 0],
             "y": points[:, 1],
-            "kind": [MAIN if way else layer.branch or "other" for layer, way in zip(layers, on_way, strict=True)],
+            "kind": [MAIN if way else layer.branch for layer, way in zip(layers, on_way, strict=True)],
             "order": [int(order) if way else None for order, way in zip(orders, on_way, strict=True)],
             "depth": [
                 order / max(1, sum(on_way) - 1) if way else None for order, way in zip(orders, on_way, strict=True)
@@ -176,10 +180,10 @@ def draw_layer_map(found: LayersOnMap) -> Any:
     if found.has_branches:
         thin = alt.Chart(drawing.inline(found.links)).mark_line(strokeWidth=0.7, color=drawing.QUIET, opacity=0.5)
         parts.append(thin.encode(x=x, y=y, detail="link:N"))
-        parts.append(_draw_branches(base, frame, tips))
+        parts.append(_draw_branches(base, found, tips))
     depth = alt.Color(
         "depth:Q",
-        scale=alt.Scale(domain=[0, 1], range=["#b9d7ee", "#0b4f8a"]),
+        scale=alt.Scale(domain=[0, 1], range=["#ccd2da", "#3d4653"]),
         legend=alt.Legend(orient="top", title="relative depth", format=".0%", values=[0, 1], gradientLength=120),
     )
     dots = way.mark_circle(size=130, opacity=1, stroke="#ffffff", strokeWidth=1.2)
@@ -202,11 +206,11 @@ def draw_layer_map(found: LayersOnMap) -> Any:
     )
 
 
-def _draw_branches(base: Any, frame: pl.DataFrame, tips: list[Any]) -> Any:
+def _draw_branches(base: Any, found: LayersOnMap, tips: list[Any]) -> Any:
     import altair as alt
 
-    kinds = [kind for kind in frame["kind"].unique(maintain_order=True) if kind != MAIN]
-    colours = [drawing.PALETTE[(index + 1) % len(drawing.PALETTE)] for index in range(len(kinds))]
+    kinds = [kind for kind in found.frame["kind"].unique(maintain_order=True) if kind != MAIN]
+    colours = drawing.palette_colours(kinds, found.kinds)
     shapes = ("square", "triangle-up", "diamond", "cross", "triangle-down", "circle")
     marks = [shapes[index % len(shapes)] for index in range(len(kinds))]
     look = {"orient": "top", "direction": "horizontal", "title": "branch"}
