@@ -287,7 +287,7 @@ def save(
     Raises:
         InputError: If the file cannot be written, or an argument is not one of those.
     """
-    from layerwise.cli.files import replacing
+    from layerwise.core.writing import replacing
     from layerwise.plugins.figures.files import check_suffix, encode
     from layerwise.plugins.figures.look import Look, find_theme, read_width
     from layerwise.plugins.figures.render import draw_on_paper

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.cli.files import replacing
+from layerwise.core.writing import replacing
 
 SIZE = 16
 N_CLASSES = 10

@@ -23,7 +23,7 @@ def check_call(
     name: str | None, runs: list[str] | None, outputs: list[Path] | None, data: Path | None
 ) -> tuple[str, list[Path]]:
     """The figure's name and the files to write, all of which can be written."""
-    from layerwise.cli.files import check_target
+    from layerwise.core.writing import check_target
     from layerwise.plugins.figures.files import check_suffix
 
     if name is None:
@@ -58,7 +58,7 @@ def write_files(
 
 
 def _write(path: Path, content: bytes) -> Path:
-    from layerwise.cli.files import replacing
+    from layerwise.core.writing import replacing
 
     with replacing(path) as target:
         target.write_bytes(content)

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from layerwise.cli.files import replacing
 from layerwise.cli.output import make_table, stdout_console
 from layerwise.core.errors import InputError
+from layerwise.core.writing import replacing
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.cli.output import json_text, make_table, stderr_console
 from layerwise.cli.session import Session, session_of
-from layerwise.core.errors import InputError
+from layerwise.core.writing import check_target, replacing
 
 if TYPE_CHECKING:
     import typer
@@ -36,8 +36,8 @@ def run_traced(context: typer.Context, command: Sequence[str], output: Path | No
     from layerwise.core.calling import Trace
 
     root, outer = context.find_root(), session_of(context)
-    if output is not None and not output.absolute().parent.is_dir():
-        raise InputError(f"cannot write {output}: there is no folder {output.parent}")
+    if output is not None:
+        check_target(output)
     words = list(command[1:] if command[0] == "layerwise" else command)
     options = [part for name in outer.blocked for part in ("--no-plugin", name)]
     if outer.timeout is not None:
@@ -56,10 +56,8 @@ def run_traced(context: typer.Context, command: Sequence[str], output: Path | No
 
 def _write_trace(trace: Trace, path: Path) -> None:
     records = [asdict(place) | asdict(calls) for place, calls in trace.calls.items()]
-    try:
-        path.write_text(json_text(records) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    with replacing(path) as target:
+        target.write_text(json_text(records) + "\n", encoding="utf-8")
 
 
 def _print_trace(trace: Trace) -> None:

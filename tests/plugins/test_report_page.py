@@ -271,7 +271,7 @@ def test_an_unknown_section_is_an_error_with_a_suggestion(fake, tmp_path) -> Non
 def test_a_file_that_cannot_be_written_is_one_clear_line(fake, tmp_path) -> None:
     history = fake.FakeHistory()
     run = fake.add_run(history, n_stimuli=12)
-    for path, why in ((tmp_path, "it is a folder"), (tmp_path / "none" / "r.html", "there is no folder")):
+    for path, why in ((tmp_path, "a folder has that name"), (tmp_path / "none" / "r.html", "there is no folder")):
         with pytest.raises(InputError, match=why) as caught:
             render_report([run], fake.make_registry(), history, path)
         assert "\n" not in str(caught.value)
@@ -288,7 +288,7 @@ def test_a_report_that_fails_leaves_the_old_one_as_it_was(fake, tmp_path, monkey
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("layerwise.plugins.report.page.os.fsync", full)
+    monkeypatch.setattr("layerwise.core.writing.os.fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
         render_report([run], fake.make_registry(), history, path, sections=["provenance"])
     assert path.read_text() == "old"

@@ -58,11 +58,11 @@ def export_run(
         layerwise export latest -o all.h5
         layerwise export latest --metric correlation-distance -o rdms.parquet
     """
-    from layerwise.cli.files import check_target, replacing
     from layerwise.core.interchange.files import choose_format, choose_matrix_writer, choose_writer
     from layerwise.core.kinds import Metric
     from layerwise.core.layers import find_layer
     from layerwise.core.records import LayerAddress
+    from layerwise.core.writing import check_target, replacing
 
     choose_format(output, form)
     check_target(output)

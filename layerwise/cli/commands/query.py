@@ -36,8 +36,8 @@ def query_history(
         layerwise query --table run_list --format csv -o runs.csv
         layerwise query "SELECT name, n_features FROM layers WHERE branch = '5x5'"
     """
-    from layerwise.cli.files import check_target
     from layerwise.cli.tabular import write_frame
+    from layerwise.core.writing import check_target
 
     if sql is not None and table is not None:
         raise InputError("give either SQL or --table, not both")

@@ -69,9 +69,9 @@ def write_report(
         layerwise report 3fa2 latest -o both.html --with cka --no-photos
         layerwise report latest --list-sections
     """
-    from layerwise.cli.files import check_target
     from layerwise.core.hiding import without_pictures
     from layerwise.core.report import Choice
+    from layerwise.core.writing import check_target
     from layerwise.plugins.report.page import render_report
 
     registry = session_of(context).registry

@@ -8,8 +8,6 @@ runs its expressions with an interpreter), and lets nothing load or leave.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from layerwise.core.protocols import History
 from layerwise.core.records import RunRecord
 from layerwise.core.registry import Registered, Registry, distribution_version
 from layerwise.core.report import Choice, Figure, ReportContext, ReportSection
+from layerwise.core.writing import check_target, replacing
 from layerwise.plugins.report.assets import content_policy, page_script, page_style, script_safe
 from layerwise.plugins.report.atlas_markup import shared_data
 from layerwise.plugins.report.bundle import vega_bundle
@@ -69,7 +68,7 @@ def render_report(
     """
     if not runs:
         raise InputError("a report needs at least one run")
-    check_destination(path)
+    check_target(path)
     context = ReportContext(in_order(runs), history, registry, choice, command)
     check_choice(context)
     placed = []
@@ -79,7 +78,8 @@ def render_report(
             found = note(builder, "These runs have nothing to show in it.")
         placed += [found] if found is not None else []
     page = render_page(placed, context, title)
-    write_atomically(path, page)
+    with replacing(path) as target:
+        target.write_text(page, encoding="utf-8", errors="replace", newline="\n")
     return path
 
 
@@ -155,42 +155,3 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
             version=distribution_version("layerwise"),
         )
     )
-
-
-def check_destination(path: Path) -> None:
-    """Find out before the work whether the file can be written.
-
-    Raises:
-        InputError: If it cannot.
-    """
-    if path.is_dir():
-        raise InputError(f"cannot write the report to {path}: it is a folder")
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write the report to {path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot write the report to {path}: no permission to write in {path.parent}")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file once its new content is whole and on disk; on failure the old one stays as it was."""
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(text.encode("utf-8", "replace"))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write the report to {path}: {error.strerror or error}") from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The umask, without setting it for longer than a moment."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
