@@ -18,6 +18,7 @@ SCRIPTS = (
     "contents",
     "charts",
     "atlas",
+    "pictures",
     "matrices",
     "scatter",
     "explorer",

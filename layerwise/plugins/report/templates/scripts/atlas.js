@@ -152,7 +152,5 @@
     new MutationObserver(action).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   };
 
-  const saveCanvas = (name, canvas) => new Promise((done) => { canvas.toBlob((blob) => done([{ name, blob }])); });
-
-  Object.assign(layerwise, { signed, ticks, onTheme, saveCanvas });
+  Object.assign(layerwise, { signed, ticks, onTheme });
 })();

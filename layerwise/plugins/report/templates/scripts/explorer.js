@@ -22,7 +22,7 @@
       this.canvas = this.scatter.canvas;
       this.chosen = null; // { bin, turn } of a point, or { listed } of a pair below
       this.listen();
-      this.show();
+      this.shown = this.show();
     }
 
     get across() { return Number(this.sides[0].value); }
@@ -88,10 +88,17 @@
       this.ring();
     }
 
-    ring() {
-      const rings = ["parted", "joined"].flatMap((kind) => this.result[kind].map((pair, index) => (
+    rings() {
+      return ["parted", "joined"].flatMap((kind) => this.result[kind].map((pair, index) => (
         { kind, values: pair.values, text: String(index + 1), on: this.chosen?.listed === pair })));
-      this.scatter.ring(rings, this.chosen?.bin ?? null);
+    }
+
+    ring() { this.scatter.ring(this.rings(), this.chosen?.bin ?? null); }
+
+    async save() {
+      await this.shown;
+      const words = [...this.root.querySelector(".shown").children].map((part) => part.textContent).join(" ");
+      return this.scatter.save(this.root, [words], this.rings());
     }
 
     headline() {
@@ -245,7 +252,7 @@
   const roots = [...document.querySelectorAll(".explorer")];
   roots.forEach((root) => opener.observe(root));
   layerwise.offerTables(".explorer", (root) => open(root).tables());
-  layerwise.offer("png", ".explorer", (root) => layerwise.saveCanvas(root.id, open(root).canvas));
+  layerwise.offer("png", ".explorer", (root) => open(root).save());
 
   // Cells of a drawn layer x layer matrix lead here.
   layerwise.leadCloser = (host, view, run) => {

@@ -175,6 +175,7 @@
 
     colour(by) {
       const { tints, key } = colourings[by](this.atlas);
+      this.meanings = key;
       const list = make("ul");
       for (const [colour, text] of key) {
         const item = make("li");
@@ -276,6 +277,11 @@
 
     hideCloser() { this.closer.hidden = true; }
 
+    save() {
+      const lines = [".shown span", ".quality p"].map((part) => this.root.querySelector(part).textContent);
+      return this.plane.save({ root: this.root, layer: this.atlas.matrices[this.layer].name, lines, key: this.meanings });
+    }
+
     tables() {
       const { names, labels, matrices } = this.atlas;
       const columns = ["layer", "stimulus", "label", "x", "y", "stress", "kept"];
@@ -294,5 +300,5 @@
   const opener = nearby(open);
   document.querySelectorAll(".map").forEach((root) => opener.observe(root));
   layerwise.offerTables(".map", (root) => open(root).tables());
-  layerwise.offer("png", ".map", (root) => layerwise.saveCanvas(root.id, open(root).canvas));
+  layerwise.offer("png", ".map", (root) => open(root).save());
 })();

@@ -136,18 +136,23 @@
 
     paintLegend(ends) {
       const canvas = this.root.querySelector(".legend canvas");
-      const { colours, measure } = this.atlas;
+      const { colours } = this.atlas;
       canvas.width = 255;
       canvas.height = 1;
       const image = new ImageData(255, 1);
       for (let i = 0; i < 255; i += 1) image.data.set([colours[3 * i], colours[3 * i + 1], colours[3 * i + 2], 255], 4 * i);
       canvas.getContext("2d").putImageData(image, 0, 0);
-      const [low, middle, high] = this.root.querySelectorAll(".legend span");
+      const words = this.words(ends);
+      this.root.querySelectorAll(".legend span").forEach((part, place) => { part.textContent = words[place]; });
+    }
+
+    // What is written at the low end of the scale of colours, in its middle and at its high end.
+    words({ low, high, cut }) {
+      const { diverging, range } = this.atlas.measure;
       const write = (value) => Number.isInteger(value) ? signed(value, 0) : this.atlas.exactly(value);
-      const beyond = (sign) => ends.cut && ends.high < (measure.range[1] ?? Infinity) ? `${sign} ` : "";
-      low.textContent = (measure.diverging || ends.low > (measure.range[0] ?? -Infinity) ? beyond("≤") : "") + write(ends.low);
-      middle.textContent = measure.diverging ? "0" : "";
-      high.textContent = beyond("≥") + write(ends.high);
+      const beyond = (sign) => cut && high < (range[1] ?? Infinity) ? `${sign} ` : "";
+      const below = diverging || low > (range[0] ?? -Infinity) ? beyond("≤") : "";
+      return [below + write(low), diverging ? "0" : "", beyond("≥") + write(high)];
     }
 
     async paintTile(tile) {
@@ -201,6 +206,24 @@
       this.cursor.hidden = false;
     }
 
+    // The matrix that is shown with its scale of colours; each pair is the same whole number of pixels.
+    async save() {
+      const { measure, colours, matrices } = this.atlas;
+      const { image, ends } = await this.picture(this.layer);
+      const whole = make("canvas");
+      whole.width = whole.height = this.n;
+      whole.getContext("2d").putImageData(image, 0, 0);
+      const [low, middle, high] = this.words(ends);
+      return layerwise.compose({
+        root: this.root,
+        layer: matrices[this.layer].name,
+        lines: [this.root.querySelector(".shown span").textContent, this.root.querySelector(".unit").textContent.trim()],
+        side: this.n * Math.max(1, Math.round(1280 / this.n)) / 2,
+        paint: (context, side) => { context.imageSmoothingEnabled = false; context.drawImage(whole, 0, 0, side, side); },
+        bar: { colours, low, middle, high, title: `${measure.symbol}${measure.unit ? ` (${measure.unit})` : ""}` },
+      });
+    }
+
     // The matrix that is shown, in the order in which it is shown.
     async tables() {
       const layer = this.layer, order = this.permutation, codes = await this.atlas.codes(layer), lost = this.atlas.lost[layer];
@@ -218,5 +241,5 @@
   const opener = nearby(open);
   document.querySelectorAll(".matrices").forEach((root) => opener.observe(root));
   layerwise.offerTables(".matrices", (root) => open(root).tables());
-  layerwise.offer("png", ".matrices", (root) => layerwise.saveCanvas(root.id, open(root).canvas));
+  layerwise.offer("png", ".matrices", (root) => open(root).save());
 })();

@@ -46,15 +46,36 @@
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, this.side, this.side);
       const style = getComputedStyle(this.canvas);
-      this.plain = style.getPropertyValue("--points").trim() || "#0072b2";
-      this.mark = style.getPropertyValue("--accent").trim() || "#0b63a5";
+      this.paint(context, style.getPropertyValue("--points").trim() || "#0072b2", style.getPropertyValue("--accent").trim() || "#0b63a5");
+      if (this.ready) this.canvas.dataset.state = "done"; // no photo is missing any more
+    }
+
+    // Draws all stimuli into a square of `this.side`.
+    paint(context, plain, mark) {
+      this.plain = plain;
+      this.mark = mark;
       this.size = this.photos
         ? Math.max(15, Math.min(72, Math.sqrt(this.side * this.side * 0.45 / this.n))) * Math.sqrt(ZOOMS[this.zoom])
         : Math.max(5, Math.min(11, this.side / 60));
       const near = new Set(this.marked);
       for (let i = 0; i < this.n; i += 1) if (!near.has(i)) this.drawOne(context, i, near.size ? 0.55 : 1, false);
       if (near.size) this.drawMarked(context);
-      if (this.ready) this.canvas.dataset.state = "done"; // no photo is missing any more
+      context.globalAlpha = 1;
+    }
+
+    // The same as a picture to be kept.
+    save(options) {
+      const paint = (context, side) => {
+        context.fillStyle = "#eef0f3";
+        context.fillRect(0, 0, side, side);
+        context.beginPath();
+        context.rect(0, 0, side, side);
+        context.clip();
+        this.side = side;
+        this.paint(context, "#0b63a5", "#0b63a5");
+        this.draw();
+      };
+      return layerwise.compose({ ...options, paint });
     }
 
     drawMarked(context) {

@@ -66,7 +66,13 @@
       this.canvas.width = this.canvas.height = Math.round(this.side * ratio);
       const context = this.canvas.getContext("2d");
       context.scale(ratio, ratio);
-      context.fillStyle = getComputedStyle(this.plot).getPropertyValue("--points").trim() || "#0072b2";
+      [this.xs, this.ys] = this.paint(context, getComputedStyle(this.plot).getPropertyValue("--points").trim() || "#0072b2");
+      this.drawAxes();
+    }
+
+    // Draws the points into a square of `this.side`, and says where they are.
+    paint(context, colour) {
+      context.fillStyle = colour;
       const size = this.layers.map((layer, side) => {
         const [low, high] = this.ends[side];
         return Math.max(2.2, this.atlas.matrices[layer].step / (high - low) * this.side);
@@ -74,21 +80,44 @@
       const [left, up] = this.layers.map((layer, side) => Float64Array.from(
         { length: 256 }, (_, code) => this.position(side, this.atlas.value(layer, code))));
       const most = this.bins.reduce((top, bin) => Math.max(top, this.counts[bin]), 1);
-      this.xs = new Float64Array(this.bins.length);
-      this.ys = new Float64Array(this.bins.length);
+      const xs = new Float64Array(this.bins.length), ys = new Float64Array(this.bins.length);
       this.bins.forEach((bin, at) => {
-        this.xs[at] = left[bin >> 8];
-        this.ys[at] = up[bin & 255];
+        xs[at] = left[bin >> 8];
+        ys[at] = up[bin & 255];
         context.globalAlpha = 0.34 + 0.66 * Math.log(this.counts[bin]) / (Math.log(most) || 1);
-        context.fillRect(this.xs[at] - size[0] / 2, this.ys[at] - size[1] / 2, size[0], size[1]);
+        context.fillRect(xs[at] - size[0] / 2, ys[at] - size[1] / 2, size[0], size[1]);
       });
-      this.drawAxes();
+      context.globalAlpha = 1;
+      return [xs, ys];
+    }
+
+    // What an axis is called.
+    title(side) {
+      const { symbol, unit } = this.atlas.measure;
+      return `${this.name(side)}: ${symbol}${unit ? ` (${unit})` : ""}`;
+    }
+
+    // The same as a picture to be kept, with the rings that are shown.
+    save(root, lines, rings) {
+      const kept = this.side;
+      const paint = (context, side) => {
+        this.side = side;
+        this.paint(context, "#0b63a5");
+        for (const { kind, text, x, y, tx, ty } of this.placeRings(rings)) {
+          context.strokeStyle = context.fillStyle = kind === "parted" ? "#b34e00" : "#00785a";
+          Object.assign(context, { lineWidth: 1.8, font: "650 11px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
+          context.beginPath();
+          context.arc(x, y, 6, 0, 2 * Math.PI);
+          context.stroke();
+          context.fillText(text, tx, ty);
+        }
+        this.side = kept;
+      };
+      return layerwise.compose({ root, lines, paint, axes: { ends: this.ends, titles: [this.title(0), this.title(1)] } });
     }
 
     drawAxes() {
       const { left, top } = MARGIN;
-      const { symbol, unit } = this.atlas.measure;
-      const title = (side) => `${this.name(side)}: ${symbol}${unit ? ` (${unit})` : ""}`;
       const parts = [svg("path", { d: `M${left} ${top}V${top + this.side}H${left + this.side}`, class: "line" })];
       for (const { value, text } of ticks(...this.ends[0], this.side < 320 ? 3 : 5)) {
         const x = left + this.position(0, value);
@@ -100,22 +129,31 @@
         parts.push(svg("path", { d: `M${left} ${y}h${this.side}`, class: value === 0 ? "zero" : "grid" }));
         parts.push(svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, text));
       }
-      parts.push(svg("text", { x: left + this.side / 2, y: top + this.side + 40, "text-anchor": "middle", class: "title" }, title(0)));
-      parts.push(svg("text", { "text-anchor": "middle", class: "title", transform: `translate(13 ${top + this.side / 2}) rotate(-90)` }, title(1)));
+      parts.push(svg("text", { x: left + this.side / 2, y: top + this.side + 40, "text-anchor": "middle", class: "title" }, this.title(0)));
+      parts.push(svg("text", { "text-anchor": "middle", class: "title", transform: `translate(13 ${top + this.side / 2}) rotate(-90)` }, this.title(1)));
       this.plot.querySelector(".axes").replaceChildren(...parts);
     }
 
-    // Rings: { kind, values, text, on } each, and one round a point of the scatter.
+    // Where rings, { kind, values, text, on } each, and their numbers lie in the square.
+    placeRings(rings) {
+      const centres = rings.map(({ values }) => values.map((value, side) => this.position(side, value)));
+      const written = [];
+      const isFree = (a, b) => !written.some(([c, d]) => Math.abs(a - c) < 9 && Math.abs(b - d) < 11) &&
+        !centres.some(([c, d]) => Math.hypot(a - c, b - d) < 12);
+      return rings.map((ring, place) => {
+        const [x, y] = centres[place];
+        const [tx, ty] = AROUND.map(([dx, dy]) => [x + dx, y + dy]).find(([a, b]) => isFree(a, b)) || [x, y - 11];
+        written.push([tx, ty]);
+        return { ...ring, x, y, tx, ty };
+      });
+    }
+
+    // Draws rings, and one round a point of the scatter.
     ring(rings, chosen) {
       const { left, top } = MARGIN;
-      const written = [];
-      const parts = rings.map(({ kind, values, text, on }) => {
-        const x = left + this.position(0, values[0]), y = top + this.position(1, values[1]);
+      const parts = this.placeRings(rings).map(({ kind, text, on, x, y, tx, ty }) => {
         const group = svg("g", { class: on ? `${kind} on` : kind });
-        const [tx, ty] = AROUND.map(([dx, dy]) => [x + dx, y + dy])
-          .find(([a, b]) => !written.some(([c, d]) => Math.abs(a - c) < 9 && Math.abs(b - d) < 11)) || [x, y - 11];
-        written.push([tx, ty]);
-        group.append(svg("circle", { cx: x, cy: y, r: 6 }), svg("text", { x: tx, y: ty + 4, "text-anchor": "middle" }, text));
+        group.append(svg("circle", { cx: left + x, cy: top + y, r: 6 }), svg("text", { x: left + tx, y: top + ty + 4, "text-anchor": "middle" }, text));
         return group;
       });
       if (chosen !== null) {
