@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from layerwise.core.errors import InputError
+from layerwise.core.errors import InputError, LayerwiseError
 
 
 def check_target(path: Path) -> None:
@@ -35,7 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Where `path` is a link, the file that it leads to is replaced.
 
     Raises:
-        InputError: If it cannot be written; a file that was at `path` stays as it was.
+        InputError: If `check_target` says so.
+        LayerwiseError: If writing fails, on a full disk for instance; a file that was at `path` stays as it was.
     """
     check_target(path)
     target = path.resolve()
@@ -51,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             written.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise LayerwiseError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _flush(path: Path) -> None:

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from layerwise.core.errors import InputError
+from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.core.writing import check_target, replacing
 
 
@@ -49,7 +49,7 @@ def test_a_full_disk_is_said_in_one_line_and_the_old_file_stays(tmp_path):
         with replacing(path):
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(InputError, match=r"cannot write .*a\.txt: No space left on device"):
+    with pytest.raises(LayerwiseError, match=r"cannot write .*a\.txt: No space left on device"):
         run_out_of_space()
     assert path.read_text() == "old"
 

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from layerwise.core.errors import InputError
+from layerwise.core.errors import InputError, LayerwiseError
 from layerwise.core.hookspecs import hookimpl
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import LayerAddress
@@ -289,7 +289,7 @@ def test_a_report_that_fails_leaves_the_old_one_as_it_was(fake, tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("layerwise.core.writing.os.fsync", full)
-    with pytest.raises(InputError, match="No space left on device"):
+    with pytest.raises(LayerwiseError, match="No space left on device"):
         render_report([run], fake.make_registry(), history, path, sections=["provenance"])
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["r.html"]
