@@ -111,4 +111,15 @@ def _make(found: Any, owner: str, seed: int) -> Any:
                 raise InputError(f"{owner} failed to make the network: {describe_error(error)}") from error
     if not isinstance(network, torch.nn.Module):
         raise InputError(f"{owner} gives a {type(network).__name__}, not a torch.nn.Module")
-    return network
+    return unwrap(network)
+
+
+def unwrap(network: Any) -> Any:
+    """The network itself, of one that `torch.compile` or a way of training on several devices was wrapped around."""
+    while True:
+        if "_orig_mod" in network._modules:  # torch.compile
+            network = network._orig_mod
+        elif isinstance(network, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+            network = network.module
+        else:
+            return network

@@ -12,8 +12,16 @@ from layerwise import InputError, LoadRequest, Model
 
 from layerwise_torch.assembling import Way, assemble, describe, module_ways
 from layerwise_torch.files import load_exported, load_script, sniff
-from layerwise_torch.importing import build_network
-from layerwise_torch.preparing import find_device, input_dtype, make_deterministic, make_noise, place, try_out
+from layerwise_torch.importing import build_network, unwrap
+from layerwise_torch.preparing import (
+    complete_lazy,
+    find_device,
+    input_dtype,
+    make_deterministic,
+    make_noise,
+    place,
+    try_out,
+)
 from layerwise_torch.settings import Settings, own_settings, split_model
 from layerwise_torch.tracing import FIXED_BATCH, exported_batch, exported_input, read_exported, trace_script
 from layerwise_torch.weights import describe_file, load_weights, read_file
@@ -52,6 +60,7 @@ def load_network(
         InputError: If the weights do not fit, or it cannot be analysed.
     """
     path = None if request.weights is None or has_weights else Path(request.weights)
+    complete_lazy(network, settings, name, request.seed)
     if path is not None:
         load_weights(network, path, name, trusted=request.allow_unsafe)
     made = f"seed {request.seed}" if path is None else describe_file(path)
@@ -125,5 +134,6 @@ def _load_pickled(path: Path, request: LoadRequest, settings: Settings) -> Model
         raise InputError(
             f"{path} holds weights only: name the network, as in torch:package.module:factory --weights {path}"
         )
+    content = unwrap(content)
     settings = settings.over(own_settings(content, path.name))
     return load_network(content, request, settings, name=path.stem, origin=describe_file(path), has_weights=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from layerwise import InputError
+from torch.nn.parameter import is_lazy
 
 from layerwise_torch.errors import describe_error, first_line
 from layerwise_torch.settings import Settings, device_asked
@@ -92,9 +93,22 @@ def place(module: Any, device: Any, settings: Settings, owner: str) -> Any:
         raise InputError(f"{owner} cannot be moved to {device}: {describe_error(error)}") from error
 
 
+def complete_lazy(module: Any, settings: Settings, owner: str, seed: int) -> None:
+    """Let modules that find their sizes in the first batch (`LazyLinear`) see one of noise, under the seed.
+
+    Raises:
+        InputError: If the network does not take images.
+    """
+    if any(map(is_lazy, (*module.parameters(), *module.buffers()))):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            _first_call(module.eval(), torch.device("cpu"), settings, owner, None)
+
+
 def input_dtype(module: Any) -> Any:
     """The type of a module's first weights, which its input has to have."""
-    dtypes = (tensor.dtype for tensor in module.state_dict().values() if tensor.is_floating_point())
+    tensors = (*module.parameters(), *module.buffers())
+    dtypes = (tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point)
     return next(dtypes, torch.float32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def read_file(path: Path, *, trusted: bool) -> Any:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about the pickle's age; what it holds is checked
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises a dozen types for a file that it cannot read
         if not is_pickle_refusal(error):
             raise InputError(f"{path} is not a PyTorch file, or is damaged: {first_line(error)}") from error

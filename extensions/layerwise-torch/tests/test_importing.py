@@ -17,6 +17,29 @@ def test_classes_functions_and_instances_are_loaded(load):
     assert load("torch:small:instance").info.name == "instance"
 
 
+def test_modules_that_find_their_sizes_in_the_first_batch_are_shown_one_under_the_seed(load, tmp_path):
+    first, same, other = (load("torch:small:Lazy", seed=seed) for seed in (0, 0, 1))
+    assert first.layers[-1].shape == (5,)
+    assert first.info.fingerprint == same.info.fingerprint != other.info.fingerprint
+    network = small_network("Lazy")
+    network(torch.zeros(2, 3, 32, 32))
+    torch.save(network.state_dict(), tmp_path / "lazy.pth")
+    with_weights = load("torch:small:Lazy", weights=str(tmp_path / "lazy.pth"))
+    kernel = next(tensor for tensor in with_weights.weights() if tensor.name == "conv/weight")
+    np.testing.assert_array_equal(kernel.values, network.conv.weight.detach().numpy())
+
+
+@pytest.mark.parametrize("wrapped", ["compiled", "parallel"])
+def test_a_network_is_analysed_without_what_was_wrapped_around_it(load, wrapped):
+    assert load(f"torch:small:{wrapped}").info.fingerprint == load("torch:small:Inception").info.fingerprint
+
+
+def small_network(name):
+    import small
+
+    return getattr(small, name)()
+
+
 def test_a_file_can_be_named_instead_of_a_module(load, in_networks, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     model = load(f"torch:{in_networks / 'small.py'}:Inception")

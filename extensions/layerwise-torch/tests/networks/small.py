@@ -211,3 +211,26 @@ def number():
 
 instance = Inception().double()
 CONSTANT = 5
+
+
+class Lazy(nn.Module):
+    """Its modules find their sizes in the first batch."""
+
+    layerwise = SETTINGS
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.LazyConv2d(4, 3, 2)
+        self.norm = nn.LazyBatchNorm2d()
+        self.fc = nn.LazyLinear(5)
+
+    def forward(self, x):
+        return self.fc(functional.relu(self.norm(self.conv(x))).flatten(1))
+
+
+def compiled():
+    return torch.compile(Inception())
+
+
+def parallel():
+    return nn.DataParallel(torch.compile(Inception()))
