@@ -9,11 +9,17 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-settings.register_profile("layerwise", deadline=None)  # how long an example takes depends on the machine, not on us
+# How long an example takes, or its making, depends on the machine, not on us; where CI is set, chance has no say.
+settings.register_profile(
+    "layerwise",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
 settings.load_profile("layerwise")
 
 

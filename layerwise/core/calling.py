@@ -202,12 +202,15 @@ def _run_with_alarm(
 
     An alarm that somebody else has set goes on afterwards.
     """
-    began, is_over = time.monotonic(), False
+    began, is_over, is_told = time.monotonic(), False, limit <= NOTICE_SECONDS
 
     def ring(_number: int, _frame: FrameType | None) -> None:
+        nonlocal is_told
         left = limit - (time.monotonic() - began)
-        if left > 0:
+        if not is_told:
+            is_told = True
             tell()
+        if left > 0:
             signal.setitimer(signal.ITIMER_REAL, left, 1.0)
         elif not is_over:
             raise _TimeIsUpError

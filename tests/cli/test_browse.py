@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -37,6 +38,12 @@ def client(store: Store) -> Iterator[TestClient]:
     application = make_application(Site(store, load_plugins, reports), serving.answered_hosts("127.0.0.1"))
     yield TestClient(application, base_url="http://localhost", raise_server_exceptions=False)
     reports.close()
+
+
+def wait_for_report(client: TestClient, asked: dict[str, str]) -> Any:
+    """What is said of a report in the end; each question is answered after half a minute at the latest."""
+    answers = (client.get("/report/ready", params=asked) for _ in range(40))
+    return next(answer for answer in answers if answer.json() != {"drawn": False})
 
 
 @pytest.fixture
@@ -132,9 +139,7 @@ def test_a_report_is_drawn_once_and_leaves_no_trace(client: TestClient, store: S
     before = store.query(counted)["n"].to_list()
     asked = {"run": run.id[:6], "with": "cka-rbf"}
     assert "Drawing the report" in client.get("/report", params=asked).text
-    for _ in range(20):
-        if client.get("/report/ready", params=asked).json() == {"drawn": True}:
-            break
+    assert wait_for_report(client, asked).json() == {"drawn": True}
     report = client.get("/report", params=asked)
     assert "Content-Security-Policy" in report.text
     assert "cka-rbf" in report.text
@@ -162,7 +167,7 @@ def test_a_wrong_address_is_one_clear_line(client: TestClient, address: str, sai
 def test_a_report_that_cannot_be_made_says_why(client: TestClient, store: Store) -> None:
     asked = {"run": store.list_runs()[0].id, "with": "nonsense"}
     client.get("/report", params=asked)
-    answer = client.get("/report/ready", params=asked)
+    answer = wait_for_report(client, asked)
     assert answer.status_code == 400
     assert "no comparator 'nonsense'" in answer.json()["error"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 GOOD = """
@@ -148,24 +146,22 @@ NOISY_ORDER = """def order(self, similarity, labels):
 def test_a_plugin_that_never_finishes_importing_is_given_up_by_name(site, command_line, sleep):
     site.install("lw_asleep", f"import time\n{sleep}")
     site.install("lw_good", GOOD)
-    started = time.monotonic()
-    said = command_line("--plugin-timeout", "0.3", *REORDER, "--method", "backwards")
-    assert time.monotonic() - started < 60
+    said = command_line("--plugin-timeout", "2", *REORDER, "--method", "backwards")
     assert said.code == 0
-    assert "plugin 'lw_asleep' (lw_asleep 1.0) did not load: importing it did not return within 0.3 s" in said.err
+    assert "plugin 'lw_asleep' (lw_asleep 1.0) did not load: importing it did not return within 2 s" in said.err
 
 
 def test_a_plugin_that_swallows_the_interruption_is_interrupted_again(site, command_line):
     stubborn = "import time\nfor _ in range(2):\n    try: time.sleep(3600)\n    except BaseException: pass\n"
     site.install("lw_stubborn", stubborn)
-    said = command_line("--plugin-timeout", "0.2", *REORDER)
+    said = command_line("--plugin-timeout", "2", *REORDER)
     assert said.code == 0
 
 
 def test_the_timeout_can_come_from_the_environment_and_must_be_a_number(site, command_line, monkeypatch):
     site.install("lw_asleep", "import time\ntime.sleep(3600)")
-    monkeypatch.setenv("LAYERWISE_PLUGIN_TIMEOUT", "0.3")
-    assert "within 0.3 s" in command_line(*REORDER).err
+    monkeypatch.setenv("LAYERWISE_PLUGIN_TIMEOUT", "2")
+    assert "within 2 s" in command_line(*REORDER).err
     monkeypatch.setenv("LAYERWISE_PLUGIN_TIMEOUT", "soon")
     said = command_line(*REORDER)
     assert (said.code, said.err.count("\n")) == (2, 1)

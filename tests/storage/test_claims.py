@@ -116,8 +116,8 @@ def test_a_run_whose_process_is_gone_is_resumed_at_once(store: Store, samples: A
 def test_a_process_that_took_the_number_of_a_dead_one_is_not_mistaken_for_it(
     store: Store, samples: Any, execute: Any
 ) -> None:
-    store.begin_run(samples.header())
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        store.begin_run(samples.header())
         execute("UPDATE runs SET pid = :pid, hostname = :host", pid=process.pid, host=socket.gethostname())
         with pytest.raises(InputError, match=f"process {process.pid}"):
             store.begin_run(samples.header())

@@ -59,7 +59,7 @@ class Child:
         self.process.stdin.flush()
 
     def end(self) -> int:
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=600)
         return self.process.returncode
 
 
@@ -112,7 +112,7 @@ def test_a_process_killed_in_the_middle_of_a_transaction_leaves_what_it_had_fini
     said = child.hear()
     assert said.startswith("half-way ")
     child.process.send_signal(signal.SIGKILL)
-    child.process.wait(timeout=60)
+    child.process.wait(timeout=600)
     run_id = said.split()[1]
     with open_store(url, create=False) as store:
         run = store.find_run(run_id)
