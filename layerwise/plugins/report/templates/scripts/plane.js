@@ -16,7 +16,8 @@
       this.zoom = 0;
       this.pan = [0, 0];
       const decoded = this.atlas.names.map((_, i) => this.atlas.image(i)?.decode().then(() => this.later(), () => {}));
-      Promise.all(decoded).then(() => { this.ready = true; this.later(); });
+      this.decoded = Promise.all(decoded);
+      this.decoded.then(() => { this.ready = true; this.later(); });
       new ResizeObserver(() => this.later()).observe(canvas);
       layerwise.onTheme(() => this.later());
     }
@@ -63,8 +64,9 @@
       context.globalAlpha = 1;
     }
 
-    // The same as a picture to be kept.
-    save(options) {
+    // The same as a picture to be kept, with every photo.
+    async save(options) {
+      await this.decoded;
       const paint = (context, side) => {
         context.fillStyle = "#eef0f3";
         context.fillRect(0, 0, side, side);
