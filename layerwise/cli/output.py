@@ -55,19 +55,22 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> Table:
+def make_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = (), heads: bool = True
+) -> Table:
     """A plain table; cells are shown as they are, None as nothing.
 
     Args:
         columns: Heads.
         rows: Cells.
         right: Heads of the columns that are aligned to the right.
+        heads: Whether the heads are shown.
     """
     from rich.table import Table
     from rich.text import Text
 
     numeric = set(right)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=heads)
     for column in columns:
         justify: Literal["left", "right"] = "right" if column in numeric else "left"
         table.add_column(column, justify=justify, no_wrap=column in numeric, overflow="fold")  # no name loses its end

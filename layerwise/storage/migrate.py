@@ -57,7 +57,7 @@ def check_revision(database: Database) -> str | None:
     if revision in REVISIONS:
         raise InputError(
             f"{database.shown} was made by an older Layerwise (schema {revision}, now {HEAD}); "
-            "run `layerwise db upgrade`"
+            f"run `layerwise db upgrade --db {database.shown}`"
         )
     raise InputError(
         f"{database.shown} was made by a newer Layerwise (schema {revision}, this one knows up to {HEAD}); "

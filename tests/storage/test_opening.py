@@ -70,7 +70,7 @@ def test_an_older_history_is_upgraded_when_asked_and_keeps_its_runs(url: str, sa
     assert migrate.downgrade(url, REVISIONS[0]) == HEAD
     with pytest.raises(InputError) as error:
         open_store(url)
-    in_one_line(error, "older Layerwise", "run `layerwise db upgrade`")
+    in_one_line(error, "older Layerwise", "run `layerwise db upgrade --db ")
     assert upgrade(url) == REVISIONS[0]
     assert upgrade(url) == HEAD
     with open_store(url) as store:

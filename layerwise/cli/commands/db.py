@@ -6,7 +6,7 @@ import typer
 
 from layerwise.cli.helping import HelpfulCommand, HelpfulGroup
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database
-from layerwise.cli.output import make_table, print_json, stdout_console
+from layerwise.cli.output import count, make_table, print_json, size, stdout_console
 from layerwise.cli.session import database_url, open_history
 from layerwise.core.errors import LayerwiseError
 
@@ -31,8 +31,17 @@ def upgrade_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = Fa
     """Bring an older history's schema up to date; nothing that is stored is lost."""
     from layerwise.storage import upgrade
 
-    upgrade(database_url(database))
-    _print_info(database, as_json=as_json)
+    before = upgrade(database_url(database))
+    with open_history(database, read_only=True) as store:
+        info = store.info()
+    if as_json:
+        print_json({**vars(info), "previous_revision": before})
+    elif before == info.revision:
+        typer.echo(f"{info.url} has the present schema, {before}: nothing to do.")
+    else:
+        typer.echo(
+            f"{info.url} upgraded from schema {before} to {info.revision}: {_count(info.n_runs, 'run')} in it."
+        )
 
 
 @app.command("check", cls=HelpfulCommand)
@@ -48,13 +57,20 @@ def check_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = Fals
         for problem in problems:
             typer.echo(problem)
     if problems:
-        raise LayerwiseError(f"{len(problems)} things in the database are damaged")
+        raise LayerwiseError(f"{_count(len(problems), 'thing')} in the database damaged")
 
 
 def _print_info(database: str, *, as_json: bool) -> None:
-    with open_history(database) as store:
+    with open_history(database, read_only=True) as store:
         info = store.info()
     if as_json:
         print_json(vars(info))
-    else:
-        stdout_console().print(make_table(("what", "value"), list(vars(info).items())))
+        return
+    rows = [("history", info.url), ("schema", info.revision), ("size", size(info.n_bytes))]
+    counted = ("runs", "models", "stimulus_sets", "representations", "comparisons")
+    rows += [(name.replace("_", " "), count(getattr(info, f"n_{name}"))) for name in counted]
+    stdout_console().print(make_table(("", ""), rows, heads=False))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
