@@ -19,6 +19,7 @@ SCRIPTS = (
     "charts",
     "atlas",
     "pictures",
+    "cells",
     "matrices",
     "scatter",
     "explorer",

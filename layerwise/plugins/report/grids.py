@@ -86,7 +86,7 @@ def draw_grid(grid: Grid) -> Any:
             alt.Tooltip("value:Q", title=grid.value, format=grid.digits),
         ],
     )
-    undefined = base.transform_filter("!isValid(datum.value)").mark_rect(color="#9a9a9a")
+    undefined = base.transform_filter("!isValid(datum.value)").mark_rect(color="#9a9a9a", aria=False)
     defined = base.transform_filter("isValid(datum.value)")
     cells = defined.mark_rect().encode(color=drawing.measure_colour(grid.bounds, grid.legend))
     if max(abs(grid.bounds.low), abs(grid.bounds.high)) < SMALLEST_WRITTEN:

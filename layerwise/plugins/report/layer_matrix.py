@@ -83,7 +83,7 @@ def draw_cells(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
             alt.Tooltip("value:Q", title=scale.noun, format=".3f"),
         ],
     )
-    undefined = base.transform_filter("!isValid(datum.value)").mark_rect(color="#9a9a9a")
+    undefined = base.transform_filter("!isValid(datum.value)").mark_rect(color="#9a9a9a", aria=False)
     defined = base.transform_filter("isValid(datum.value)")
     bounds = scale.bounds(frame["value"].drop_nulls())
     cells = defined.mark_rect().encode(color=drawing.measure_colour(bounds, scale.axis("of the two layers")))

@@ -254,18 +254,6 @@
   layerwise.offerTables(".explorer", (root) => open(root).tables());
   layerwise.offer("png", ".explorer", (root) => open(root).save());
 
-  // Cells of a drawn layer x layer matrix lead here.
-  layerwise.leadCloser = (host, view, run) => {
-    if (!roots.some((root) => root.dataset.run === run)) return;
-    view.addEventListener("click", (_, item) => {
-      const { row, column } = item?.datum || {};
-      if (row !== undefined && column !== undefined) document.dispatchEvent(new CustomEvent("layerwise:pair", { detail: { run, row, column } }));
-    });
-    if (host.classList.contains("leads")) return;
-    host.classList.add("leads");
-    host.after(make("p", "closer-hint", "Click a cell to look closer: the pairs of stimuli behind its number."));
-  };
-
   // A figure asks to look closer at two layers of a run, by their names; the earlier one is shown across.
   document.addEventListener("layerwise:pair", ({ detail }) => {
     const root = roots.find((candidate) => candidate.dataset.run === detail.run);
