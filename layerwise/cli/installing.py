@@ -21,6 +21,7 @@ from layerwise.cli.packages import (
     uninstall,
 )
 from layerwise.cli.plugin_list import describe_offers
+from layerwise.cli.plugin_output import warn_on_stderr
 from layerwise.cli.session import open_history
 from layerwise.core.discovery import HOST, find_installed, installed_versions, normal_name
 from layerwise.core.errors import InputError, LayerwiseError
@@ -42,9 +43,10 @@ def install_and_check(sources: Sequence[str], *, upgrade: bool, editable: bool, 
     with stderr_console().status("pip is installing ..."):
         installed = install(sources, upgrade=upgrade, editable=editable, verbose=verbose)
         found = list_plugins_anew()
-    wanted = [done.name for done in installed if done.requested]
+    wanted = [done.name for done in installed if done.requested and not same_distribution(done.name, HOST)]
     wanted += [name for name in map(named_by, sources) if name and not _is_among(name, wanted)]
     added = [plugin for plugin in found if _is_among(plugin["distribution"], [*wanted, *(i.name for i in installed)])]
+    _tell_replaced(installed, wanted)
     if as_json:
         print_json([dict(plugin) for plugin in added])
     else:
@@ -109,6 +111,13 @@ def _tell_added(plugin: Record, installed: Sequence[Installation]) -> None:
     is_new = _is_among(plugin["distribution"], [done.name for done in installed])
     offers = describe_offers(plugin["offers"]) or "nothing"
     typer.echo(f"{who} adds {offers}" if is_new else f"{who} was installed already; it adds {offers}")
+
+
+def _tell_replaced(installed: Sequence[Installation], wanted: Sequence[str]) -> None:
+    """Say on stderr which packages that nobody named are other versions now."""
+    for done in installed:
+        if done.before not in ("", done.version) and not _is_among(done.name, wanted):
+            warn_on_stderr(f"pip has replaced {done.name} {done.before} by {done.version}, which a plugin needs")
 
 
 def _check_added(wanted: Sequence[str], added: Sequence[Record]) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from layerwise.core.discovery import HOST, normal_name
+from layerwise.core.discovery import HOST, installed_versions, normal_name
 from layerwise.core.errors import InputError, LayerwiseError
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -35,11 +35,13 @@ class Installation:
         name: Its name.
         version: Its version.
         requested: Whether it was asked for, rather than needed by another.
+        before: The version that it took the place of; empty where there was none.
     """
 
     name: str
     version: str
     requested: bool
+    before: str = ""
 
 
 def check_environment() -> None:
@@ -59,7 +61,8 @@ def check_environment() -> None:
     if importlib.util.find_spec("pip") is None:
         raise LayerwiseError(
             f"there is no pip in {sys.prefix}, the environment that runs layerwise; "
-            f"`{sys.executable} -m ensurepip` adds it (where uv made it: `uv pip install --python {sys.executable}`)"
+            f"`{sys.executable} -m ensurepip` adds it; where uv made it, "
+            f"`uv pip install --python {sys.executable} NAME` installs without it"
         )
 
 
@@ -89,19 +92,28 @@ def check_source(source: str, *, editable: bool) -> None:
 def install(sources: Sequence[str], *, upgrade: bool, editable: bool, verbose: bool) -> list[Installation]:
     """Have pip install what is named, and say what it has installed that was not there before.
 
+    Layerwise as it is here is part of what pip is asked for: so it is not replaced by another version, and what it
+    needs is not replaced by what it does not work with.
+
     Raises:
         LayerwiseError: If pip fails; the details are what it said.
     """
     words = ["--upgrade"] if upgrade else []
     for source in sources:
         words += ["--editable", source] if editable else [source]
+    before = installed_versions()
+    if HOST in before:
+        words.append(f"{HOST}=={before[HOST]}")
     with tempfile.TemporaryDirectory(prefix="layerwise-") as folder:
         report = Path(folder) / "report.json"
         run_pip(["install", "--report", str(report), *words], verbose=verbose, hint=_hint(sources))
         done: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    found = [(item["metadata"]["name"], item) for item in done["install"]]
     return [
-        Installation(item["metadata"]["name"], item["metadata"]["version"], bool(item.get("requested")))
-        for item in done["install"]
+        Installation(
+            name, item["metadata"]["version"], bool(item.get("requested")), before.get(normal_name(name), "")
+        )
+        for name, item in found
     ]
 
 
@@ -126,9 +138,17 @@ def run_pip(arguments: Sequence[str], *, verbose: bool, hint: str = "") -> None:
     if done.returncode == 0:
         return
     said = [text for text in f"{done.stdout or ''}{done.stderr or ''}".splitlines() if text.strip()]
-    errors = [text for text in said if text.startswith("ERROR: ")] or said[-1:]
-    why = errors[-1].removeprefix("ERROR: ") if errors else f"it ended with {done.returncode}"
+    why = _find_reason(said) or f"it ended with {done.returncode}"
+    if any("install build dependencies" in text for text in said):
+        hint += "; without a network, PIP_NO_BUILD_ISOLATION=0 lets pip build with what is installed here"
     raise LayerwiseError(f"pip cannot {arguments[0]}: {why}{hint}", said[-_N_LINES:])
+
+
+def _find_reason(said: Sequence[str]) -> str:
+    """The line of pip's that says most: its first error, also of a pip that it called, else the last line."""
+    errors = [text.partition("ERROR: ")[2].strip() for text in said if "ERROR: " in text]
+    plain = [text.strip() for text in said if not text.lstrip().startswith("note: ")]
+    return next((text for text in errors if text and text != "Exception:"), plain[-1] if plain else "")
 
 
 def list_plugins_anew() -> list[dict[str, Any]]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.cli.measuring import print_comparators
 from layerwise.cli.output import make_table, print_json, stdout_console
-from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,17 +45,14 @@ def plugin_record(status: PluginStatus, offers: Offers) -> dict[str, Any]:
 
 
 def read_hook(typed: str) -> str:
-    """A hook's short name, `comparators`, from that or from `register_comparators`.
+    """A hook's short name, `comparators`, from that, from `register_comparators` or from `comparator`.
 
     Raises:
         InputError: If there is no such hook.
     """
-    from layerwise.core.registry import KINDS
+    from layerwise.cli.scaffold.parts import find_part
 
-    name = typed.removeprefix("register_").replace("-", "_")
-    if name not in KINDS:
-        raise InputError(f"no hook '{typed}'{near_names(name, list(KINDS))}; hooks are {', '.join(KINDS)}")
-    return name
+    return find_part(typed).kind
 
 
 def find_offers(registry: Registry, hook: str | None) -> Offers:

@@ -62,6 +62,9 @@ def _write_trace(trace: Trace, path: Path) -> None:
 
 def _print_trace(trace: Trace) -> None:
     console = stderr_console()
+    if not trace.calls:
+        console.print("No plugin was called.")
+        return
     by_time = sorted(trace.calls.items(), key=lambda item: -item[1].own_seconds)
     has_failed = any(calls.n_failed for _, calls in by_time)
     heads = (*_HEADS, "failed") if has_failed else _HEADS

@@ -86,11 +86,6 @@ Recall = Callable[[str, str], Sequence[tuple[str, str]]]
 """(hook, name) to the (distribution, version)s that results in the history were computed by."""
 
 
-def _recall_nothing(hook: str, name: str) -> Sequence[tuple[str, str]]:
-    del hook, name
-    return ()
-
-
 @dataclass
 class Registry:
     """Everything that plugins offer, looked up by kind and name.
@@ -104,7 +99,7 @@ class Registry:
 
     plugins: list[PluginStatus] = field(default_factory=list)
     caller: Caller = field(default_factory=Caller)
-    recall: Recall = _recall_nothing
+    recall: Recall = field(default=lambda _hook, _name: ())
     left_out: list[Installed] = field(default_factory=list)
     _manager: pluggy.PluginManager = field(init=False)
     _offers: dict[str, list[Registered[Any]]] = field(default_factory=dict)
@@ -206,11 +201,14 @@ class Registry:
         makers = self.recall(_HOOK_OF[kind], name)
         if makers:
             return "; " + "; ".join(self._explain_maker(*maker) for maker in makers)
-        failed = [status for status in self.plugins if status.failure]
         near = near_names(name, names)
+        failed = [f"'{s.name}' ({s.distribution} {s.version})" for s in self.plugins if s.failure]
         if failed:
-            listed = ", ".join(f"'{status.name}' ({status.distribution} {status.version})" for status in failed)
-            near += f"; not loaded: {listed}, `layerwise plugins` says why"
+            near += f"; not loaded: {', '.join(failed)}, `layerwise plugins` says why"
+        if self.left_out:
+            left = [f"'{found.name}'" for found in sorted(self.left_out, key=lambda found: found.name != name)]
+            near += f"; left out by --no-plugin or LAYERWISE_PLUGINS: {', '.join(left[:3])}"
+            near += ", ..." if len(left) > 3 else ""
         return near
 
     def _explain_maker(self, distribution: str, release: str) -> str:

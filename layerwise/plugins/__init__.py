@@ -11,6 +11,7 @@ from functools import partial
 from layerwise.core.calling import Caller, Limits, Trace, warn_in_python
 from layerwise.core.discovery import HOST, normal_name
 from layerwise.core.errors import InputError
+from layerwise.core.layers import near_names
 from layerwise.core.registry import Registry, distribution_version
 
 BUILTINS = {
@@ -100,4 +101,5 @@ def _check_names(registry: Registry, blocked: Collection[str], only: Collection[
     for option, names in (("--no-plugin", blocked), (ONLY, only)):
         for name in names:
             if not {name, normal_name(name)} & known:
-                registry.caller.warn(f"{option}: no plugin '{name}' is installed")
+                near = near_names(name, sorted(known)).partition("; there")[0]
+                registry.caller.warn(f"{option}: no plugin '{name}' is installed{near}")

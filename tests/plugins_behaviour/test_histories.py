@@ -231,6 +231,15 @@ def test_a_name_that_is_no_plugin_s_is_one_line_of_warning_and_the_command_goes_
     ]
 
 
+def test_a_name_that_is_nearly_a_plugin_s_is_led_to_it_by_every_command(site, command_line):
+    site.install("lw_mine", measure())
+    said = command_line("--no-plugin", "lw_minne", "plugins", "--json")
+    assert (
+        said.err
+        == "layerwise: warning: --no-plugin: no plugin 'lw_minne' is installed; did you mean lw_mine or lw-mine?\n"
+    )
+
+
 def test_tracing_a_command_tells_which_plugin_was_called_how_often_and_how_long(site, command_line, tmp_path):
     site.install("lw_mine", measure())
     said = command_line("plugins", "trace", "compare", "latest", "--with", "mine", "--json")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from layerwise.cli import installing, packages
+from layerwise.core.errors import LayerwiseError
 
 COMPARATOR = """
 from layerwise import Comparator, hookimpl
@@ -37,6 +41,7 @@ class FakePip:
         self.site = site
         self.calls: list[list[str]] = []
         self.source, self.name, self.entry = COMPARATOR, "lw_mine", True
+        self.others: list[dict] = []
 
     def run(self, arguments, *, verbose, hint="") -> None:
         self.calls.append(list(arguments))
@@ -47,7 +52,7 @@ class FakePip:
         self.site.install(self.name, self.source, version="0.2.0")
         if not self.entry:
             next(self.site.folder.glob(f"{self.name}-*.dist-info/entry_points.txt")).unlink()
-        done = {"install": [{"metadata": {"name": self.name, "version": "0.2.0"}, "requested": True}]}
+        done = {"install": [{"metadata": {"name": self.name, "version": "0.2.0"}, "requested": True}, *self.others]}
         Path(arguments[2]).write_text(json.dumps(done), encoding="utf-8")
 
 
@@ -62,7 +67,7 @@ def pip(site, monkeypatch) -> FakePip:
 def test_what_was_installed_is_told_by_hook(pip, command_line):
     said = command_line("plugins", "install", "lw_mine", "--upgrade")
     assert (said.code, said.out, said.err) == (0, "lw_mine 0.2.0 adds comparator mine\n", "")
-    assert pip.calls[0][3:] == ["--upgrade", "lw_mine"]
+    assert pip.calls[0][3:] == ["--upgrade", "lw_mine", f"layerwise=={version('layerwise')}"]
     assert command_line("compare", "latest", "--with", "mine", "--json").json["provider"] == "lw_mine:mine 0.2.0"
 
 
@@ -70,6 +75,15 @@ def test_what_was_installed_can_be_had_as_json(pip, command_line, monkeypatch):
     monkeypatch.setenv("LAYERWISE_PLUGINS", "")
     (plugin,) = command_line("plugins", "install", "lw_mine", "--json").json
     assert (plugin["distribution"], plugin["status"], plugin["offers"][0]["name"]) == ("lw_mine", "installed", "mine")
+
+
+def test_a_package_that_pip_replaced_because_a_plugin_needs_another_is_told_of(pip, command_line):
+    pip.others = [{"metadata": {"name": "NumPy", "version": "2.0.0"}}, {"metadata": {"name": "new", "version": "1"}}]
+    said = command_line("plugins", "install", "lw_mine", "--json")
+    assert said.err == (
+        f"layerwise: warning: pip has replaced NumPy {version('numpy')} by 2.0.0, which a plugin needs\n"
+    )
+    assert [plugin["name"] for plugin in said.json] == ["lw_mine"]
 
 
 def test_a_plugin_that_is_installed_and_does_not_load_ends_with_1_and_why(pip, command_line):
@@ -151,10 +165,31 @@ def test_what_pip_says_is_shown_where_it_fails(site, command_line, monkeypatch, 
     said = command_line("plugins", "install", "lw-nowhere-at-all")
     assert (said.code, said.out) == (1, "")
     first, *rest = said.err.splitlines()
-    assert first.startswith("layerwise: error: pip cannot install: No matching distribution found for lw-nowhere")
+    assert first.startswith("layerwise: error: pip cannot install: Could not find a version that satisfies the requ")
     assert first.endswith("there is a project in this folder: ./lw-nowhere-at-all")
     assert any("ERROR" in line for line in rest)
     assert not any("Traceback" in line for line in rest)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            "ERROR: Exception:\nTraceback (most recent call last):\n  x\nTOMLDecodeError: no end (line 1)",
+            "TOMLDecodeError",
+        ),
+        ("ERROR: Cannot install a and b\nERROR: ResolutionImpossible: see", "Cannot install a and b"),
+        ("x\n    ERROR: No matching setuptools\nnote: This is not a problem with pip.", "No matching setuptools"),
+        ("error: invalid command\nnote: This is not a problem with pip.", "error: invalid command"),
+        ("× pip subprocess to install build dependencies did not run", "PIP_NO_BUILD_ISOLATION=0"),
+        ("", "it ended with 1"),
+    ],
+)
+def test_the_reason_is_the_line_of_pip_s_that_says_most(lines, reason, monkeypatch):
+    done = subprocess.CompletedProcess([], 1, lines, "")
+    monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(LayerwiseError, match=f"pip cannot install: .*{re.escape(reason)}"):
+        packages.run_pip(["install", "x"], verbose=False)
 
 
 def test_uninstalling_says_what_stays_in_the_history(pip, site, command_line):
@@ -236,3 +271,6 @@ def test_the_list_says_who_was_left_out(site, command_line):
     site.install("lw_mine", COMPARATOR)
     said = command_line("--no-plugin", "lw_mine", "plugins")
     assert "Left out, by --no-plugin or LAYERWISE_PLUGINS: lw_mine (lw_mine 1.0)" in said.out
+    assert "mine" not in command_line("--no-plugin", "lw_mine", "plugins", "--hook", "comparator").out.split()
+    missing = command_line("--no-plugin", "lw_mine", "compare", "latest", "--with", "my-mine")
+    assert missing.err.endswith("; left out by --no-plugin or LAYERWISE_PLUGINS: 'lw_mine'\n")

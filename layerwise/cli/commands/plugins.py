@@ -33,8 +33,9 @@ def list_plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = Fa
     from layerwise.cli.plugin_list import print_plugins
 
     session = session_of(context)
+    registry = session.registry
     session.warns = False  # the list says which did not load
-    print_plugins(session.registry, hook, as_json=as_json)
+    print_plugins(registry, hook, as_json=as_json)
 
 
 @app.command("install", cls=HelpfulCommand)

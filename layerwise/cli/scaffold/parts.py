@@ -111,11 +111,16 @@ def find_parts(words: Iterable[str]) -> tuple[Part, ...]:
     Raises:
         InputError: If there is no such hook; those that there are are listed.
     """
-    chosen = {_find_part(word).word for word in words}
+    chosen = {find_part(word).word for word in words}
     return tuple(part for part in PARTS if part.word in chosen)
 
 
-def _find_part(word: str) -> Part:
+def find_part(word: str) -> Part:
+    """The part of one hook, from any of its names.
+
+    Raises:
+        InputError: If there is no such hook; those that there are are listed.
+    """
     plain = word.strip().lower().replace("-", "_")
     for part in PARTS:
         if plain in (part.word, part.kind, part.hook, part.kind.removesuffix("s")):
