@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from layerwise.core.parameters import Setting
     from layerwise.core.protocols import History
     from layerwise.core.registry import Registry
-    from layerwise.core.report import Figure
+    from layerwise.core.report import Figure, ReportContext
 
 __all__ = [
     "Asked",
@@ -43,10 +43,12 @@ __all__ = [
     "layer_matrix",
     "matrices",
     "matrix",
+    "names",
     "numbers",
     "pace",
     "profile",
     "profiles",
+    "recordings",
     "save",
     "sparseness",
     "steps",
@@ -127,25 +129,38 @@ def numbers(
     return read_numbers(chart_of(_ask(history, name, runs, {"by": by, "method": method}, asked)))
 
 
+def names(history: History, *runs: Run, **asked: Unpack[Asked]) -> dict[str, str]:
+    """Every chart that a report of these runs shows: the name that `draw` takes, and the title. It draws them all."""
+    from layerwise.core.figures import list_charts
+
+    return list_charts(_context(history, runs, asked))
+
+
 def _ask(
     history: History, name: str, runs: Sequence[Run], options: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> Figure:
     from layerwise.core.figures import FigureOptions
-    from layerwise.core.report import Choice
-    from layerwise.opening import all_plugins
     from layerwise.plugins.figures.asking import ask_figure
+
+    layers = asked.get("layers", ())
+    chosen = FigureOptions(**options, layers=(layers,) if isinstance(layers, str) else tuple(layers))
+    found = _context(history, runs, asked)
+    return ask_figure(name, found.runs, found.registry, history, choice=found.choice, options=chosen)
+
+
+def _context(history: History, runs: Sequence[Run], asked: Mapping[str, Any]) -> ReportContext:
+    from layerwise.core.report import Choice, ReportContext
+    from layerwise.opening import all_plugins
+    from layerwise.plugins.report.page import in_order
 
     records = [run if isinstance(run, RunRecord) else history.find_run(run) for run in runs or ("latest",)]
     choice = Choice(
-        asked.get("comparator", "layerwise:rsa-pearson"),
+        asked.get("comparator", Choice.comparator),
         asked.get("settings", {}),
         asked.get("metric"),
         asked.get("transform"),
     )
-    layers = asked.get("layers", ())
-    chosen = FigureOptions(**options, layers=(layers,) if isinstance(layers, str) else tuple(layers))
-    registry = asked.get("registry") or all_plugins()
-    return ask_figure(name, records, registry, history, choice=choice, options=chosen)
+    return ReportContext(in_order(records), history, asked.get("registry") or all_plugins(), choice)
 
 
 def layer_matrix(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
@@ -249,6 +264,11 @@ def counterparts(history: History, first: Run, second: Run, **asked: Unpack[Aske
 def profiles(history: History, *runs: Run, to: str = "output", **asked: Unpack[Asked]) -> ChartType:
     """How alike layers are to the `input` or `output`, of several models on relative depth."""
     return draw(history, f"profiles-to-{to}", *runs, **asked)
+
+
+def recordings(history: History, *runs: Run, show: str = "along", **asked: Unpack[Asked]) -> ChartType:
+    """Imported recordings beside networks: `along` the layers, as `matrix`, by `networks`, or under the `ceiling`."""
+    return draw(history, "recordings" if show == "along" else f"recordings-{show}", *runs, **asked)
 
 
 def across_sets(history: History, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:

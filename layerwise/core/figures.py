@@ -162,15 +162,33 @@ def draw_figure(name: str, context: ReportContext, options: FigureOptions = Figu
     return _choose_chart(name, rest if slash else "", context.registry.get(SectionBuilder, word), context)
 
 
-def _choose_chart(name: str, wanted: str, section: Registered[SectionBuilder], context: ReportContext) -> Figure:
-    """The chart of a section by its figure's name."""
-    if not section.call(section.offer.applies, context):
-        raise LayerwiseError(f"section '{section.name}' has nothing to show of these runs")
+def list_charts(context: ReportContext) -> dict[str, str]:
+    """Every chart that the report of these runs shows: the name that draws it, `SECTION/FIGURE`, and its title.
+
+    Raises:
+        LayerwiseError: If a section fails.
+    """
+    found: dict[str, str] = {}
+    for section in sorted(context.registry.all(SectionBuilder), key=lambda section: section.offer.position):
+        if section.call(section.offer.applies, context):
+            charts = list(find_charts(_build(section, context).figures))
+            found |= {f"{section.name}/{_short_name(one, charts, context)}": one.title for one in charts}
+    return found
+
+
+def _build(section: Registered[SectionBuilder], context: ReportContext) -> ReportSection:
     built = section.call(section.offer.build, context)
     if not isinstance(built, ReportSection):
         came = f"{section.name}.build returned a {type(built).__name__}"
         raise PluginError(section.plugin, section.hook, came, "a ReportSection")
-    charts = list(find_charts(built.figures))
+    return built
+
+
+def _choose_chart(name: str, wanted: str, section: Registered[SectionBuilder], context: ReportContext) -> Figure:
+    """The chart of a section by its figure's name."""
+    if not section.call(section.offer.applies, context):
+        raise LayerwiseError(f"section '{section.name}' has nothing to show of these runs")
+    charts = list(find_charts(_build(section, context).figures))
     found = match_charts(charts, wanted, context) if wanted else charts
     if len(found) == 1:
         return found[0]

@@ -137,7 +137,7 @@ def test_a_file_that_is_there_is_replaced_only_by_a_whole_one(ask) -> None:
         (["layer-matrix", "latest", "-o", "x.svg", "--by", "input"], "order"),
         (["matrices", "latest", "-o", "x.svg", "--by", "nope"], "nope"),
         (["matrices", "latest", "-o", "x.svg", "--metric", "nope"], "nope"),
-        (["profile", "latest", "latest", "-o", "x.svg"], "2 given"),
+        (["across-models", "latest", "latest", "-o", "x.svg"], "1 given"),
         (["checkpoints", "latest", "-o", "x.svg"], "1 given"),
         (["transition", "latest", "-o", "x.svg"], "transition/profile"),
     ],
@@ -173,8 +173,21 @@ def test_a_notebook_gets_every_chart_from_one_call(history) -> None:
     for name, chart in drawn.items():
         assert isinstance(chart, alt.TopLevelMixin), name
         assert chart.to_dict(validate=True), name
-    of_two = {"across_models", "across_sets", "counterparts", "profiles"}
-    assert set(drawn) | of_two | {"Asked", "draw", "numbers", "save"} == set(charts.__all__)
+    of_others = {"across_models", "across_sets", "counterparts", "profiles", "recordings"}
+    assert set(drawn) | of_others | {"Asked", "draw", "names", "numbers", "save"} == set(charts.__all__)
+
+
+def test_every_named_figure_has_a_call_of_its_own(ask, monkeypatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(lw.charts, "draw", lambda _history, name, *_runs, **_options: called.append(name))
+    for word in set(lw.charts.__all__) - {"Asked", "draw", "names", "numbers", "save"}:
+        choices = {"checkpoints": ("to", "final input output"), "profiles": ("to", "input output")}
+        choices["recordings"] = ("show", "along matrix networks ceiling")
+        option, values = choices.get(word, ("", "-"))
+        for value in values.split():
+            getattr(lw.charts, word)(None, "one", "two", **({option: value} if option else {}))
+    listed = {figure["name"] for figure in ask("figure", "--list", "--json").json["figures"]}
+    assert set(called) == listed
 
 
 def test_numbers_of_a_chart_are_those_of_the_history(history) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from layerwise import charts
 from layerwise.core.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.figures import FigureOptions, NamedFigure, draw_figure, list_figures
 from layerwise.core.hookspecs import hookimpl
@@ -32,7 +33,7 @@ from layerwise.plugins.figures.paper import lay_out, list_views
 from layerwise.plugins.figures.render import check_font, draw_on_paper
 from layerwise.plugins.figures.stimulus_matrices import find_bounds, picture, query_matrices
 from layerwise.plugins.report import drawing
-from layerwise.plugins.report.page import in_order
+from layerwise.plugins.report.page import in_order, render_report
 from layerwise.plugins.report.scale import Bounds
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -61,6 +62,20 @@ def render(figure: Figure, look: Look | None = None) -> ET.Element:
 
 def words(svg: ET.Element) -> list[str]:
     return [text.text or "" for text in svg.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("runs", ["context", "training"])
+def test_every_chart_of_a_report_is_a_call_that_gives_an_altair_chart(runs, request, tmp_path) -> None:
+    asked = request.getfixturevalue(runs)
+    page = tmp_path / "report.html"
+    render_report(asked.runs, asked.registry, asked.history, page)
+    n_shown = len(re.findall(r'<script type="application/json" id="[^"]*-spec">', page.read_text(encoding="utf-8")))
+    found = charts.names(asked.history, *asked.runs, registry=asked.registry)
+    assert len(found) == n_shown > 10
+    for name in found:
+        chart = charts.draw(asked.history, name, *asked.runs, registry=asked.registry)
+        assert isinstance(chart, alt.TopLevelMixin), name
+        assert (chart | chart).to_dict(), name  # put beside another, which checks it too
 
 
 NAMED = [

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from layerwise.plugins.report import grouping
+from layerwise.plugins.report.page import in_order
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,23 @@ def test_trainings_are_found_among_other_runs_and_put_in_order(run) -> None:
     found = grouping.find_trainings(runs)
     assert ids(found) == [["x0", "x1", "x2"]]
     assert found.left_out == {"z": "it belongs to no lineage"}
+
+
+def test_a_checkpoint_that_was_analysed_twice_is_shown_once(run) -> None:
+    runs = [
+        run("a", lineage="digits", step=0, checkpoint="start", n_layers=5),
+        run("b", lineage="digits", step=0, checkpoint="start", n_layers=9),
+        run("c", "net 1", lineage="digits", step=1),
+    ]
+    found = grouping.find_trainings(runs)
+    assert ids(found) == [["b", "c"]]
+    assert found.left_out == {"a": "the same checkpoint on the same stimuli as run b"}
+    assert ids(grouping.find_trainings(runs[:2])) == []
+
+
+def test_a_run_that_is_named_twice_is_shown_once(run) -> None:
+    one, two = run("a", lineage="digits", step=1), run("b", lineage="digits", step=0)
+    assert in_order([one, two, one]) == (two, one)
 
 
 def test_names_tell_models_apart_with_as_few_words_as_it_takes(run) -> None:

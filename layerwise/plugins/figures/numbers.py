@@ -25,7 +25,7 @@ def read_numbers(chart: Chart) -> pl.DataFrame:
     spec: dict[str, Any] = chart.drawing.to_dict()
     tables = [view["data"]["values"] for view in list_views(spec) if "values" in (view.get("data") or {})]
     tables += (spec.get("datasets") or {}).values()
-    rows = max((table for table in tables if isinstance(table, list)), key=len, default=[])
+    rows = max((table for table in tables if isinstance(table, list | tuple)), key=len, default=())
     if not rows:
         raise LayerwiseError("the chart carries no numbers")
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return pl.DataFrame(list(rows), infer_schema_length=None)

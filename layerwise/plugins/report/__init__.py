@@ -23,6 +23,7 @@ from layerwise.plugins.report.matrices import Matrices
 from layerwise.plugins.report.models import Models
 from layerwise.plugins.report.overview import Overview
 from layerwise.plugins.report.provenance import Provenance
+from layerwise.plugins.report.recordings import Recordings
 from layerwise.plugins.report.sparseness import Sparseness
 from layerwise.plugins.report.stimulus_sets import StimulusSets
 from layerwise.plugins.report.transition import Transition
@@ -36,6 +37,7 @@ def register_report_sections() -> Sequence[SectionBuilder]:
         Overview(),
         Compared(),
         Checkpoints(),
+        Recordings(),
         Models(),
         StimulusSets(),
         PhotoGallery(),

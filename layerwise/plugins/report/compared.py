@@ -7,15 +7,25 @@ from typing import ClassVar
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Figure, ReportContext, ReportSection, Table
-from layerwise.plugins.report.grouping import Grouping, find_models, find_stimulus_sets, find_trainings
-from layerwise.plugins.report.queries import run_label
-
-KINDS = {"across models": find_models, "over training": find_trainings, "across stimulus sets": find_stimulus_sets}
+from layerwise.plugins.report.grouping import (
+    Grouping,
+    find_models,
+    find_recordings,
+    find_stimulus_sets,
+    find_trainings,
+)
+from layerwise.plugins.report.queries import recording_ids, run_label
 
 
 def group_runs(context: ReportContext) -> dict[str, Grouping]:
     """How each kind of comparison sorts the runs."""
-    return {kind: find(context.runs) for kind, find in KINDS.items()}
+    runs, recordings = context.runs, recording_ids(context)
+    kinds = {
+        "across models": find_models(runs, recordings),
+        "over training": find_trainings(runs),
+        "across stimulus sets": find_stimulus_sets(runs),
+    }
+    return kinds | ({"recordings and networks": find_recordings(runs, recordings)} if recordings else {})
 
 
 def tabulate_runs(context: ReportContext) -> Table:
@@ -51,7 +61,7 @@ class Compared(SectionBuilder):
 
     name = "compared"
     description = "which of several runs are compared with which, and why others are not"
-    position: ClassVar[int] = 14
+    position: ClassVar[int] = 12
 
     def applies(self, context: ReportContext) -> bool:
         """Whether it is not plain: several runs, and not simply all of them compared in one way."""
@@ -62,8 +72,8 @@ class Compared(SectionBuilder):
     def build(self, context: ReportContext) -> ReportSection:
         """Sort the runs."""
         caption = (
-            "Models are compared on the same stimuli, checkpoints within one lineage on the same stimuli, and "
-            "stimulus sets with the same model."
+            "Models are compared on the same stimuli, checkpoints within one lineage on the same stimuli, "
+            "stimulus sets with the same model, and recordings with whatever saw the same stimuli."
         )
         figure = Figure("runs", "Which runs are compared", tabulate_runs(context), caption)
         introduction = (

@@ -6,7 +6,7 @@ other run why it is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -14,6 +14,8 @@ from layerwise.core.records import RunRecord
 
 Runs = tuple[RunRecord, ...]
 UNFINISHED = "none of its layers is finished"
+RECORDED = "imported matrices without an input and an output, which are no network's layers"
+TWICE = "model on the same stimuli"
 EARLIER = "an earlier checkpoint of '{}', whose last one stands for all"
 
 
@@ -43,22 +45,29 @@ def find_trainings(runs: Sequence[RunRecord]) -> Grouping:
     """Checkpoints of one lineage on the same stimuli, by step where all have one."""
     left_out = _unfinished(runs)
     left_out |= {run.id: "it belongs to no lineage" for run in runs if run.lineage is None and run.id not in left_out}
-    sets = _gather(_others(runs, left_out), lambda run: (run.lineage, run.stimuli_fingerprint))
+    kept = _keep_fullest(_others(runs, left_out), _checkpoint_and_stimuli, "checkpoint on the same stimuli", left_out)
+    sets = _gather(kept, lambda run: (run.lineage, run.stimuli_fingerprint))
     for group in sets:
         if len(group) == 1:
             left_out[group[0].id] = f"the only checkpoint of '{group[0].lineage}' on '{group[0].stimuli_name}'"
     return Grouping(tuple(order_by_step(group) for group in sets if len(group) > 1), left_out)
 
 
-def find_models(runs: Sequence[RunRecord]) -> Grouping:
-    """Different models on the same stimuli; of a training, the last checkpoint stands for all."""
+def find_models(runs: Sequence[RunRecord], recordings: Collection[str] = ()) -> Grouping:
+    """Different models on the same stimuli; of a training, the last checkpoint stands for all.
+
+    Args:
+        runs: All runs of the report.
+        recordings: The ids of those that are no networks.
+    """
     left_out = _unfinished(runs)
+    left_out |= {run.id: RECORDED for run in _others(runs, left_out) if run.id in recordings}
     chosen: list[RunRecord] = []
     for group in _gather(_others(runs, left_out), lambda run: (run.lineage or run.id, run.stimuli_fingerprint)):
         last = order_by_step(group)[-1]
         chosen.append(last)
         left_out |= {run.id: EARLIER.format(run.lineage) for run in group if run is not last}
-    kept = _keep_fullest(chosen, _model_and_stimuli, "model on the same stimuli", left_out)
+    kept = _keep_fullest(chosen, _model_and_stimuli, TWICE, left_out)
     sets = _gather(kept, lambda run: run.stimuli_fingerprint)
     for group in sets:
         if len(group) == 1:
@@ -67,10 +76,30 @@ def find_models(runs: Sequence[RunRecord]) -> Grouping:
     return Grouping(tuple(group for group in sets if len(group) > 1), left_out)
 
 
+def find_recordings(runs: Sequence[RunRecord], recordings: Collection[str]) -> Grouping:
+    """Recordings with the networks, and with other recordings, of the same stimuli.
+
+    Args:
+        runs: All runs of the report.
+        recordings: The ids of those that are recordings.
+    """
+    left_out = _unfinished(runs)
+    kept = _keep_fullest(_others(runs, left_out), _model_and_stimuli, TWICE, left_out)
+    groups = []
+    for group in _gather(kept, lambda run: run.stimuli_fingerprint):
+        if not any(run.id in recordings for run in group):
+            left_out |= {run.id: "nothing was recorded of its stimuli" for run in group}
+        elif len(group) == 1:
+            left_out[group[0].id] = f"no network was analysed on its {group[0].n_stimuli} stimuli"
+        else:
+            groups.append(group)
+    return Grouping(tuple(groups), left_out)
+
+
 def find_stimulus_sets(runs: Sequence[RunRecord]) -> Grouping:
     """The same model, with the same weights, on different stimuli; of a training, its last checkpoint."""
     left_out = _unfinished(runs)
-    kept = _keep_fullest(_others(runs, left_out), _model_and_stimuli, "model on the same stimuli", left_out)
+    kept = _keep_fullest(_others(runs, left_out), _model_and_stimuli, TWICE, left_out)
     several: dict[str, Runs] = {}
     for group in _gather(kept, lambda run: run.model.fingerprint):
         several[group[0].id] = group
@@ -128,6 +157,10 @@ def _name_with_short_source(run: RunRecord) -> str:
 
 def _model_and_stimuli(run: RunRecord) -> Hashable:
     return run.model.fingerprint, run.stimuli_fingerprint
+
+
+def _checkpoint_and_stimuli(run: RunRecord) -> Hashable:
+    return run.lineage, run.step, run.checkpoint, run.model.fingerprint, run.stimuli_fingerprint
 
 
 def _unfinished(runs: Iterable[RunRecord]) -> dict[str, str]:

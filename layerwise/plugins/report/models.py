@@ -36,7 +36,7 @@ from layerwise.plugins.report.model_differences import (
     tabulate_models,
 )
 from layerwise.plugins.report.overlays import overlay_figures
-from layerwise.plugins.report.queries import comparator_words
+from layerwise.plugins.report.queries import comparator_words, recording_ids
 from layerwise.plugins.report.scale import Scale, find_scale
 
 N_POOREST = 4
@@ -56,12 +56,13 @@ class Models(SectionBuilder):
 
     def applies(self, context: ReportContext) -> bool:
         """Whether there is something to show."""
-        return bool(find_models(context.runs).groups)
+        return bool(find_models(context.runs, recording_ids(context)).groups)
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
         figures: list[Figure] = []
-        for runs, *several in find_models(context.runs).told_apart(lambda run: f"on {run.stimuli_name}"):
+        found = find_models(context.runs, recording_ids(context))
+        for runs, *several in found.told_apart(lambda run: f"on {run.stimuli_name}"):
             figures += _Drawing(context, query_models(context, runs), *several).figures()
         introduction = (
             "Different networks see the same stimuli. Which layer of one does what a layer of the other does, do "

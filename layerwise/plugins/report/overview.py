@@ -8,7 +8,14 @@ from layerwise.core.errors import InputError
 from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import RunRecord
 from layerwise.core.report import Fact, Facts, Figure, ReportContext, ReportSection, Table
-from layerwise.plugins.report.queries import comparator_words, featured_runs, main_layers, run_label, title_for
+from layerwise.plugins.report.queries import (
+    comparator_words,
+    featured_runs,
+    main_layers,
+    networks_among,
+    run_label,
+    title_for,
+)
 from layerwise.plugins.report.scale import Scale, find_scale
 from layerwise.plugins.report.transition import query_profile
 
@@ -69,13 +76,13 @@ class Overview(SectionBuilder):
         figures = [self._figure(context, run) for run in featured_runs(context)]
         if len(context.runs) > 1:
             figures.append(_list_runs(context))
-        return ReportSection("In short", tuple(figures), describe_run(context.runs[-1]))
+        return ReportSection("In short", tuple(figures), describe_run(context.runs[-1]) + _tell_left_out(context))
 
     def _figure(self, context: ReportContext, run: RunRecord) -> Figure:
         scale = find_scale(context)
         try:
-            profile = query_profile(context, run)
-        except InputError:  # a measure without steps, or undefined on these layers: the other numbers still count
+            profile = query_profile(context, run) if networks_among(context, [run]) else None
+        except InputError:  # a measure without steps, or undefined on these layers: the others still count
             profile = None
         facts = list_facts(run, profile, len(main_layers(context, run)), scale)
         verb = "agree" if scale.noun == "similarity" else "differ"
@@ -87,6 +94,19 @@ class Overview(SectionBuilder):
             "The largest step is where one layer alone changes most of it.",
             f"{comparator_words(context)}; {run.n_stimuli} stimuli.",
         )
+
+
+def _tell_left_out(context: ReportContext) -> str:
+    """Which runs have no figures of their own, and how to see them."""
+    shown = featured_runs(context)
+    others = [run for run in context.runs if run not in shown]
+    if not others:
+        return ""
+    names = " and ".join(f"{run_label(run)} ({run.id[:8]})" for run in shown)
+    return (
+        f" Of these {len(context.runs)} runs, figures about a run by itself are of {names}, so that the page stays "
+        f"small. `layerwise report {others[0].id[:8]} -o FILE.html` shows {run_label(others[0])}, and so on."
+    )
 
 
 def _list_runs(context: ReportContext) -> Figure:

@@ -84,10 +84,11 @@ def render_report(
 
 
 def in_order(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
-    """Checkpoints of one lineage by step; other runs as they were asked for."""
-    if len({run.lineage for run in runs}) == 1 and all(run.lineage and run.step is not None for run in runs):
-        return tuple(sorted(runs, key=lambda run: run.step or 0))
-    return tuple(runs)
+    """Checkpoints of one lineage by step; other runs as they were asked for. Each once."""
+    once = {run.id: run for run in runs}.values()
+    if len({run.lineage for run in once}) == 1 and all(run.lineage and run.step is not None for run in once):
+        return tuple(sorted(once, key=lambda run: run.step or 0))
+    return tuple(once)
 
 
 def choose_sections(registry: Registry, names: Sequence[str] | None) -> list[Registered[SectionBuilder]]:

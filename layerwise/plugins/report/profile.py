@@ -20,6 +20,7 @@ from layerwise.plugins.report.queries import (
     compare,
     layer_in_role,
     main_layers,
+    networks_among,
     number,
     run_label,
     shown_transform,
@@ -85,7 +86,7 @@ def query_pace(context: ReportContext) -> pl.DataFrame:
     import polars as pl
 
     rows = []
-    runs = choose_runs(context.runs)
+    runs = choose_runs(networks_among(context, context.runs))
     labels = [run_label(run) for run in runs]
     for run, label in zip(runs, labels, strict=True):
         profile = read_profile(context, run)

@@ -45,6 +45,27 @@ def shown_transform(context: ReportContext, run: RunRecord) -> str:
     return NO_TRANSFORM if NO_TRANSFORM in run.transforms else run.transforms[0]
 
 
+def recording_ids(context: ReportContext) -> frozenset[str]:
+    """The runs that hold imported matrices without an input and an output: areas of a brain, ratings of people.
+
+    What needs an order from one layer to the next has nothing to say of them.
+    """
+
+    def find() -> frozenset[str]:
+        from layerwise.core.interchange.importing import LOADER
+
+        imported = [run.id for run in context.runs if run.loader.name == LOADER]
+        ends = {run: {layer.role for layer in context.history.list_layers(run)} for run in imported}
+        return frozenset(run for run, roles in ends.items() if not roles & {"input", "output"})
+
+    return context.once("recordings", find)
+
+
+def networks_among(context: ReportContext, runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Those that are no recordings."""
+    return [run for run in runs if run.id not in recording_ids(context)]
+
+
 def address(context: ReportContext, run: RunRecord, layer: Layer) -> LayerAddress:
     """Where a layer's representation is kept."""
     return LayerAddress(run.id, layer.name, shown_transform(context, run))

@@ -18,6 +18,7 @@ from layerwise.plugins.report.queries import (
     comparator_words,
     featured_runs,
     main_layers,
+    networks_among,
     number,
     title_for,
 )
@@ -143,11 +144,15 @@ class Transition(SectionBuilder):
 
     def applies(self, context: ReportContext) -> bool:
         """Whether there is something to show."""
-        return any(len(main_layers(context, run)) > 1 for run in featured_runs(context))
+        return any(len(main_layers(context, run)) > 1 for run in networks_among(context, featured_runs(context)))
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
-        figures = [figure for run in featured_runs(context) for figure in self._figures(context, run)]
+        figures = [
+            figure
+            for run in networks_among(context, featured_runs(context))
+            for figure in self._figures(context, run)
+        ]
         pace = query_pace(context)
         if not pace.is_empty():
             caption = (
