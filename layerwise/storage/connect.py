@@ -25,6 +25,7 @@ from layerwise.core.errors import InputError, LayerwiseError
 
 BUSY_SECONDS = 30.0
 _SQLITE_MAGIC = b"SQLite format 3\0"
+_READABLE = "can only be read: its file or folder is not writable; work on a copy"
 _WRITER = {"layerwise_writer": True}
 _LOCK = 0x6C617965727769  # the advisory lock that stands for "the shared rows of this history"
 
@@ -81,7 +82,8 @@ class Database:
             InputError: If the history was opened for reading only.
         """
         if self.read_only:
-            raise InputError(f"{self.shown} was opened for reading only")
+            why = "was opened for reading only" if can_write(self.url) else _READABLE
+            raise InputError(f"{self.shown} {why}")
         with one_line_errors(self.shown), self.engine.connect() as connection:
             marked = connection.execution_options(**_WRITER)
             with marked.begin():
@@ -140,6 +142,22 @@ def check_file(database: sa.URL, *, create: bool) -> None:
                 raise InputError(f"{path} is not a history: it is no SQLite database")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+
+
+def can_write(database: sa.URL) -> bool:
+    """Whether the file of a history, and what SQLite puts beside it, may be written; a server is asked when it is."""
+    path = Path(database.database or "")
+    return not _is_sqlite(database) or (os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK))
+
+
+def check_writable(database: sa.URL) -> None:
+    """Check that a history that is there may be changed.
+
+    Raises:
+        InputError: If it may not.
+    """
+    if not can_write(database):
+        raise InputError(f"{database.database} {_READABLE}")
 
 
 def has_content(database: sa.URL) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from layerwise.core.errors import InputError
-from layerwise.storage.connect import Database, check_file, one_line_errors, parse_url
+from layerwise.storage.connect import Database, check_file, check_writable, one_line_errors, parse_url
 from layerwise.storage.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def alembic_config(connection: sa.Connection) -> Config:
 def _move(url: str, target: str) -> str:
     parsed = parse_url(url)
     check_file(parsed, create=False)
+    check_writable(parsed)
     database = Database(parsed)
     try:
         revision = read_revision(database)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from layerwise.storage.connect import Database, check_file, has_content, parse_url
+from layerwise.storage.connect import Database, can_write, check_file, check_writable, has_content, parse_url
 from layerwise.storage.inference import InferenceStore
 from layerwise.storage.maintenance import Maintenance
 from layerwise.storage.migrate import check_revision, ensure_schema
@@ -57,7 +57,7 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
         url: `sqlite:///FILE` (three slashes and a relative path, or four and an absolute one) or
             `postgresql://USER:PASSWORD@HOST/NAME`.
         create: Whether to make a history where there is none.
-        read_only: Refuse to write, and never make a history.
+        read_only: Refuse to write, and never make a history; so it is where the file or its folder is not writable.
 
     Raises:
         InputError: If there is no history and none is to be made, it cannot be reached, it is something else,
@@ -66,7 +66,7 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
     parsed = parse_url(url)
     create = create and not read_only
     check_file(parsed, create=create)
-    database = Database(parsed, read_only=read_only)
+    database = Database(parsed, read_only=read_only or (has_content(parsed) and not can_write(parsed)))
     try:
         ensure_schema(database, create=create)
     except BaseException:
@@ -85,6 +85,7 @@ def check_place(url: str) -> None:
     check_file(parsed, create=True)
     if not has_content(parsed):
         return
+    check_writable(parsed)
     database = Database(parsed)
     try:
         check_revision(database)

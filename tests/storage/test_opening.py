@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.storage import connect, migrate, open_store, upgrade
+from layerwise.storage import check_place, connect, migrate, open_store, upgrade
 from layerwise.storage.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 
 
@@ -180,6 +180,37 @@ def test_a_read_only_store_reads_and_refuses_to_write(url: str, samples: Any) ->
             store.begin_run(samples.header("b" * 64))
         with pytest.raises(InputError, match="opened for reading only"):
             store.delete_run(run_id)
+
+
+def test_a_history_that_may_not_be_written_can_still_be_read(
+    sqlite_url: str, samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(sqlite_url) as store:
+        run_id = samples.finished_run(store)
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    before = path.read_bytes()
+    monkeypatch.setattr(connect.os, "access", lambda *_: False)
+    with open_store(sqlite_url) as store:
+        assert store.find_run("latest").id == run_id
+        with pytest.raises(InputError, match="can only be read: its file or folder is not writable"):
+            store.delete_run(run_id)
+    for asked in (check_place, upgrade):
+        with pytest.raises(InputError, match="can only be read"):
+            asked(sqlite_url)
+    assert path.read_bytes() == before
+
+
+def test_a_place_is_checked_without_anything_being_made(tmp_path: Path, sqlite_url: str, samples: Any) -> None:
+    check_place(f"sqlite:///{tmp_path / 'new.db'}")
+    assert not (tmp_path / "new.db").exists()
+    with pytest.raises(InputError, match="there is no folder"):
+        check_place(f"sqlite:///{tmp_path / 'missing' / 'new.db'}")
+    (tmp_path / "text.db").write_text("no database")
+    with pytest.raises(InputError, match="no SQLite database"):
+        check_place(f"sqlite:///{tmp_path / 'text.db'}")
+    with open_store(sqlite_url) as store:
+        samples.finished_run(store)
+    check_place(sqlite_url)
 
 
 def test_a_writer_that_never_ends_is_reported_not_waited_for_without_end(
