@@ -2,6 +2,7 @@
 (() => {
   const { read, nearby } = layerwise;
   const views = new WeakMap();
+  const drawings = new WeakMap();
 
   const theme = {
     background: null,
@@ -38,9 +39,19 @@
     for (const param of spec.params || []) if (param.bind && !param.select) param.value = view.signal(param.name);
   }
 
-  async function draw(host) {
-    if (!host.clientWidth || host.dataset.drawn === String(host.clientWidth)) return; // hidden ones wait to be seen
-    host.dataset.drawn = String(host.clientWidth);
+  // Draws a chart, unless it is as wide as when it was drawn last, or hidden; promises that what is begun is done.
+  function draw(host) {
+    const width = String(host.clientWidth);
+    if (width !== "0" && host.dataset.drawn !== width) {
+      host.dataset.drawn = width;
+      delete host.dataset.state;
+      drawings.set(host, Promise.resolve(drawings.get(host)).then(() => drawAt(host, width)));
+    }
+    return Promise.resolve(drawings.get(host));
+  }
+
+  async function drawAt(host, width) {
+    if (host.dataset.drawn !== width) return; // it has become another since
     try {
       const spec = fit(read(host.dataset.spec), host);
       const before = views.get(host);
@@ -56,7 +67,7 @@
       const picture = host.querySelector("svg");
       picture.setAttribute("role", "img");
       picture.setAttribute("aria-label", spec.description);
-      host.dataset.state = "done";
+      if (host.dataset.drawn === width) host.dataset.state = "done";
     } catch (error) {
       console.error(error);
       host.dataset.state = "failed";
