@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from layerwise.cli.helping import HelpfulGroup
-from layerwise.cli.plugin_output import warn_on_stderr
+from layerwise.cli.plugin_output import all_output, warn_on_stderr
 from layerwise.cli.session import session_of
 from layerwise.core.errors import LayerwiseError, PluginError
 
@@ -79,7 +79,8 @@ def _attributed(registered: Registered[CommandGroup], name: str, invoke: Callabl
 
     def run(context: Any) -> Any:
         try:
-            return invoke(context)
+            with all_output():
+                return invoke(context)
         except (LayerwiseError, OSError, typer.TyperException, typer.Exit, typer.Abort):
             raise
         except Exception as error:

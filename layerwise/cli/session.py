@@ -48,9 +48,13 @@ class Session:
     def registry(self) -> Registry:
         """All plugins, loaded when first asked for."""
         if self._registry is None:
+            from layerwise.cli.plugin_output import end_process
+            from layerwise.core.watching import Watch
             from layerwise.plugins import load_plugins
 
-            self._registry = load_plugins(self.blocked, timeout=self.timeout, warn=self._warn, trace=self.trace)
+            self._registry = load_plugins(
+                self.blocked, timeout=self.timeout, warn=self._warn, trace=self.trace, watch=Watch(end_process)
+            )
             self._registry.recall = self._recall
         return self._registry
 

@@ -15,12 +15,13 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from layerwise.core.errors import LayerwiseError, PluginError
+from layerwise.core.watching import Watch
 
 NOTICE_SECONDS = 10.0
 """How long a plugin's call may take before people are told what is being waited for."""
@@ -104,11 +105,13 @@ class Caller:
         limits: When to give up.
         warn: Told, in one line, what people should know.
         trace: Where calls are counted; None for not at all.
+        watch: Watches for calls that no alarm ends; None where nothing could be done about them.
     """
 
     limits: Limits = Limits()
     warn: Callable[[str], None] = warn_in_python
     trace: Trace | None = None
+    watch: Watch | None = None
     _given_up: dict[Place, str] = field(default_factory=dict, repr=False)
 
     def call(
@@ -135,6 +138,9 @@ class Caller:
                 return self._run(place, function, arguments, limit)
             except (LayerwiseError, KeyboardInterrupt, GeneratorExit):
                 raise
+            except _OwnInterruptError as error:
+                came = f"{place.what} raised KeyboardInterrupt, without anybody's interrupting it"
+                raise PluginError(place.plugin, place.hook, came) from error
             except BaseException as error:
                 raise PluginError(place.plugin, place.hook, _describe(place.what, error)) from error
 
@@ -142,17 +148,20 @@ class Caller:
         if limit is None:
             return _mark(function, arguments)
         is_main = threading.current_thread() is threading.main_thread()
-        run = _run_with_alarm if is_main and hasattr(signal, "setitimer") else _run_on_thread
+        has_alarm = is_main and hasattr(signal, "setitimer")
+        run = _run_with_alarm if has_alarm else _run_on_thread
+        told_apart = _tell_interrupts_apart() if has_alarm else nullcontext()
+        watched = self.watch.over(_name(place), limit) if self.watch and has_alarm else nullcontext()
         try:
-            return run(function, arguments, limit, lambda: self._tell(place))
+            with told_apart, watched:
+                return run(function, arguments, limit, lambda: self._tell(place))
         except _TimeIsUpError:
             came = f"{place.what} did not return within {limit:g} s and was given up; --plugin-timeout changes that"
             self._given_up[place] = came
             raise PluginTimeoutError(place.plugin, place.hook, came) from None
 
     def _tell(self, place: Place) -> None:
-        waiting = f"waiting for plugin '{place.plugin}' ({place.hook}): {place.what}"
-        self.warn(f"{waiting} has not returned for {NOTICE_SECONDS:g} s")
+        self.warn(f"waiting for {_name(place)} has not returned for {NOTICE_SECONDS:g} s")
 
     @contextmanager
     def _counted(self, place: Place) -> Iterator[None]:
@@ -175,6 +184,10 @@ def is_in_plugin() -> bool:
     return getattr(_here, "depth", 0) > 0
 
 
+def _name(place: Place) -> str:
+    return f"plugin '{place.plugin}' ({place.hook}): {place.what}"
+
+
 def _describe(what: str, error: BaseException) -> str:
     said = f"{what} raised {type(error).__name__}: {error}"
     if isinstance(error, ValueError) and "read-only" in str(error):
@@ -184,6 +197,35 @@ def _describe(what: str, error: BaseException) -> str:
 
 class _TimeIsUpError(BaseException):
     """Raised into a plugin's code; no `except Exception` of its own stops it."""
+
+
+class _UserInterruptError(KeyboardInterrupt):
+    """Somebody has pressed Ctrl-C."""
+
+
+class _OwnInterruptError(Exception):
+    """A plugin has raised KeyboardInterrupt, and nobody has pressed anything."""
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise _UserInterruptError
+
+
+@contextmanager
+def _tell_interrupts_apart() -> Iterator[None]:
+    """Within it, in the main thread, a KeyboardInterrupt that no signal raised is not the user's."""
+    if signal.getsignal(signal.SIGINT) not in (signal.default_int_handler, _interrupt):
+        yield  # somebody else listens
+        return
+    before = signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    except _UserInterruptError:
+        raise
+    except KeyboardInterrupt as error:
+        raise _OwnInterruptError from error
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _mark(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:

@@ -13,6 +13,7 @@ from layerwise.core.discovery import HOST, normal_name
 from layerwise.core.errors import InputError
 from layerwise.core.layers import near_names
 from layerwise.core.registry import Registry, distribution_version
+from layerwise.core.watching import Watch
 
 BUILTINS = {
     "loaders": ("model_loaders",),
@@ -39,6 +40,7 @@ def load_plugins(
     timeout: float | None = None,
     warn: Callable[[str], None] = warn_in_python,
     trace: Trace | None = None,
+    watch: Watch | None = None,
 ) -> Registry:
     """A registry with the built-in plugins and the installed ones; each is imported when it is first asked for.
 
@@ -51,11 +53,12 @@ def load_plugins(
             LAYERWISE_PLUGIN_TIMEOUT says, or a minute for importing one and ten for a call.
         warn: Told, in one line, of a plugin that does not load, or a name that is none.
         trace: Where calls of plugins are counted.
+        watch: Watches for calls of plugins that cannot be interrupted.
 
     Raises:
         InputError: If LAYERWISE_PLUGIN_TIMEOUT is no number.
     """
-    registry = Registry(caller=Caller(read_limits(os.environ, timeout), warn, trace))
+    registry = Registry(caller=Caller(read_limits(os.environ, timeout), warn, trace, watch))
     release = distribution_version(HOST)
     for name, hooks in BUILTINS.items():
         if name not in blocked:

@@ -11,6 +11,7 @@ import pytest
 
 from layerwise.core.calling import Caller, Limits, Place, PluginTimeoutError, Trace, is_in_plugin
 from layerwise.core.errors import InputError, PluginError
+from layerwise.core.watching import Watch
 
 HERE = Place("mine", "register_metrics", "toy", "toy.compute")
 
@@ -37,14 +38,50 @@ def test_what_it_raises_names_plugin_hook_and_method(error, limit):
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", [InputError("wrong"), KeyboardInterrupt()])
-def test_a_user_s_mistake_and_an_interrupt_pass_through(error):
+def test_a_user_s_mistake_passes_through():
+    error = InputError("wrong")
+
     def fail() -> None:
         raise error
 
-    with pytest.raises(type(error)) as caught:
+    with pytest.raises(InputError) as caught:
         Caller().call(HERE, fail, (), 10.0)
     assert caught.value is error
+
+
+def test_a_user_s_interrupt_passes_through_and_is_told_from_one_that_a_plugin_raises():
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    assert handler is signal.default_int_handler
+    caller = Caller()
+    with pytest.raises(KeyboardInterrupt):
+        caller.call(HERE, signal.raise_signal, (signal.SIGINT,), 3600.0)
+    with pytest.raises(KeyboardInterrupt):
+        caller.call(HERE, caller.call, (HERE, signal.raise_signal, (signal.SIGINT,), 3600.0), 3600.0)
+    for plugin in (fail, lambda: caller.call(HERE, fail, (), 3600.0)):
+        with pytest.raises(PluginError, match=r"plugin 'mine' .*: toy.compute raised KeyboardInterrupt, without"):
+            caller.call(HERE, plugin, (), 3600.0)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_call_that_obeys_no_alarm_is_told_of_by_name_and_what_ended_is_not(monkeypatch):
+    monkeypatch.setattr("layerwise.core.watching.GRACE_SECONDS", 0.0)
+    told: list[str] = []
+    watch = Watch(told.append)
+
+    def wait() -> None:
+        while not told:
+            time.sleep(0.01)
+
+    with watch.over("ended", 0.0):
+        pass
+    with watch.over("outer", 0.0), watch.over("inner", 3600.0):
+        pass
+    monkeypatch.setattr("layerwise.core.watching.GRACE_SECONDS", -3600.0)
+    Caller(watch=watch).call(HERE, wait, (), 3600.0)
+    assert told == ["plugin 'mine' (register_metrics): toy.compute"]
 
 
 def test_writing_to_what_must_not_be_changed_says_to_copy_it():

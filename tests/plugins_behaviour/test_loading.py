@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 GOOD = """
@@ -16,6 +21,7 @@ class Backwards(Reorderer):
 @hookimpl
 def register_reorderers(): return [Backwards()]
 """
+ORDER = "def order(self, similarity, labels): "
 REORDER = ("reorder", "latest", "--by", "input", "--json")
 
 
@@ -26,6 +32,7 @@ REORDER = ("reorder", "latest", "--by", "input", "--json")
         ("import no_such_library_at_all", "ModuleNotFoundError: No module named 'no_such_library_at_all'"),
         ("def oh(:\n    pass", "SyntaxError"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("raise KeyboardInterrupt", "raised KeyboardInterrupt, without anybody's interrupting it"),
         ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
         ("import layerwise\nlayerwise.NoSuchThing", "has no attribute 'NoSuchThing'"),
     ],
@@ -47,7 +54,7 @@ def test_a_plugin_that_fails_as_it_is_imported_is_told_of_and_the_others_work(si
 
 
 def test_an_interrupt_while_a_plugin_is_imported_interrupts_the_command(site, command_line):
-    site.install("lw_bad", "raise KeyboardInterrupt")
+    site.install("lw_bad", "import signal; signal.raise_signal(signal.SIGINT)")
     said = command_line(*REORDER)
     assert said.code == 130
     assert "interrupted" in said.err
@@ -140,6 +147,62 @@ NOISY_ORDER = """def order(self, similarity, labels):
         print('hello from order')
         sys.stdout.write('hello from sys.stdout')
         """
+
+
+def call_elsewhere(site, *arguments):
+    """The command line in a process of its own, which has a stdout of its own."""
+    start = "import sys, layerwise.core.watching as w; from layerwise.cli import main; w.GRACE_SECONDS = 0.0"
+    return subprocess.run(
+        [sys.executable, "-c", f"{start}; sys.exit(main())", *arguments],
+        env=os.environ | {"PYTHONPATH": str(site.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_c_code_and_other_processes_print_for_a_plugin_is_kept_out_of_json_too(site, command_line):
+    loud = "import os; os.write(1, b'raw'); os.system('echo echoed')"
+    site.install("lw_noisy", GOOD.replace(ORDER, f"{ORDER}\n        {loud}\n        "))
+    said = call_elsewhere(site, *REORDER, "--method", "backwards")
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["method"] == "lw_noisy:backwards"
+    assert "raw" in said.stderr
+    assert "echoed" in said.stderr
+
+
+def test_what_a_plugin_s_own_command_has_printed_for_it_is_its_result(site, command_line):
+    site.install(
+        "lw_lister",
+        """
+        import os
+        import typer
+        from layerwise import CommandGroup, hookimpl
+
+        class Lister(CommandGroup):
+            name = "lister"
+            description = "lists"
+            def attach(self, app):
+                @app.command("list-it")
+                def list_it() -> None:
+                    typer.echo("first")
+                    os.system("echo second")
+
+        @hookimpl
+        def register_commands(): return [Lister()]
+        """,
+    )
+    said = call_elsewhere(site, "list-it")
+    assert (said.returncode, sorted(said.stdout.split())) == (0, ["first", "second"]), said.stderr
+
+
+def test_a_command_whose_plugin_cannot_be_interrupted_ends_and_names_it(site, command_line):
+    endless = "import hashlib; hashlib.pbkdf2_hmac('md5', b'', b'', 2**31 - 1)"
+    site.install("lw_stuck", GOOD.replace(ORDER, f"{ORDER}{endless}; "))
+    said = call_elsewhere(site, "--plugin-timeout", "10", *REORDER, "--method", "backwards")
+    assert said.returncode == 1
+    expected = "layerwise: error: plugin 'lw_stuck' (register_reorderers): backwards.order did not return in time"
+    assert said.stderr.splitlines()[-1].startswith(expected)
 
 
 @pytest.mark.parametrize("sleep", ["time.sleep(3600)", "[None for _ in iter(int, 1)]"])
