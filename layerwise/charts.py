@@ -105,10 +105,13 @@ def draw(
         InputError: If there is no such figure, run, layer or measure, or the figure takes other runs.
         LayerwiseError: If there is nothing to show.
     """
+    import altair as alt
+
     from layerwise.core.figures import chart_of
 
     figure = _ask(history, name, runs, {"by": by, "method": method, "columns": columns}, asked)
-    chart = chart_of(figure).drawing
+    chart = chart_of(figure).drawing.copy()
+    chart.usermeta = alt.Undefined  # what only the page needs; Altair puts no chart that has it beside another
     if getattr(chart, "width", None) == "container":
         return chart.properties(width=asked.get("width", WIDTH))
     return chart

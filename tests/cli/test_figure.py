@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import re
 from pathlib import Path
@@ -184,8 +185,10 @@ def test_every_named_figure_has_a_call_of_its_own(ask, monkeypatch) -> None:
         choices = {"checkpoints": ("to", "final input output"), "profiles": ("to", "input output")}
         choices["recordings"] = ("show", "along matrix networks ceiling")
         option, values = choices.get(word, ("", "-"))
+        call = getattr(lw.charts, word)
+        wanted = [name for name, given in inspect.signature(call).parameters.items() if given.default is given.empty]
         for value in values.split():
-            getattr(lw.charts, word)(None, "one", "two", **({option: value} if option else {}))
+            call(None, *["run"] * (len(wanted) - 2 or 1), **({option: value} if option else {}))
     listed = {figure["name"] for figure in ask("figure", "--list", "--json").json["figures"]}
     assert set(called) == listed
 
@@ -198,6 +201,14 @@ def test_numbers_of_a_chart_are_those_of_the_history(history) -> None:
     for name in names:
         cell = matrix.filter((matrix["row"] == name) & (matrix["column"] == names[0]))["value"].item()
         assert found[name, "to the input"] == pytest.approx(cell, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["layer-matrix", "matrices"])
+def test_a_chart_saved_from_a_notebook_is_laid_out_as_the_figure_is(ask, history, tmp_path, name) -> None:
+    assert ask("figure", name, "latest", "-o", tmp_path / "figure.svg").code == 0
+    saved = lw.charts.save(lw.charts.draw(history, name), tmp_path / "chart.svg")
+    sizes = [ET.parse(path).getroot().get("viewBox") for path in (tmp_path / "figure.svg", saved)]
+    assert sizes[0] == sizes[1]
 
 
 def test_any_chart_can_be_saved_for_a_paper(history, tmp_path) -> None:

@@ -29,8 +29,9 @@ from layerwise.plugins.figures.asking import ask_figure
 from layerwise.plugins.figures.files import encode
 from layerwise.plugins.figures.look import MM, THEMES, Look, find_theme, read_width
 from layerwise.plugins.figures.numbers import read_numbers
-from layerwise.plugins.figures.paper import lay_out, list_views
+from layerwise.plugins.figures.paper import lay_out
 from layerwise.plugins.figures.render import check_font, draw_on_paper
+from layerwise.plugins.figures.shape import list_views
 from layerwise.plugins.figures.stimulus_matrices import find_bounds, picture, query_matrices
 from layerwise.plugins.report import drawing
 from layerwise.plugins.report.page import in_order, render_report

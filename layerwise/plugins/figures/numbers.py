@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.core.errors import LayerwiseError
 from layerwise.core.report import Chart
-from layerwise.plugins.figures.paper import list_views
+from layerwise.plugins.figures.shape import list_views
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from layerwise.plugins.figures.look import Look
+from layerwise.plugins.figures.shape import find_shape, list_views
 
 Spec = dict[str, Any]
 
@@ -47,7 +48,6 @@ class Sheet:
 
 def lay_out(chart: Spec, look: Look, title: str = "") -> Sheet:
     """A chart's specification as it goes on paper; the one that is given is not changed."""
-    wish = (chart.get("usermeta") or {}).get("layerwise", {})
     spec = {key: value for key, value in _copy(chart).items() if key not in ("$schema", "usermeta", "config")}
     scale = look.font_size / PAGE_FONT_SIZE
     for view in list_views(spec):
@@ -62,17 +62,8 @@ def lay_out(chart: Spec, look: Look, title: str = "") -> Sheet:
     if title and look.title:
         n_letters = int(look.points / (_LETTER * (look.font_size + 1)))
         spec["title"] = {"text": textwrap.wrap(title, n_letters), "anchor": "start"}
-    return Sheet(spec, look, "square" in wish, int(wish.get("cells", 0)))
-
-
-def list_views(spec: Spec) -> Iterator[Spec]:
-    """The specification and every view inside it, outermost first."""
-    yield spec
-    for key in ("layer", "concat", "hconcat", "vconcat"):
-        for inner in spec.get(key, ()):
-            yield from list_views(inner)
-    if isinstance(spec.get("spec"), dict):
-        yield from list_views(spec["spec"])
+    shape = find_shape(chart)
+    return Sheet(spec, look, shape.keeps, shape.n_cells)
 
 
 def resize(sheet: Sheet, factor: float) -> Sheet:
