@@ -13,7 +13,7 @@ import pytest
 
 from layerwise import testing
 from layerwise.cli.scaffold.parts import PARTS
-from layerwise.core import hookspecs
+from layerwise.core import hookspecs, kinds
 from layerwise.core.registry import KINDS, Registry
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -39,6 +39,20 @@ def test_a_hook_s_page_has_its_name_and_all_headings(kind):
     assert f"<!-- signatures: {'Statistic' if kind == 'statistics' else KINDS[kind].__name__}" in text
     part = next(part for part in PARTS if part.kind == kind)
     assert part.check in text
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_hook_s_page_explains_every_attribute_and_method_and_no_other(kind):
+    page = page_of(kind).read_text(encoding="utf-8")
+    signatures = "".join(re.findall(r"<!-- signatures: .*? -->(.*?)<!-- end -->", page, re.DOTALL))
+    prose = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+    explained = {word for code in re.findall(r"`([^`\n]+)`", prose) for word in re.findall(r"\w+", code)}
+    offered = [found for found in vars(kinds).values() if isinstance(found, type) and issubclass(found, KINDS[kind])]
+    for owner in offered:
+        members = {name for name in (*owner.__annotations__, *vars(owner)) if name[0] != "_"}
+        assert members - explained == set(), f"{owner.__name__}: not explained below the signatures"
+    listed = set(re.findall(r"^- `(\w+)`", prose, re.MULTILINE))
+    assert listed - set(re.findall(r"\w+", signatures)) == set(), "explained, and not in any signature"
 
 
 @pytest.mark.parametrize("kind", PAGES)
