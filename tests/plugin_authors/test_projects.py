@@ -75,6 +75,20 @@ def test_a_project_s_tests_fail_when_what_it_offers_is_broken(projects):
     assert "is declared symmetric" in done.stdout
 
 
+def test_tests_are_not_run_before_the_project_is_installed_and_are_of_its_source_afterwards(call, tmp_path):
+    assert call("plugins", "new", "lw-alone", "--hook", "reorderer", "--out", tmp_path).code == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path / "lw-alone",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "install this project before its tests: python -m pip install -e '.[test]'" in done.stdout + done.stderr
+    assert 'pythonpath = ["src"]' in (tmp_path / "lw-alone" / "pyproject.toml").read_text(encoding="utf-8")
+
+
 def test_what_the_projects_offer_works_together_at_the_command_line(projects, tmp_path):
     """One run by the new loader, source, selector, transform, statistic and engine; then all that reads history."""
     rng = np.random.default_rng(0)
