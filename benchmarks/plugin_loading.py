@@ -1,11 +1,11 @@
 """What installed plugins cost the commands that do not use them: measured with none and with many, side by side.
 
-    python benchmarks/plugin_loading.py --plugins 30 --db layerwise.db
+    python benchmarks/plugin_loading.py [--plugins 30] [--db layerwise.db]
 
-Makes that many distributions in a temporary folder, each with a comparator, a metric and a statistic, and each
-importing something that takes half a second (as a deep learning library would, and more), except where `--light` says
-otherwise. Each command runs in a process of its own, with and without that folder on the path in turn, so that
-whatever else the machine does strikes both; the median of the processor time and of the wall time is reported.
+Without a history it makes one, of a toy network on digits. Makes that many distributions in a temporary folder, each with
+a comparator, and each importing something that takes half a second (as a deep learning library would, and more), except
+where `--light` says otherwise. Each command runs in a process of its own, with and without that folder on the path in
+turn, so that whatever else the machine does strikes both; medians of the processor time and of the wall time are told.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from layerwise.testing import make_history
 
 MODULE = """
 {heavy}
@@ -70,7 +72,11 @@ def run_once(arguments: Sequence[str], path: Path | None) -> tuple[float, float]
         environment["PYTHONPATH"] = str(path)
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     line = [sys.executable, "-m", "layerwise", *arguments]
-    subprocess.run(line, env=environment, stdout=subprocess.DEVNULL, check=True)
+    done = subprocess.run(
+        line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"`layerwise {' '.join(arguments)}` cannot be measured: {done.stderr.strip()}")
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -92,7 +98,7 @@ def measure(arguments: Sequence[str], path: Path, n_times: int) -> tuple[Cost, C
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plugins", type=int, default=30)
-    parser.add_argument("--db", default="layerwise.db", help="A history with at least one run.")
+    parser.add_argument("--db", help="A history with at least one run; one of a toy network where it is not named.")
     parser.add_argument("--times", type=int, default=9)
     parser.add_argument("--light", action="store_true", help="Plugins that import nothing heavy.")
     options = parser.parse_args()
@@ -100,9 +106,10 @@ def main() -> None:
     print(f"{options.plugins} plugins with a comparator each, {'light' if options.light else 'heavy'}; seconds")
     print(f"{'command':<34}{'':>14}{'without':>9}{'with':>9}{'more':>9}{'ratio':>7}")
     with tempfile.TemporaryDirectory(prefix="layerwise-") as folder:
+        history = options.db or make_history(Path(folder) / "history.db")
         make_plugins(Path(folder), options.plugins, heavy=not options.light)
         for command in commands:
-            database = ["--db", options.db] if command[0] in ("runs", "reorder") else []
+            database = ["--db", history] if command[0] in ("runs", "reorder") else []
             without, loaded = measure([*command, *database], Path(folder), options.times)
             for kind in ("processor", "wall"):
                 first, second = getattr(without, kind), getattr(loaded, kind)
