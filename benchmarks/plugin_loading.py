@@ -2,10 +2,10 @@
 
     python benchmarks/plugin_loading.py [--plugins 30] [--db layerwise.db]
 
-Without a history it makes one, of a toy network on digits. Makes that many distributions in a temporary folder, each with
-a comparator, and each importing something that takes half a second (as a deep learning library would, and more), except
-where `--light` says otherwise. Each command runs in a process of its own, with and without that folder on the path in
-turn, so that whatever else the machine does strikes both; medians of the processor time and of the wall time are told.
+Without a history it makes one, of a toy network on digits. Makes that many distributions in a temporary folder, each
+with a comparator, and each importing something that takes half a second (as a deep learning library would, and more),
+except where `--light` says otherwise. Each command runs in a process of its own, with and without that folder on the
+path in turn, so that whatever else the machine does strikes both; medians of processor and wall time are told.
 """
 
 from __future__ import annotations
