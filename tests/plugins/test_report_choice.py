@@ -61,7 +61,7 @@ def test_a_distance_is_called_one_and_has_no_r(ask) -> None:
     assert "distance (angular-procrustes)" in words
     assert "(r)" not in words
     assert "similarity (" not in words
-    facts = overview.overview.Overview().build(context).figures[0].content.facts
+    facts = overview.Overview().build(context).figures[0].content.facts
     assert any("distance" in fact.note for fact in facts)
 
 
@@ -197,7 +197,7 @@ def test_too_few_stimuli_for_bands_still_give_a_profile(fake) -> None:
 def test_every_comparator_has_words_bounds_and_a_headline(ask) -> None:
     for offer in ask().registry.all(Comparator):
         context = ask(comparator=offer.qualified_name, n_resamples=0)
-        figure = overview.overview.Overview().build(context).figures[0]
+        figure = overview.Overview().build(context).figures[0]
         assert f"{offer.qualified_name} {offer.version}" in figure.method
         labels = {fact.label for fact in figure.content.facts}
         assert {"stimuli", "layers", "input to output"} <= labels, offer.name
@@ -224,6 +224,6 @@ def test_a_report_on_many_runs_says_which_are_not_shown_by_themselves_and_how_to
     context = ReportContext(tuple(runs), history, fake.make_registry())
     told = overview.Overview().build(context).introduction
     assert "figures about a run by itself are of step 0 (00000000) and step 2 (22222222)" in told
-    assert "`layerwise report 11111111 -o FILE.html` shows step 1" in told
+    assert "'layerwise report 11111111 -o FILE.html' shows step 1" in told
     two = ReportContext(tuple(runs[:2]), history, fake.make_registry())
     assert "layerwise report" not in overview.Overview().build(two).introduction

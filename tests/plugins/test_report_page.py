@@ -19,7 +19,7 @@ from layerwise.core.kinds import SectionBuilder
 from layerwise.core.records import LayerAddress
 from layerwise.core.report import Chart, Figure, Listing, ReportSection
 from layerwise.plugins.report.markup import embed_json, render_content
-from layerwise.plugins.report.page import render_report
+from layerwise.plugins.report.page import render_report, title_of
 
 BAD_PHOTO = '"><script>alert(1)</script>.jpg'
 BAD_LABELS = ('a "quoted"\nname', "<b>bold</b>", "\u202eشعر", "it's", "e", "f")
@@ -309,3 +309,18 @@ def test_every_figure_has_a_caption_or_a_table_and_every_image_a_text(plain) -> 
     assert len(ids) == len(set(ids))
     links = [attrs["href"][1:] for tag, attrs in page.elements if tag == "a"]
     assert set(links) <= set(ids)
+
+
+def test_a_page_is_called_after_what_its_runs_are(fake) -> None:
+    history = fake.FakeHistory()
+    one = fake.add_run(history)
+    named = lambda name: replace(one, model=replace(one.model, name=name))  # noqa: E731
+    other_set = replace(one, stimuli_name="faces")
+    steps = [replace(named(f"epoch-{step}"), lineage="digits", step=step) for step in range(3)]
+    model, stimuli = one.model.name, one.stimuli_name
+    assert title_of([one]) == f"{model} on {stimuli}"
+    assert title_of([named("a"), named("b")]) == f"a and b on {stimuli}"
+    assert title_of([one, other_set]) == f"{model} on {stimuli} and faces"
+    assert title_of(steps) == f"digits on {stimuli}"
+    assert title_of(steps[:1]) == f"epoch-0 on {stimuli}"
+    assert title_of([named(name) for name in "abcde"]) == f"a and 4 others on {stimuli}"

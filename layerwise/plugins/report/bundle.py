@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from layerwise.core.errors import LayerwiseError
 from layerwise.core.registry import distribution_version
+from layerwise.core.writing import replacing
 
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
@@ -49,22 +50,17 @@ def read_kept(path: Path) -> str | None:
 def keep(path: Path, script: str) -> None:
     """Keep a script for the next time, whole or not at all; where it cannot be written, it is not kept."""
     content = script.encode()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, LayerwiseError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_head(content) + b"\n" + content)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with replacing(path) as written:
+            written.write_bytes(_head(content) + b"\n" + content)
 
 
 def _is_own(path: Path) -> bool:
     if not hasattr(os, "getuid"):  # Windows, where the folder is nobody else's
         return True
     found = path.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return found.st_uid == os.getuid() and not found.st_mode & 0o002
 
 
 def _head(script: bytes) -> bytes:

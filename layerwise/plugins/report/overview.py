@@ -105,7 +105,7 @@ def _tell_left_out(context: ReportContext) -> str:
     names = " and ".join(f"{run_label(run)} ({run.id[:8]})" for run in shown)
     return (
         f" Of these {len(context.runs)} runs, figures about a run by itself are of {names}, so that the page stays "
-        f"small. `layerwise report {others[0].id[:8]} -o FILE.html` shows {run_label(others[0])}, and so on."
+        f"small. 'layerwise report {others[0].id[:8]} -o FILE.html' shows {run_label(others[0])}, and so on."
     )
 
 

@@ -57,7 +57,7 @@ def render_report(
         registry: Where the sections, comparators and reorderers come from.
         history: Where the results are read; comparisons and orderings that are new are kept there.
         path: The HTML file.
-        title: Heading of the page; by default, the model's and stimuli's names.
+        title: Heading of the page; by default, the names of the models, or of the training, and of the stimuli.
         sections: Names of the sections to show, in their usual order; by default all that apply.
         choice: How layers are compared.
         command: The command that makes the report again, for the box that says how to.
@@ -141,12 +141,11 @@ def render_figures(section: object, anchor: str) -> tuple[tuple[Figure, Markup],
 def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: str | None) -> str:
     """The whole page as text."""
     scripts = [Markup(script_safe(source)) for source in (vega_bundle(), page_script())]
-    newest = context.runs[-1]
     return (
         templates()
         .get_template("page.html")
         .render(
-            title=title or f"{newest.model.name} on {newest.stimuli_name}",
+            title=title or title_of(context.runs),
             runs=context.runs,
             placed=placed,
             shared=shared_data(figure.content for place in placed for figure, _ in place.figures),
@@ -156,3 +155,16 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
             version=distribution_version("layerwise"),
         )
     )
+
+
+def title_of(runs: Sequence[RunRecord]) -> str:
+    """What a page about these runs is called: the training that they are of, or their models, and the stimuli."""
+    lineage = runs[0].lineage if len(runs) > 1 and len({run.lineage for run in runs}) == 1 else None
+    models = [lineage] if lineage else [run.model.name for run in runs]
+    return f"{_join(models)} on {_join([run.stimuli_name for run in runs])}"
+
+
+def _join(names: Sequence[str]) -> str:
+    """Names in words, each once; of many the first."""
+    once = list(dict.fromkeys(names))
+    return " and ".join(once) if len(once) <= 3 else f"{once[0]} and {len(once) - 1} others"
