@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from layerwise.core import kinds
 from layerwise.core.calling import Caller, Place
-from layerwise.core.discovery import HOST
+from layerwise.core.discovery import HOST, normal_name
 
 Kind = TypeVar("Kind", bound=kinds.Offer)
 
@@ -42,6 +42,11 @@ class Registered(Generic[Kind]):
     def qualified_name(self) -> str:
         """`distribution:name`, what a run stores."""
         return f"{self.distribution}:{self.offer.name}"
+
+    def answers_to(self, name: str) -> bool:
+        """Whether a name means this offer: the bare one, or `distribution:name` with any spelling that pip takes."""
+        owner, colon, bare = name.rpartition(":")
+        return bare == self.name and (not colon or normal_name(owner) == normal_name(self.distribution))
 
     def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call a method of the offer; what is not one of Layerwise's errors becomes one that names the plugin.

@@ -182,7 +182,7 @@ class Registry:
         """
         word = _HOOK_OF[kind].replace("_", " ").removesuffix("s")
         offers = self.all(kind)
-        found = [offer for offer in offers if name in (offer.name, offer.qualified_name)]
+        found = [offer for offer in offers if offer.answers_to(name)]
         if not found:
             raise InputError(f"no {word} '{name}'{self.explain_absence(kind, name, [o.name for o in offers])}")
         if len(found) > 1:

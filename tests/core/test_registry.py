@@ -66,6 +66,16 @@ def test_two_of_the_same_name_are_an_error_that_lists_both_and_each_can_be_quali
     assert registry.get(Metric, "dist2:toy").plugin == "two"
 
 
+@pytest.mark.parametrize("name", ["Odd.Name_X", "My.Dist_X:Odd.Name_X", "my-dist-x:Odd.Name_X", "my_dist.x:Odd.Name_X"])
+def test_a_distribution_may_be_spelled_as_pip_allows_but_not_an_offer(name):
+    registry = Registry()
+    registry.register(plugin(metric("Odd.Name_X")), "one", "My.Dist_X", "1")
+    assert registry.get(Metric, name).plugin == "one"
+    for wrong in (name.replace("Odd.Name_X", "odd-name-x"), f"other:{name}", ":Odd.Name_X"):
+        with pytest.raises(InputError, match="no metric"):
+            registry.get(Metric, wrong)
+
+
 def test_an_unknown_name_suggests_near_ones():
     registry = Registry()
     registry.register(plugin(metric("pearson")), "one", "dist", "1")
