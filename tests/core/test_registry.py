@@ -66,7 +66,9 @@ def test_two_of_the_same_name_are_an_error_that_lists_both_and_each_can_be_quali
     assert registry.get(Metric, "dist2:toy").plugin == "two"
 
 
-@pytest.mark.parametrize("name", ["Odd.Name_X", "My.Dist_X:Odd.Name_X", "my-dist-x:Odd.Name_X", "my_dist.x:Odd.Name_X"])
+@pytest.mark.parametrize(
+    "name", ["Odd.Name_X", "My.Dist_X:Odd.Name_X", "my-dist-x:Odd.Name_X", "my_dist.x:Odd.Name_X"]
+)
 def test_a_distribution_may_be_spelled_as_pip_allows_but_not_an_offer(name):
     registry = Registry()
     registry.register(plugin(metric("Odd.Name_X")), "one", "My.Dist_X", "1")
