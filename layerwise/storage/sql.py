@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 TIMEOUT_SECONDS = 300.0
+_CELL_BYTES = 64  # of memory that a cell takes, whatever is in it
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 _REMARKS = r"(?:\s|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/|\()*"
 _EXPLAIN = r"(?:EXPLAIN\b(?:\s|QUERY|PLAN|ANALYZE|VERBOSE|\([^)]*\))*)?"
@@ -61,7 +62,14 @@ class Queries:
             raise InputError(f"there is no table '{name}'{near}")
         return self.query(f'SELECT * FROM "{name}"')
 
-    def query(self, sql: str, *, max_rows: int | None = None, seconds: float = TIMEOUT_SECONDS) -> pl.DataFrame:
+    def query(
+        self,
+        sql: str,
+        *,
+        max_rows: int | None = None,
+        max_bytes: int | None = None,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> pl.DataFrame:
         """The answer to one SELECT, WITH, VALUES or EXPLAIN statement.
 
         Columns of the same name are told apart by a number; bytes come as binary columns.
@@ -69,15 +77,16 @@ class Queries:
         Args:
             sql: The statement.
             max_rows: Read no more rows than this.
+            max_bytes: Give up where the answer takes more memory than about this.
             seconds: Give up after this time.
 
         Raises:
-            InputError: If it is another kind of statement, more than one, wrong, or takes too long.
+            InputError: If it is another kind of statement, more than one, wrong, takes too long, or gives too much.
         """
         if not _QUESTION.match(sql):
             raise InputError("a query is one statement that begins with SELECT, WITH, VALUES or EXPLAIN")
         ask = _ask_sqlite if self._database.is_sqlite else _ask_postgres
-        names, rows = ask(self._database, sql, _Bounds(max_rows, seconds))
+        names, rows = ask(self._database, sql, _Bounds(max_rows, max_bytes, seconds))
         return _frame(names, rows)
 
 
@@ -86,10 +95,23 @@ class _Bounds:
     """How much of an answer is read, and how long is waited for it."""
 
     max_rows: int | None
+    max_bytes: int | None
     seconds: float
 
     def fetch(self, cursor: Any) -> list[Sequence[Any]]:
-        return list(cursor.fetchall() if self.max_rows is None else cursor.fetchmany(self.max_rows))
+        if self.max_bytes is None:
+            return list(cursor.fetchall() if self.max_rows is None else cursor.fetchmany(self.max_rows))
+        rows: list[Sequence[Any]] = []
+        n_bytes = 0
+        for row in cursor:
+            n_bytes += sum(_CELL_BYTES + (len(cell) if isinstance(cell, bytes | str) else 0) for cell in row)
+            if n_bytes > self.max_bytes:
+                most = f"{self.max_bytes // 2**20} MiB"
+                raise InputError(f"query: its answer is larger than {most}; ask for fewer rows or columns")
+            rows.append(row)
+            if len(rows) == self.max_rows:
+                break
+        return rows
 
 
 def _ask_sqlite(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str], list[Sequence[Any]]]:
@@ -98,6 +120,8 @@ def _ask_sqlite(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str
         connection = sqlite3.connect(sqlite_uri(database.path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA query_only = ON")
+            if bounds.max_bytes is not None:
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.max_bytes)
             connection.set_authorizer(_authorize)
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
             cursor = connection.execute(sql)

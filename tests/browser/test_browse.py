@@ -89,6 +89,11 @@ def test_chosen_runs_open_one_report_that_keeps_what_was_chosen_under_another_fi
     expect(page.get_by_role("navigation", name="Contents")).to_be_visible()
     assert f"run={served.ids[0]}" in page.url
     assert f"run={served.ids[2]}" in page.url
+    page.go_back()
+    expect(page.get_by_text("2 runs chosen")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_value("epoch-2")
+    page.get_by_role("button", name="Choose none").click()
+    expect(page.get_by_role("button", name="Open report")).to_be_disabled()
 
 
 def test_a_run_shows_its_layers_and_a_query_its_answer(browser_page, served, expect) -> None:

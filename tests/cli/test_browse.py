@@ -183,6 +183,29 @@ def test_queries_are_answered_cut_off_and_refused(client: TestClient) -> None:
     assert "run_list" in client.get("/query").text
 
 
+def test_a_huge_answer_is_cut_on_the_page_and_refused_where_it_would_fill_the_memory(client: TestClient) -> None:
+    page = client.get("/query", params={"sql": "SELECT printf('%.100000c', 'x') AS long, zeroblob(1000000) AS bytes"})
+    assert page.status_code == 200
+    assert "(100,000 characters)" in page.text
+    assert "1,000,000 bytes" in page.text
+    assert len(page.text) < 20_000
+    endless = "WITH RECURSIVE n(i, b) AS (VALUES (1, zeroblob(1)) UNION ALL SELECT i + 1, zeroblob(10000000) FROM n)"
+    for sql in (f"{endless} SELECT * FROM n", "SELECT zeroblob(2000000000)"):
+        for address in ("/query", "/query.csv"):
+            refused = client.get(address, params={"sql": sql})
+            assert refused.status_code == 400
+            assert re.search("larger than [0-9]+ MiB|too big", refused.text)
+
+
+def test_the_page_says_who_can_look(store: Store) -> None:
+    reports = Reports(store, load_plugins)
+    for reach in ("this machine only", "for whoever reaches 0.0.0.0"):
+        site = Site(store, load_plugins, reports, reach)
+        shown = TestClient(make_application(site, ["localhost"]), base_url="http://localhost").get("/query")
+        assert f"read-only, {reach}" in shown.text
+    reports.close()
+
+
 def test_nothing_can_be_changed_and_nobody_else_is_answered(client: TestClient) -> None:
     assert client.post("/").status_code == 405
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400

@@ -16,6 +16,7 @@ from layerwise.cli.output import count, duration, number, size
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+MOST_LETTERS = 500  # of a cell of an answer; the CSV has all of it
 
 
 @lru_cache(maxsize=1)
@@ -36,7 +37,7 @@ def _templates() -> Environment:
         "cell": format_cell,
         "address": urlencode,
     }
-    environment.globals |= {"version": layerwise.__version__, "here": "", "history": ""}
+    environment.globals |= {"version": layerwise.__version__, "here": "", "history": "", "reach": ""}
     return environment
 
 
@@ -51,4 +52,7 @@ def format_cell(value: object) -> str:
         return ""
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} … ({len(text):,} characters)"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 QUERY_SECONDS = 30.0
 N_ROWS_SHOWN = 500
+MOST_BYTES = 2**26  # of an answer on the page; of all rows as CSV four times that
 EXAMPLES = (
     (
         "Newest runs",
@@ -58,7 +59,7 @@ def ask(store: Store, sql: str) -> Answer:
         return Answer("")
     began = time.monotonic()
     try:
-        frame = store.query(sql, max_rows=N_ROWS_SHOWN + 1, seconds=QUERY_SECONDS)
+        frame = store.query(sql, max_rows=N_ROWS_SHOWN + 1, max_bytes=MOST_BYTES, seconds=QUERY_SECONDS)
     except InputError as error:
         return Answer(sql, problem=error.message)
     columns = tuple((name, kind.is_numeric()) for name, kind in frame.schema.items())

@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from layerwise.cli.browse.listing import list_matching, read_wish
 from layerwise.cli.browse.pages import STATIC, render
-from layerwise.cli.browse.questions import EXAMPLES, QUERY_SECONDS, ask
+from layerwise.cli.browse.questions import EXAMPLES, MOST_BYTES, QUERY_SECONDS, ask
 from layerwise.cli.browse.reports import Reports, ReportWish
 from layerwise.cli.commands.runs import run_record
 from layerwise.cli.overview import survey_layers
@@ -47,11 +47,12 @@ _PATIENCE_SECONDS = 25.0
 
 @dataclass
 class Site:
-    """What all addresses share: the history, the plugins, the reports."""
+    """What all addresses share: the history, the plugins, the reports, and who can look (`reach`)."""
 
     store: Store
     find_registry: Callable[[], Registry]
     reports: Reports
+    reach: str = "this machine only"
     _runs: list[RunRecord] = field(default_factory=list)
     _read_at: float = -1e9
 
@@ -67,7 +68,7 @@ class Site:
         part = "rows.html" if "part" in request.query_params else "runs.html"
         parameters = {name: value for name, value in request.query_params.items() if name != "part"}
         listing = list_matching(self.list_runs(), read_wish(parameters))
-        return HTMLResponse(render(part, {"listing": listing, "wish": listing.wish, "history": self.store.url}))
+        return self._show(part, listing=listing, wish=listing.wish)
 
     def list_json(self, request: Request) -> Response:
         """The same list as JSON, all of its pages."""
@@ -87,15 +88,14 @@ class Site:
             if other.stimuli_fingerprint == run.stimuli_fingerprint and other.id != run.id and other.n_layers
         ]
         others.sort(key=lambda other: (other.lineage != run.lineage, other.model.name != run.model.name))
-        values = {"run": run, "others": others[:200], "n_others": len(others), "history": self.store.url}
-        return HTMLResponse(render("run.html", values))
+        return self._show("run.html", run=run, others=others[:200], n_others=len(others))
 
     def show_layers(self, request: Request) -> Response:
         """The layers of one run, a row each; part of its page."""
         run = self.store.find_run(request.path_params["run"])
         transform = "none" if "none" in run.transforms else run.transforms[0]
         rows = survey_layers(self.find_registry(), overlay(self.store), run, transform)
-        return HTMLResponse(render("layers.html", {"rows": rows, "transform": transform}))
+        return self._show("layers.html", rows=rows, transform=transform)
 
     def show_report(self, request: Request) -> Response:
         """A report where it is drawn, otherwise a page that waits for it."""
@@ -104,7 +104,7 @@ class Site:
         if future.done() and "anew" not in request.query_params:
             return Response(future.result(), media_type="text/html", headers={"Content-Security-Policy": ALONE})
         runs = [self.store.find_run(run) for run in wish.run_ids]
-        return HTMLResponse(render("drawing.html", {"wish": wish, "runs": runs, "history": self.store.url}))
+        return self._show("drawing.html", wish=wish, runs=runs)
 
     def wait_for_report(self, request: Request) -> Response:
         """Whether a report is drawn, answered after half a minute at the latest."""
@@ -118,16 +118,20 @@ class Site:
     def show_query(self, request: Request) -> Response:
         """A query and its answer."""
         answer = ask(self.store, request.query_params.get("sql", "").strip())
-        values = {"answer": answer, "examples": EXAMPLES, "tables": self._tables, "history": self.store.url}
-        return HTMLResponse(render("query.html", values), status_code=400 if answer.problem else 200)
+        status = 400 if answer.problem else 200
+        return self._show("query.html", status, answer=answer, examples=EXAMPLES, tables=self._tables)
 
     def download_query(self, request: Request) -> Response:
         """A query's whole answer as CSV."""
         from layerwise.cli.tabular import without_blobs
 
-        frame = self.store.query(request.query_params.get("sql", ""), seconds=QUERY_SECONDS)
+        frame = self.store.query(request.query_params.get("sql", ""), max_bytes=4 * MOST_BYTES, seconds=QUERY_SECONDS)
         headers = {"Content-Disposition": 'attachment; filename="query.csv"'}
         return Response(without_blobs(frame).write_csv(), media_type="text/csv; charset=utf-8", headers=headers)
+
+    def _show(self, template: str, status: int = 200, **values: Any) -> Response:
+        shared = {"history": self.store.url, "reach": self.reach}
+        return HTMLResponse(render(template, {**shared, **values}), status_code=status)
 
     @cached_property
     def _tables(self) -> list[tuple[str, list[str]]]:

@@ -47,6 +47,8 @@ def browse_history(
         session = session_of(context)
         reports = Reports(store, lambda: session.registry)
         site = Site(store, lambda: session.registry, reports)
+        if host not in serving.LOOPBACK:
+            site.reach = f"for whoever reaches {host}"
         application = make_application(site, serving.answered_hosts(host))
 
         typer.echo(f"The history {store.url} is at {address} (Ctrl-C ends it)")

@@ -2,7 +2,9 @@
 (() => {
   const rows = document.getElementById("rows");
   const filters = document.querySelector(".filters");
-  const chosen = new Set();
+  const place = `chosen of ${document.querySelector(".where").textContent}`;
+  const chosen = new Set(JSON.parse(sessionStorage.getItem(place) || "[]"));  // kept while one looks at a report
+  const none = document.querySelector(".none");
 
   // The list answers while one types; the address follows, so that it can be kept and sent.
 
@@ -29,6 +31,8 @@
     const n = chosen.size;
     bar.textContent = n === 0 ? "Choose one run, or several to compare them." : n === 1 ? "1 run chosen" : `${n} runs chosen`;
     document.querySelector(".bar button").disabled = n === 0;
+    none.hidden = n === 0;
+    sessionStorage.setItem(place, JSON.stringify([...chosen]));
   }
 
   if (rows && filters) {
@@ -60,8 +64,8 @@
       event.preventDefault();
       location.href = `/report?${new URLSearchParams([...chosen].map((run) => ["run", run]))}`;
     });
-    for (const box of rows.querySelectorAll("input[name=run]:checked")) chosen.add(box.value);
-    count();
+    none.addEventListener("click", () => { chosen.clear(); restore(); });
+    restore();
     setInterval(() => {
       if (!document.hidden && rows.querySelector(".running")) show(location.href, { keep: false });
     }, 5000);
