@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+    from layerwise.core.inference.profiles import ProfileIntervals
     from layerwise.core.profile import Profile, ProfileKey
     from layerwise.core.protocols import History
     from layerwise.core.records import Comparison, LayerAddress, Ordering, Provider
@@ -32,6 +33,7 @@ class _Overlay:
         self._intervals: dict[tuple[IntervalPlan, Pair], ComparisonInterval] = {}
         self._tests: dict[tuple[PermutationPlan, Pair], ComparisonTest] = {}
         self._profiles: dict[ProfileKey, Profile] = {}
+        self._profile_intervals: dict[tuple[ProfileKey, IntervalPlan], ProfileIntervals] = {}
         self._orderings: list[Ordering] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -85,6 +87,14 @@ class _Overlay:
     def save_profile(self, key: ProfileKey, profile: Profile) -> None:
         """Keep a profile in memory."""
         self._profiles[key] = profile
+
+    def read_profile_intervals(self, key: ProfileKey, plan: IntervalPlan) -> ProfileIntervals | None:
+        """The intervals in memory, or the stored ones."""
+        return self._profile_intervals.get((key, plan)) or self._history.read_profile_intervals(key, plan)
+
+    def save_profile_intervals(self, key: ProfileKey, found: ProfileIntervals) -> None:
+        """Keep intervals of a profile in memory."""
+        self._profile_intervals[key, found.plan] = found
 
     def read_orderings(self, run_id: str) -> list[Ordering]:
         """Stored orderings, and those in memory."""

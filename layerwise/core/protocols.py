@@ -25,6 +25,7 @@ from layerwise.core.records import (
 
 if TYPE_CHECKING:
     from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+    from layerwise.core.inference.profiles import ProfileIntervals
     from layerwise.core.profile import Profile, ProfileKey
     from layerwise.core.representation import Representation
 
@@ -129,6 +130,12 @@ class History(Protocol):
 
     def save_profile(self, key: ProfileKey, profile: Profile) -> None:
         """Keep a profile; one of the same key is replaced."""
+
+    def read_profile_intervals(self, key: ProfileKey, plan: IntervalPlan) -> ProfileIntervals | None:
+        """The kept intervals of a profile, made in this way; None where there are none."""
+
+    def save_profile_intervals(self, key: ProfileKey, found: ProfileIntervals) -> None:
+        """Keep intervals of a profile that is kept, and nothing otherwise; those made alike are replaced."""
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
         """Add statistics to stored layers; those of the same name, provider and version are replaced.

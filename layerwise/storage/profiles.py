@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -14,12 +15,15 @@ from layerwise.core.errors import InputError
 from layerwise.core.layers import near_names
 from layerwise.core.records import LayerStatistic
 from layerwise.storage.connect import Database
-from layerwise.storage.schema import layers, profile_layers, profiles, representations, statistics
+from layerwise.storage.schema import layers, profile_intervals, profile_layers, profiles, representations, statistics
 from layerwise.storage.tiles import encode_vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from layerwise.core.inference.intervals import Interval
+    from layerwise.core.inference.plans import IntervalPlan
+    from layerwise.core.inference.profiles import ProfileIntervals
     from layerwise.core.profile import Profile, ProfileKey
 
 
@@ -67,10 +71,53 @@ class ProfileStore:
             "n_crossings": len(profile.crossings),
             "reason": profile.reason,
         }
-        with self._database.write() as connection:
+        with self._database.write(exclusive=True) as connection:
             connection.execute(sa.delete(profiles).filter_by(**_columns(key)))
             owner = connection.execute(sa.insert(profiles).values(values).returning(profiles.c.id)).scalar_one()
             connection.execute(sa.insert(profile_layers), [{"profile_id": owner} | row for row in _rows(profile)])
+
+    def read_profile_intervals(self, key: ProfileKey, plan: IntervalPlan) -> ProfileIntervals | None:
+        """The kept intervals of a profile, made in this way; None where there are none."""
+        from layerwise.core.inference.intervals import Interval
+        from layerwise.core.inference.profiles import ProfileIntervals
+
+        chosen = (
+            sa.select(profile_intervals)
+            .join(profiles, profiles.c.id == profile_intervals.c.profile_id)
+            .where(*(profiles.c[name] == value for name, value in _columns(key).items()))
+            .where(*(profile_intervals.c[name] == value for name, value in dataclasses.asdict(plan).items()))
+            .order_by(profile_intervals.c.position)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(chosen).mappings().all()
+        numbers: dict[str, Interval] = {}
+        curves: dict[str, tuple[Interval, ...]] = {}
+        for row in rows:
+            interval = Interval(row["low"], row["high"], reason=row["reason"])
+            if row["position"] == _WHOLE:
+                numbers[row["number"]] = interval
+            else:
+                curve = _CURVE_OF[row["number"]]
+                curves[curve] = (*curves.get(curve, ()), interval)
+        return ProfileIntervals(plan, numbers, curves) if rows else None
+
+    def save_profile_intervals(self, key: ProfileKey, found: ProfileIntervals) -> None:
+        """Keep intervals of a profile that is kept, and nothing otherwise; those made alike are replaced."""
+        places = {(name, _WHOLE): item for name, item in found.numbers.items()}
+        columns = {curve: column for column, curve in _CURVE_OF.items()}
+        places |= {(columns[n], place): item for n, items in found.curves.items() for place, item in enumerate(items)}
+        how = dataclasses.asdict(found.plan)
+        with self._database.write(exclusive=True) as connection:
+            owner = connection.scalar(sa.select(profiles.c.id).filter_by(**_columns(key)))
+            if owner is None:
+                return
+            made = {"profile_id": owner} | how
+            rows = [
+                made | {"number": name, "position": place, "low": item.low, "high": item.high, "reason": item.reason}
+                for (name, place), item in places.items()
+            ]
+            connection.execute(sa.delete(profile_intervals).filter_by(**made))
+            connection.execute(sa.insert(profile_intervals), rows)
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
         """Add statistics to stored layers; those of the same name, provider and version are replaced.
@@ -78,7 +125,7 @@ class ProfileStore:
         Raises:
             InputError: If a layer is not stored under its transform.
         """
-        with self._database.write() as connection:
+        with self._database.write(exclusive=True) as connection:
             ids = _stored_layers(connection, run_id)
             for item in results:
                 key = (item.layer, item.transform)
@@ -88,7 +135,9 @@ class ProfileStore:
                 _add_statistic(connection, ids[key], item)
 
 
+_WHOLE = -1  # the position of a number that belongs to the whole profile, not to one of its layers
 _CURVES = ("to_input", "to_output", "step", "share")
+_CURVE_OF = dict(zip(_CURVES, ("to_input", "to_output", "steps", "shares"), strict=True))
 
 
 def _columns(key: ProfileKey) -> dict[str, Any]:

@@ -105,6 +105,11 @@ def test_a_profile_gets_intervals(own):
     assert smoothness["low"] < found["smoothness"] < smoothness["high"]
     assert len(found["layer_intervals"]) == len(found["layers"])
     assert "intervals over the stimuli" in own("profile", "latest", "--bootstrap", 60).out
+    rows = own("query", "--table", "profile_interval_list", "--format", "json").json
+    kept = [row for row in rows if row["run_id"] == found["run_id"] and row["n_resamples"] == 60]
+    (whole,) = (row for row in kept if row["number"] == "smoothness")
+    assert (whole["low"], whole["high"]) == (smoothness["low"], smoothness["high"])
+    assert len([row for row in kept if row["number"] == "share"]) == len(found["layers"])
     (plain,) = own("profile", "latest", "--json").json
     assert "intervals" not in plain
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+from layerwise.core.inference.profiles import ProfileIntervals
 from layerwise.core.overlay import overlay
 from layerwise.core.records import Comparison, LayerAddress, Ordering, Provider
 
@@ -31,6 +32,9 @@ class Stored:
 
     def read_profile(self, key: Any) -> Any:
         return "stored" if key == "known" else None
+
+    def read_profile_intervals(self, *asked: Any) -> None:
+        return None
 
     def read_orderings(self, run_id: str) -> list[Any]:
         return []
@@ -69,6 +73,10 @@ def test_profiles_and_orderings_are_kept_too() -> None:
     history: Any = overlay(Stored())  # type: ignore[arg-type]
     history.save_profile("new", "made")
     assert [history.read_profile(key) for key in ("new", "known", "other")] == ["made", "stored", None]
+    intervals = ProfileIntervals(IntervalPlan(100), {}, {})
+    history.save_profile_intervals("new", intervals)
+    assert history.read_profile_intervals("new", IntervalPlan(100)) == intervals
+    assert history.read_profile_intervals("new", IntervalPlan(200)) is None
     ordering = Ordering(Provider("layerwise:label", "1"), FIRST, (1, 0))
     history.save_ordering(ordering)
     assert history.read_orderings("a") == [ordering]

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from layerwise.core.errors import InputError
+from layerwise.core.inference.plans import IntervalPlan
+from layerwise.core.inference.profiles import ProfileIntervals
 from layerwise.core.layers import Layer
 from layerwise.core.model import ModelInfo
 from layerwise.core.profile import Profile, ProfileKey
@@ -50,6 +52,7 @@ class FakeHistory:
     comparisons: list[Comparison] = field(default_factory=list)
     orderings: list[Ordering] = field(default_factory=list)
     profiles: dict[ProfileKey, Profile] = field(default_factory=dict)
+    profile_intervals: dict[tuple[ProfileKey, IntervalPlan], ProfileIntervals] = field(default_factory=dict)
 
     def find_run(self, run: str) -> RunRecord:
         if run not in self.runs:
@@ -94,6 +97,12 @@ class FakeHistory:
 
     def save_profile(self, key: ProfileKey, profile: Profile) -> None:
         self.profiles[key] = profile
+
+    def read_profile_intervals(self, key: ProfileKey, plan: IntervalPlan) -> ProfileIntervals | None:
+        return self.profile_intervals.get((key, plan))
+
+    def save_profile_intervals(self, key: ProfileKey, found: ProfileIntervals) -> None:
+        self.profile_intervals[key, found.plan] = found
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
         self.statistics.setdefault(run_id, []).extend(results)

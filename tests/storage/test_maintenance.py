@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.inference.intervals import Interval
 from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+from layerwise.core.inference.profiles import ProfileIntervals
 from layerwise.core.profile import ProfileKey, measure_profile
 from layerwise.core.records import (
     Comparison,
@@ -93,6 +95,7 @@ def fill(store: Store, samples: Any, key: str, version: str, **changes: Any) -> 
     store.save_ordering(Ordering(samples.provider("linkage"), ends[0], (0, 1, 2, 3, 4, 5)))
     key = ProfileKey(run_id, ("input", "output"), samples.provider("cka"))
     store.save_profile(key, measure_profile(key.layers, np.eye(2), "similarity"))
+    store.save_profile_intervals(key, ProfileIntervals(IntervalPlan(1000), {"total": Interval(0.4, 0.6)}, {}))
     return run_id
 
 

@@ -10,6 +10,9 @@ import pytest
 
 from layerwise.core import profile as definitions
 from layerwise.core.errors import InputError
+from layerwise.core.inference.intervals import Interval
+from layerwise.core.inference.plans import IntervalPlan
+from layerwise.core.inference.profiles import ProfileIntervals
 from layerwise.core.profile import Profile, ProfileKey, measure_profile
 from layerwise.core.records import LayerStatistic, Provider, StatisticResult
 from layerwise.storage import Store
@@ -73,6 +76,43 @@ def test_a_profile_is_replaced_and_goes_with_its_run(store: Store, samples: Any)
     store.delete_run(run_id)
     assert store.read_table("profile_layers").height == 0
     assert store.verify() == []
+
+
+def intervals_of(plan: IntervalPlan, low: float) -> ProfileIntervals:
+    ends = tuple(Interval(low, low + place) for place in range(3))
+    undefined = (Interval(None, None, reason="the number itself is undefined"), *ends[1:])
+    numbers = {"smoothness": Interval(low, 1.0), "crossing": undefined[0]}
+    return ProfileIntervals(
+        plan, numbers, {"to_input": ends, "to_output": ends, "steps": undefined, "shares": undefined}
+    )
+
+
+def test_intervals_of_a_profile_are_read_back_as_they_were_kept(store: Store, samples: Any) -> None:
+    key, plan = key_of(samples.finished_run(store)), IntervalPlan(1000, seed=7)
+    store.save_profile_intervals(key, intervals_of(plan, 0.5))
+    assert store.read_profile_intervals(key, plan) is None, "kept without the profile they belong to"
+    store.save_profile(key, measure_profile(NAMES, MATRIX, "similarity"))
+    for low in (0.5, 0.1 + 0.2):
+        store.save_profile_intervals(key, intervals_of(plan, low))
+    assert store.read_profile_intervals(key, plan) == intervals_of(plan, 0.1 + 0.2)
+    for change in ({"seed": 8}, {"n_resamples": 999}, {"level": 0.9}, {"method": "bca"}):
+        assert store.read_profile_intervals(key, replace(plan, **change)) is None
+    assert store.read_profile_intervals(replace(key, transform="rank"), plan) is None
+    table = store.read_table("profile_interval_list")
+    assert table.height == 14
+    shares = table.filter(table["number"] == "share").sort("position")
+    assert shares["layer"].to_list() == list(NAMES)
+    assert table.filter(table["number"] == "smoothness")["layer"].to_list() == [None]
+
+
+def test_intervals_go_with_their_profile(store: Store, samples: Any) -> None:
+    key, plan = key_of(samples.finished_run(store)), IntervalPlan(1000)
+    for _ in range(2):
+        store.save_profile(key, measure_profile(NAMES, MATRIX, "similarity"))
+        assert store.read_profile_intervals(key, plan) is None
+        store.save_profile_intervals(key, intervals_of(plan, 0.5))
+    store.delete_run(key.run_id)
+    assert store.read_table("profile_intervals").height == 0
 
 
 def test_a_profile_of_an_older_definition_does_not_count(

@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 from layerwise.core.errors import InputError
+from layerwise.core.inference.intervals import Interval
 from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+from layerwise.core.inference.profiles import ProfileIntervals
 from layerwise.core.profile import ProfileKey, measure_profile
 from layerwise.core.records import (
     Comparison,
@@ -104,7 +106,9 @@ def filled(store: Store, samples: Any) -> Store:
     ends = [LayerAddress(run, name) for run in runs for name in ("input", "mixed", "output")]
     rsa = samples.provider("rsa-pearson")
     store.save_comparisons([Comparison(rsa, one, other, 0.5) for one in ends for other in ends])
-    store.save_profile(ProfileKey(runs[0], ("a", "b", "c"), rsa), measure_profile("abc", np.eye(3), "similarity"))
+    profiled = ProfileKey(runs[0], ("a", "b", "c"), rsa)
+    store.save_profile(profiled, measure_profile("abc", np.eye(3), "similarity"))
+    store.save_profile_intervals(profiled, ProfileIntervals(IntervalPlan(1000), {"total": Interval(0.4, 0.6)}, {}))
     store.save_intervals(IntervalPlan(1000), [ComparisonInterval(rsa, ends[0], ends[1], 0.4, 0.6)])
     store.save_tests(PermutationPlan(1000), [ComparisonTest(rsa, ends[0], ends[1], 0.01)])
     store.save_ordering(Ordering(samples.provider("linkage"), ends[2], (0, 1, 2, 3, 4, 5)))

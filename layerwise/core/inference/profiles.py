@@ -16,7 +16,7 @@ from layerwise.core.inference.plans import IntervalPlan
 from layerwise.core.inference.replicates import Replicates, Values
 from layerwise.core.layers import Layer
 from layerwise.core.measures import Measure
-from layerwise.core.profile import Profile, measure_profile
+from layerwise.core.profile import Profile, ProfileKey, measure_profile
 from layerwise.core.profiling import choose_layers, find_ends, largest_value
 from layerwise.core.protocols import History
 from layerwise.core.records import NO_TRANSFORM, LayerAddress, RunRecord
@@ -51,16 +51,18 @@ def ask_profile_intervals(
     plan: IntervalPlan,
     layers: Sequence[Layer] | None = None,
     transform: str = NO_TRANSFORM,
+    save: bool = True,
 ) -> ProfileIntervals:
     """Intervals of all numbers of a run's profile, over its stimuli.
 
     Args:
-        history: Where the layers are.
+        history: Where the layers are, and where intervals are kept.
         run: The run.
         measure: What compares layers.
         plan: How intervals are made.
         layers: Which layers, in any order; None for the main ones.
         transform: Under which transform they were analysed.
+        save: Whether to keep the intervals, which is done where the profile is kept.
 
     Raises:
         InputError: If the plan makes no sense, the measure gives no steps, or there are fewer than four stimuli.
@@ -70,13 +72,20 @@ def ask_profile_intervals(
     chosen = choose_layers(history, run) if layers is None else sorted(layers, key=lambda layer: layer.position)
     names = tuple(layer.name for layer in chosen)
     addresses = [measure.resolve(LayerAddress(run.id, name, transform)) for name in names]
+    key = ProfileKey(run.id, names, measure.provider, addresses[0].transform)
+    kept = history.read_profile_intervals(key, plan)
+    if kept is not None:
+        return kept
     ends = find_ends(chosen)
 
     def numbers_of(matrix: Values) -> dict[str, float]:
         return list_numbers(measure_profile(names, matrix, measure.kind, largest, *ends))
 
     matrices = replicate(measure, history.read_representations(addresses), plan.n_resamples, plan.seed)
-    return _arrange(plan, names, *matrices.map(numbers_of))
+    found = _arrange(plan, names, *matrices.map(numbers_of))
+    if save:
+        history.save_profile_intervals(key, found)
+    return found
 
 
 def list_numbers(profile: Profile) -> dict[str, float]:

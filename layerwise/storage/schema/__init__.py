@@ -10,6 +10,7 @@ from layerwise.storage.schema.answer_tables import (
     intervals,
     orderings,
     permutation_tests,
+    profile_intervals,
     profile_layers,
     profiles,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "orderings",
     "permutation_tests",
     "predictions",
+    "profile_intervals",
     "profile_layers",
     "profiles",
     "representations",
@@ -52,7 +54,7 @@ __all__ = [
     "weights",
 ]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision of the schema that this version knows, oldest first; the last is the present one."""
 
 HEAD = REVISIONS[-1]
@@ -68,6 +70,7 @@ VIEWS = (
     "weight_tensor_statistics",
     "profile_list",
     "layer_profiles",
+    "profile_interval_list",
     "layer_intervals",
     "layer_tests",
 )

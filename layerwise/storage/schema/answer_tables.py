@@ -61,6 +61,21 @@ profile_layers = sa.Table(
     Column("share", Float(53)),
 )
 
+profile_intervals = sa.Table(
+    "profile_intervals",
+    metadata,
+    reference("profile_id", "profiles.id", primary=True),
+    Column("number", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("method", Text, primary_key=True),
+    Column("n_resamples", Integer, primary_key=True),
+    Column("seed", BigInteger, primary_key=True),
+    Column("level", Float(53), primary_key=True),
+    Column("low", Float(53)),
+    Column("high", Float(53)),
+    Column("reason", Text, nullable=False),
+)
+
 intervals = sa.Table(
     "intervals",
     metadata,
