@@ -324,3 +324,44 @@ def test_a_page_is_called_after_what_its_runs_are(fake) -> None:
     assert title_of(steps) == f"digits on {stimuli}"
     assert title_of(steps[:1]) == f"epoch-0 on {stimuli}"
     assert title_of([named(name) for name in "abcde"]) == f"a and 4 others on {stimuli}"
+
+
+def test_a_chart_that_vega_cannot_draw_is_its_plugin_s_failure_and_no_other_s(fake, tmp_path) -> None:
+    import altair as alt
+    from altair.utils import schemapi
+
+    class Crooked(SectionBuilder):
+        name, description, position = "crooked", "a bar of a colour that there is not", 5
+
+        def applies(self, context) -> bool:
+            return True
+
+        def build(self, context) -> ReportSection:
+            rows = alt.InlineData(values=[{"a": 1}])
+            chart = alt.Chart(rows).mark_bar(strokeCap="pointed").encode(x="a:Q")
+            return ReportSection("Crooked", (Figure("one", "One", Chart(chart)),))
+
+    class Stranger:
+        @hookimpl
+        def register_report_sections(self):
+            return [Crooked()]
+
+    history, registry = fake.FakeHistory(), fake.make_registry()
+    registry.register(Stranger(), "stranger", "crooked-plugin", "1.0")
+    _, page = write(fake, tmp_path, history, [fake.add_run(history)], registry)
+    told = " ".join(page.text)
+    assert "This section could not be made" in told
+    assert "'stranger'" in told
+    assert "pointed" in told, told[told.index("This section could") :][:600]
+    assert "In short" in told
+    assert schemapi.DEBUG_MODE
+
+
+def test_a_table_of_a_hundred_runs_does_not_push_everything_else_away(fake, tmp_path) -> None:
+    history, registry = fake.FakeHistory(), fake.make_registry()
+    runs = [fake.add_run(history, f"run{index}", 5, lineage="x", step=index, pictures=False) for index in range(41)]
+    for count, long in ((40, False), (41, True)):
+        page = render_report(runs[:count], registry, history, tmp_path / "r.html", sections=("overview",)).read_text(
+            "utf-8"
+        )
+        assert ('<div class="scroll table long"' in page) == long

@@ -90,7 +90,8 @@ def write_report(
         records = [history.find_run(run) for run in runs]
         command = spell_command(records, output, names, title, choice)
         command += ("" if photos else " --no-photos") + database_option(database)
-        with stderr_console().status("drawing the report"):
+        about = "the report" if len(records) == 1 else f"a report on {len(records)} runs"
+        with stderr_console().status(f"drawing {about}"):
             path = render_report(
                 records, registry, history, output, title=title, sections=names, choice=choice, command=command
             )
