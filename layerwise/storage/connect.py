@@ -75,8 +75,9 @@ class Database:
         """A transaction that writes.
 
         Args:
-            exclusive: Wait for, and keep out, every other exclusive one: for what finds shared rows or
-                removes them. (On SQLite writers always wait for each other.)
+            exclusive: Wait for, and keep out, every other exclusive one: for what finds shared rows, removes
+                them, or replaces answers that another process may be keeping just now. (On SQLite writers always
+                wait for each other.)
 
         Raises:
             InputError: If the history was opened for reading only.

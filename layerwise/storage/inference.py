@@ -40,7 +40,7 @@ class InferenceStore:
         Raises:
             InputError: If a layer that was compared is not stored.
         """
-        with self._database.write() as connection:
+        with self._database.write(exclusive=True) as connection:
             values = [{"low": item.low, "high": item.high, "reason": item.reason} for item in found]
             _save(connection, intervals, plan, found, values)
 
@@ -58,7 +58,7 @@ class InferenceStore:
         Raises:
             InputError: If a layer that was compared is not stored.
         """
-        with self._database.write() as connection:
+        with self._database.write(exclusive=True) as connection:
             values = [{"p": item.p, "reason": item.reason} for item in found]
             _save(connection, permutation_tests, plan, found, values)
 

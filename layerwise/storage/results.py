@@ -84,7 +84,7 @@ class ResultStore:
         """
         if not rows:
             return
-        with self._database.write() as connection:
+        with self._database.write(exclusive=True) as connection:
             ids = representation_ids(connection, [end for row in rows for end in (row.first, row.second)])
             values = {_key(row, ids): _comparison_values(row) for row in rows}
             same = [comparisons.c[name] == sa.bindparam(f"b_{name}") for name in _KEY]
@@ -120,7 +120,7 @@ class ResultStore:
         Raises:
             InputError: If the layer it was computed from is not stored.
         """
-        with self._database.write() as connection:
+        with self._database.write(exclusive=True) as connection:
             owner = representation_ids(connection, [ordering.address])[ordering.address]
             key = {"representation_id": owner, "reorderer_name": ordering.reorderer.name}
             key |= {"reorderer_version": ordering.reorderer.version, "parameters": ordering.reorderer.parameters}

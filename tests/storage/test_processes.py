@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from layerwise.core.records import LayerAddress
+from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+from layerwise.core.records import Comparison, LayerAddress
 from layerwise.storage import open_store
 
 SAMPLES = Path(__file__).with_name("conftest.py")
@@ -121,6 +124,30 @@ def test_a_process_killed_in_the_middle_of_a_transaction_leaves_what_it_had_fini
         claim = store.begin_run(samples.header())
         assert (claim.run_id, claim.resumed, claim.done) == (run_id, True, frozenset({("mixed", "none")}))
         assert store.verify() == []
+
+
+def test_the_same_answers_may_be_kept_by_several_at_once(url: str, samples: Any) -> None:
+    with open_store(url) as store:
+        run_id = samples.finished_run(store)
+        ends = [LayerAddress(run_id, layer.name) for layer in store.list_layers(run_id)]
+    rows = [Comparison(samples.provider("cka"), one, other, 0.5) for one in ends for other in ends]
+    tests = [ComparisonTest(row.comparator, row.first, row.second, 0.1) for row in rows]
+    intervals = [ComparisonInterval(row.comparator, row.first, row.second, 0.1, 0.9) for row in rows]
+    start = threading.Barrier(4)
+
+    def keep() -> None:
+        with open_store(url) as own:
+            for _ in range(10):
+                start.wait(timeout=600)
+                own.save_comparisons(rows)
+                own.save_tests(PermutationPlan(100), tests)
+                own.save_intervals(IntervalPlan(100), intervals)
+
+    with ThreadPoolExecutor(4) as pool:
+        for kept in [pool.submit(keep) for _ in range(4)]:
+            kept.result()
+    with open_store(url, read_only=True) as store:
+        assert len(store.read_comparisons(samples.provider("cka"), [run_id])) == len(rows)
 
 
 def test_people_can_look_while_a_run_writes(url: str, samples: Any) -> None:
