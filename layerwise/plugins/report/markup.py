@@ -78,10 +78,24 @@ def _chart(content: Chart, anchor: str, figure: Figure) -> Markup:
 def chart_spec(content: Chart, figure: Figure) -> dict[str, Any]:
     """A chart's Vega-Lite specification, without the address of its schema, and described for screen readers."""
     spec: dict[str, Any] = content.drawing.to_dict(validate=False)
-    type(content.drawing).validate({**spec, "datasets": {}})  # all but the rows, on each of which it takes its time
+    _check_chart(content.drawing, spec)
     spec.pop("$schema", None)
     spec["description"] = figure.description or f"{figure.title}. {figure.caption}"
     return spec
+
+
+def _check_chart(drawing: Any, spec: dict[str, Any]) -> None:
+    """Hold a chart against Vega-Lite's schema, all but the rows, on each of which that takes its time.
+
+    Raises:
+        SchemaValidationError: Altair's, which says in words what is wrong, if it is not what Vega-Lite can draw.
+    """
+    from altair.utils.schemapi import SchemaValidationError, jsonschema
+
+    try:
+        type(drawing).validate({**spec, "datasets": {}})
+    except jsonschema.ValidationError as error:
+        raise SchemaValidationError(drawing, error) from None
 
 
 @render_content.register
