@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -124,7 +125,9 @@ def _load_exported(path: Path, request: LoadRequest, settings: Settings) -> Mode
     prepared = try_out(exported.module(), device, settings, path.name, batch)
     settings, description = describe(request, prepared, settings, path.stem, describe_file(path), path)
     way: Way = partial(read_exported, exported, prepared.output, "torch.export file")
-    return assemble(prepared, [way], settings, description)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch's, about what it does itself as it copies a program
+        return assemble(prepared, [way], settings, description)
 
 
 def _load_pickled(path: Path, request: LoadRequest, settings: Settings) -> Model:

@@ -89,6 +89,13 @@ def test_an_exported_network_gives_what_it_was_exported_from(load, values, plain
         np.testing.assert_allclose(found[name], plain[name], atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("file", ["exported", "state_file"])
+def test_what_pytorch_deprecates_of_itself_is_not_the_user_s_concern(load, request, file, recwarn):
+    path = str(request.getfixturevalue(file))
+    load(path) if file == "exported" else load("torch:small:Inception", weights=path)
+    assert [str(warning.message) for warning in recwarn if warning.category is FutureWarning] == []
+
+
 def test_files_keep_what_a_loader_promises(script, exported, exported_for_one):
     check_loader(TorchFileLoader(), f"{script}@size=32")
     check_loader(TorchFileLoader(), str(exported))
