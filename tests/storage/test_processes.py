@@ -136,12 +136,16 @@ def test_the_same_answers_may_be_kept_by_several_at_once(url: str, samples: Any)
     start = threading.Barrier(4)
 
     def keep() -> None:
-        with open_store(url) as own:
-            for _ in range(10):
-                start.wait(timeout=600)
-                own.save_comparisons(rows)
-                own.save_tests(PermutationPlan(100), tests)
-                own.save_intervals(IntervalPlan(100), intervals)
+        try:
+            with open_store(url) as own:
+                for _ in range(10):
+                    start.wait(timeout=600)
+                    own.save_comparisons(rows)
+                    own.save_tests(PermutationPlan(100), tests)
+                    own.save_intervals(IntervalPlan(100), intervals)
+        except BaseException:
+            start.abort()  # the others do not wait for one that has failed
+            raise
 
     with ThreadPoolExecutor(4) as pool:
         for kept in [pool.submit(keep) for _ in range(4)]:
