@@ -75,13 +75,14 @@ def draw_cells(match: Match, frame: pl.DataFrame, scale: Scale) -> Any:
         format=scale.format,
     )
     chart = draw_grid(grid)
-    for standing, style in (("no worse", {"strokeWidth": 1.4, "strokeDash": [3, 3]}), ("best", {"strokeWidth": 2.4})):
+    for standing, width, dash in (("no worse", 1.4, [3, 3]), ("best", 2.4, [1, 0])):
         boxed = cells.filter(standing=standing).select("row", "column")
         if not boxed.is_empty():
-            box = alt.Chart(drawing.decoration(boxed.to_dicts())).mark_rect(
-                fillOpacity=0, stroke="#111111", tooltip=None, **style
+            box = alt.Chart(drawing.decoration(boxed.to_dicts())).encode(x="column:N", y="row:N")
+            halo = box.mark_rect(fillOpacity=0, stroke="#ffffff", strokeWidth=width + 1.8, tooltip=None)
+            chart += halo + box.mark_rect(
+                fillOpacity=0, stroke="#111111", strokeWidth=width, strokeDash=dash, tooltip=None
             )
-            chart += box.encode(x="column:N", y="row:N")
     return fit_width(chart, grid, row_height=30)
 
 

@@ -12,16 +12,20 @@
     legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolSize: 90, labelLimit: 240 },
   };
 
-  function wrapLegends(part, columns) {
+  // Legends in the room that there is beside the labels of the rows.
+  function fitLegends(part, columns, length) {
     if (part === null || typeof part !== "object") return;
-    if (part.legend && part.legend.columns) part.legend.columns = columns;
-    for (const [key, inner] of Object.entries(part)) if (key !== "datasets" && key !== "data") wrapLegends(inner, columns);
+    const legend = part.legend || {};
+    if (legend.columns) legend.columns = columns;
+    if (legend.gradientLength) legend.gradientLength = Math.min(legend.gradientLength, length);
+    for (const [key, inner] of Object.entries(part)) if (key !== "datasets" && key !== "data") fitLegends(inner, columns, length);
   }
 
   function fit(spec, host) {
     const wish = (spec.usermeta || {}).layerwise;
     const width = host.clientWidth;
-    wrapLegends(spec, Math.max(1, Math.floor((width - 60) / 170)));
+    const labels = wish?.square ?? wish?.labels ?? 0;
+    fitLegends(spec, Math.max(1, Math.floor((width - 60) / 170)), Math.max(80, width - labels - 40));
     if (!wish) return spec;
     let cell = (width - (wish.labels || 0)) / wish.cells;
     if (wish.square !== undefined) {
