@@ -20,7 +20,7 @@ from layerwise.cli.packages import (
     same_distribution,
     uninstall,
 )
-from layerwise.cli.plugin_list import describe_offers
+from layerwise.cli.plugin_list import describe_offers, singular
 from layerwise.cli.plugin_output import warn_on_stderr
 from layerwise.cli.session import open_history
 from layerwise.core.discovery import HOST, find_installed, installed_versions, normal_name
@@ -150,5 +150,7 @@ def _count_results(name: str, database: str) -> dict[str, int]:
 def _in_words(results: Mapping[str, int]) -> str:
     if not results:
         return ""
-    listed = ", ".join(f"{n_results:,} {kind}" for kind, n_results in results.items())
+    counted = ((n_results, *kind.partition(" ")) for kind, n_results in results.items())
+    words = [f"{n:,} {many if n > 1 else singular(many)}{space}{rest}" for n, many, space, rest in counted]
+    listed = ", ".join(words)
     return f"; what it computed stays in the history ({listed})"

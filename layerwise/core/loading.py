@@ -49,7 +49,8 @@ def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:
         raise failures[0]
     if Path(model).exists():
         what = "folder" if Path(model).is_dir() else "file"
-        raise InputError(f"no loader knows what to do with the {what} '{model}'; there are: {_describe(loaders)}")
+        absence = registry.explain_absence(ModelLoader, model, []) or f"; there are: {_describe(loaders)}"
+        raise InputError(f"no loader knows what to do with the {what} '{model}'{absence}")
     scheme, colon, _ = model.partition(":")
     if colon and scheme.isidentifier() and len(scheme) > 1:
         raise InputError(f"no loader for '{scheme}:'{registry.explain_absence(ModelLoader, model, [])}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -144,6 +145,25 @@ def test_a_missing_engine_transform_or_loader_is_led_back_to_its_distribution(si
     said = command_line("run", "toy", "--stimuli", "digits:")
     assert said.code == 2
     assert "no model 'toy'" in said.err
+    assert "from lw_toy 1.0, which is not installed: `layerwise plugins install lw_toy`" in said.err
+
+
+def test_a_model_file_whose_loader_is_gone_is_led_back_to_its_distribution(
+    site, command_line, toy, monkeypatch, tmp_path
+):
+    source = (site.folder / "lw_toy.py").read_text(encoding="utf-8")
+    site.install("lw_toy", source.replace('model == "toy"', 'model.endswith(".toy")'))
+    file = tmp_path / "small.toy"
+    file.write_text("weights")
+    assert command_line("run", file, "--stimuli", "digits:").code == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    asked = command_line("plugins", "uninstall", "lw_toy")
+    assert "--yes is needed" in asked.err
+    assert "what it computed stays in the history (1 run of models it loaded)" in asked.out
+    site.uninstall("lw_toy")
+    said = command_line("run", file, "--stimuli", "digits:")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert f"no loader knows what to do with the file '{file}'; results in this history were" in said.err
     assert "from lw_toy 1.0, which is not installed: `layerwise plugins install lw_toy`" in said.err
 
 
