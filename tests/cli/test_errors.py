@@ -49,6 +49,7 @@ def test_a_wrong_call_is_one_line_and_code_2(cli, line, words):
         (["export", "latest", "-o", "x.csv"], ".npz, .parquet, .h5"),
         (["export", "latest", "-o", "no/folder/x.npz"], "no folder"),
         (["export", "latest", "--layer", "mixde1", "-o", "x.npz"], "mixed1"),
+        (["export", "latest", "--layer", "input", "--layers", "main", "-o", "x.npz"], "give one of them"),
         (["report", "latest", "-o", "no/folder/r.html"], "folder"),
         (["query", "--table", "rnus"], "runs"),
         (["query", "SELECT 1", "--table", "runs"], "not both"),

@@ -99,6 +99,14 @@ def test_reorder_by_label_keeps_digits_together(ask):
     assert digits == sorted(digits)
 
 
+def test_export_takes_the_selectors_of_other_commands(ask):
+    said = ask("export", "latest", "--layers", "input", "--layers", "block:mixed1", "-o", "some.npz", "--json")
+    assert said.json["layers"][0] == "input"
+    assert {"mixed1", "mixed1/3x3"} < set(said.json["layers"])
+    assert "output" not in said.json["layers"]
+    assert {key.rpartition("/")[0] for key in np.load("some.npz").files} == {*said.json["layers"], ""}
+
+
 def test_export_of_a_layer_holds_its_representation(ask):
     said = ask("export", "latest", "--layer", "mixed1", "-o", "x.npz", "--json")
     assert said.json["layers"] == ["mixed1"]

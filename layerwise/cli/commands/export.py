@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
+from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, RunName, Selectors, TransformName
 from layerwise.cli.output import print_json, size
 from layerwise.cli.session import open_history, session_of
+from layerwise.core.errors import InputError
 
 if TYPE_CHECKING:
     from layerwise.core.interchange.exported import Export
@@ -37,6 +38,7 @@ def export_run(
     layer: Annotated[
         str | None, typer.Option("--layer", metavar="L", help="Only this layer; without it all, keys `layer/...`.")
     ] = None,
+    layers: Selectors = None,
     form: Annotated[
         Literal["npz", "parquet", "hdf5", "rsatoolbox"] | None,
         typer.Option("--format", help="The format, where the file's suffix does not tell."),
@@ -55,22 +57,27 @@ def export_run(
 
     Examples:
         layerwise export latest --layer mixed4c -o mixed4c.npz
-        layerwise export latest -o all.h5
+        layerwise export latest --layers main -o main.h5
         layerwise export latest --metric correlation-distance -o rdms.parquet
     """
     from layerwise.core.interchange.files import choose_format, choose_matrix_writer, choose_writer
     from layerwise.core.kinds import Metric
     from layerwise.core.layers import find_layer
     from layerwise.core.records import LayerAddress
+    from layerwise.core.selection import select_layers
     from layerwise.core.writing import check_target, replacing
 
+    if layer and layers:
+        raise InputError("--layer names one layer, --layers selects several: give one of them")
     choose_format(output, form)
     check_target(output)
-    chosen_metric = None if metric is None else session_of(context).registry.get(Metric, metric)
+    registry = session_of(context).registry
+    chosen_metric = None if metric is None else registry.get(Metric, metric)
     with open_history(database) as store:
         record = store.find_run(run)
         stored = store.list_layers(record.id)
-        chosen = stored if layer is None else [find_layer(layer, stored)]
+        selected = select_layers(registry, layers, stored) if layers else stored
+        chosen = [find_layer(layer, stored)] if layer else selected
         addresses = [LayerAddress(record.id, found.name, transform) for found in chosen]
         stimuli = [stimulus.name for stimulus in store.list_stimuli(record.id)]
         with replacing(output) as target:
@@ -110,7 +117,6 @@ def _compute(
     several: bool,
     metric: Registered[Metric],
 ) -> MatrixExport:
-    from layerwise.core.errors import InputError
     from layerwise.core.interchange.matrices import MatrixExport
     from layerwise.core.measures import compute_metric, explain_missing, find_read_address
 
