@@ -13,7 +13,7 @@ from layerwise.plugins import load_plugins
 
 REGISTRY = load_plugins()
 ARGUMENTS = {"block": ("block", "bl*"), "type": ("conv", "Dense"), "glob": ("block/3x3", "*", "output")}
-NEED_OTHER_RUNS = {"models", "compared", "recordings", "stimulus-sets"}  # they show what the toy network's runs do not have
+NEED_OTHER_RUNS = {"models", "compared", "recordings", "stimulus-sets"}  # runs that the toy network has not
 
 
 def offers(kind: type[kinds.Offer]) -> list:
