@@ -80,9 +80,8 @@ def test_what_has_the_keyboard_is_ringed(finished, browser_page, reach) -> None:
     page.keyboard.press("Tab")
     seen = set()
     for _ in range(60):
-        ring = page.evaluate(
-            """() => { const on = document.activeElement;
-                const shown = on.matches(".switch input") ? on.nextElementSibling : on;
+        ring = page.locator(":focus").evaluate(
+            """(on) => { const shown = on.matches(".switch input") ? on.nextElementSibling : on;
                 const { outlineStyle, outlineWidth } = getComputedStyle(shown);
                 return [on.tagName, outlineStyle, parseFloat(outlineWidth)]; }"""
         )
