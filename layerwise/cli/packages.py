@@ -145,10 +145,12 @@ def run_pip(arguments: Sequence[str], *, verbose: bool, hint: str = "") -> None:
 
 
 def _find_reason(said: Sequence[str]) -> str:
-    """The line of pip's that says most: its first error, also of a pip that it called, else the last line."""
-    errors = [text.partition("ERROR: ")[2].strip() for text in said if "ERROR: " in text]
+    """The line of pip's that says most: its first error, or that of what it called, else the last line."""
+    marked = [
+        text.partition(mark)[2].strip() for mark in ("ERROR: ", "fatal: ", "× ") for text in said if mark in text
+    ]
     plain = [text.strip() for text in said if not text.lstrip().startswith("note: ")]
-    return next((text for text in errors if text and text != "Exception:"), plain[-1] if plain else "")
+    return next((text for text in marked if text and text != "Exception:"), plain[-1] if plain else "")
 
 
 def list_plugins_anew() -> list[dict[str, Any]]:
