@@ -171,8 +171,10 @@ def _one_line(text: str) -> str:
 
 def _explain_usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    message = error.format_message().rstrip(".")
-    return message if context is None else f"{message}; see {context.command_path} --help"
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    if context is None:
+        return message
+    return f"{message}{'' if message.endswith('?') else ';'} see {context.command_path} --help"
 
 
 def _take_debug(arguments: list[str]) -> tuple[list[str], bool]:

@@ -87,7 +87,7 @@ def _tell(settings: DemoSettings, outcomes: Sequence[RunOutcome], development: D
         console.print(text, markup=False, soft_wrap=True)
 
     say("How alike each layer is to what it became (rsa-pearson with the same layer after the last epoch):")
-    heads = ("epoch", "accuracy", *development.layers)
+    heads = ("epoch", "top-1", *development.layers)
     rows = [
         (
             epoch,
@@ -103,7 +103,7 @@ def _tell(settings: DemoSettings, outcomes: Sequence[RunOutcome], development: D
         f"{program} show latest{option}",
         f"{program} compare latest{option}",
         f"{program} compare {outcomes[0].run_id[:8]} latest --layers main{option}",
-        f"{program} query --table run_list{option}",
+        f"{program} browse{option}",
         f"{program} reorder latest --by output --method label{option}",
     ):
         say(f"  {command}")
