@@ -25,7 +25,7 @@ from layerwise.core.errors import LayerwiseError
         (["runs", "--db", "mysql://host/name"], "mysql"),
         (["bogus"], "bogus"),
         (["runs", "--bogus"], "--bogus"),
-        (["plugins", "--hook", "comparator"], "comparators"),
+        (["plugins", "--hook", "comparatr"], "comparators"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_code_2(cli, line, words):
@@ -48,6 +48,7 @@ def test_a_wrong_call_is_one_line_and_code_2(cli, line, words):
         (["reorder", "latest", "--by", "input", "--method", "lable"], "label"),
         (["export", "latest", "-o", "x.csv"], ".npz, .parquet, .h5"),
         (["export", "latest", "-o", "no/folder/x.npz"], "no folder"),
+        (["compare", "latest", "--with", "zzz"], "`layerwise plugins --hook comparators` lists"),
         (["export", "latest", "--layer", "mixde1", "-o", "x.npz"], "mixed1"),
         (["export", "latest", "--layer", "input", "--layers", "main", "-o", "x.npz"], "give one of them"),
         (["report", "latest", "-o", "no/folder/r.html"], "folder"),

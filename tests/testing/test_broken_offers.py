@@ -473,7 +473,10 @@ def without_activations(self, sink):
 
 ENGINES = [
     ({"stream": lambda self, job, sink: None}, r"leaves out .* expected every target"),
-    ({"finished": all_but_pool}, r"leaves out \[\('pool', 'checked-centred'\), \('pool', 'checked-mean'\), \('pool', 'none'\)\]"),
+    (
+        {"finished": all_but_pool},
+        r"leaves out \[\('pool', 'checked-centred'\), \('pool', 'checked-mean'\), \('pool', 'none'\)\]",
+    ),
     ({"finished": twice}, r"more than once"),
     ({"finished": off_by_a_percent}, r"gives other centred products than the local engine for layer 'input'"),
     ({"finished": swallowing}, r"goes on although the sink raised 'the disk is full'"),
