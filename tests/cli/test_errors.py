@@ -25,7 +25,7 @@ from layerwise.core.errors import LayerwiseError
         (["runs", "--db", "mysql://host/name"], "mysql"),
         (["bogus"], "bogus"),
         (["runs", "--bogus"], "--bogus"),
-        (["plugins", "--hook", "comparatr"], "comparators"),
+        (["plugins", "--hook", "comparatr"], "did you mean comparator"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_code_2(cli, line, words):
