@@ -79,6 +79,23 @@ def make_table(
     return table
 
 
+def choose_columns(
+    heads: Sequence[str], rows: Sequence[Sequence[object]], width: int, spare: Iterable[str]
+) -> tuple[list[str], list[list[object]]]:
+    """A table without its empty columns, and without as many of the `spare` ones, in that order, as are too wide."""
+    cells = {
+        head: [row[place] for row in rows]
+        for place, head in enumerate(heads)
+        if any(row[place] not in (None, "") for row in rows)
+    }
+    widths = {head: max(len(str(cell)) for cell in (head, *column)) for head, column in cells.items()}
+    for head in spare:
+        if sum(widths.values()) + 2 * (len(widths) - 1) <= width:
+            break
+        widths.pop(head, None)
+    return list(widths), [list(row) for row in zip(*(cells[head] for head in widths), strict=True)]
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number with so many digits after the point; nothing where there is none."""
     return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"

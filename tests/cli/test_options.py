@@ -1,6 +1,7 @@
 import pytest
 
 from layerwise.cli.options import database_option, hide_passwords, parse_size
+from layerwise.cli.output import choose_columns
 from layerwise.cli.session import database_url
 from layerwise.core.errors import InputError
 
@@ -51,3 +52,13 @@ def test_commands_printed_for_the_user_name_the_history_only_where_needed(monkey
 )
 def test_passwords_are_neither_kept_nor_shown(text, shown):
     assert hide_passwords(text) == shown
+
+
+def test_a_table_does_without_empty_columns_and_without_spare_ones_where_it_is_too_wide():
+    heads, rows = ("run", "tags", "took", "layers"), [("ab12", "", "3 s", 5), ("cd34", None, "4 s", 6)]
+    assert choose_columns(heads, rows, 80, ("took",)) == (
+        ["run", "took", "layers"],
+        [["ab12", "3 s", 5], ["cd34", "4 s", 6]],
+    )
+    assert choose_columns(heads, rows, 12, ("took", "run")) == (["run", "layers"], [["ab12", 5], ["cd34", 6]])
+    assert choose_columns(heads, rows, 1, ("took", "gone")) == (["run", "layers"], [["ab12", 5], ["cd34", 6]])

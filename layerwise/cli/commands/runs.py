@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from layerwise.cli.options import DEFAULT_DATABASE, AsJson, Database, parse_tags
-from layerwise.cli.output import duration, make_table, number, print_json, stdout_console
+from layerwise.cli.output import choose_columns, duration, make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history
 
 if TYPE_CHECKING:
     from layerwise.core.records import RunRecord
 
 _HEADS = ("run", "model", "checkpoint", "stimuli", "n", "layers", "status", "top-1", "took", "started (UTC)", "tags")
+_SPARE = ("took", "layers", "tags", "n", "top-1")  # what a narrow terminal does without, in this order; --json has it all
 
 
 def list_runs(
@@ -44,8 +45,9 @@ def list_runs(
     elif not found:
         stdout_console().print("No runs.")
     else:
-        table = make_table(_HEADS, [_cells(run) for run in found], right=("n", "layers", "top-1", "took"))
-        stdout_console().print(table)
+        console = stdout_console()
+        heads, rows = choose_columns(_HEADS, [_cells(run) for run in found], console.width, _SPARE)
+        console.print(make_table(heads, rows, right=("n", "layers", "top-1", "took")))
 
 
 def run_record(run: RunRecord) -> dict[str, Any]:
