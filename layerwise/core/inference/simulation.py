@@ -67,6 +67,7 @@ POPULATIONS: Mapping[str, Population] = {
     "moderate": Population(own=0.6, noise=1.5),
     "strong": Population(own=0.15, noise=0.5),
     "classes": Population(own=0.4, noise=1.0, n_classes=5),
+    "halves": Population(own=1.0, noise=0.5),  # other units that read the same, as the halves of one layer do
     "none": Population(independent=True, noise=1.0),
 }
 
