@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from layerwise.core.records import RunRecord
 
 _HEADS = ("run", "model", "checkpoint", "stimuli", "n", "layers", "status", "top-1", "took", "started (UTC)", "tags")
-_SPARE = ("took", "layers", "tags", "n", "top-1")  # what a narrow terminal does without, in this order; --json has it all
+_SPARE = ("took", "layers", "tags", "n", "top-1")  # what a narrow terminal does without, in this order
 
 
 def list_runs(
