@@ -1,10 +1,13 @@
-"""A layer x layer matrix in the terminal: numbers on colours, or colours alone where there are many layers."""
+"""A layer x layer matrix in the terminal: numbers on colours, or colours alone where there are many layers.
+
+Where there are no colours (NO_COLOR, a dumb terminal), shades stand for them.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 _CELL = 5
 _LOW, _HIGH = (68, 1, 84), (253, 231, 37)  # the ends of the viridis scale
 _MIDDLE = (33, 145, 140)
+_SHADES = " ░▒▓█"
 
 
 def print_matrix(console: Console, names: Sequence[str], matrix: NDArray[np.float64]) -> None:
@@ -28,6 +32,7 @@ def print_matrix(console: Console, names: Sequence[str], matrix: NDArray[np.floa
     """
     margin = max(map(len, names)) + len(str(len(names))) + 2
     is_narrow = console.is_terminal and margin + _CELL * len(names) > console.width
+    has_colours = console.color_system is not None and not console.no_color
     finite = matrix[np.isfinite(matrix)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if not is_narrow:
@@ -36,11 +41,16 @@ def print_matrix(console: Console, names: Sequence[str], matrix: NDArray[np.floa
     for index, (name, row) in enumerate(zip(names, matrix, strict=True)):
         line = _label(index, name, margin)
         for value in row:
-            cell = "  " if is_narrow else f"{_short(value):>{_CELL}}"
+            shade = "  " if has_colours else _shade(value, low, high)
+            cell = shade if is_narrow else f"{_short(value):>{_CELL}}"
             line.append(cell, style=_style(value, low, high))
-        console.print(line, soft_wrap=True, no_wrap=True, overflow="crop")
+        overflow: Literal["crop", "ignore"] = "crop" if is_narrow else "ignore"  # in a file or a pipe, all of it
+        console.print(line, no_wrap=True, overflow=overflow, crop=is_narrow)
     if is_narrow:
-        console.print(f"colours from {low:.2f} (dark) to {high:.2f} (bright); --json has the numbers")
+        scale = f"colours from {low:.2f} (dark) to {high:.2f} (bright)"
+        if not has_colours:
+            scale = f"shades from {low:.2f} (empty) to {high:.2f} (full)"
+        console.print(f"{scale}; --json has the numbers", soft_wrap=True)
 
 
 def _label(index: int, name: str, margin: int) -> Text:
@@ -51,6 +61,13 @@ def _label(index: int, name: str, margin: int) -> Text:
 
 def _short(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _shade(value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return "  "
+    share = (value - low) / (high - low) if high > low else 1.0
+    return 2 * _SHADES[min(int(share * len(_SHADES)), len(_SHADES) - 1)]
 
 
 def _style(value: float, low: float, high: float) -> str:
