@@ -13,6 +13,7 @@ from layerwise.core.writing import replacing
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import Console
 
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -52,10 +53,23 @@ def _as_text(frame: pl.DataFrame, form: Format) -> str:
         return readable.write_csv()
     if form == "json":
         return json.dumps(readable.to_dicts(), indent=2, default=str, ensure_ascii=False) + "\n"
-    console = stdout_console()
+    return table_text(readable, stdout_console())
+
+
+def table_text(frame: pl.DataFrame, console: Console) -> str:
+    """A table, never folded: on a terminal that it is too wide for, a line for each value of each row instead."""
+    rows = [["" if cell is None else str(cell) for cell in row] for row in frame.iter_rows()]
+    columns = zip(frame.columns, *rows, strict=True)
+    width = sum(max(map(len, column)) + 2 for column in columns)
     with console.capture() as capture:
-        console.print(make_table(readable.columns, readable.iter_rows()))
-        console.print(f"({readable.height} row{'' if readable.height == 1 else 's'})")
+        if console.is_terminal and width > console.width:
+            for place, row in enumerate(rows, start=1):
+                console.print(f"row {place}", style="bold")
+                console.print(make_table(("", ""), list(zip(frame.columns, row, strict=True)), heads=False))
+        else:
+            console.width = max(console.width, width)
+            console.print(make_table(frame.columns, rows))
+        console.print(f"({frame.height} row{'' if frame.height == 1 else 's'})")
     return capture.get()
 
 
