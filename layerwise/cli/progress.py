@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from layerwise.cli.output import stderr_console
 from layerwise.cli.plan_table import show_plan
+from layerwise.core.request import SilentObserver
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,26 +20,11 @@ if TYPE_CHECKING:
     from layerwise.core.streaming.plan import StreamPlan
 
 
-class QuietObserver:
+class QuietObserver(SilentObserver):
     """Shows only what must not be missed."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-
-    def stage(self, name: str) -> None:
-        """A stage of the run begins."""
-
-    def planned(self, plan: StreamPlan) -> None:
-        """The plan is made."""
-
-    def begin(self, total: int) -> None:
-        """Streaming begins."""
-
-    def advance(self, count: int, what: str) -> None:
-        """So many more stimulus passes are done."""
-
-    def layer_finished(self, name: str) -> None:
-        """A layer is stored."""
 
     def message(self, text: str) -> None:
         """Something the user should know."""
