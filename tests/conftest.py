@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,9 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("layerwise")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell turns it off in what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def shared_data() -> Path | None:

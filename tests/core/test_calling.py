@@ -49,15 +49,6 @@ def test_a_user_s_mistake_passes_through():
     assert caught.value is error
 
 
-@pytest.fixture
-def interruptible():
-    """SIGINT is heard, which a shell turns off in what it starts in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 def test_a_user_s_interrupt_passes_through_and_is_told_from_one_that_a_plugin_raises():
     def fail() -> None:
         raise KeyboardInterrupt
