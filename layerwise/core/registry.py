@@ -196,12 +196,14 @@ class Registry:
         Args:
             kind: What was looked for.
             name: Its name.
-            names: What there is.
+            names: What there is; empty where the message lists it itself.
         """
         makers = self.recall(_HOOK_OF[kind], name)
         if makers:
             return "; " + "; ".join(self._explain_maker(*maker) for maker in makers)
-        near = near_names(name, names) or f"; `layerwise plugins --hook {_HOOK_OF[kind]}` lists what there is"
+        near = near_names(name, names)
+        if names and not near:
+            near = f"; `layerwise plugins --hook {_HOOK_OF[kind]}` lists what there is"
         failed = [f"'{s.name}' ({s.distribution} {s.version})" for s in self.plugins if s.failure]
         if failed:
             near += f"; not loaded: {', '.join(failed)}, `layerwise plugins` says why"
