@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from layerwise.cli.output import count, make_table, size
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from layerwise.core.streaming.job import Target
     from layerwise.core.streaming.plan import StreamPlan
 
 
@@ -35,7 +37,7 @@ def segment_rows(plan: StreamPlan) -> tuple[SegmentRow, ...]:
             SegmentRow(
                 start=segment.start,
                 end=segment.end or "the last layer",
-                n_layers=len(spans),
+                n_layers=len({layer for layer, _ in spans}),
                 n_features=sum(span.n_features for span in spans.values()),
                 n_passes=len(segment.passes),
                 memory_bytes=segment.memory_bytes,
@@ -45,14 +47,21 @@ def segment_rows(plan: StreamPlan) -> tuple[SegmentRow, ...]:
     return tuple(rows)
 
 
+def layer_names(targets: Iterable[Target]) -> list[str]:
+    """The layers of targets, each once however many transforms it is wanted under."""
+    return list(dict.fromkeys(target.layer.name for target in targets))
+
+
 def describe_plan(plan: StreamPlan) -> str:
     """The plan in one sentence."""
-    n_layers = len(plan.streamed) + len(plan.derived)
+    targets = (*plan.streamed, *plan.derived)
+    n_layers, n_representations = len(layer_names(targets)), len(targets)
+    under = f", {n_representations} representations" if n_representations > n_layers else ""
     sums = f" ({len(plan.derived)} as sums of branches)" if plan.derived else ""
     spool = f", {size(plan.spool_bytes)} of disk" if plan.spool_bytes else ""
     return (
-        f"{n_layers} layers{sums} for {count(plan.n_stimuli)} stimuli: {count(plan.n_features)} features each, "
-        f"batches of {plan.batch_size}, about {plan.forward_passes:.2f} forward passes, "
+        f"{n_layers} layers{under}{sums} for {count(plan.n_stimuli)} stimuli: "
+        f"{count(plan.n_features)} features each, batches of {plan.batch_size}, about {plan.forward_passes:.2f} forward passes, "
         f"{size(plan.memory_bytes)} of memory{spool}"
     )
 
@@ -85,7 +94,7 @@ def plan_record(plan: StreamPlan) -> dict[str, Any]:
         "forward_passes": plan.forward_passes,
         "memory_bytes": plan.memory_bytes,
         "spool_bytes": plan.spool_bytes,
-        "layers": [target.layer.name for target in (*plan.streamed, *plan.derived)],
-        "derived": [target.layer.name for target in plan.derived],
+        "layers": layer_names((*plan.streamed, *plan.derived)),
+        "derived": layer_names(plan.derived),
         "segments": [vars(row) for row in segment_rows(plan)],
     }

@@ -67,6 +67,14 @@ def test_a_dry_run_shows_the_plan_to_people_on_stdout(run):
     assert "passes" in said.out
 
 
+def test_a_plan_counts_a_layer_once_however_many_transforms_it_is_under(run):
+    chosen = ("--layers", "mixed1", "--layers", "output", "--transform", "spatial-mean", "--dry-run")
+    assert "2 layers, 4 representations" in run(*chosen).out
+    planned = run(*chosen, "--json").json
+    assert sorted(planned["layers"]) == ["mixed1", "output"]
+    assert sum(segment["n_layers"] for segment in planned["segments"]) == 2
+
+
 def test_progress_stays_off_stdout(run):
     said = run("--limit", 10)
     assert said.code == 0, said.err
