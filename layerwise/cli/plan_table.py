@@ -61,8 +61,8 @@ def describe_plan(plan: StreamPlan) -> str:
     spool = f", {size(plan.spool_bytes)} of disk" if plan.spool_bytes else ""
     return (
         f"{n_layers} layers{under}{sums} for {count(plan.n_stimuli)} stimuli: "
-        f"{count(plan.n_features)} features each, batches of {plan.batch_size}, about {plan.forward_passes:.2f} forward passes, "
-        f"{size(plan.memory_bytes)} of memory{spool}"
+        f"{count(plan.n_features)} features each, batches of {plan.batch_size}, "
+        f"about {plan.forward_passes:.2f} forward passes, {size(plan.memory_bytes)} of memory{spool}"
     )
 
 
