@@ -80,7 +80,11 @@ def test_two_layers_a_zoom_and_a_layer_stay_chosen(finished, browser_page, reach
     figure.locator("select").first.select_option(index=1)
     figure.locator(".in").click()
     layer = figure.locator(".shown strong").inner_text()
+    canvases = [figure.locator("canvas"), explorer.locator("canvas").first]
+    drawn = [canvas.get_attribute("width") for canvas in canvases]
     page.set_viewport_size({"width": 500, "height": 900})
+    for canvas, width in zip(canvases, drawn, strict=True):
+        expect(canvas).not_to_have_attribute("width", width)
     expect(explorer).to_have_attribute("data-state", shown)
     expect(explorer.locator(".pair")).to_have_text(pair, use_inner_text=True)
     expect(figure.locator("canvas")).to_have_class("magnified")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from layerwise.core.kinds import Metric
     from layerwise.core.layers import Layer
     from layerwise.core.protocols import History
-    from layerwise.core.records import LayerAddress
+    from layerwise.core.records import LayerAddress, RunRecord
     from layerwise.core.registry import Registered
 
 
@@ -86,15 +86,21 @@ def export_run(
             else:
                 matrices = _compute(store, chosen, addresses, stimuli, layer is None, chosen_metric)
                 choose_matrix_writer(output, form)(target, matrices)
+    _tell_written(output, record, chosen, metric, as_json=as_json)
+
+
+def _tell_written(
+    output: Path, record: RunRecord, chosen: Sequence[Layer], metric: str | None, *, as_json: bool
+) -> None:
     n_bytes = output.stat().st_size
     if as_json:
         names = [found.name for found in chosen]
         told = {"file": str(output), "run_id": record.id, "layers": names, "n_bytes": n_bytes}
         print_json(told if metric is None else told | {"metric": metric})
-    else:
-        n_layers = "1 layer" if len(chosen) == 1 else f"{len(chosen)} layers"
-        what = n_layers if metric is None else f"what {metric} makes of {n_layers}"
-        typer.echo(f"Wrote {output}: {what}, {record.n_stimuli} stimuli ({size(n_bytes)}).")
+        return
+    n_layers = "1 layer" if len(chosen) == 1 else f"{len(chosen)} layers"
+    what = n_layers if metric is None else f"what {metric} makes of {n_layers}"
+    typer.echo(f"Wrote {output}: {what}, {record.n_stimuli} stimuli ({size(n_bytes)}).")
 
 
 def _represent(
