@@ -35,14 +35,19 @@ Level = Annotated[
 
 
 @dataclass(frozen=True)
-class IntervalOptions:
-    """Whether and how intervals are made."""
+class ResamplingOptions:
+    """What every command says that resamples stimuli."""
 
     heading: ClassVar[str] = "How sure"
     bootstrap: Bootstrap = 0
     interval: IntervalName = None
     level: Level = None
     seed: ResamplingSeed = 0
+
+
+@dataclass(frozen=True)
+class IntervalOptions(ResamplingOptions):
+    """Whether and how intervals are made."""
 
     def plan(self) -> IntervalPlan | None:
         """How to make intervals, None where none are asked for.
@@ -54,13 +59,9 @@ class IntervalOptions:
 
 
 @dataclass(frozen=True)
-class InferenceOptions:
+class InferenceOptions(ResamplingOptions):
     """Whether and how intervals and tests of comparisons are made."""
 
-    heading: ClassVar[str] = "How sure"
-    bootstrap: Bootstrap = 0
-    interval: IntervalName = None
-    level: Level = None
     permutations: Annotated[
         int,
         typer.Option("--permutations", metavar="N", min=0, help="Add Mantel tests from N permutations, 1000 say."),
@@ -72,7 +73,6 @@ class InferenceOptions:
         str | None,
         typer.Option("--correction", metavar="NAME", help="Of the p-values for all pairs: holm (the default) or bh."),
     ] = None
-    seed: ResamplingSeed = 0
 
     def plan(self) -> Inference:
         """What the options ask for.
