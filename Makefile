@@ -46,7 +46,7 @@ format: $(VENV)/develop.stamp  ## Put the code into the project's style
 	$(BIN)/ruff format
 
 docs: $(VENV)/develop.stamp  ## Write the command line's help into docs/commands.md
-	$(BIN)/python -m layerwise.cli.reference docs/commands.md
+	$(BIN)/python tools/reference.py docs/commands.md
 
 pictures: $(VENV)/develop.stamp  ## Draw the pictures and reports of the docs again, from the real weights and photos
 	@test -n "$(DATA)" || { echo "make pictures needs the weights and photos: set LAYERWISE_DATA" >&2; exit 1; }
@@ -59,7 +59,7 @@ pictures: $(VENV)/develop.stamp  ## Draw the pictures and reports of the docs ag
 	$(BIN)/python docs/pictures.py --googlenet build/pictures/googlenet.db --demo build/pictures/demo/layerwise.db
 
 surface: $(VENV)/develop.stamp  ## Write down what plugins may import: docs/plugins, and the types that editors know
-	$(BIN)/python -m layerwise.cli.surface docs/plugins
+	$(BIN)/python tools/surface.py docs/plugins
 
 bench: $(VENV)/runtime.stamp  ## Measure an analysis beside the forward pass and the plain NumPy way
 	$(BIN)/python benchmarks/forward_passes.py $(BENCH)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from layerwise.core.inference.simulation import (
+from simulation import (
     POPULATIONS,
     Chain,
     Coverage,
@@ -21,7 +21,8 @@ from layerwise.core.inference.simulation import (
     measure_false_positives,
     measure_profile_coverage,
 )
-from layerwise.core.measures import find_measure
+
+from layerwise.core.analysis.measure import find_measure
 from layerwise.plugins import load_plugins
 
 N_DRAWS = 2000  # sets of stimuli whose mean is the truth of a biased measure

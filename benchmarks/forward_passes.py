@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from layerwise.core.engine import PreparedRun
+    from layerwise.core.runs.run import PreparedRun
 
 WAYS = ("forward", "layerwise", "numpy")
 
@@ -88,9 +88,9 @@ def run_apart(way: str, options: argparse.Namespace) -> dict[str, float]:
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """Prepare, then time what this way does."""
-    from layerwise.cli.options import parse_size
-    from layerwise.core.engine import prepare_run
-    from layerwise.core.request import RunRequest, SilentObserver
+    from layerwise.cli.options.common import parse_size
+    from layerwise.core.runs.request import RunRequest, SilentObserver
+    from layerwise.core.runs.run import prepare_run
     from layerwise.plugins import load_plugins
 
     request = RunRequest(
@@ -120,8 +120,8 @@ def forward(prepared: PreparedRun) -> None:
 
 def analyse(prepared: PreparedRun) -> None:
     """The whole analysis into a new SQLite file."""
-    from layerwise.core.engine import execute_run
-    from layerwise.core.request import SilentObserver
+    from layerwise.core.runs.request import SilentObserver
+    from layerwise.core.runs.run import execute_run
     from layerwise.storage import open_store
 
     with tempfile.TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/layerwise.db") as store:

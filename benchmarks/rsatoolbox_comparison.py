@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.kinds import MetricComparator
-from layerwise.core.measures import find_measure
-from layerwise.core.representation import Representation, represent
+from layerwise.core.analysis.measure import find_measure
+from layerwise.core.host.kinds import MetricComparator
+from layerwise.core.network.representation import Representation, represent
 from layerwise.plugins import load_plugins
 
 Values = NDArray[np.float64]

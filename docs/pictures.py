@@ -73,7 +73,7 @@ def shrink(path: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    from layerwise.plugins.report.drawing import diverging_colours
+    from layerwise.report.drawing import diverging_colours
 
     greys = [(level, level, level) for level in range(0, 256, 5)]
     palette = np.array([*diverging_colours(201), *greys])

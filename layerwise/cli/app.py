@@ -17,38 +17,38 @@ from typing import Annotated
 import typer
 
 import layerwise
-from layerwise.cli.helping import WIDEST, HelpfulCommand
-from layerwise.cli.measuring import SeveralNames
-from layerwise.cli.plugin_commands import PluginAwareGroup
-from layerwise.cli.plugin_output import results_only
+from layerwise.cli.options.helping import WIDEST, HelpfulCommand
+from layerwise.cli.options.measure_options import SeveralNames
+from layerwise.cli.plugins.attached_commands import PluginAwareGroup
+from layerwise.cli.plugins.output import results_only
 from layerwise.cli.session import Session, session_of
-from layerwise.core.errors import LayerwiseError
+from layerwise.core.base.errors import LayerwiseError
 
 INTERRUPTED = 130
 ANALYSE, ASK, SHOW, KEEP = "Analyse", "Ask the history", "Show and share", "Keep in order"
 COMMANDS = {
-    "demo": (ANALYSE, "demo", "run_demo"),
-    "models": (ANALYSE, "models", "list_models"),
-    "layers": (ANALYSE, "layers", "list_layers"),
-    "run": (ANALYSE, "run", "run_analysis"),
-    "import": (ANALYSE, "import_", "import_files"),
-    "runs": (ASK, "runs", "list_runs"),
-    "show": (ASK, "show", "show_run"),
-    "compare": (ASK, "compare", "compare_runs"),
-    "profile": (ASK, "profile", "profile_runs"),
-    "importance": (ASK, "importance", "weigh_branches"),
-    "difference": (ASK, "difference", "show_difference"),
-    "ceiling": (ASK, "ceiling", "show_ceilings"),
-    "measure": (ASK, "measure", "measure_runs"),
-    "reorder": (ASK, "reorder", "reorder_run"),
-    "query": (ASK, "query", "query_history"),
-    "report": (SHOW, "report", "write_report"),
-    "figure": (SHOW, "figure", "write_figure"),
-    "browse": (SHOW, "browse", "browse_history"),
-    "export": (SHOW, "export", "export_run"),
-    "delete": (KEEP, "delete", "delete_run"),
-    "db": (KEEP, "db", "app"),
-    "plugins": (KEEP, "plugins", "app"),
+    "demo": (ANALYSE, "analyse.demo", "run_demo"),
+    "models": (ANALYSE, "analyse.models", "list_models"),
+    "layers": (ANALYSE, "analyse.layers", "list_layers"),
+    "run": (ANALYSE, "analyse.run", "run_analysis"),
+    "import": (ANALYSE, "analyse.import_", "import_files"),
+    "runs": (ASK, "ask.runs", "list_runs"),
+    "show": (ASK, "ask.show", "show_run"),
+    "compare": (ASK, "ask.compare", "compare_runs"),
+    "profile": (ASK, "ask.profile", "profile_runs"),
+    "importance": (ASK, "ask.importance", "weigh_branches"),
+    "difference": (ASK, "ask.difference", "show_difference"),
+    "ceiling": (ASK, "ask.ceiling", "show_ceilings"),
+    "measure": (ASK, "ask.measure", "measure_runs"),
+    "reorder": (ASK, "ask.reorder", "reorder_run"),
+    "query": (ASK, "ask.query", "query_history"),
+    "report": (SHOW, "share.report", "write_report"),
+    "figure": (SHOW, "share.figure", "write_figure"),
+    "browse": (SHOW, "share.browse", "browse_history"),
+    "export": (SHOW, "share.export", "export_run"),
+    "delete": (KEEP, "keep.delete", "delete_run"),
+    "db": (KEEP, "keep.db", "app"),
+    "plugins": (KEEP, "keep.plugins", "app"),
 }
 """The built-in commands as help lists them: heading, module of `layerwise.cli.commands`, and what is there."""
 

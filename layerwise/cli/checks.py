@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 
 
 def check_weights_file(weights: str | None) -> None:

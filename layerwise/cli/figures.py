@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 import typer
 
 from layerwise.cli.output import make_table, print_json, size, stdout_console
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
-    from layerwise.core.records import RunRecord
-    from layerwise.core.registry import Registry
-    from layerwise.core.report import Figure
-    from layerwise.plugins.figures.look import Look
-    from layerwise.plugins.figures.render import Drawing
+    from layerwise.core.history.records import RunRecord
+    from layerwise.core.host.registry import Registry
+    from layerwise.report.content import Figure
+    from layerwise.report.paper.look import Look
+    from layerwise.report.paper.render import Drawing
 
 
 def check_call(
     name: str | None, runs: list[str] | None, outputs: list[Path] | None, data: Path | None
 ) -> tuple[str, list[Path]]:
     """The figure's name and the files to write, all of which can be written."""
-    from layerwise.core.writing import check_target
-    from layerwise.plugins.figures.files import check_suffix
+    from layerwise.core.base.writing import check_target
+    from layerwise.report.paper.files import check_suffix
 
     if name is None:
         raise InputError("which figure? `layerwise figure --list` lists them")
@@ -46,9 +46,9 @@ def write_files(
     figure: Figure, drawing: Drawing, targets: Sequence[Path], data: Path | None, dpi: float
 ) -> list[Path]:
     """Write a figure in every format that is asked for, and the numbers behind it; the files that were written."""
-    from layerwise.core.figures import chart_of
-    from layerwise.plugins.figures.files import encode
-    from layerwise.plugins.figures.numbers import read_numbers
+    from layerwise.report.by_name import chart_of
+    from layerwise.report.paper.files import encode
+    from layerwise.report.paper.numbers import read_numbers
 
     words = f"{figure.title}. {figure.caption}"
     written = [_write(path, encode(drawing, path, words, dpi)) for path in targets]
@@ -58,7 +58,7 @@ def write_files(
 
 
 def _write(path: Path, content: bytes) -> Path:
-    from layerwise.core.writing import replacing
+    from layerwise.core.base.writing import replacing
 
     with replacing(path) as target:
         target.write_bytes(content)
@@ -69,7 +69,7 @@ def print_written(
     figure: Figure, look: Look, drawing: Drawing, written: list[Path], runs: list[RunRecord], *, as_json: bool
 ) -> None:
     """Say which files were written, how large the figure is, and how it was computed."""
-    from layerwise.plugins.figures.look import MM
+    from layerwise.report.paper.look import MM
 
     height = round(drawing.height / MM, 1)
     if as_json:
@@ -87,8 +87,8 @@ def print_written(
 
 def print_figures(registry: Registry, *, as_json: bool) -> None:
     """The named figures; then the sections, whose charts are figures too."""
-    from layerwise.core.figures import list_figures
-    from layerwise.core.kinds import SectionBuilder
+    from layerwise.report.by_name import list_figures
+    from layerwise.report.section import SectionBuilder
 
     found = list_figures(registry)
     sections = sorted(registry.all(SectionBuilder), key=lambda section: section.offer.position)

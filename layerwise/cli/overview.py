@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from layerwise.core.layers import Layer
-    from layerwise.core.protocols import History
-    from layerwise.core.records import RunRecord
-    from layerwise.core.registry import Registry
-    from layerwise.core.representation import Representation
+    from layerwise.core.history.protocols import History
+    from layerwise.core.history.records import RunRecord
+    from layerwise.core.host.registry import Registry
+    from layerwise.core.network.layers import Layer
+    from layerwise.core.network.representation import Representation
 
 COMPARATOR = "layerwise:rsa-pearson"  # qualified: a plugin may offer the bare name too
 SPARSENESS = "sparseness-population"
@@ -49,8 +49,8 @@ def survey_layers(
     registry: Registry, history: History, run: RunRecord, transform: str = "none"
 ) -> tuple[LayerOverview, ...]:
     """The overview of every stored layer of a run, in order of computation."""
-    from layerwise.core.comparing import compare_layers
-    from layerwise.core.records import LayerAddress
+    from layerwise.core.analysis.compare import compare_layers
+    from layerwise.core.history.records import LayerAddress
 
     layers = history.list_layers(run.id)
     if not layers:

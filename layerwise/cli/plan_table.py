@@ -11,8 +11,7 @@ from layerwise.cli.output import count, make_table, size
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from layerwise.core.streaming.job import Target
-    from layerwise.core.streaming.plan import StreamPlan
+    from layerwise.core.host.plans import StreamPlan, Target
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from layerwise.cli.output import stderr_console
 from layerwise.cli.plan_table import show_plan
-from layerwise.core.request import SilentObserver
+from layerwise.core.runs.request import SilentObserver
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from layerwise.core.streaming.plan import StreamPlan
+    from layerwise.core.host.plans import StreamPlan
 
 
 class QuietObserver(SilentObserver):

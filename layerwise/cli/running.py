@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from layerwise.cli.options import database_option, program_name
+from layerwise.cli.options.common import database_option, program_name
 from layerwise.cli.output import duration, print_json, stdout_console
 from layerwise.cli.plan_table import plan_record, show_plan
 from layerwise.cli.progress import watching
 from layerwise.cli.session import database_url, open_history
 
 if TYPE_CHECKING:
-    from layerwise.core.registry import Registry
-    from layerwise.core.request import RunOutcome, RunRequest
+    from layerwise.core.host.registry import Registry
+    from layerwise.core.runs.request import RunOutcome, RunRequest
 
 
 def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> None:
     """Prepare a run, print its plan, and leave it at that."""
-    from layerwise.core.engine import prepare_run
+    from layerwise.core.runs.run import prepare_run
 
     with watching(quiet=True) as observer:
         prepared = prepare_run(request, registry, observer)
@@ -35,7 +35,7 @@ def carry_out(request: RunRequest, registry: Registry, *, database: str, as_json
 
     The history is made once there is something to put into it: a request that makes no sense leaves none behind.
     """
-    from layerwise.core.engine import execute_run, prepare_run
+    from layerwise.core.runs.run import execute_run, prepare_run
     from layerwise.storage import check_place
 
     check_place(database_url(database))

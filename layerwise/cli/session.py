@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from layerwise.cli.options import hide_passwords
-from layerwise.core.errors import LayerwiseError
+from layerwise.cli.options.common import hide_passwords
+from layerwise.core.base.errors import LayerwiseError
 
 if TYPE_CHECKING:
-    from layerwise.core.calling import Trace
-    from layerwise.core.registry import Registry
+    from layerwise.core.host.calling import Trace
+    from layerwise.core.host.registry import Registry
     from layerwise.storage import Store
 
 
@@ -48,8 +48,8 @@ class Session:
     def registry(self) -> Registry:
         """All plugins, loaded when first asked for."""
         if self._registry is None:
-            from layerwise.cli.plugin_output import end_process
-            from layerwise.core.watching import Watch
+            from layerwise.cli.plugins.output import end_process
+            from layerwise.core.host.watchdog import Watch
             from layerwise.plugins import load_plugins
 
             self._registry = load_plugins(
@@ -59,7 +59,7 @@ class Session:
         return self._registry
 
     def _warn(self, text: str) -> None:
-        from layerwise.cli.plugin_output import warn_on_stderr
+        from layerwise.cli.plugins.output import warn_on_stderr
 
         if self.warns:
             warn_on_stderr(text)

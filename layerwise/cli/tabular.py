@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from layerwise.cli.output import make_table, stdout_console
-from layerwise.core.errors import InputError
-from layerwise.core.writing import replacing
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.writing import replacing
 
 if TYPE_CHECKING:
     import polars as pl

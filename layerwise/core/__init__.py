@@ -1,4 +1,4 @@
-"""What an analysis is: types, hook specifications, the registry, streaming and the engine.
+"""What an analysis is. Nothing in here knows a plugin, a database or a deep-learning framework.
 
-Nothing in here knows a plugin, a database or a deep-learning framework.
+From the bottom up: `base`, then `network`, then `host` and `history` beside each other, then `runs` and `analysis`.
 """

@@ -8,12 +8,15 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from layerwise.core.calling import Caller, Limits, Trace, warn_in_python
-from layerwise.core.discovery import HOST, normal_name
-from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
-from layerwise.core.registry import Registry, distribution_version
-from layerwise.core.watching import Watch
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
+from layerwise.core.host import kinds
+from layerwise.core.host.calling import Caller, Limits, Trace, warn_in_python
+from layerwise.core.host.discovery import HOST, normal_name
+from layerwise.core.host.kinds.offer import Offer, hook_of
+from layerwise.core.host.registry import Registry, distribution_version
+from layerwise.core.host.watchdog import Watch
+from layerwise.report.section import SectionBuilder
 
 BUILTINS = {
     "loaders": ("model_loaders",),
@@ -26,9 +29,27 @@ BUILTINS = {
     "comparators": ("comparators",),
     "reorderers": ("reorderers",),
     "engines": ("engines",),
-    "report": ("report_sections",),
+    "sections": ("report_sections",),
 }
 """The modules of this package that are plugins, each with its hooks."""
+
+KINDS: dict[str, type[Offer]] = {
+    hook_of(kind): kind
+    for kind in (
+        kinds.ModelLoader,
+        kinds.StimulusSource,
+        kinds.LayerSelector,
+        kinds.Transform,
+        kinds.Statistic,
+        kinds.Metric,
+        kinds.Comparator,
+        kinds.Reorderer,
+        kinds.Engine,
+        SectionBuilder,
+        kinds.CommandGroup,
+    )
+}
+"""What comes through each hook, in the order in which people are told of hooks."""
 
 ONLY = "LAYERWISE_PLUGINS"
 TIMEOUT = "LAYERWISE_PLUGIN_TIMEOUT"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Engine
-from layerwise.core.streaming.job import LayerSink, StreamJob
-from layerwise.core.streaming.stream import stream_segments
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.jobs import LayerSink, StreamJob
+from layerwise.core.host.kinds import Engine
+from layerwise.core.runs.streaming.stream import stream_segments
 
 
 class LocalEngine(Engine):

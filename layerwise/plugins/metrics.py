@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Metric
-from layerwise.core.representation import Representation
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Metric
+from layerwise.core.network.representation import Representation
 
 Vector = NDArray[np.float64]
 

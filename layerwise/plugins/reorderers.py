@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Matrix, Reorderer
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Matrix, Reorderer
 
 
 class AverageLinkageReorderer(Reorderer):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from layerwise.core.errors import InputError
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import LayerSelector
-from layerwise.core.layers import Layer
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import LayerSelector
+from layerwise.core.network.layers import Layer
 
 
 def _refuse_argument(selector: LayerSelector, argument: str) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Transform
-from layerwise.core.model import Floats
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Transform
+from layerwise.core.network.model import Floats
 
 
 def split_units(n_units: int, half: int) -> NDArray[np.intp]:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Transform, UnitTransform
-from layerwise.core.model import Floats
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Transform, UnitTransform
+from layerwise.core.network.model import Floats
 from layerwise.plugins.ranks import average_ranks
 
 _ROUNDING = 1e-6  # of a unit's activations, relative to their mean

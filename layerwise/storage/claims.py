@@ -14,11 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import InputError
-from layerwise.core.layers import Layer
-from layerwise.core.model import ModelInfo
-from layerwise.core.records import Claim, RunHeader
-from layerwise.core.stimuli import LoadedStimuli
+from layerwise.core.base.errors import InputError
+from layerwise.core.history.records import Claim, RunHeader
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.storage.connect import Database
 from layerwise.storage.identity import model_checksum, new_run_id, stimuli_checksum
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from layerwise.core.model import ModelInfo
+from layerwise.core.network.model import ModelInfo
 
 _LETTERS = "abcdefghjkmnpqrstvwxyz"
 _ALPHABET = "0123456789" + _LETTERS  # Crockford's: nothing that is mistaken for something else

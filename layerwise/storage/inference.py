@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from layerwise.core.records import LayerAddress, Provider
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.records import LayerAddress
 from layerwise.storage.connect import Database
 from layerwise.storage.results import representation_ids
 from layerwise.storage.schema import intervals, layers, permutation_tests, representations
 
 if TYPE_CHECKING:
-    from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+    from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
 
 _KEY = ("comparator_name", "comparator_version", "parameters", "first_id", "second_id")
 
@@ -28,7 +29,7 @@ class InferenceStore:
         self, comparator: Provider, plan: IntervalPlan, run_ids: Sequence[str]
     ) -> list[ComparisonInterval]:
         """Stored intervals by this comparator, made in this way, among the layers of these runs."""
-        from layerwise.core.inference.plans import ComparisonInterval
+        from layerwise.core.history.intervals import ComparisonInterval
 
         with self._database.read() as connection:
             rows = _read(connection, intervals, ("low", "high", "reason"), comparator, plan, run_ids)
@@ -46,7 +47,7 @@ class InferenceStore:
 
     def read_tests(self, comparator: Provider, plan: PermutationPlan, run_ids: Sequence[str]) -> list[ComparisonTest]:
         """Stored permutation tests by this comparator, made in this way, among the layers of these runs."""
-        from layerwise.core.inference.plans import ComparisonTest
+        from layerwise.core.history.intervals import ComparisonTest
 
         with self._database.read() as connection:
             rows = _read(connection, permutation_tests, ("p", "reason"), comparator, plan, run_ids)

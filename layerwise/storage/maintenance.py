@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.records import LayerAddress
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.records import LayerAddress
 from layerwise.storage import schema
 from layerwise.storage.claims import is_live
 from layerwise.storage.connect import Database

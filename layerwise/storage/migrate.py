@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 from layerwise.storage.connect import Database, check_file, check_writable, one_line_errors, parse_url
 from layerwise.storage.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 

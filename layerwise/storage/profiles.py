@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
-from layerwise.core.records import LayerStatistic
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
+from layerwise.core.history.records import LayerStatistic
 from layerwise.storage.connect import Database
 from layerwise.storage.schema import layers, profile_intervals, profile_layers, profiles, representations, statistics
 from layerwise.storage.tiles import encode_vector
@@ -21,10 +21,8 @@ from layerwise.storage.tiles import encode_vector
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from layerwise.core.inference.intervals import Interval
-    from layerwise.core.inference.plans import IntervalPlan
-    from layerwise.core.inference.profiles import ProfileIntervals
-    from layerwise.core.profile import Profile, ProfileKey
+    from layerwise.core.history.intervals import Interval, IntervalPlan
+    from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
 
 
 class ProfileStore:
@@ -34,7 +32,7 @@ class ProfileStore:
 
     def read_profile(self, key: ProfileKey) -> Profile | None:
         """The kept profile, None where there is none of the present definition."""
-        from layerwise.core.profile import Crossing, Profile
+        from layerwise.core.history.profiles import Crossing, Profile
 
         with self._database.read() as connection:
             head = connection.execute(sa.select(profiles).filter_by(**_columns(key))).mappings().one_or_none()
@@ -78,8 +76,8 @@ class ProfileStore:
 
     def read_profile_intervals(self, key: ProfileKey, plan: IntervalPlan) -> ProfileIntervals | None:
         """The kept intervals of a profile, made in this way; None where there are none."""
-        from layerwise.core.inference.intervals import Interval
-        from layerwise.core.inference.profiles import ProfileIntervals
+        from layerwise.core.history.intervals import Interval
+        from layerwise.core.history.profiles import ProfileIntervals
 
         chosen = (
             sa.select(profile_intervals)
@@ -141,7 +139,7 @@ _CURVE_OF = dict(zip(_CURVES, ("to_input", "to_output", "steps", "shares"), stri
 
 
 def _columns(key: ProfileKey) -> dict[str, Any]:
-    from layerwise.core.profile import DEFINITION
+    from layerwise.core.history.profiles import DEFINITION
 
     selection = json.dumps(list(key.layers), ensure_ascii=False)
     return {

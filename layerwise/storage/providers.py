@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from layerwise.core.discovery import HOST, normal_name
-from layerwise.core.parameters import NO_PARAMETERS
+from layerwise.core.base.parameters import NO_PARAMETERS
+from layerwise.core.host.discovery import HOST, normal_name
 from layerwise.storage.connect import Database
 from layerwise.storage.schema import (
     comparisons,

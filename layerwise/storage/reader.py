@@ -7,20 +7,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import InputError
-from layerwise.core.layers import Layer
-from layerwise.core.model import ModelInfo
-from layerwise.core.records import (
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.records import (
     Accuracy,
     LayerStatistic,
     Prediction,
-    Provider,
     RunFilter,
     RunRecord,
     StatisticResult,
     StimulusRecord,
     WeightResult,
 )
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import ModelInfo
 from layerwise.storage.claims import is_live
 from layerwise.storage.connect import Database
 from layerwise.storage.identity import is_id_prefix

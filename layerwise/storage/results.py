@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.layers import near_names
-from layerwise.core.records import NO_TRANSFORM, Comparison, LayerAddress, Ordering, Provider
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.provider import Provider
+from layerwise.core.base.words import near_names
+from layerwise.core.history.records import Comparison, LayerAddress, Ordering
+from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.storage.connect import Database
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
 from layerwise.storage.tiles import Packed, Tile, TileError, unpack
 
 if TYPE_CHECKING:
-    from layerwise.core.representation import Representation
+    from layerwise.core.network.representation import Representation
 
 _IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
 

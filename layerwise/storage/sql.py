@@ -19,8 +19,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
 from layerwise.storage.connect import BUSY_SECONDS, Database, first_line, one_line_errors, sqlite_uri
 from layerwise.storage.schema import VIEWS, metadata
 

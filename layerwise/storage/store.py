@@ -22,7 +22,7 @@ from layerwise.storage.writer import RunWriter
 
 
 class Store(RunWriter, RunReader, ResultStore, ProfileStore, InferenceStore, ProviderSearch, Queries, Maintenance):
-    """A history in a database; `RunStore` and `History` of `layerwise.core.protocols`.
+    """A history in a database; `RunStore` and `History` of `layerwise.core.history.protocols`.
 
     Every call is a transaction of its own, so an instance can be shared by threads as long as each of its calls
     is complete in itself; several processes open a store each. Close it, or use it as a context manager.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from layerwise.core.representation import Representation
+    from layerwise.core.network.representation import Representation
 
 TILE_VALUES = 1 << 18
 _LEVEL = 1
@@ -88,7 +88,7 @@ def unpack(packed: Packed) -> Representation:
     """
     import numpy as np
 
-    from layerwise.core.representation import Representation
+    from layerwise.core.network.representation import Representation
 
     mean = _floats(packed.mean, "mean")
     norm = _floats(packed.norm, "norm")

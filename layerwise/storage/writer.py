@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from layerwise.core.errors import LayerwiseError
-from layerwise.core.records import (
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.history.records import (
     Accuracy,
     Claim,
     LayerResult,
@@ -40,7 +40,7 @@ from layerwise.storage.tiles import Packed, encode_vector, pack
 
 
 class RunWriter:
-    """The writing half of a store: `RunStore` of `layerwise.core.protocols`."""
+    """The writing half of a store: `RunStore` of `layerwise.core.history.protocols`."""
 
     _database: Database
 

@@ -7,7 +7,7 @@ import io
 from functools import partial
 from typing import Any
 
-from layerwise.core.kinds import CommandGroup
+from layerwise.core.host.kinds import CommandGroup
 from layerwise.testing.expecting import ask, expect, expect_named
 
 

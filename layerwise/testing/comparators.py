@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Comparator
-from layerwise.core.representation import represent
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import Comparator
+from layerwise.core.network.representation import represent
 from layerwise.testing.expecting import ask, expect, expect_named, is_close, is_same
 from layerwise.testing.material import CHANGES, AwkwardLayer, Trial, draw_awkward_layers, draw_trials
 

@@ -9,15 +9,15 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import LayerwiseError
-from layerwise.core.kinds import Engine, Statistic, StatisticValue, StreamedStatistic, Transform, UnitTransform
-from layerwise.core.model import Floats
-from layerwise.core.registry import Registered, Registry
-from layerwise.core.stimuli import LoadedStimuli
-from layerwise.core.streaming.job import StreamedLayer, StreamJob, Target
-from layerwise.core.streaming.plan import Budget
-from layerwise.core.streaming.planner import plan_stream
-from layerwise.core.streaming.stream import stream_segments
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.host.jobs import StreamedLayer, StreamJob
+from layerwise.core.host.kinds import Engine, Statistic, StatisticValue, StreamedStatistic, Transform, UnitTransform
+from layerwise.core.host.plans import Budget, Target
+from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.network.model import Floats
+from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.runs.streaming.planner import plan_stream
+from layerwise.core.runs.streaming.stream import stream_segments
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 from layerwise.testing.histories import make_plugin
 from layerwise.testing.toy import ToyModel, load_digits

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from layerwise.core.errors import LayerwiseError
-from layerwise.core.kinds import Offer
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.host.kinds import Offer
 
 Answer = TypeVar("Answer")
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerwise.core.registry import Registry
-from layerwise.core.representation import Representation
-from layerwise.core.stimuli import LoadedStimuli
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.representation import Representation
+from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.testing.histories import make_history
 from layerwise.testing.toy import ToyModel, load_digits, make_representations
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from layerwise.core.errors import InputError, PluginError
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import ModelLoader, Offer, StimulusSource
-from layerwise.core.model import LoadRequest, Model
-from layerwise.core.registry import KINDS, Registry
-from layerwise.core.request import RunRequest, SilentObserver
-from layerwise.core.stimuli import Decoded, Resize, StimulusSet
+from layerwise.core.base.errors import InputError, PluginError
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import ModelLoader, Offer, StimulusSource
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.network.stimuli import Decoded, Resize, StimulusSet
+from layerwise.core.runs.request import RunRequest, SilentObserver
+from layerwise.plugins import KINDS
 from layerwise.testing.toy import SIDE, ToyModel, load_digits
 
 N_STIMULI = 40
@@ -46,7 +47,7 @@ def make_history(path: Path | str, learned: Sequence[float] = (1.0,), n_stimuli:
     Raises:
         InputError: If there is a file already.
     """
-    from layerwise.core.engine import execute_run, prepare_run
+    from layerwise.core.runs.run import execute_run, prepare_run
     from layerwise.storage import open_store
 
     if Path(path).exists():

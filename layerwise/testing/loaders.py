@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.core.errors import InputError, PluginError
-from layerwise.core.kinds import ModelLoader
-from layerwise.core.layers import Layer
-from layerwise.core.loading import check_model
-from layerwise.core.model import Floats, LoadRequest, Model
-from layerwise.core.registry import Registered
+from layerwise.core.base.errors import InputError, PluginError
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.host.registry import Registered
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import Floats, LoadRequest, Model
+from layerwise.core.runs.loading import check_model
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
 NOT_A_MODEL = "no/such/thing.not-a-model"

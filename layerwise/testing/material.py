@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layerwise.core.summary import LayerSummary
+from layerwise.core.network.summary import LayerSummary
 
 Values = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ import copy
 
 import numpy as np
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Metric
-from layerwise.core.representation import Representation, represent
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import Metric
+from layerwise.core.network.representation import Representation, represent
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 from layerwise.testing.material import Values, draw_awkward_layers, draw_trials
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Matrix, Reorderer
-from layerwise.core.representation import represent
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import Matrix, Reorderer
+from layerwise.core.network.representation import represent
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-from layerwise.core import report
-from layerwise.core.errors import LayerwiseError
-from layerwise.core.kinds import SectionBuilder
-from layerwise.core.report import Chart, Facts, Figure, Listing, ReportContext, ReportSection, Table
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.report import content as report
+from layerwise.report.content import Chart, Facts, Figure, Listing, ReportContext, ReportSection, Table
+from layerwise.report.section import SectionBuilder
 from layerwise.testing.expecting import ask, expect, expect_named
 from layerwise.testing.histories import make_history
 

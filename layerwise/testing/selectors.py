@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import LayerSelector
-from layerwise.core.layers import Layer
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import LayerSelector
+from layerwise.core.network.layers import Layer
 from layerwise.testing.expecting import ask, expect, expect_named
 from layerwise.testing.toy import ToyModel
 

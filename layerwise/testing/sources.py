@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.core.errors import InputError, StimulusError
-from layerwise.core.kinds import StimulusSource
-from layerwise.core.stimuli import Decoded, Resize, StimulusSet
+from layerwise.core.base.errors import InputError, StimulusError
+from layerwise.core.host.kinds import StimulusSource
+from layerwise.core.network.stimuli import Decoded, Resize, StimulusSet
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
 SIZES = ((24, 32), (17, 17))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import LayerwiseError
-from layerwise.core.kinds import (
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.host.kinds import (
     ActivationStatistic,
     JointStatistic,
     RepresentationStatistic,
@@ -20,8 +20,8 @@ from layerwise.core.kinds import (
     StreamedStatistic,
     WeightStatistic,
 )
-from layerwise.core.representation import Representation, represent
-from layerwise.core.summary import LayerSummary
+from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.summary import LayerSummary
 from layerwise.testing.expecting import ask, expect, expect_named, is_close, is_same
 from layerwise.testing.material import AwkwardLayer, Values, draw_awkward_layers, summarize
 

@@ -15,12 +15,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.graph import Graph, Node
-from layerwise.core.layers import Layer, Role
-from layerwise.core.model import Compiled, Floats, Model, ModelInfo, WeightTensor
-from layerwise.core.representation import Representation, represent
-from layerwise.core.stimuli import LoadedStimuli, Stimulus
+from layerwise.core.base.errors import InputError
+from layerwise.core.network.graph import Graph, Node
+from layerwise.core.network.layers import Layer, Role
+from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 
 SIDE = 8
 N_CLASSES = 10

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.records import LayerResult, RunHeader, RunRecord
-from layerwise.core.registry import Registry
-from layerwise.core.report import Choice, ReportContext
-from layerwise.core.stimuli import LoadedStimuli, Stimulus
+from layerwise.core.history.records import LayerResult, RunHeader, RunRecord
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.plugins import load_plugins
-from layerwise.plugins.report.page import render_report
-from layerwise.plugins.report.queries import chosen_measure
+from layerwise.report.content import Choice, ReportContext
+from layerwise.report.page import render_report
+from layerwise.report.queries import chosen_measure
 from layerwise.storage import Store, open_store
 
 WIDTHS = (1440, 390)

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from layerwise.core.records import LayerAddress
+from layerwise.core.history.records import LayerAddress
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from layerwise.core.kinds import Metric
-from layerwise.core.records import LayerAddress
+from layerwise.core.history.records import LayerAddress
+from layerwise.core.host.kinds import Metric
 
 
 def shown_pair(root) -> tuple[list[str], str]:

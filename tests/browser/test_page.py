@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from layerwise.core.report import ReportContext
-from layerwise.plugins.report.queries import chosen_measure
+from layerwise.report.content import ReportContext
+from layerwise.report.queries import chosen_measure
 
 
 def read_csv(download) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from layerwise.core.records import Provider
+from layerwise.core.base.provider import Provider
 
 AREAS = ("V1", '"></script><script>alert(1)</script>', "אזור")
 

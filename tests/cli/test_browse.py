@@ -18,8 +18,8 @@ from layerwise.cli.browse.listing import PAGE_SIZE, Wish, list_matching, read_wi
 from layerwise.cli.browse.pages import render
 from layerwise.cli.browse.reports import Reports
 from layerwise.cli.browse.server import Site, make_application
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.records import Accuracy, RunRecord
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.records import Accuracy, RunRecord
 from layerwise.plugins import load_plugins
 from layerwise.storage import Store, open_store
 

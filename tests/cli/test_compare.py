@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from layerwise.cli.measuring import repeat_option
+from layerwise.cli.options.measure_options import repeat_option
 
 VALUED = {"--with", "--layers", "--db"}
 

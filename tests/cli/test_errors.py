@@ -2,7 +2,7 @@
 
 import pytest
 
-from layerwise.core.errors import LayerwiseError
+from layerwise.core.base.errors import LayerwiseError
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(cli, tmp_path):
 
 
 def test_work_that_fails_is_code_1(cli, monkeypatch):
-    monkeypatch.setattr("layerwise.cli.commands.runs.open_history", _raiser(LayerwiseError("the disk is full")))
+    monkeypatch.setattr("layerwise.cli.commands.ask.runs.open_history", _raiser(LayerwiseError("the disk is full")))
     said = cli("runs")
     assert (said.code, said.err) == (1, "layerwise: error: the disk is full\n")
 
 
 def test_a_bug_is_one_line_and_debug_shows_its_traceback(cli, monkeypatch):
-    monkeypatch.setattr("layerwise.cli.commands.runs.open_history", _raiser(RuntimeError("oh")))
+    monkeypatch.setattr("layerwise.cli.commands.ask.runs.open_history", _raiser(RuntimeError("oh")))
     said = cli("runs")
     assert said.code == 1
     assert said.err == "layerwise: error: unexpected RuntimeError: oh; --debug shows the traceback\n"

@@ -11,8 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from layerwise.cli.app import COMMANDS, build_app
-from layerwise.cli.bundling import bundled
-from layerwise.cli.helping import HelpfulCommand, split_help, summarise_help
+from layerwise.cli.options.bundling import bundled
+from layerwise.cli.options.helping import HelpfulCommand, split_help, summarise_help
 
 APP = typer.main.get_command(build_app())
 

@@ -1,9 +1,9 @@
 import pytest
 
-from layerwise.cli.options import database_option, hide_passwords, parse_size
+from layerwise.cli.options.common import database_option, hide_passwords, parse_size
 from layerwise.cli.output import choose_columns
 from layerwise.cli.session import database_url
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from layerwise.cli.commands.profile import _print, summarise
-from layerwise.core.profile import measure_profile
+from layerwise.cli.commands.ask.profile import _print, summarise
+from layerwise.core.analysis.profile import measure_profile
 
 
 def chain(n_layers: int, undefined: int | None = None) -> np.ndarray:

@@ -36,7 +36,7 @@ class Published:
 
     def read(self, run_id):
         """Layer name to representation."""
-        from layerwise.core.records import LayerAddress
+        from layerwise.core.history.records import LayerAddress
         from layerwise.storage import open_store
 
         with open_store(self.database) as store:
@@ -84,10 +84,10 @@ def test_another_run_with_little_memory_gives_identical_numbers(table):
 
 @pytest.mark.parametrize("name", ["input", "conv2d1", "mixed3a/5x5", "mixed4c", "avgpool0", "output"])
 def test_correlations_of_real_layers_agree_with_corrcoef_in_float64(table, data_dir, name):
-    from layerwise.core.decoding import load_stimuli
-    from layerwise.core.layers import find_layer
-    from layerwise.core.loading import load_model
-    from layerwise.core.model import LoadRequest
+    from layerwise.core.network.layers import find_layer
+    from layerwise.core.network.model import LoadRequest
+    from layerwise.core.runs.decoding import load_stimuli
+    from layerwise.core.runs.loading import load_model
     from layerwise.plugins import load_plugins
 
     registry = load_plugins()

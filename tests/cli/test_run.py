@@ -125,7 +125,7 @@ def test_an_interrupted_run_says_how_it_goes_on(run, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("layerwise.core.engine.execute_run", interrupt)
+    monkeypatch.setattr("layerwise.core.runs.run.execute_run", interrupt)
     said = run()
     assert said.code == 130
     assert "the same command goes on" in said.err

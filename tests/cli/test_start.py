@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from reference import write_reference
 
 import layerwise
-from layerwise.cli.reference import write_reference
 
 HEAVY = ("tensorflow", "keras", "altair", "polars", "scipy", "sklearn", "PIL", "h5py", "pyarrow", "alembic")
 

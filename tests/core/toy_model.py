@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.graph import Graph, Node
-from layerwise.core.layers import Layer
-from layerwise.core.model import Compiled, Floats, Model, ModelInfo, WeightTensor
-from layerwise.core.stimuli import LoadedStimuli, Stimulus
+from layerwise.core.network.graph import Graph, Node
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 
 SIDE = 12
 

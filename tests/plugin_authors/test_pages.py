@@ -13,8 +13,9 @@ import pytest
 
 from layerwise import testing
 from layerwise.cli.scaffold.parts import PARTS
-from layerwise.core import hookspecs, kinds
-from layerwise.core.registry import KINDS, Registry
+from layerwise.core.host import hookspecs, kinds
+from layerwise.core.host.registry import Registry
+from layerwise.plugins import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 HOOKS = [name for name in vars(hookspecs) if name.startswith("register_")]

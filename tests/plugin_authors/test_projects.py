@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from layerwise.cli.scaffold.parts import PARTS
-from layerwise.core.registry import KINDS
+from layerwise.plugins import KINDS
 
 WORDS = [part.word for part in PARTS]
 LONGEST = "a-name-that-is-as-long-as-it-ever-may-be"

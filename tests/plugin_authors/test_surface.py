@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import re
 from pathlib import Path
 
 import pytest
+import surface
 
 import layerwise
-from layerwise.cli import surface
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "plugins"
@@ -24,20 +23,6 @@ def test_the_surface_is_as_it_is_written_down():
     assert written == found, f"the public surface has changed: {REFRESH}.\nGone: {gone}\nNew: {new}"
 
 
-def test_the_changelog_knows_the_surface():
-    digest = surface.digest_surface((DOCS / surface.SNAPSHOT).read_text(encoding="utf-8"))
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    newest = re.search(r"### Public surface\n(?:.*\n)*?((?:- .*\n(?:  .*\n)*)+)", changelog)
-    assert newest, "CHANGELOG.md has no heading 'Public surface'"
-    wanted = f"say there what changed, in a line that begins with - `{digest}`:"
-    assert f"- `{digest}`: " in newest[1], f"CHANGELOG.md does not know this public surface: {wanted}"
-
-
-def test_type_checkers_are_told_what_is_there():
-    stub = Path(layerwise.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
-    assert stub == surface.write_stub(), REFRESH
-
-
 def test_the_table_of_names_and_the_signatures_in_the_docs_are_those_of_the_code():
     for path in DOCS.rglob("*.md"):
         page = path.read_text(encoding="utf-8")
@@ -47,7 +32,7 @@ def test_the_table_of_names_and_the_signatures_in_the_docs_are_those_of_the_code
 def test_every_name_can_be_imported():
     for name in [*layerwise.__all__, "testing"]:
         assert getattr(layerwise, name, None) is not None or importlib.import_module(f"layerwise.{name}")
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="attribute nothing"):
         layerwise.nothing  # noqa: B018
 
 
@@ -72,10 +57,9 @@ def test_a_change_of_a_class_is_a_change_of_the_surface(change):
 
 def test_a_name_that_is_added_is_a_change_of_the_surface(monkeypatch):
     before = surface.describe_surface()
-    monkeypatch.setitem(vars(layerwise)["_WHERE"], "Products", "layerwise.core.representation")
     monkeypatch.setattr(layerwise, "__all__", [*layerwise.__all__, "Extra"])
     monkeypatch.setattr(layerwise, "Extra", int, raising=False)
-    assert surface.digest_surface(surface.describe_surface()) != surface.digest_surface(before)
+    assert surface.describe_surface() != before
 
 
 def test_a_name_keeps_the_version_since_which_it_is_public():

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.kinds import ModelLoader
-from layerwise.core.loading import load_model
-from layerwise.core.model import LoadRequest, Model
-from layerwise.core.registry import Registry
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.runs.loading import load_model
 
 
 @pytest.fixture(scope="session")

@@ -10,29 +10,29 @@ from datetime import UTC, datetime
 import numpy as np
 from PIL import Image
 
-from layerwise.core.errors import InputError
-from layerwise.core.inference.plans import IntervalPlan
-from layerwise.core.inference.profiles import ProfileIntervals
-from layerwise.core.layers import Layer
-from layerwise.core.model import ModelInfo
-from layerwise.core.profile import Profile, ProfileKey
-from layerwise.core.records import (
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.intervals import IntervalPlan
+from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
+from layerwise.core.history.records import (
     Accuracy,
     Comparison,
     LayerAddress,
     LayerStatistic,
     Ordering,
     Prediction,
-    Provider,
     RunFilter,
     RunRecord,
     StatisticResult,
     StimulusRecord,
     WeightResult,
 )
-from layerwise.core.registry import Registry
-from layerwise.core.representation import Representation, represent
-from layerwise.plugins import comparators, metrics, reorderers, report
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.representation import Representation, represent
+from layerwise.plugins import comparators, metrics, reorderers
+from layerwise.plugins import sections as report
 
 BUILT_IN = Provider("layerwise:built-in", "0.1.0")
 ARMS = ("1x1", "3x3", "5x5", "pool")

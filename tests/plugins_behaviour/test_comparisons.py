@@ -153,7 +153,7 @@ def test_a_comparator_that_sleeps_is_asked_once_and_given_up(site, command_line)
 
 
 def test_people_are_told_what_is_being_waited_for(site, command_line, monkeypatch):
-    monkeypatch.setattr("layerwise.core.calling.NOTICE_SECONDS", 0.1)
+    monkeypatch.setattr("layerwise.core.host.calling.NOTICE_SECONDS", 0.1)
     site.install("lw_odd", comparator(f"if {SMALL}: time.sleep(0.3)\n        return 0"))
     said = command_line(*COMPARE)
     assert said.code == 0

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from layerwise.cli import installing, packages
-from layerwise.core.errors import LayerwiseError
+from layerwise.cli.plugins import installing, packages
+from layerwise.core.base.errors import LayerwiseError
 
 COMPARATOR = """
 from layerwise import Comparator, hookimpl

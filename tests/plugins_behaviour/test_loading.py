@@ -34,7 +34,7 @@ REORDER = ("reorder", "latest", "--by", "input", "--json")
         ("import sys; sys.exit(3)", "SystemExit: 3"),
         ("raise KeyboardInterrupt", "raised KeyboardInterrupt, without anybody's interrupting it"),
         ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
-        ("import layerwise\nlayerwise.NoSuchThing", "has no attribute 'NoSuchThing'"),
+        ("import layerwise\nlayerwise.NoSuchThing", "No layerwise attribute NoSuchThing"),
     ],
 )
 def test_a_plugin_that_fails_as_it_is_imported_is_told_of_and_the_others_work(site, command_line, source, reason):
@@ -151,7 +151,7 @@ NOISY_ORDER = """def order(self, similarity, labels):
 
 def call_elsewhere(site, *arguments):
     """The command line in a process of its own, which has a stdout of its own."""
-    start = "import sys, layerwise.core.watching as w; from layerwise.cli import main; w.GRACE_SECONDS = 0.0"
+    start = "import sys, layerwise.core.host.watchdog as w; from layerwise.cli import main; w.GRACE_SECONDS = 0.0"
     return subprocess.run(
         [sys.executable, "-c", f"{start}; sys.exit(main())", *arguments],
         env=os.environ | {"PYTHONPATH": str(site.folder)},

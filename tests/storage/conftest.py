@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from layerwise.core.layers import Layer
-from layerwise.core.model import ModelInfo
-from layerwise.core.records import LayerResult, Provider, RunHeader, StatisticResult
-from layerwise.core.representation import Representation, represent
-from layerwise.core.stimuli import LoadedStimuli, Stimulus
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.records import LayerResult, RunHeader, StatisticResult
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.storage import Store, open_store
 
 DATABASES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]

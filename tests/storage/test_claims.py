@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.records import LayerAddress, RunFilter
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.records import LayerAddress, RunFilter
 from layerwise.storage import Store
 
 LONG_AGO = "2020-01-01 00:00:00.000000"

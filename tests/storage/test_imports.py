@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.comparing import compare_layers
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.inference.asking import ask_intervals, ask_tests
-from layerwise.core.inference.plans import IntervalPlan, PermutationPlan
-from layerwise.core.interchange.importing import ImportRequest, execute_import, prepare_import
-from layerwise.core.measures import find_measure
-from layerwise.core.records import LayerAddress
-from layerwise.core.registry import Registry
-from layerwise.core.request import SilentObserver
+from layerwise.core.analysis.compare import compare_layers
+from layerwise.core.analysis.inference.from_history import ask_intervals, ask_tests
+from layerwise.core.analysis.measure import find_measure
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.intervals import IntervalPlan, PermutationPlan
+from layerwise.core.history.records import LayerAddress
+from layerwise.core.host.registry import Registry
+from layerwise.core.runs.request import SilentObserver
+from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import
 from layerwise.plugins import load_plugins
 from layerwise.storage import Store
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from layerwise.core.errors import InputError
-from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
-from layerwise.core.records import LayerAddress, Provider
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+from layerwise.core.history.records import LayerAddress
 from layerwise.storage import Store
 
 RSA = Provider("layerwise:rsa-pearson", "1")

@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.inference.intervals import Interval
-from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
-from layerwise.core.inference.profiles import ProfileIntervals
-from layerwise.core.profile import ProfileKey, measure_profile
-from layerwise.core.records import (
+from layerwise.core.analysis.profile import measure_profile
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.intervals import (
+    ComparisonInterval,
+    ComparisonTest,
+    Interval,
+    IntervalPlan,
+    PermutationPlan,
+)
+from layerwise.core.history.profiles import ProfileIntervals, ProfileKey
+from layerwise.core.history.records import (
     Comparison,
     LayerAddress,
     Ordering,

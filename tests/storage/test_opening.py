@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.storage import check_place, connect, migrate, open_store, upgrade
 from layerwise.storage.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 

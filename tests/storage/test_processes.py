@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from layerwise.core.inference.plans import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
-from layerwise.core.records import Comparison, LayerAddress
+from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.storage import open_store
 
 SAMPLES = Path(__file__).with_name("conftest.py")
 BEGINNING = """
 import runpy, sys
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 from layerwise.storage import open_store
 samples = runpy.run_path(sys.argv[1])["Samples"]()
 def say(text):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core import profile as definitions
-from layerwise.core.errors import InputError
-from layerwise.core.inference.intervals import Interval
-from layerwise.core.inference.plans import IntervalPlan
-from layerwise.core.inference.profiles import ProfileIntervals
-from layerwise.core.profile import Profile, ProfileKey, measure_profile
-from layerwise.core.records import LayerStatistic, Provider, StatisticResult
+from layerwise.core.analysis.profile import measure_profile
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history import profiles as definitions
+from layerwise.core.history.intervals import Interval, IntervalPlan
+from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
+from layerwise.core.history.records import LayerStatistic, StatisticResult
 from layerwise.storage import Store
 
 NAMES = ("input", "mixed", "output")

@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.protocols import History, RunStore
-from layerwise.core.records import (
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.protocols import History, RunStore
+from layerwise.core.history.records import (
     Accuracy,
     Comparison,
     LayerAddress,
     LayerResult,
     Ordering,
     Prediction,
-    Provider,
     RunFilter,
     StatisticResult,
     WeightResult,
 )
-from layerwise.core.representation import Representation
-from layerwise.core.stimuli import Stimulus
+from layerwise.core.network.representation import Representation
+from layerwise.core.network.stimuli import Stimulus
 from layerwise.storage import Store, tiles
 
 NASTY = [

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from layerwise.core.representation import Representation
+from layerwise.core.network.representation import Representation
 from layerwise.storage import tiles
 
 FLOATS = hnp.from_dtype(np.dtype("<f4"), allow_subnormal=True)

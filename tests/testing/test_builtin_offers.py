@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from layerwise import testing
-from layerwise.core import kinds
-from layerwise.core.registry import KINDS
-from layerwise.plugins import load_plugins
+from layerwise.core.host import kinds
+from layerwise.plugins import KINDS, load_plugins
+from layerwise.report.section import SectionBuilder
 
 REGISTRY = load_plugins()
 ARGUMENTS = {"block": ("block", "bl*"), "type": ("conv", "Dense"), "glob": ("block/3x3", "*", "output")}
@@ -57,7 +57,7 @@ def test_an_engine_passes(engine):
     testing.check_engine(engine)
 
 
-@pytest.mark.parametrize("section", offers(kinds.SectionBuilder))
+@pytest.mark.parametrize("section", offers(SectionBuilder))
 def test_a_section_passes(section):
     if section.name in NEED_OTHER_RUNS:
         pytest.skip("needs runs that the toy network does not give")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Comparator, Metric
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import Comparator, Metric
 from layerwise.testing import check_comparator, check_metric
 
 

@@ -49,8 +49,8 @@ def test_a_history_has_one_finished_run_and_is_each_test_s_own(temporary_history
     assert run.accuracy.top1 > 0.6
     assert temporary_history.read_orderings(run.id) == []
     temporary_history.save_ordering(
-        __import__("layerwise.core.records").core.records.Ordering(
-            __import__("layerwise.core.records").core.records.Provider("mine:x", "1"),
+        lw.Ordering(
+            lw.Provider("mine:x", "1"),
             lw.LayerAddress(run.id, "input"),
             tuple(range(40)),
         )

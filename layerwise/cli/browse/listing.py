@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from layerwise.cli.commands.runs import checkpoint_of
-from layerwise.core.errors import InputError
-from layerwise.core.records import RunRecord
+from layerwise.cli.commands.ask.runs import checkpoint_of
+from layerwise.core.base.errors import InputError
+from layerwise.core.history.records import RunRecord
 
 PAGE_SIZE = 100
 FACETS: Mapping[str, Callable[[RunRecord], str | None]] = {

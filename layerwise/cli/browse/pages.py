@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import layerwise
-from layerwise.cli.commands.runs import checkpoint_of
+from layerwise.cli.commands.ask.runs import checkpoint_of
 from layerwise.cli.output import count, duration, number, size
 
 HERE = Path(__file__).parent

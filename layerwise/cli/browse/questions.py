@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
     from layerwise.storage import Store

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from layerwise.core.overlay import overlay
+from layerwise.core.history.memory import overlay
 
 if TYPE_CHECKING:
-    from layerwise.core.records import RunRecord
-    from layerwise.core.registry import Registry
+    from layerwise.core.history.records import RunRecord
+    from layerwise.core.host.registry import Registry
     from layerwise.storage import Store
 
 N_KEPT = 12
@@ -92,8 +92,8 @@ class Reports:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _draw(self, runs: list[RunRecord], wish: ReportWish) -> bytes:
-        from layerwise.core.report import Choice
-        from layerwise.plugins.report.page import render_report
+        from layerwise.report.content import Choice
+        from layerwise.report.page import render_report
 
         choice = Choice(wish.comparator or Choice.comparator, metric=wish.metric, transform=wish.transform)
         with tempfile.TemporaryDirectory(prefix="layerwise-") as folder:

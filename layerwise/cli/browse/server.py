@@ -26,14 +26,14 @@ from layerwise.cli.browse.listing import list_matching, read_wish
 from layerwise.cli.browse.pages import STATIC, render
 from layerwise.cli.browse.questions import EXAMPLES, MOST_BYTES, QUERY_SECONDS, ask
 from layerwise.cli.browse.reports import Reports, ReportWish
-from layerwise.cli.commands.runs import run_record
+from layerwise.cli.commands.ask.runs import run_record
 from layerwise.cli.overview import survey_layers
-from layerwise.core.errors import InputError, LayerwiseError
-from layerwise.core.overlay import overlay
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.memory import overlay
 
 if TYPE_CHECKING:
-    from layerwise.core.records import RunRecord
-    from layerwise.core.registry import Registry
+    from layerwise.core.history.records import RunRecord
+    from layerwise.core.host.registry import Registry
     from layerwise.storage import Store
 
 POLICY = (

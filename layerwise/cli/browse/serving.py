@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from layerwise.core.errors import InputError, LayerwiseError
+from layerwise.core.base.errors import InputError, LayerwiseError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 
 from layerwise.cli.scaffold.parts import Part
-from layerwise.core.discovery import HOST
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import CommandGroup
-from layerwise.core.registry import KINDS, Registry
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.discovery import HOST
+from layerwise.core.host.kinds import CommandGroup
+from layerwise.core.host.registry import Registry
+from layerwise.plugins import KINDS
 
 _PREFIX = "layerwise-"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

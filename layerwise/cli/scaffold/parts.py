@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import layerwise
 from layerwise.cli.scaffold.naming import Author, Names
 from layerwise.cli.scaffold.parts import Part
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Comparator
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Comparator
 from layerwise.plugins.comparators import (
     cca,
     cka,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from layerwise.core.kinds import Comparator
-from layerwise.core.parameters import Parameter
-from layerwise.core.representation import Representation
+from layerwise.core.base.parameters import Parameter
+from layerwise.core.host.kinds import Comparator
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.spectra import (
     RANK,
     Spectrum,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.parameters import Parameter
-from layerwise.core.representation import Representation
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.parameters import Parameter
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
 from layerwise.plugins.metrics import squared_distances
 

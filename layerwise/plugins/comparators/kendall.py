@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Matrix, MetricComparator
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import Matrix, MetricComparator
 from layerwise.plugins.comparators.rsa import MIN_STIMULI, refuse_flat, upper_triangle
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import sort_order

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Matrix, MetricComparator
-from layerwise.core.parameters import Parameter
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.parameters import Parameter
+from layerwise.core.host.kinds import Matrix, MetricComparator
 from layerwise.plugins.metrics import CosineMetric
 
 _LEAST_LENGTH = 1e-12

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Comparator
-from layerwise.core.parameters import Parameter
-from layerwise.core.representation import Representation
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.parameters import Parameter
+from layerwise.core.host.kinds import Comparator
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.vectors import centred_gram, flatten
 
 Vector = NDArray[np.float64]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Matrix, MetricComparator
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import Matrix, MetricComparator
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import average_ranks
 
@@ -153,7 +153,7 @@ class PearsonRsa(Rsa):
         return unit_vector(pairs - pairs.mean())
 
     def pair_scores(self, state: PairValues) -> Vector:
-        """What is correlated, for resampling many layers at once (`layerwise.core.inference.pairwise`)."""
+        """What is correlated, for resampling many layers at once (`layerwise.core.analysis.inference.pairwise`)."""
         return state.pairs
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.kinds import Comparator
-from layerwise.core.representation import Representation
+from layerwise.core.host.kinds import Comparator
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.spectra import find_spectrum, singular_values
 
 Vector = NDArray[np.float64]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.parameters import Parameter
-from layerwise.core.representation import Representation
+from layerwise.core.base.parameters import Parameter
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.vectors import centred_gram
 
 Vector = NDArray[np.float64]

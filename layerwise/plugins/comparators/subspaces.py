@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.kinds import Comparator
-from layerwise.core.parameters import Parameter
-from layerwise.core.representation import Representation
+from layerwise.core.base.parameters import Parameter
+from layerwise.core.host.kinds import Comparator
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.spectra import RANK, find_spectrum, variance_parameter
 from layerwise.plugins.comparators.vectors import flatten
 

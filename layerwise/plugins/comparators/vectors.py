@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import Comparator
-from layerwise.core.representation import Representation
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import Comparator
+from layerwise.core.network.representation import Representation
 
 Vector = NDArray[np.float64]
 

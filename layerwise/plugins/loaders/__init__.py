@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import ModelLoader
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import ModelLoader
 
 
 @hookimpl
 def register_model_loaders() -> Sequence[ModelLoader]:
     """The built-in loaders, the most particular first."""
     from layerwise.plugins.loaders.googlenet import GoogLeNetLoader
-    from layerwise.plugins.loaders.keras_applications import KerasApplicationsLoader
-    from layerwise.plugins.loaders.keras_files import KerasFileLoader
-    from layerwise.plugins.loaders.tensorflow_files import FrozenGraphLoader, SavedModelLoader
+    from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader, SavedModelLoader
+    from layerwise.plugins.loaders.keras.applications import KerasApplicationsLoader
+    from layerwise.plugins.loaders.keras.files import KerasFileLoader
 
     return [
         GoogLeNetLoader(),

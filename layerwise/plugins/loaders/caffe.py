@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 
 Blobs = dict[str, tuple[NDArray[np.float32], ...]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from layerwise.core.errors import InputError
+from layerwise.core.base.errors import InputError
 
 _SYNSET = re.compile(r"n\d{8}$")
 _BESIDE = ("synset_words.txt", "class_names.txt", "labels.txt")

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from layerwise.core.graph import Graph
-from layerwise.core.model import WeightTensor
+from layerwise.core.network.graph import Graph
+from layerwise.core.network.model import WeightTensor
 
 _NO_PART_OF_THE_FUNCTION = ("name", "trainable", "build_config", "registered_name", "seed", "module")
 _ENDINGS = ("_initializer", "_regularizer", "_constraint")

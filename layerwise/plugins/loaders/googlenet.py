@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import ModelLoader
-from layerwise.core.model import LoadRequest, Model
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.caffe import Blobs, read_caffemodel
 from layerwise.plugins.loaders.class_names import find_classes
 from layerwise.plugins.loaders.googlenet_layers import MAIN, MEAN_BGR, N_CLASSES, build_googlenet, caffe_names
-from layerwise.plugins.loaders.keras_weights import load_weights
+from layerwise.plugins.loaders.keras.weights import load_weights
 from layerwise.plugins.loaders.preprocessing import affine, choose_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
 
@@ -57,7 +57,7 @@ class GoogLeNetLoader(ModelLoader):
 
 
 def _describe(network: Any, request: LoadRequest, path: Path | None) -> Model:
-    from layerwise.plugins.loaders.keras_model import Description, KerasModel
+    from layerwise.plugins.loaders.keras.model import Description, KerasModel
 
     names, ids = find_classes(request.class_names, path, N_CLASSES)
     words = f"BGR minus ({', '.join(f'{mean:g}' for mean in MEAN_BGR)})"

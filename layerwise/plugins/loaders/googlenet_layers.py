@@ -114,6 +114,6 @@ def _add_module(x: Any, module: Module) -> Any:
 
 
 def _normalisation_class() -> Any:
-    from layerwise.plugins.loaders.keras_layers import LocalResponseNormalization
+    from layerwise.plugins.loaders.keras.layers import LocalResponseNormalization
 
     return LocalResponseNormalization

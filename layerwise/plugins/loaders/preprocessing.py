@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError
-from layerwise.core.layers import near_names
-from layerwise.core.model import Floats
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
+from layerwise.core.network.model import Floats
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in luminance (ITU-R BT.601), as Pillow's `L` mode has them."""

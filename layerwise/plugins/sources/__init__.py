@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import StimulusSource
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import StimulusSource
 from layerwise.plugins.sources.array import ArraySource
 from layerwise.plugins.sources.folder import ImageFolderSource
 from layerwise.plugins.sources.manifest import ManifestSource

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import InputError, StimulusError
-from layerwise.core.kinds import StimulusSource
-from layerwise.core.stimuli import Decoded, Resize, Stimulus, StimulusSet
+from layerwise.core.base.errors import InputError, StimulusError
+from layerwise.core.host.kinds import StimulusSource
+from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
 from layerwise.plugins.sources.files import resolve
 from layerwise.plugins.sources.imaging import draw_thumbnail, resize_image, resize_values
 

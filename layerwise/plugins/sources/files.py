@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from layerwise.core.errors import InputError, StimulusError
-from layerwise.core.stimuli import Decoded, Resize, Stimulus, StimulusSet
+from layerwise.core.base.errors import InputError, StimulusError
+from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
 from layerwise.plugins.sources.imaging import SUFFIXES, decode_file, prepare_codecs
 
 _SYNSET = re.compile(r"(n[0-9]{8})[_.\-]")

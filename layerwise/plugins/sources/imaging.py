@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.errors import StimulusError
-from layerwise.core.stimuli import Decoded, Resize
+from layerwise.core.base.errors import StimulusError
+from layerwise.core.network.stimuli import Decoded, Resize
 
 if TYPE_CHECKING:
     from PIL.Image import Image

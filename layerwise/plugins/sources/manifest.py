@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from layerwise.core.errors import InputError
-from layerwise.core.kinds import StimulusSource
-from layerwise.core.stimuli import Stimulus, StimulusSet
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import StimulusSource
+from layerwise.core.network.stimuli import Stimulus, StimulusSet
 from layerwise.plugins.sources.files import FileStimulusSet, is_image_name, read_rows, resolve
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerwise.core.hookspecs import hookimpl
-from layerwise.core.kinds import Statistic
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Statistic
 from layerwise.plugins.statistics import (
     decov,
     dimensionality,

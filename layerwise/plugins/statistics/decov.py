@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from layerwise.core.kinds import JointStatistic, StatisticValue
-from layerwise.core.representation import Representation
-from layerwise.core.summary import LayerSummary
+from layerwise.core.host.kinds import JointStatistic, StatisticValue
+from layerwise.core.network.representation import Representation
+from layerwise.core.network.summary import LayerSummary
 from layerwise.plugins.statistics.moments import NOT_FINITE, is_finite
 
 

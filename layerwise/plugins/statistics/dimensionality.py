@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from layerwise.core.kinds import RepresentationStatistic, StatisticValue
-from layerwise.core.representation import Representation
+from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.statistics.usable import keep_finite
 
 ALL_EQUAL = "all stimuli have the same activations"

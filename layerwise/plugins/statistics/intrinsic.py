@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from layerwise.core.kinds import RepresentationStatistic, StatisticValue
-from layerwise.core.representation import Representation
+from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.statistics.usable import Vector, find_doubles, join_notes, keep_finite, squared_distances
 
 DISCARDED = 0.1

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from layerwise.core.kinds import ActivationStatistic, StatisticValue
-from layerwise.core.summary import LayerSummary
+from layerwise.core.host.kinds import ActivationStatistic, StatisticValue
+from layerwise.core.network.summary import LayerSummary
 
 NOT_FINITE = StatisticValue(None, "some activations are not finite")
 

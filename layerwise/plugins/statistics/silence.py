@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from layerwise.core.kinds import ActivationStatistic, StatisticValue
-from layerwise.core.summary import LayerSummary
+from layerwise.core.host.kinds import ActivationStatistic, StatisticValue
+from layerwise.core.network.summary import LayerSummary
 
 
 class FractionZeroStatistic(ActivationStatistic):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from layerwise.core.kinds import RepresentationStatistic, StatisticValue
-from layerwise.core.representation import Representation
+from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.statistics.usable import upper_triangle
 
 NO_PAIR = "no two stimuli have activations that vary over units"

@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.kinds import ActivationStatistic, StatisticValue
-from layerwise.core.summary import LayerSummary
+from layerwise.core.host.kinds import ActivationStatistic, StatisticValue
+from layerwise.core.network.summary import LayerSummary
 from layerwise.plugins.statistics.moments import NOT_FINITE, is_finite
 
 NEGATIVE = StatisticValue(None, "some activations are negative")

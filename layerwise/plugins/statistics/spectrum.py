@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from layerwise.core.kinds import RepresentationStatistic, StatisticValue
-from layerwise.core.representation import Representation
+from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.statistics.dimensionality import ALL_EQUAL
 from layerwise.plugins.statistics.usable import Vector, keep_finite
 

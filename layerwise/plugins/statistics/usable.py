@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.representation import Representation
+from layerwise.core.network.representation import Representation
 
 Vector = NDArray[np.float64]
 _SAME_ANGLE = 2.0**-22  # 1 - r that may be nothing but the rounding of r to float32

@@ -7,7 +7,7 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.kinds import StatisticValue, WeightStatistic
+from layerwise.core.host.kinds import StatisticValue, WeightStatistic
 
 Values = NDArray[np.float64]
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

@@ -1,0 +1,126 @@
+"""`layerwise import`: matrices of another tool, or a recording's, as a run that can be compared with layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from layerwise.cli.options.common import (
+    DEFAULT_DATABASE,
+    AsJson,
+    Database,
+    Tags,
+    database_option,
+    parse_tags,
+    program_name,
+)
+from layerwise.cli.output import print_json, stdout_console
+from layerwise.cli.session import open_history, session_of
+
+if TYPE_CHECKING:
+    from layerwise.interchange.importing import ImportOutcome
+
+Kind = Literal[
+    "auto",
+    "activations",
+    "similarity",
+    "gram",
+    "correlation-distance",
+    "euclidean",
+    "squared-euclidean",
+    "distance",
+]
+
+
+def import_files(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help=".npz, .npy, .parquet, .h5, .hdf5, also of rsatoolbox."),
+    ],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call it; by default the file's name.")
+    ] = None,
+    stimuli: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|PATH",
+            help="The run, folder, manifest or array whose stimuli these are; or a .txt file with their names.",
+        ),
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names of the stimuli, one a line, in the order of the rows.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option("--layer", metavar="NAME", help="Only this matrix of the files; repeatable.")
+    ] = None,
+    kind: Annotated[
+        Kind, typer.Option("--kind", help="What the numbers are; by default what the file says, or its diagonal.")
+    ] = "auto",
+    first: Annotated[
+        str | None, typer.Option("--input", metavar="NAME", help="The layer in the role of the input.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--output", metavar="NAME", help="The layer in the role of the output.")
+    ] = None,
+    tag: Tags = None,
+    force: Annotated[bool, typer.Option("--force", help="Import anew, even where it is stored.")] = False,
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Store matrices between stimuli, or activations, as a run: a layer for each.
+
+    With --stimuli their rows are matched by name with those of a run, and can be compared with its layers.
+
+    Examples:
+        layerwise import brain.npz --name macaque-it --stimuli latest
+        layerwise import rdms.h5 --kind correlation-distance --names photos.txt
+    """
+    from layerwise.cli.progress import watching
+    from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import
+
+    is_list = stimuli is not None and names is None and Path(stimuli).suffix.lower() == ".txt"
+    request = ImportRequest(
+        files=tuple(files),
+        name=name,
+        kind=kind,
+        layers=tuple(layer or ()),
+        first=first,
+        last=last,
+        stimuli=None if is_list else stimuli,
+        names=Path(stimuli) if is_list and stimuli is not None else names,
+        tags=parse_tags(tag),
+        force=force,
+        command=session_of(context).command,
+    )
+    prepared = prepare_import(request)
+    with open_history(database, create=True) as store, watching(quiet=True) as observer:
+        outcome = execute_import(prepared, session_of(context).registry, store, observer)
+    if as_json:
+        print_json(vars(outcome))
+    else:
+        _tell(outcome, database)
+
+
+def _tell(outcome: ImportOutcome, database: str) -> None:
+    from layerwise.interchange.conversion import describe_kind
+
+    console = stdout_console()
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    n_layers = len(outcome.layers)
+    extent = f"{n_layers} layer{'' if n_layers == 1 else 's'}, {outcome.n_stimuli} stimuli"
+    used = dict.fromkeys(outcome.kinds)
+    if outcome.status == "stored":
+        say(f"Run {outcome.run_id}: already imported ({extent}); --force imports it anew.")
+    else:
+        say(f"Run {outcome.run_id} imported: {extent}.")
+    for kind in used:
+        say(f"Taken as {kind}: {describe_kind(kind)}.")
+    for note in outcome.notes:
+        say(f"Note: {note}.")
+    say(f"Next: {program_name()} show {outcome.run_id}{database_option(database)}")

@@ -1,0 +1,160 @@
+"""`layerwise run`: analyse a model on a stimulus set, and store what every layer makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import typer
+
+from layerwise.cli.options.bundling import bundled
+from layerwise.cli.options.common import (
+    DEFAULT_DATABASE,
+    AllowUnsafe,
+    AsJson,
+    Database,
+    Seed,
+    Selectors,
+    Tags,
+    Weights,
+    parse_size,
+    parse_tags,
+)
+from layerwise.cli.session import session_of
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What the loader is told of the model, besides its weights."""
+
+    heading: ClassVar[str] = "The model"
+    classes: Annotated[
+        str | None, typer.Option("--classes", metavar="FILE", help="Class names, one a line, in the output's order.")
+    ] = None
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            "--preprocessing",
+            metavar="NAME",
+            help="What is done to pixels, for model files that do not say: none, unit, tf, caffe, torch, ...",
+        ),
+    ] = None
+    seed: Seed = 0
+    allow_unsafe: AllowUnsafe = False
+
+
+@dataclass(frozen=True)
+class FilingOptions:
+    """The labels under which a run is filed."""
+
+    heading: ClassVar[str] = "What it is filed under"
+    checkpoint: Annotated[str | None, typer.Option(metavar="LABEL", help="Label of this checkpoint.")] = None
+    step: Annotated[int | None, typer.Option(metavar="K", help="Its training step or epoch.")] = None
+    lineage: Annotated[str | None, typer.Option(metavar="NAME", help="The training it belongs to.")] = None
+    tag: Tags = None
+
+
+@dataclass(frozen=True)
+class MeansOptions:
+    """Who computes, and what may be used for it."""
+
+    heading: ClassVar[str] = "Memory, disk and engine"
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
+    ] = None
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use; by default half of what is free.")
+    ] = None
+    spool: Annotated[
+        str | None, typer.Option("--spool", metavar="SIZE", help="Disk to use for what does not fit into memory.")
+    ] = None
+    spool_dir: Annotated[
+        Path | None, typer.Option("--spool-dir", metavar="DIR", help="Where; by default the temporary folder.")
+    ] = None
+    engine: Annotated[str, typer.Option(metavar="NAME", show_default="local", help="Who computes.")] = (
+        "layerwise:local"
+    )
+
+
+@bundled
+def run_analysis(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
+    stimuli: Annotated[
+        str,
+        typer.Option("--stimuli", metavar="PATH", help="A folder of images, a CSV manifest, a .npy or .npz file."),
+    ],
+    *,
+    weights: Weights = None,
+    layers: Selectors = None,
+    transform: Annotated[
+        list[str] | None,
+        typer.Option("--transform", metavar="T", help="An activation transform; repeatable, `none` for none."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=2, help="Only the first N stimuli.")
+    ] = None,
+    resize: Annotated[
+        Literal["squash", "crop"] | None,
+        typer.Option("--resize", help="How stimuli are brought to size; by default what the model's authors did."),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without stimuli that cannot be decoded.")
+    ] = False,
+    how: ModelOptions,
+    filing: FilingOptions,
+    means: MeansOptions,
+    force: Annotated[bool, typer.Option("--force", help="Compute anew, even where the answer is stored.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Analyse a model on a stimulus set: one representation per layer, stored as soon as it is finished.
+
+    The same analysis asked for twice is answered from the database; one that was interrupted goes on.
+
+    Examples:
+        layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --layers main --layers branches
+        layerwise run inception_v3 --weights imagenet --stimuli photos.csv --limit 200 --dry-run
+        layerwise run epoch-3.keras --stimuli digits.npz --checkpoint epoch-3 --step 3 --lineage digits
+    """
+    from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
+    from layerwise.cli.running import carry_out, show_dry_run
+    from layerwise.core.runs.loading import find_loader
+    from layerwise.core.runs.request import DEFAULT_BATCH_SIZE, RunRequest
+
+    check_weights_file(weights)
+    check_file(how.classes, "--classes")
+    check_stimuli(stimuli)
+    request = RunRequest(
+        model=model,
+        stimuli=stimuli,
+        weights=weights,
+        layers=tuple(layers or ("layerwise:main",)),
+        transforms=tuple(transform or ()),
+        limit=limit,
+        resize=resize,
+        skip_bad=skip_bad,
+        batch_size=means.batch_size or DEFAULT_BATCH_SIZE,
+        memory=None if means.memory is None else parse_size(means.memory, "--memory"),
+        spool=None if means.spool is None else parse_size(means.spool, "--spool"),
+        spool_folder=means.spool_dir,
+        engine=means.engine,
+        checkpoint=filing.checkpoint,
+        step=filing.step,
+        lineage=filing.lineage,
+        tags=parse_tags(filing.tag),
+        force=force,
+        seed=how.seed,
+        allow_unsafe=how.allow_unsafe,
+        class_names=how.classes,
+        preprocessing=how.preprocessing,
+        command=session_of(context).command,
+    )
+    registry = session_of(context).registry
+    find_loader(registry, model)
+    if dry_run:
+        show_dry_run(request, registry, as_json=as_json)
+        return
+    carry_out(request, registry, database=database, as_json=as_json)

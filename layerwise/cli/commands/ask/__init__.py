@@ -1,0 +1,1 @@
+"""Commands that ask the history: `runs`, `show`, `compare`, `profile`, `query` and their like."""

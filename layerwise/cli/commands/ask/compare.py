@@ -1,0 +1,165 @@
+"""`layerwise compare`: how alike layers are, within a run or across runs on the same stimuli."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from layerwise.cli.options.bundling import bundled
+from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
+from layerwise.cli.options.inference_options import InferenceOptions, Surety
+from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
+from layerwise.cli.output import make_table, number, print_json, stdout_console
+from layerwise.cli.plugins.output import tell_failures
+from layerwise.cli.session import open_history, session_of
+from layerwise.core.base.errors import PluginError
+
+if TYPE_CHECKING:
+    from layerwise.core.analysis.compare import ComparisonTable
+    from layerwise.core.history.protocols import History
+    from layerwise.core.history.records import LayerAddress, RunRecord
+    from layerwise.core.host.registry import Registry
+    from layerwise.core.network.layers import Layer
+
+_N_WARNINGS = 3
+
+
+@bundled
+def compare_runs(
+    context: typer.Context,
+    runs: RunNames,
+    comparators: Comparators = None,
+    *,
+    measuring: MeasureOptions,
+    layers: Selectors = None,
+    transform: TransformName = "none",
+    surety: InferenceOptions,
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every layer with every other, within a run or across runs on the same stimuli.
+
+    By default with `rsa-pearson`; --with takes several. Answers are kept: asked again, they are read. Where a measure
+    is asymmetric the row is its first layer.
+
+    Examples:
+        layerwise compare latest
+        layerwise compare latest --with cka svcca --layers main
+        layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
+    """
+    from layerwise.core.analysis.compare import compare_layers
+
+    registry = session_of(context).registry
+    measures = measuring.find(registry, comparators or [DEFAULT_COMPARATOR])
+    inference = surety.plan()
+    found: list[tuple[str, ComparisonTable, Surety]] = []
+    failures: list[str] = []
+    with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
+        chosen = choose_layers(registry, store, [store.find_run(run) for run in runs], layers)
+        addresses = _addresses(chosen, transform)
+        for measure in measures:
+            try:
+                table = compare_layers(registry, store, measure, addresses, progress=progress_of(measure.name))
+                found.append((measure.name, table, inference.ask(store, measure, addresses)))
+                failures += table.failures
+            except PluginError as error:  # the other comparators are asked all the same
+                failures.append(str(error))
+    if as_json:
+        records = [_record(*one) for one in found]
+        print_json(records[0] if len(records) == len(measures) == 1 else records)
+    else:
+        for one in found:
+            _print_table(*one, chosen)
+    tell_failures(failures, "compared")
+
+
+def choose_layers(
+    registry: Registry, history: History, runs: Sequence[RunRecord], selectors: Sequence[str] | None
+) -> list[tuple[RunRecord, Layer]]:
+    """The stored layers of these runs that the selectors pick, all of them without selectors."""
+    from layerwise.core.host.selection import select_layers
+
+    chosen: list[tuple[RunRecord, Layer]] = []
+    for run in dict.fromkeys(run.id for run in runs):
+        record = next(candidate for candidate in runs if candidate.id == run)
+        stored = history.list_layers(run)
+        picked = select_layers(registry, selectors, stored) if selectors else stored
+        chosen += [(record, layer) for layer in picked]
+    return chosen
+
+
+def _addresses(chosen: Sequence[tuple[RunRecord, Layer]], transform: str) -> list[LayerAddress]:
+    from layerwise.core.history.records import LayerAddress
+
+    return [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
+
+
+def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]:
+    return {
+        "comparator": name,
+        "provider": f"{table.comparator.name} {table.comparator.version}",
+        "kind": table.kind,
+        "parameters": json.loads(table.comparator.parameters),
+        "layers": [
+            {"run_id": address.run_id, "layer": address.layer, "transform": address.transform}
+            for address in table.rows
+        ],
+        "matrix": table.matrix,
+        "warnings": list(table.warnings),
+        "reasons": [
+            {"first": vars(first), "second": vars(second), "reason": reason}
+            for (first, second), reason in table.reasons.items()
+        ],
+        **surety.record(),
+    }
+
+
+def _print_table(
+    name: str, table: ComparisonTable, surety: Surety, chosen: Sequence[tuple[RunRecord, Layer]]
+) -> None:
+    from layerwise.cli.matrix import print_matrix
+    from layerwise.core.base.parameters import NO_PARAMETERS
+
+    console = stdout_console()
+    several = len({run.id for run, _ in chosen}) > 1
+    names = [f"{run.id[:8]} {layer.name}" if several else layer.name for run, layer in chosen]
+    settings = "" if table.comparator.parameters == NO_PARAMETERS else f", {table.comparator.parameters}"
+    console.print(f"{name} ({table.comparator.name} {table.comparator.version}{settings})", markup=False)
+    print_matrix(console, names, table.matrix)
+    numbers = (name, *surety.heads())
+    steps = _neighbours(chosen)
+    if steps:
+        rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in steps]
+        console.print(make_table(("from", "to", *numbers), rows, right=numbers))
+    same = _same_layers(chosen)
+    if same:
+        rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in same]
+        console.print(make_table(("layer", "same layer", *numbers), rows, right=numbers))
+    for remark in surety.remarks():
+        console.print(remark, markup=False, soft_wrap=True)
+    for reason in sorted({*table.reasons.values(), *surety.gaps()} - {*table.failures}):
+        console.print(f"Gaps: {reason}", markup=False, soft_wrap=True)
+    for warning in table.warnings[:_N_WARNINGS]:
+        console.print(f"Beware: {warning}", markup=False, soft_wrap=True)
+    if len(table.warnings) > _N_WARNINGS:
+        n_more = len(table.warnings) - _N_WARNINGS
+        console.print(f"Beware: {n_more} more layers with such a warning; --json lists them", markup=False)
+
+
+def _neighbours(chosen: Sequence[tuple[RunRecord, Layer]]) -> list[tuple[int, int]]:
+    """Indices of main layers that follow each other in the same run."""
+    main = [index for index, (_, layer) in enumerate(chosen) if layer.is_main]
+    pairs = itertools.pairwise(main)
+    return [(first, second) for first, second in pairs if chosen[first][0].id == chosen[second][0].id]
+
+
+def _same_layers(chosen: Sequence[tuple[RunRecord, Layer]]) -> list[tuple[int, int]]:
+    """Indices of each layer of the first run and the layer of the same name in every other run."""
+    first_run = chosen[0][0].id if chosen else ""
+    place = {layer.name: index for index, (run, layer) in enumerate(chosen) if run.id == first_run}
+    others = [(index, layer.name) for index, (run, layer) in enumerate(chosen) if run.id != first_run]
+    return [(place[name], index) for index, name in others if name in place]

@@ -1,0 +1,99 @@
+"""`layerwise runs`: what has been analysed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, parse_tags
+from layerwise.cli.output import choose_columns, duration, make_table, number, print_json, stdout_console
+from layerwise.cli.session import open_history
+
+if TYPE_CHECKING:
+    from layerwise.core.history.records import RunRecord
+
+_HEADS = ("run", "model", "checkpoint", "stimuli", "n", "layers", "status", "top-1", "took", "started (UTC)", "tags")
+_SPARE = ("took", "layers", "tags", "n", "top-1")  # what a narrow terminal does without, in this order
+
+
+def list_runs(
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this model.")] = None,
+    stimuli: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs on this stimulus set.")] = None,
+    status: Annotated[
+        Literal["running", "finished", "failed", "interrupted"] | None, typer.Option(help="Only runs in this state.")
+    ] = None,
+    lineage: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this training.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Only runs with this tag; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the newest N.")] = None,
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs in the history, newest first.
+
+    Examples:
+        layerwise runs
+        layerwise runs --model googlenet --tag set=faces --limit 5 --json
+    """
+    from layerwise.core.history.records import RunFilter
+
+    where = RunFilter(model, stimuli, status, lineage, parse_tags(tag), limit)
+    with open_history(database) as store:
+        found = store.list_runs(where)
+    if as_json:
+        print_json([run_record(run) for run in found])
+    elif not found:
+        stdout_console().print("No runs.")
+    else:
+        console = stdout_console()
+        heads, rows = choose_columns(_HEADS, [_cells(run) for run in found], console.width, _SPARE)
+        console.print(make_table(heads, rows, right=("n", "layers", "top-1", "took")))
+
+
+def run_record(run: RunRecord) -> dict[str, Any]:
+    """A run as JSON shows it."""
+    accuracy = run.accuracy
+    return {
+        "run_id": run.id,
+        "status": run.status,
+        "model": run.model.name,
+        "weights": run.model.source,
+        "stimuli": run.stimuli_name,
+        "n_stimuli": run.n_stimuli,
+        "n_layers": run.n_layers,
+        "transforms": run.transforms,
+        "checkpoint": run.checkpoint,
+        "step": run.step,
+        "lineage": run.lineage,
+        "tags": dict(run.tags),
+        "accuracy": None if accuracy is None else {"top1": accuracy.top1, "top5": accuracy.top5},
+        "loader": f"{run.loader.name} {run.loader.version}",
+        "engine": f"{run.engine.name} {run.engine.version}",
+        "plugins": run.plugins,
+        "seconds": dict(run.timings),
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+    }
+
+
+def checkpoint_of(run: RunRecord) -> str:
+    """Lineage and checkpoint of a run in a few words; empty where it has none."""
+    step = "" if run.step is None else f"step {run.step}"
+    return " ".join(part for part in (run.lineage, run.checkpoint or step) if part)
+
+
+def _cells(run: RunRecord) -> tuple[object, ...]:
+    return (
+        run.id[:8],
+        run.model.name,
+        checkpoint_of(run),
+        run.stimuli_name,
+        run.n_stimuli,
+        run.n_layers,
+        run.status,
+        number(run.accuracy.top1 if run.accuracy else None),
+        duration(sum(run.timings.values())) if run.timings else "",
+        f"{run.started_at:%Y-%m-%d %H:%M}",
+        " ".join(f"{key}={value}" for key, value in run.tags.items()),
+    )

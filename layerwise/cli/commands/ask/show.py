@@ -1,0 +1,103 @@
+"""`layerwise show`: one run at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from layerwise.cli.commands.ask.runs import checkpoint_of, run_record
+from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
+from layerwise.cli.output import count, duration, make_table, number, print_json, stdout_console
+from layerwise.cli.session import open_history, session_of
+
+if TYPE_CHECKING:
+    from layerwise.cli.overview import LayerOverview
+    from layerwise.core.history.records import RunRecord
+
+_HEADS = ("layer", "features", "mean corr.", "to input", "to output", "step before", "sparseness")
+
+
+def show_run(
+    context: typer.Context,
+    run: RunName,
+    transform: TransformName = "none",
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: what was analysed, and a row per layer.
+
+    The similarities (to the input, to the output, and of the step from the main layer before) are
+    `rsa-pearson`.
+
+    Examples:
+        layerwise show latest
+        layerwise show 3fa2 --json
+    """
+    from layerwise.cli.overview import survey_layers
+
+    with open_history(database) as store:
+        record = store.find_run(run)
+        rows = survey_layers(session_of(context).registry, store, record, transform)
+    if as_json:
+        print_json(
+            {**run_record(record), "warnings": list(_warnings(record, rows)), "overview": [vars(r) for r in rows]}
+        )
+        return
+    console = stdout_console()
+    for line in (*_header(record), ""):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(make_table(_HEADS, [_cells(row) for row in rows], right=_HEADS[1:]))
+    for warning in _warnings(record, rows):
+        console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
+
+
+def is_imported(run: RunRecord) -> bool:
+    """Whether a run is what `layerwise import` stored, so that what was assumed of it must be said."""
+    from layerwise.core.history.records import LOADER
+
+    return run.loader.name == LOADER
+
+
+def _header(run: RunRecord) -> Iterator[str]:
+    yield f"Run {run.id}: {run.status}"
+    n_parameters = f", {count(run.model.n_parameters)} parameters" if run.model.n_parameters else ""
+    yield f"Model: {run.model.name} ({run.model.source}){n_parameters}"
+    if is_imported(run):
+        yield f"Imported: {run.model.preprocessing}"
+    if checkpoint_of(run):
+        step = "" if run.step is None else f" (step {run.step})"
+        yield f"Checkpoint: {checkpoint_of(run)}{step}"
+    yield f"Stimuli: {run.stimuli_name}, {run.n_stimuli} ({run.stimuli_source}; {run.resize})"
+    if run.accuracy:
+        accuracy = run.accuracy
+        labelled = f"of {accuracy.n_labelled} labelled stimuli"
+        yield f"Accuracy: top-1 {accuracy.top1:.3f}, top-5 {accuracy.top5:.3f} {labelled}"
+    took = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in run.timings.items())
+    yield f"Started: {run.started_at:%Y-%m-%d %H:%M:%S} UTC" + (f"; {took}" if took else "")
+    yield f"Command: {run.command}"
+    if run.tags:
+        yield "Tags: " + ", ".join(f"{key}={value}" for key, value in run.tags.items())
+
+
+def _warnings(run: RunRecord, rows: Sequence[LayerOverview]) -> Iterator[str]:
+    if run.status != "finished":
+        yield f"the run is {run.status}" + (f": {run.error}" if run.error else "; the same command goes on")
+    for reason in run.skipped:
+        yield f"left out: {reason}"
+    for row in rows:
+        if row.n_constant:
+            yield f"{row.layer}: {row.n_constant} stimuli with constant activations, whose correlations are undefined"
+
+
+def _cells(row: LayerOverview) -> tuple[str, ...]:
+    return (
+        row.layer,
+        count(row.n_features),
+        number(row.mean_correlation),
+        number(row.input_similarity),
+        number(row.output_similarity),
+        number(row.step_similarity),
+        number(row.sparseness),
+    )

@@ -1,0 +1,1 @@
+"""Commands that keep things in order: `delete`, `db`, `plugins`."""

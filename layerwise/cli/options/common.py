@@ -1,0 +1,111 @@
+"""Options that several commands take, and how what is typed for them is understood."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layerwise.core.base.errors import InputError
+
+DEFAULT_DATABASE = "sqlite:///layerwise.db"
+RUN_HELP = "A run's id, a unique prefix of one, or `latest`."
+
+Database = Annotated[
+    str,
+    typer.Option(
+        "--db",
+        envvar="LAYERWISE_DB",
+        metavar="URL",
+        help="The history: a database URL, or the path of an SQLite file.",
+    ),
+]
+DatabaseOption = Database
+"""What the option is called for authors of plugins."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
+RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help=RUN_HELP)]
+Selectors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layers",
+        metavar="S",
+        help="Which layers: main, branches, all, block:NAME, type:OP, a name or a glob; repeat to add up.",
+    ),
+]
+TransformName = Annotated[
+    str, typer.Option("--transform", metavar="T", help="Of the representations under this activation transform.")
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag of the run; repeatable.")]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="F", help="A weights file, or a word the loader knows, such as `imagenet`."),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of untrained weights.")]
+AllowUnsafe = Annotated[bool, typer.Option("--allow-unsafe", help="Let code stored in a model file run.")]
+
+_PASSWORD = re.compile(r"(://[^:@/\s]*:)[^@/\s]+@")
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+_UNITS = {
+    **{"": 1, "b": 1},
+    **{unit: 1000**power for power, unit in enumerate(("kb", "mb", "gb", "tb"), start=1)},
+    **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
+}
+
+
+def program_name() -> str:
+    """How this command line is called: `layerwise` where the shell finds it, otherwise as it was typed."""
+    typed = Path(sys.argv[0])
+    if typed.name != "layerwise" or not typed.exists():
+        return "layerwise"
+    found = shutil.which("layerwise")
+    return "layerwise" if found and Path(found).samefile(typed) else shlex.quote(sys.argv[0])
+
+
+def hide_passwords(text: str) -> str:
+    """A text in which the passwords of URLs are replaced by asterisks."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
+def database_option(database: str) -> str:
+    """The `--db` option that a command printed for the user needs; empty where the default finds the history."""
+    if database == os.environ.get("LAYERWISE_DB", DEFAULT_DATABASE):
+        return ""
+    return f" --db {shlex.quote(hide_passwords(database))}"
+
+
+def parse_size(text: str, option: str) -> int:
+    """Bytes of a size such as `2GiB`, `512MiB`, `1.5GB` or `1000000`.
+
+    Raises:
+        InputError: If it is none, or not positive.
+    """
+    found = _SIZE.fullmatch(text)
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if found is None or unit is None or float(found[1]) <= 0:
+        raise InputError(f"{option} '{text}' is not a size: write for example 2GiB, 512MiB or 1000000")
+    return int(float(found[1]) * unit)
+
+
+def parse_tags(tags: Sequence[str] | None) -> Mapping[str, str]:
+    """The mapping that repeated `--tag k=v` options make.
+
+    Raises:
+        InputError: If one has no `=` or no key, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    for tag in tags or ():
+        key, equals, value = tag.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--tag '{tag}' is not of the form key=value")
+        if key.strip() in found:
+            raise InputError(f"--tag gives '{key.strip()}' twice")
+        found[key.strip()] = value.strip()
+    return found

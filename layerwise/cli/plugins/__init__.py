@@ -1,0 +1,1 @@
+"""Plugins and the command line: listing, installing, tracing, and the commands that they add."""

@@ -1,0 +1,126 @@
+"""Apportioning a layer's similarity structure among the branches of a block, from stored representations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.analysis.importance import BlockImportance, measure_importance
+from layerwise.core.analysis.measure import compute_metric
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
+from layerwise.core.history.protocols import History
+from layerwise.core.history.records import LayerAddress, RunRecord
+from layerwise.core.host.kinds import Metric
+from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.network.layers import Layer, find_layer
+from layerwise.core.network.representation import NO_TRANSFORM, Representation
+
+BLOCK = "block"
+"""As a target: the block itself."""
+
+DEFAULT_METRIC = "layerwise:pearson"
+MIN_BRANCHES = 2
+
+
+@dataclass(frozen=True)
+class Apportioned:
+    """A target's structure, apportioned among the branches of a block.
+
+    Attributes:
+        block: Name of the block.
+        target: Name of the layer that is explained.
+        result: The numbers; None where there are none.
+        reason: Why there are none.
+    """
+
+    block: str
+    target: str
+    result: BlockImportance | None
+    reason: str = ""
+
+
+def apportion_run(
+    registry: Registry,
+    history: History,
+    run: RunRecord,
+    blocks: Sequence[str] = (),
+    targets: Sequence[str] = ("output", BLOCK),
+    transform: str = NO_TRANSFORM,
+    metric: str = DEFAULT_METRIC,
+) -> list[Apportioned]:
+    """What each branch of each block contributes to each target.
+
+    Args:
+        registry: Knows the metrics.
+        history: Where representations are read.
+        run: The run.
+        blocks: Names of blocks; all of which two or more branches are stored, if empty.
+        targets: Names of layers, `output`, or `block` for the block itself (passed over where it is not stored).
+        transform: Under which transform layers were analysed.
+        metric: Bare or qualified name of the metric whose matrices are explained.
+
+    Returns:
+        One for each block and target, in order of computation.
+
+    Raises:
+        InputError: If there is no such block, target or metric, or no block with two stored branches.
+    """
+    layers = history.list_layers(run.id)
+    arms = find_arms(layers, blocks, run)
+    offer = registry.get(Metric, metric)
+    wanted = {block: list(_find_targets(block, targets, layers)) for block in arms}
+    names = dict.fromkeys(layer.name for block in arms for layer in (*arms[block], *wanted[block]))
+    addresses = [LayerAddress(run.id, name, transform) for name in names]
+    read = zip(names, history.read_representations(addresses), strict=True)
+    vectors = {name: _upper_triangle(offer, representation) for name, representation in read}
+    return [_apportion(block, arms[block], target, vectors) for block in arms for target in wanted[block]]
+
+
+def find_arms(layers: Sequence[Layer], blocks: Sequence[str], run: RunRecord) -> dict[str, list[Layer]]:
+    """The stored branches of each block of which there are two or more, in order of computation.
+
+    Raises:
+        InputError: If a block that is asked for is not among them, or there is none at all.
+    """
+    found: dict[str, list[Layer]] = {}
+    for layer in layers:
+        if layer.block is not None and layer.branch is not None:
+            found.setdefault(layer.block, []).append(layer)
+    found = {block: arms for block, arms in found.items() if len(arms) >= MIN_BRANCHES}
+    if not found:
+        raise InputError(
+            f"run {run.id} has no block with two analysed branches; `run --layers branches` analyses them"
+        )
+    for block in blocks:
+        if block not in found:
+            raise InputError(f"run {run.id} has no block '{block}' with two branches{near_names(block, list(found))}")
+    return {block: found[block] for block in found if not blocks or block in blocks}
+
+
+def _find_targets(block: str, targets: Sequence[str], layers: Sequence[Layer]) -> Iterator[Layer]:
+    for target in dict.fromkeys(targets):
+        if target != BLOCK:
+            yield find_layer(target, layers)
+            continue
+        whole = next((layer for layer in layers if layer.name == block), None)
+        if whole is not None:
+            yield whole
+
+
+def _upper_triangle(metric: Registered[Metric], representation: Representation) -> NDArray[np.float64]:
+    return compute_metric(metric, representation)[~np.tri(representation.n_stimuli, dtype=np.bool_)]
+
+
+def _apportion(
+    block: str, arms: Sequence[Layer], target: Layer, vectors: dict[str, NDArray[np.float64]]
+) -> Apportioned:
+    names = [arm.branch or arm.name for arm in arms]
+    try:
+        result = measure_importance(names, [vectors[arm.name] for arm in arms], vectors[target.name])
+    except InputError as error:
+        return Apportioned(block, target.name, None, str(error))
+    return Apportioned(block, target.name, result)

@@ -1,0 +1,88 @@
+"""Ordering a run's stimuli by what one layer makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.parameters import canonical
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.protocols import History
+from layerwise.core.history.records import LayerAddress, Ordering, RunRecord
+from layerwise.core.host.kinds import Metric, Reorderer
+from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.host.validation import check_permutation
+from layerwise.core.network.layers import Layer, find_layer
+from layerwise.core.network.representation import NO_TRANSFORM, Representation
+
+
+def order_stimuli(
+    registry: Registry,
+    history: History,
+    run: RunRecord,
+    by: str | None,
+    method: str,
+    transform: str = NO_TRANSFORM,
+    save: bool = True,
+    metric: str | None = None,
+) -> Ordering:
+    """A permutation of a run's stimuli, from history or computed from one layer's matrix.
+
+    Args:
+        registry: Knows the reorderers.
+        history: Where the layer is, and where the ordering is kept.
+        run: The run.
+        by: Name of the layer, or `input`, `logits`, `output`; None for the input, or where that was not
+            analysed the first layer that was.
+        method: Bare or qualified name of the reorderer.
+        transform: Under which transform the layer was analysed.
+        save: Whether to keep the ordering.
+        metric: Bare or qualified name of the metric whose matrix decides; None for Pearson correlation. What is
+            handed to the reorderer is a similarity: 1 - distance, or a similarity lowered to be 1 at most.
+
+    Raises:
+        InputError: If there is no such layer or reorderer, or it needs labels that are not there.
+    """
+    reorderer = registry.get(Reorderer, method)
+    chosen = None if metric is None else registry.get(Metric, metric)
+    parameters = {} if chosen is None else {"metric": f"{chosen.qualified_name} {chosen.version}"}
+    provider = Provider(reorderer.qualified_name, reorderer.version, canonical(parameters))
+    address = LayerAddress(run.id, _choose_layer(by, run, history.list_layers(run.id)).name, transform)
+    if chosen is not None:
+        address = find_read_address(chosen, address)
+    for stored in history.read_orderings(run.id):
+        if (stored.reorderer, stored.address) == (provider, address):
+            return stored
+    try:
+        representation = history.read_representation(address)
+    except InputError as error:
+        raise explain_missing(chosen, error) from error
+    similarity = _similarity(chosen, representation)
+    labels = [stimulus.label for stimulus in history.list_stimuli(run.id)]
+    order = reorderer.call(reorderer.offer.order, similarity, labels)
+    ordering = Ordering(provider, address, check_permutation(reorderer, order, len(similarity)))
+    if save:
+        history.save_ordering(ordering)
+    return ordering
+
+
+def _choose_layer(by: str | None, run: RunRecord, layers: Sequence[Layer]) -> Layer:
+    if not layers:
+        raise InputError(f"run {run.id} has no finished layer to order its stimuli by")
+    if by is not None:
+        return find_layer(by, layers)
+    return next((layer for layer in layers if layer.role == "input"), layers[0])
+
+
+def _similarity(metric: Registered[Metric] | None, representation: Representation) -> NDArray[np.float64]:
+    if metric is None:
+        return representation.correlation.astype(np.float64)
+    matrix = compute_metric(metric, representation)
+    if metric.offer.kind == "distance":
+        return 1 - matrix
+    highest = float(np.nanmax(matrix)) if np.isfinite(matrix).any() else 1.0
+    return matrix - max(highest - 1, 0)

@@ -1,0 +1,154 @@
+"""What the engine and the reports need of a history, without knowing a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.records import (
+    Accuracy,
+    Claim,
+    Comparison,
+    LayerAddress,
+    LayerResult,
+    LayerStatistic,
+    Ordering,
+    Prediction,
+    RunFilter,
+    RunHeader,
+    RunRecord,
+    StimulusRecord,
+    WeightResult,
+)
+from layerwise.core.network.layers import Layer
+
+if TYPE_CHECKING:
+    from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+    from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
+    from layerwise.core.network.representation import Representation
+
+
+class RunStore(Protocol):
+    """Where the engine writes. Every call is one transaction; safe to call from any one thread at a time."""
+
+    def begin_run(self, header: RunHeader, *, force: bool = False) -> Claim:
+        """Claim the analysis `header.key`: new, resumed where it was interrupted, or already finished.
+
+        `force` starts a new run even where a finished or interrupted one is there.
+
+        Raises:
+            InputError: If another live process is computing the same analysis now.
+        """
+
+    def save_layer(self, run_id: str, result: LayerResult) -> None:
+        """Write one finished layer; once written it survives whatever happens to the run."""
+
+    def save_weights(self, run_id: str, weights: Sequence[WeightResult]) -> None:
+        """Write the statistics of the run's model's weights, replacing those of the same provider."""
+
+    def save_predictions(self, run_id: str, predictions: Sequence[Prediction], accuracy: Accuracy | None) -> None:
+        """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
+
+    def finish_run(self, run_id: str, timings: Mapping[str, float]) -> None:
+        """Mark the run finished."""
+
+    def fail_run(self, run_id: str, error: str, *, interrupted: bool = False) -> None:
+        """Mark the run failed or interrupted; it can be resumed either way."""
+
+    def beat(self, run_id: str) -> None:
+        """Say that the process computing the run is alive."""
+
+
+class History(Protocol):
+    """What has been stored, for reading; and what is computed from it and kept."""
+
+    def find_run(self, run: str) -> RunRecord:
+        """The run with this id, unique prefix of an id, or `latest` (the newest finished one).
+
+        Raises:
+            InputError: If there is none, or the prefix is ambiguous.
+        """
+
+    def list_runs(self, where: RunFilter = RunFilter()) -> list[RunRecord]:  # noqa: B008 - frozen
+        """Runs, newest first."""
+
+    def list_layers(self, run_id: str) -> list[Layer]:
+        """The layers of a run whose representation is stored, in order of computation."""
+
+    def list_stimuli(self, run_id: str) -> list[StimulusRecord]:
+        """The stimuli of a run, in order."""
+
+    def read_representation(self, address: LayerAddress) -> Representation:
+        """One stored representation.
+
+        Raises:
+            InputError: If there is none at that address.
+            LayerwiseError: If what is stored fails its checksum.
+        """
+
+    def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
+        """Stored representations in the order asked for, in one go: much faster than one by one.
+
+        Raises:
+            InputError: If there is none at one of the addresses.
+            LayerwiseError: If what is stored of one fails its checksum.
+        """
+
+    def read_statistics(self, run_id: str) -> list[LayerStatistic]:
+        """All statistics of a run's layers, in order of computation."""
+
+    def read_weights(self, run_id: str) -> list[WeightResult]:
+        """The weight tensors of a run's model with their statistics, in order."""
+
+    def read_predictions(self, run_id: str) -> list[Prediction]:
+        """The most probable classes, by stimulus and rank."""
+
+    def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
+        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
+
+    def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
+        """Keep comparisons; those of the same comparator, version, settings and pair are replaced."""
+
+    def read_intervals(
+        self, comparator: Provider, plan: IntervalPlan, run_ids: Sequence[str]
+    ) -> list[ComparisonInterval]:
+        """Stored intervals by this comparator, made in this way, among the layers of these runs."""
+
+    def save_intervals(self, plan: IntervalPlan, intervals: Sequence[ComparisonInterval]) -> None:
+        """Keep intervals made in this way; those of the same comparator and pair are replaced."""
+
+    def read_tests(self, comparator: Provider, plan: PermutationPlan, run_ids: Sequence[str]) -> list[ComparisonTest]:
+        """Stored permutation tests by this comparator, made in this way, among the layers of these runs."""
+
+    def save_tests(self, plan: PermutationPlan, tests: Sequence[ComparisonTest]) -> None:
+        """Keep permutation tests made in this way; those of the same comparator and pair are replaced."""
+
+    def read_profile(self, key: ProfileKey) -> Profile | None:
+        """The kept profile, None where there is none of the present definition."""
+
+    def save_profile(self, key: ProfileKey, profile: Profile) -> None:
+        """Keep a profile; one of the same key is replaced."""
+
+    def read_profile_intervals(self, key: ProfileKey, plan: IntervalPlan) -> ProfileIntervals | None:
+        """The kept intervals of a profile, made in this way; None where there are none."""
+
+    def save_profile_intervals(self, key: ProfileKey, found: ProfileIntervals) -> None:
+        """Keep intervals of a profile that is kept, and nothing otherwise; those made alike are replaced."""
+
+    def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
+        """Add statistics to stored layers; those of the same name, provider and version are replaced.
+
+        Raises:
+            InputError: If a layer is not stored under its transform.
+        """
+
+    def read_orderings(self, run_id: str) -> list[Ordering]:
+        """Stored orderings of a run."""
+
+    def save_ordering(self, ordering: Ordering) -> None:
+        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced."""
+
+
+class Archive(RunStore, History, Protocol):
+    """Both: what a run is written to and answered from."""

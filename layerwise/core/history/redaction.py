@@ -1,0 +1,45 @@
+"""A history without its pictures: for reports that are handed on although the stimuli must not be.
+
+What is shown then are numbers over all stimuli. A stimulus has neither a picture nor its own name, only its place in
+the set; labels stay, because they are what was measured against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from layerwise.core.history.records import RunRecord, StimulusRecord
+
+if TYPE_CHECKING:
+    from layerwise.core.history.protocols import History
+
+
+def without_pictures(history: History) -> History:
+    """The same history, in which stimuli have no pictures and are called `stimulus 1`, `stimulus 2`, and so on."""
+    return cast("History", _WithoutPictures(history))
+
+
+def hide_names(run: RunRecord) -> RunRecord:
+    """A run that says how many stimuli were left out, but not which."""
+    n_skipped = len(run.skipped)
+    return replace(run, skipped=tuple(f"stimulus {index + 1} of {n_skipped}" for index in range(n_skipped)))
+
+
+class _WithoutPictures:
+    """Passes everything on but pictures and names."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._history, name)
+
+    def find_run(self, run: str) -> RunRecord:
+        return hide_names(self._history.find_run(run))
+
+    def list_stimuli(self, run_id: str) -> list[StimulusRecord]:
+        return [
+            replace(stimulus, name=f"stimulus {stimulus.position + 1}", thumbnail=b"")
+            for stimulus in self._history.list_stimuli(run_id)
+        ]

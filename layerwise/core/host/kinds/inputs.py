@@ -1,0 +1,101 @@
+"""What a run is made of: loaders of models, sources of stimuli, selectors of layers, and activation transforms."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from layerwise.core.host.kinds.offer import Offer
+
+if TYPE_CHECKING:
+    from layerwise.core.network.layers import Layer
+    from layerwise.core.network.model import Floats, LoadRequest, Model
+    from layerwise.core.network.stimuli import StimulusSet
+
+
+class ModelLoader(Offer):
+    """Makes a `Model` from a name or a file."""
+
+    _hook = "model_loaders"
+
+    def known_models(self) -> Sequence[str]:
+        """Names that `layerwise models` lists; empty for loaders of files."""
+        return ()
+
+    @abstractmethod
+    def accepts(self, model: str) -> bool:
+        """Whether this loader can load the MODEL argument; cheap, and without importing a framework."""
+
+    @abstractmethod
+    def load(self, request: LoadRequest) -> Model:
+        """Load it.
+
+        Raises:
+            InputError: If the model, its weights or its file are not as they must be.
+        """
+
+
+class StimulusSource(Offer):
+    """Lists the stimuli found at a path."""
+
+    _hook = "stimulus_sources"
+
+    @abstractmethod
+    def accepts(self, location: str) -> bool:
+        """Whether this source can read the PATH argument; cheap."""
+
+    @abstractmethod
+    def open(self, location: str) -> StimulusSet:
+        """List its stimuli, without decoding them.
+
+        Raises:
+            InputError: If there is nothing there, or it is not as it must be.
+        """
+
+
+class LayerSelector(Offer):
+    """Picks layers: `--layers NAME` or `--layers NAME:ARGUMENT`."""
+
+    _hook = "layer_selectors"
+
+    @abstractmethod
+    def select(self, argument: str, layers: Sequence[Layer]) -> Sequence[Layer]:
+        """The layers that `argument` (what follows the colon, or empty) picks, a subset of `layers`.
+
+        Raises:
+            InputError: If the argument makes no sense; that nothing matches is reported by the caller.
+        """
+
+
+class Transform(Offer):
+    """Changes each stimulus's activation before it becomes a representation.
+
+    Attributes:
+        additive: Whether transforming branches and laying them side by side is the same as transforming the
+            block; only then is a block the sum of its branches.
+    """
+
+    _hook = "transforms"
+    additive: ClassVar[bool]
+
+    @abstractmethod
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, *shape) to float32 (batch, anything), each stimulus by itself; the input is not changed."""
+
+
+class UnitTransform(Transform):
+    """Changes each unit's activations over all stimuli, once all of them have passed: z-scores, for instance.
+
+    A block's units are those of its branches, so that it stays the sum of them.
+    """
+
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """What is done to each stimulus before: nothing, unless overridden."""
+        return activations
+
+    @abstractmethod
+    def apply_units(self, units: Floats) -> Floats:
+        """(n_stimuli, any number of units) to float32 of the same shape, each unit by itself; not in place."""

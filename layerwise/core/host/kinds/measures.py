@@ -1,0 +1,164 @@
+"""Measures of first and second order: metrics between stimuli, comparators of layers, and orders of stimuli."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.base.parameters import Parameter, Setting, read_settings
+from layerwise.core.host.kinds.offer import Offer
+
+if TYPE_CHECKING:
+    from layerwise.core.network.representation import Representation
+
+Matrix = NDArray[np.floating]
+
+
+class Metric(Offer):
+    """First order: a representation to an (n, n) similarity or distance between stimuli.
+
+    Attributes:
+        kind: Whether larger means more alike (`similarity`) or less (`distance`).
+        symbol: What a value is called on an axis: `r` for a correlation; the metric's name where empty.
+        unit: Of the values, where they have one: `radians`.
+        value_range: Smallest and largest possible value, None where unbounded.
+        needs_transform: The activation transform whose representation it is computed from, `none` for the plain one.
+    """
+
+    _hook = "metrics"
+    kind: ClassVar[Literal["similarity", "distance"]]
+    symbol: ClassVar[str] = ""
+    unit: ClassVar[str] = ""
+    value_range: ClassVar[tuple[float | None, float | None]] = (None, None)
+    needs_transform: ClassVar[str] = "none"
+
+    @abstractmethod
+    def compute(self, representation: Representation) -> Matrix:
+        """The symmetric (n, n) matrix; NaN only for stimuli with constant activations."""
+
+
+class Comparator(Offer):
+    """Second order: two representations of the same stimuli to a number.
+
+    Attributes:
+        kind: Whether larger means more alike (`similarity`) or less (`distance`).
+        symmetric: Whether the order of the two does not matter; where it does, the first is the row.
+        value_range: Smallest and largest possible value, None where unbounded.
+        invariant_to: What leaves it unchanged, among `orthogonal`, `isotropic-scaling`, `invertible-linear`,
+            `translation` (the same vector added to every stimulus), `stimulus-permutation`; with default settings.
+        parameters: What can be set.
+        symbol: What a value is called on an axis, such as `r`; the comparator's name where empty.
+        threaded: Whether `prepare` and `compare` may be called from several threads at once, because they change
+            nothing but their own variables; then layers and pairs are computed side by side.
+    """
+
+    _hook = "comparators"
+    kind: ClassVar[Literal["similarity", "distance"]]
+    symmetric: ClassVar[bool]
+    value_range: ClassVar[tuple[float | None, float | None]]
+    invariant_to: ClassVar[frozenset[str]]
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    symbol: ClassVar[str] = ""
+    threaded: ClassVar[bool] = False
+    _changed: Mapping[str, Setting] = {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The value of every parameter, set or default."""
+        return {item.name: item.default for item in self.parameters} | dict(self._changed)
+
+    @property
+    def changed(self) -> dict[str, Setting]:
+        """The settings that are not the defaults: part of the key under which a value is kept."""
+        return dict(self._changed)
+
+    def configured(self, **settings: Setting) -> Self:
+        """A copy with these settings, the others as they are here.
+
+        Raises:
+            InputError: If there is no such parameter (those that there are are listed) or a value is not allowed.
+        """
+        read = read_settings(self.name, self.parameters, settings)
+        defaults = {item.name: item.default for item in self.parameters}
+        together = {**self._changed, **read}
+        other = copy.copy(self)
+        other._changed = {name: value for name, value in together.items() if value != defaults[name]}
+        return other
+
+    @abstractmethod
+    def prepare(self, representation: Representation) -> Any:
+        """What `compare` needs of one layer; called once per layer.
+
+        Raises:
+            InputError: If the measure is undefined there (too few stimuli, constant activations); says why.
+        """
+
+    @abstractmethod
+    def compare(self, first: Any, second: Any) -> float:
+        """The measure for two prepared layers."""
+
+    def compare_all(self, rows: Sequence[Any], columns: Sequence[Any]) -> NDArray[np.float64]:
+        """The measure for every pair, (len(rows), len(columns)); override where a product does it at once.
+
+        NaN leaves that pair to `compare`.
+        """
+        return np.array([[self.compare(row, column) for column in columns] for row in rows], dtype=np.float64)
+
+    def compare_pairs(self, firsts: Sequence[Any], seconds: Sequence[Any]) -> NDArray[np.float64]:
+        """The measure for several pairs, each of `firsts` with that of `seconds`; override where that is faster.
+
+        Asked with a few pairs at a time, and where `threaded` from several threads. NaN leaves a pair to `compare`.
+        """
+        return np.array([self.compare(first, second) for first, second in zip(firsts, seconds, strict=True)])
+
+    def warn(self, representation: Representation, state: Any) -> str:
+        """Why the measure says little about this layer, in one line; empty where nothing speaks against it."""
+        del representation, state
+        return ""
+
+
+class MetricComparator(Comparator):
+    """A comparator of what one metric makes of two layers: a matrix each.
+
+    Attributes:
+        metric: The metric that is used unless another is asked for (`--metric`).
+    """
+
+    metric: Metric
+
+    def with_metric(self, metric: Metric) -> Self:
+        """A copy that compares another metric's matrices."""
+        other = copy.copy(self)
+        other.metric = metric
+        return other
+
+    def prepare(self, representation: Representation) -> Any:
+        """Compute the metric's matrix and prepare that."""
+        return self.prepare_matrix(self.metric.compute(representation))
+
+    @abstractmethod
+    def prepare_matrix(self, matrix: Matrix) -> Any:
+        """What `compare` needs of one layer's (n, n) matrix; NaN where a stimulus is undefined.
+
+        Raises:
+            InputError: If the measure is undefined there; says why.
+        """
+
+
+class Reorderer(Offer):
+    """An (n, n) similarity matrix to a permutation of its stimuli."""
+
+    _hook = "reorderers"
+
+    @abstractmethod
+    def order(self, similarity: Matrix, labels: Sequence[str | None]) -> NDArray[np.intp]:
+        """A permutation of range(n); rows of constant activations are NaN.
+
+        Raises:
+            InputError: If it cannot be done (no labels, for instance).
+        """

@@ -1,0 +1,19 @@
+"""What everything that a plugin offers has: a name and a description."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
+
+
+class Offer(ABC):
+    """Base of everything a plugin offers under a name."""
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    _hook: ClassVar[str]  # which `register_*` hook offers of this kind come through
+
+
+def hook_of(kind: type[Offer]) -> str:
+    """The hook through which a kind of offer is registered, without `register_`: `comparators`."""
+    return kind._hook

@@ -1,0 +1,87 @@
+"""Statistics: summaries of one layer or of one weight tensor, by what they are computed from."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.host.kinds.offer import Offer
+
+if TYPE_CHECKING:
+    from layerwise.core.network.model import Floats
+    from layerwise.core.network.representation import Representation
+    from layerwise.core.network.summary import LayerSummary
+
+
+@dataclass(frozen=True)
+class StatisticValue:
+    """What a statistic says of a layer or a weight tensor.
+
+    Attributes:
+        value: The number; None where it is undefined, and then `reason` says why.
+        reason: Why there is no number, in a few words.
+        vector: Several numbers (per stimulus, or a histogram's counts) where the statistic has them.
+    """
+
+    value: float | None
+    reason: str = ""
+    vector: NDArray[np.float64] | None = None
+
+
+class Statistic(Offer):
+    """Base of the five kinds of statistic; not subclassed directly. `unit` is shown beside the value."""
+
+    _hook = "statistics"
+    unit: ClassVar[str] = ""
+
+
+class ActivationStatistic(Statistic):
+    """A statistic that follows from the moments and counts that every analysis gathers. Costs nothing."""
+
+    @abstractmethod
+    def compute(self, summary: LayerSummary) -> StatisticValue:
+        """The statistic of one layer."""
+
+
+class RepresentationStatistic(Statistic):
+    """A statistic that follows from the Gram matrix, and so can be asked of old runs."""
+
+    @abstractmethod
+    def compute(self, representation: Representation) -> StatisticValue:
+        """The statistic of one layer."""
+
+
+class JointStatistic(Statistic):
+    """A statistic that needs the Gram matrix and the moments and counts besides. Costs nothing while streaming."""
+
+    @abstractmethod
+    def compute(self, summary: LayerSummary, representation: Representation) -> StatisticValue:
+        """The statistic of one layer."""
+
+
+class StreamedStatistic(Statistic):
+    """A statistic that must see single units' activations as they stream by."""
+
+    @abstractmethod
+    def start(self, n_stimuli: int, n_features: int) -> Any:
+        """State for one layer."""
+
+    @abstractmethod
+    def update(self, state: Any, activations: Floats, stimuli: slice, units: slice) -> None:
+        """Take in activations of shape (len(stimuli), len(units)); each cell of the layer comes once."""
+
+    @abstractmethod
+    def finish(self, state: Any) -> StatisticValue:
+        """The statistic, once all has been seen."""
+
+
+class WeightStatistic(Statistic):
+    """A statistic of one weight tensor."""
+
+    @abstractmethod
+    def compute(self, weights: NDArray[np.floating]) -> StatisticValue:
+        """The statistic of one tensor, of any shape."""

@@ -1,0 +1,109 @@
+"""The plan of one streaming: where the network is cut, what each segment computes, and where it is kept.
+
+What an engine is handed; provisional until 1.0. `core.runs.streaming.planner` makes plans.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.representation import NO_TRANSFORM
+
+if TYPE_CHECKING:
+    from layerwise.core.host.kinds.inputs import Transform
+    from layerwise.core.host.registered import Registered
+
+
+@dataclass(frozen=True)
+class Target:
+    """A layer under a transform: what becomes one representation."""
+
+    layer: Layer
+    transform: Registered[Transform] | None = None
+
+    @property
+    def transform_name(self) -> str:
+        """The transform's name, `none` for plain activations."""
+        return NO_TRANSFORM if self.transform is None else self.transform.name
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(layer name, transform name)."""
+        return (self.layer.name, self.transform_name)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Bytes that may be used: of memory for what is streamed, and of disk for what does not fit there."""
+
+    memory: int
+    spool: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """Chunks `first` to `last` (exclusive) of one target's columns."""
+
+    target: Target
+    n_features: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class SegmentPlan:
+    """One segment of the network.
+
+    Attributes:
+        start: Node whose tensor goes in.
+        end: Node whose tensor is kept for the next segment, None for the last one.
+        passes: What each pass over the segment stores; one pass unless neither memory nor spool hold it all.
+        memory_bytes: Bytes of layers held in memory.
+        spool_bytes: Bytes of layers held on disk at once.
+        end_spooled: Whether the tensor kept for the next segment lies on disk.
+        cost: Estimated multiply-adds of one pass, for one stimulus.
+    """
+
+    start: str
+    end: str | None
+    passes: tuple[tuple[Span, ...], ...]
+    memory_bytes: int
+    spool_bytes: int
+    end_spooled: bool
+    cost: float
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """The plan of one streaming.
+
+    Attributes:
+        segments: In order; segments after the last wanted layer are left out.
+        streamed: Targets that are computed from activations.
+        derived: Targets that are the sum of others, and free.
+        n_stimuli: Number of stimuli.
+        n_features: Features per stimulus that are streamed.
+        batch_size: Stimuli per call of the network.
+        chunk_width: Columns per product.
+        forward_passes: Estimated cost of the network's part, as a multiple of one forward pass.
+        memory_bytes: Estimated bytes held at once for layers, boundaries and one batch.
+        spool_bytes: Most bytes on disk at once.
+    """
+
+    segments: tuple[SegmentPlan, ...]
+    streamed: tuple[Target, ...]
+    derived: tuple[Target, ...]
+    n_stimuli: int
+    n_features: int
+    batch_size: int
+    chunk_width: int
+    forward_passes: float
+    memory_bytes: int
+    spool_bytes: int
+
+    @property
+    def n_stimulus_passes(self) -> int:
+        """Stimuli times passes over all segments: what the progress bar counts."""
+        return self.n_stimuli * sum(len(segment.passes) for segment in self.segments)

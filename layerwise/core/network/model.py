@@ -1,0 +1,118 @@
+"""What a model loader gives the engine: a graph, its layers, its weights, and functions compiled from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from layerwise.core.network.graph import Graph
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.stimuli import Resize
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Floats: TypeAlias = "NDArray[np.float32]"
+Compiled: TypeAlias = "Callable[[Floats], Sequence[Floats]]"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is recorded of a model.
+
+    Attributes:
+        name: What it is called in lists and reports.
+        source: Where architecture and weights came from, in words (`bvlc_googlenet.caffemodel`, `untrained, seed 0`).
+        fingerprint: Hex digest of architecture, weights and preprocessing.
+        input_shape: Height, width and channels of the input tensor.
+        preprocessing: What is done to pixels in 0..255, in words.
+        resize: The resize policy its authors used: `squash` or `crop`.
+        n_parameters: Number of weights.
+        class_names: Names of the outputs in order; empty where they are not known.
+        class_ids: Identifiers of the outputs in order (ImageNet synsets, for instance); empty where not known.
+        has_probabilities: Whether the output is a distribution over classes.
+        versions: Versions of the packages that compute it.
+    """
+
+    name: str
+    source: str
+    fingerprint: str
+    input_shape: tuple[int, int, int]
+    preprocessing: str
+    resize: Resize
+    n_parameters: int
+    class_names: tuple[str, ...] = ()
+    class_ids: tuple[str, ...] = ()
+    has_probabilities: bool = False
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WeightTensor:
+    """One weight tensor of a model.
+
+    Attributes:
+        name: Unique name, such as `conv2d0/kernel`.
+        layer: Name of the layer (or, where none is listed, of the node) it belongs to.
+        values: The weights, any shape.
+    """
+
+    name: str
+    layer: str
+    values: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """What a loader is asked for.
+
+    Attributes:
+        model: The MODEL argument: a name or a path.
+        weights: A weights file, a word such as `imagenet`, or None for what is natural.
+        seed: Seed of the initial weights where a model is built untrained.
+        allow_unsafe: Whether code stored in the file may run (Keras lambdas, for instance).
+        class_names: A file with one class a line, in output order, or None to find it beside the weights.
+        preprocessing: What is done to pixels, for model files that do not say; None for the loader's choice.
+    """
+
+    model: str
+    weights: str | None = None
+    seed: int = 0
+    allow_unsafe: bool = False
+    class_names: str | None = None
+    preprocessing: str | None = None
+
+
+class Model(ABC):
+    """A loaded network, whatever framework it lives in.
+
+    Attributes:
+        info: What is recorded of it.
+        graph: Its computation; the first node is the input after preprocessing.
+        layers: All layers that can be selected, in order of computation.
+    """
+
+    info: ModelInfo
+    graph: Graph
+    layers: tuple[Layer, ...]
+
+    @abstractmethod
+    def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
+        """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor (float32, same batch)."""
+
+    @abstractmethod
+    def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
+        """A function from the tensor of node `start` to the tensors of the nodes `outputs`, compiled once.
+
+        The function takes float32 of shape (batch, *start's shape), for any batch size without being
+        compiled again, and gives one float32 array of shape (batch, *shape) per output; what it has given it
+        does not write to again, because a boundary between segments keeps it. `start` is a cut
+        point; it may itself be one of the outputs.
+        """
+
+    @abstractmethod
+    def weights(self) -> Iterator[WeightTensor]:
+        """The weight tensors, in order of computation."""

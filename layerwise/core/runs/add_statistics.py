@@ -1,0 +1,114 @@
+"""Adding statistics to runs that were made without them, from what is stored: no network, no stimuli."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.protocols import History
+from layerwise.core.history.records import LayerAddress, LayerStatistic, RunRecord, StatisticResult
+from layerwise.core.host import kinds
+from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.host.validation import check_statistic
+from layerwise.core.network.representation import Representation
+
+_READ_AT_ONCE = 16
+Wanted = Sequence[Registered[kinds.RepresentationStatistic]]
+Task = tuple[LayerAddress, Wanted]
+
+
+def measure_run(
+    registry: Registry, history: History, run: RunRecord, names: Sequence[str], remark: Callable[[str], None]
+) -> list[LayerStatistic]:
+    """Compute the statistics of a run's representations that are not stored yet, and keep them.
+
+    Args:
+        registry: Knows the statistics.
+        history: Where representations are read and results kept.
+        run: The run; of one that is not finished, the layers that are stored count.
+        names: Bare or qualified names of statistics; all that representations give, if empty.
+        remark: Told what plugins failed on, which is not kept.
+
+    Returns:
+        What was added, in order of computation.
+
+    Raises:
+        InputError: If the run is being computed now, there is no such statistic, or it needs more than
+            representations.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if run.status == "running":
+        raise InputError(f"run {run.id} is being computed now; its statistics can be added when it is done")
+    statistics = choose_statistics(registry, names)
+    missing = _find_missing(history, run, statistics)
+    added: list[LayerStatistic] = []
+    for start in range(0, len(missing), _READ_AT_ONCE):
+        some = missing[start : start + _READ_AT_ONCE]
+        representations = history.read_representations([address for address, _ in some])
+        with threadpool_limits(1, user_api="blas"):  # matrices this small are slower on several threads
+            found = [
+                result
+                for task, representation in zip(some, representations, strict=True)
+                for result in _measure(task, representation, remark)
+            ]
+        history.save_statistics(run.id, found)
+        added += found
+    return added
+
+
+def _measure(task: Task, representation: Representation, remark: Callable[[str], None]) -> list[LayerStatistic]:
+    address, wanted = task
+    found = []
+    for statistic in wanted:
+        try:
+            value = check_statistic(statistic, statistic.call(statistic.offer.compute, representation))
+        except LayerwiseError as error:
+            remark(f"layer '{address.layer}': {error}")
+            continue
+        provider = Provider(statistic.qualified_name, statistic.version)
+        result = StatisticResult(statistic.name, provider, value.value, value.reason, value.vector)
+        found.append(LayerStatistic(address.layer, address.transform, result))
+    return found
+
+
+def choose_statistics(registry: Registry, names: Sequence[str]) -> Wanted:
+    """The statistics of these names that representations give; all of them without names.
+
+    Raises:
+        InputError: If there is none of a name, or it needs single units or weights.
+    """
+    offers: Sequence[Registered[Any]] = registry.all(kinds.Statistic)
+    if not names:
+        return [offer for offer in offers if isinstance(offer.offer, kinds.RepresentationStatistic)]
+    chosen: list[Registered[Any]] = [registry.get(kinds.Statistic, name) for name in dict.fromkeys(names)]
+    for statistic in chosen:
+        if not isinstance(statistic.offer, kinds.RepresentationStatistic):
+            need = _need(statistic)
+            raise InputError(f"statistic '{statistic.name}' needs {need}: it is measured by `layerwise run`")
+    return chosen
+
+
+def _need(statistic: Registered[kinds.Statistic]) -> str:
+    if isinstance(statistic.offer, kinds.WeightStatistic):
+        return "the model's weights"
+    return "activations of single units, which are not kept"
+
+
+def _find_missing(history: History, run: RunRecord, statistics: Wanted) -> list[Task]:
+    """For each stored representation the statistics that it lacks, where there are any."""
+    stored = {(item.layer, item.transform, item.result.provider) for item in history.read_statistics(run.id)}
+    begun = {key[:2] for key in stored}  # of a run that was cut off, what has statistics is stored
+    missing: list[Task] = []
+    for layer in history.list_layers(run.id):
+        for transform in run.transforms:
+            lacking = [
+                statistic
+                for statistic in statistics
+                if (layer.name, transform, Provider(statistic.qualified_name, statistic.version)) not in stored
+            ]
+            if lacking and (run.status == "finished" or (layer.name, transform) in begun):
+                missing.append((LayerAddress(run.id, layer.name, transform), lacking))
+    return missing

@@ -1,0 +1,193 @@
+"""Decoding a stimulus set: all of it, in parallel, before the network runs.
+
+So a file that cannot be decoded is known before any work is done, and all such files are known at once.
+Several threads decode (the decoders release the interpreter lock), one array receives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.base.errors import InputError, PluginError, StimulusError
+from layerwise.core.host.kinds import StimulusSource
+from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.host.validation import check_array, describe
+from layerwise.core.network.stimuli import Decoded, LoadedStimuli, Resize, Stimulus, StimulusSet
+
+Progress = Callable[[int, int], None]
+MAX_LISTED = 50
+MIN_STIMULI = 2
+
+
+def load_stimuli(
+    registry: Registry,
+    location: str,
+    size: tuple[int, int],
+    resize: Resize,
+    *,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> LoadedStimuli:
+    """List and decode the stimuli at a location.
+
+    Args:
+        registry: Knows the sources.
+        location: The PATH argument.
+        size: (height, width) the model wants.
+        resize: The resize policy.
+        limit: Only the first so many stimuli, in the source's order.
+        skip_bad: Leave out what cannot be decoded, instead of stopping.
+        progress: Called with (number done, number in all) after each stimulus, from the calling thread.
+
+    Raises:
+        InputError: If no source can read the location, stimuli cannot be decoded (all are listed), or fewer
+            than two are left.
+    """
+    if limit is not None and limit < MIN_STIMULI:
+        raise InputError(f"a limit of {limit} leaves nothing to compare: at least {MIN_STIMULI} stimuli are needed")
+    source = find_source(registry, location)
+    listed = _check_listing(source, source.call(source.offer.open, location))
+    stimuli = listed.stimuli[:limit]
+    collected = _Collected(len(stimuli), size)
+    for stimulus, decoded in zip(stimuli, _decode_all(source, listed, len(stimuli), size, resize), strict=True):
+        collected.add(stimulus, decoded)
+        if progress is not None:
+            progress(collected.n_seen, len(stimuli))
+    if collected.failures and not skip_bad:
+        raise _refuse_failures(location, collected.failures, len(stimuli))
+    if len(collected.stimuli) < MIN_STIMULI:
+        count = len(collected.stimuli)
+        raise InputError(
+            f"{location}: {count} of {len(stimuli)} stimuli can be used, at least {MIN_STIMULI} are needed"
+        )
+    return collected.finish(listed, resize)
+
+
+def find_source(registry: Registry, location: str) -> Registered[StimulusSource]:
+    """The first source, in order of registration, that accepts a location.
+
+    Raises:
+        InputError: If none does.
+    """
+    sources = registry.all(StimulusSource)
+    failures: list[PluginError] = []
+    for source in sources:
+        try:
+            if source.call(source.offer.accepts, location):
+                return source
+        except PluginError as error:  # the others are asked all the same
+            failures.append(error)
+            registry.caller.warn(str(error))
+    if failures:
+        raise failures[0]
+    if not Path(location).expanduser().exists():
+        raise InputError(f"no such file or folder: {location}")
+    known = "; ".join(f"{source.name}: {source.offer.description}" for source in sources)
+    raise InputError(f"no stimulus source reads {location} ({known})")
+
+
+def fingerprint_stimuli(content_hashes: Sequence[str]) -> str:
+    """Identity of an ordered set of stimuli: SHA-256 over the hashes of their content, one a line."""
+    return hashlib.sha256("\n".join(content_hashes).encode()).hexdigest()
+
+
+class _Collected:
+    """What has been decoded so far: one array, allocated once, filled from the front."""
+
+    def __init__(self, n_stimuli: int, size: tuple[int, int]) -> None:
+        self.stimuli: list[Stimulus] = []
+        self.failures: list[str] = []
+        self._thumbnails: list[bytes] = []
+        self._hashes: list[str] = []
+        self._pixels: NDArray[np.generic] = np.empty((n_stimuli, *size, 3), dtype=np.uint8)
+
+    @property
+    def n_seen(self) -> int:
+        return len(self.stimuli) + len(self.failures)
+
+    def add(self, stimulus: Stimulus, decoded: Decoded | StimulusError) -> None:
+        if isinstance(decoded, StimulusError):
+            self.failures.append(f"{stimulus.name}: {decoded}")
+            return
+        position = len(self.stimuli)
+        if decoded.pixels.dtype != np.uint8 and self._pixels.dtype == np.uint8:
+            wider = np.empty(self._pixels.shape, dtype=np.float32)
+            wider[:position] = self._pixels[:position]
+            self._pixels = wider
+        self._pixels[position] = decoded.pixels
+        self.stimuli.append(stimulus)
+        self._thumbnails.append(decoded.thumbnail)
+        self._hashes.append(decoded.content_hash)
+
+    def finish(self, listed: StimulusSet, resize: Resize) -> LoadedStimuli:
+        return LoadedStimuli(
+            name=listed.name,
+            source=listed.source,
+            stimuli=tuple(self.stimuli),
+            pixels=self._pixels[: len(self.stimuli)],
+            thumbnails=tuple(self._thumbnails),
+            content_hashes=tuple(self._hashes),
+            fingerprint=fingerprint_stimuli(self._hashes),
+            skipped=tuple(self.failures),
+            resize=resize,
+        )
+
+
+def _decode_all(
+    source: Registered[StimulusSource], listed: StimulusSet, n_stimuli: int, size: tuple[int, int], resize: Resize
+) -> Iterator[Decoded | StimulusError]:
+    """Decode in a pool of threads; results come in order, what cannot be decoded as its error."""
+
+    def decode(index: int) -> Decoded | StimulusError:
+        try:
+            return _check_decoded(source, source.call(listed.decode, index, size, resize), size)
+        except StimulusError as error:
+            return error
+
+    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+    try:
+        yield from pool.map(decode, range(n_stimuli))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _check_listing(source: Registered[StimulusSource], listed: object) -> StimulusSet:
+    if not isinstance(listed, StimulusSet):
+        came = f"{source.name}.open returned {describe(listed)}"
+        raise PluginError(source.plugin, source.hook, came, "a StimulusSet")
+    names = [stimulus.name for stimulus in listed.stimuli]
+    if len(set(names)) < len(names):
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise PluginError(source.plugin, source.hook, f"{source.name} lists '{twice}' twice", "unique names")
+    return listed
+
+
+def _check_decoded(source: Registered[StimulusSource], decoded: object, size: tuple[int, int]) -> Decoded:
+    if not isinstance(decoded, Decoded):
+        came = f"{source.name}.decode returned {describe(decoded)}"
+        raise PluginError(source.plugin, source.hook, came, "a Decoded")
+    pixels = check_array(source, decoded.pixels, (*size, 3))
+    if pixels.dtype not in (np.uint8, np.float32):
+        raise PluginError(source.plugin, source.hook, f"{source.name} decoded {describe(pixels)}", "uint8 or float32")
+    if pixels.dtype == np.float32 and (pixels.min() < 0 or pixels.max() > 255):
+        came = f"{source.name} decoded values from {pixels.min():g} to {pixels.max():g}"
+        raise PluginError(source.plugin, source.hook, came, "values from 0 to 255")
+    return decoded
+
+
+def _refuse_failures(location: str, failures: Sequence[str], n_stimuli: int) -> InputError:
+    lines = list(failures[:MAX_LISTED])
+    if len(failures) > MAX_LISTED:
+        lines.append(f"and {len(failures) - MAX_LISTED} more")
+    head = (
+        f"{len(failures)} of {n_stimuli} stimuli at {location} cannot be decoded (--skip-bad goes on without them):"
+    )
+    return InputError(head, lines)

@@ -1,0 +1,124 @@
+"""From the MODEL argument to a loaded model: who can load it, and whether what came back holds together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from layerwise.core.base.errors import InputError, PluginError
+from layerwise.core.host.checked_model import AttributedModel
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.host.validation import describe
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import LoadRequest, Model
+
+
+def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[ModelLoader], Model]:
+    """Find the loader of a model, load it, and check what it gave.
+
+    Args:
+        registry: Where the loaders are registered; the first that accepts the model loads it.
+        request: What is asked for.
+
+    Raises:
+        InputError: If no loader accepts it, or its file is not as it must be.
+        PluginError: If the loader fails, or returns something that is no sound model.
+    """
+    loader = find_loader(registry, request.model)
+    model = loader.call_unlimited(loader.offer.load, request)
+    return loader, AttributedModel(loader, check_model(loader, model))
+
+
+def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:
+    """The first loader that accepts the MODEL argument.
+
+    Raises:
+        InputError: If there is none; says whether a file is missing or a name is wrong, and lists near names.
+    """
+    loaders = registry.all(ModelLoader)
+    failures: list[PluginError] = []
+    for loader in loaders:
+        try:
+            if loader.call(loader.offer.accepts, model):
+                return loader
+        except PluginError as error:  # the others are asked all the same
+            failures.append(error)
+            registry.caller.warn(str(error))
+    if failures:
+        raise failures[0]
+    if Path(model).exists():
+        what = "folder" if Path(model).is_dir() else "file"
+        absence = registry.explain_absence(ModelLoader, model, []) or f"; there are: {_describe(loaders)}"
+        raise InputError(f"no loader knows what to do with the {what} '{model}'{absence}")
+    scheme, colon, _ = model.partition(":")
+    if colon and scheme.isidentifier() and len(scheme) > 1:
+        raise InputError(f"no loader for '{scheme}:'{registry.explain_absence(ModelLoader, model, [])}")
+    if "/" in model or "\\" in model or Path(model).suffix:
+        raise InputError(f"no model file '{model}'")
+    raise InputError(f"no model '{model}'{registry.explain_absence(ModelLoader, model, known_models(registry))}")
+
+
+def known_models(registry: Registry) -> list[str]:
+    """Names of all models that loaders know, in order of registration."""
+    loaders = registry.all(ModelLoader)
+    return [name for loader in loaders for name in names_of(loader)]
+
+
+def names_of(loader: Registered[ModelLoader]) -> list[str]:
+    """The names that one loader knows; none, and a warning, where it fails."""
+    try:
+        names = loader.call(loader.offer.known_models)
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise _fail(loader, f"{describe(names)} as its known models", "a sequence of names")
+    except PluginError as error:
+        loader.caller.warn(str(error))
+        return []
+    return list(names)
+
+
+def _describe(loaders: Any) -> str:
+    return "; ".join(f"{loader.name} ({loader.offer.description})" for loader in loaders)
+
+
+def check_model(loader: Registered[ModelLoader], model: object) -> Model:
+    """A model whose layers are outputs of its graph, with unique names and the shapes that the graph says.
+
+    Raises:
+        PluginError: If it is not; names the loader, what came and what was expected.
+    """
+    if not isinstance(model, Model):
+        raise _fail(loader, f"a {type(model).__name__}", "a Model")
+    names = [layer.name for layer in model.layers]
+    if not names:
+        raise _fail(loader, "a model without layers", "at least an input and an output")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise _fail(loader, f"a model with several layers called {', '.join(repeated)}", "unique names")
+    if [layer.position for layer in model.layers] != sorted({layer.position for layer in model.layers}):
+        raise _fail(loader, "layers whose positions do not rise", "layers in order of computation")
+    by_name = {layer.name: layer for layer in model.layers}
+    for layer in model.layers:
+        _check_layer(loader, model, layer, by_name)
+    if model.graph[model.graph.input].shape != model.info.input_shape:
+        shape = model.graph[model.graph.input].shape
+        raise _fail(loader, f"input_shape {model.info.input_shape}", f"the shape of the graph's input, {shape}")
+    return model
+
+
+def _check_layer(loader: Registered[ModelLoader], model: Model, layer: Layer, by_name: dict[str, Layer]) -> None:
+    if layer.node not in model.graph:
+        raise _fail(loader, f"layer '{layer.name}' of node '{layer.node}'", "a node of its graph")
+    shape = model.graph[layer.node].shape
+    if layer.shape != shape:
+        raise _fail(loader, f"layer '{layer.name}' with shape {layer.shape}", f"its node's shape {shape}")
+    missing = [part for part in layer.parts if part not in by_name]
+    if missing:
+        raise _fail(loader, f"layer '{layer.name}' with parts {missing}", "parts that are layers")
+    n_features = sum(by_name[part].n_features for part in layer.parts)
+    if layer.parts and n_features != layer.n_features:
+        raise _fail(loader, f"layer '{layer.name}' whose parts have {n_features} features", f"{layer.n_features}")
+
+
+def _fail(loader: Registered[ModelLoader], came: str, expected: str) -> PluginError:
+    return PluginError(loader.plugin, loader.hook, f"{loader.name} returned {came}", expected)

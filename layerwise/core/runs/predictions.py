@@ -1,0 +1,100 @@
+"""What the model says each stimulus is, and how often it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.history.records import Accuracy, Prediction
+from layerwise.core.network.model import ModelInfo
+
+N_TOP = 5
+
+
+def top_predictions(probabilities: NDArray[np.floating], info: ModelInfo) -> list[Prediction]:
+    """The five most probable classes of each stimulus (fewer where there are fewer), most probable first.
+
+    Args:
+        probabilities: (n, n_classes); of equal ones the class with the smaller index comes first. Stimuli
+            with values that are not finite get no predictions.
+        info: Gives the names of the classes.
+    """
+    names = info.class_names if len(info.class_names) == probabilities.shape[1] else ()
+    return [
+        Prediction(
+            position=position,
+            rank=rank,
+            class_index=int(index),
+            class_name=names[index] if names else None,
+            probability=float(probabilities[position, index]),
+        )
+        for position, order in enumerate(rank_classes(probabilities))
+        if np.isfinite(probabilities[position]).all()
+        for rank, index in enumerate(order, start=1)
+    ]
+
+
+def measure_accuracy(
+    probabilities: NDArray[np.floating], labels: Sequence[str | None], info: ModelInfo
+) -> Accuracy | None:
+    """Top-1 and top-5 accuracy over the stimuli whose label names a class; None where no label does.
+
+    A label names a class by its identifier; else by its name or one of the synonyms in it that commas
+    separate, whatever the case, `_` or `-` as good as a space; else, where it is a whole number, by its index.
+
+    Args:
+        probabilities: (n, n_classes).
+        labels: One a stimulus, None where unknown.
+        info: Gives identifiers and names of the classes.
+    """
+    known = _classes_by_word(info)
+    n_classes = probabilities.shape[1]
+    order = rank_classes(probabilities)
+    ranks: list[int] = []
+    for position, label in enumerate(labels):
+        classes = _find_classes(label, known, n_classes)
+        if classes:
+            hits = [rank for rank, index in enumerate(order[position]) if int(index) in classes]
+            ranks.append(hits[0] if hits else N_TOP)
+    if not ranks:
+        return None
+    top1 = sum(rank == 0 for rank in ranks) / len(ranks)
+    return Accuracy(top1=top1, top5=sum(rank < N_TOP for rank in ranks) / len(ranks), n_labelled=len(ranks))
+
+
+def label_classes(labels: Sequence[str | None], info: ModelInfo, n_classes: int) -> list[frozenset[int]]:
+    """The classes that each label names, by the rules of `measure_accuracy`; none where it names none."""
+    known = _classes_by_word(info)
+    return [_find_classes(label, known, n_classes) for label in labels]
+
+
+def rank_classes(probabilities: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Indices of the five largest of each row, largest first; (n, at most 5)."""
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :N_TOP]
+
+
+def _classes_by_word(info: ModelInfo) -> dict[str, frozenset[int]]:
+    """Words that name classes; a name that several classes share names all of them."""
+    known: dict[str, set[int]] = {}
+    for index, name in enumerate(info.class_names):
+        for word in (name, *name.split(",")):
+            known.setdefault(_normalise(word), set()).add(index)
+    identifiers = {_normalise(word): {index} for index, word in enumerate(info.class_ids)}
+    return {word: frozenset(classes) for word, classes in {**known, **identifiers}.items() if word}
+
+
+def _find_classes(label: str | None, known: dict[str, frozenset[int]], n_classes: int) -> frozenset[int]:
+    if label is None:
+        return frozenset()
+    word = _normalise(label)
+    if word in known:
+        return known[word]
+    digits = label.strip()
+    is_index = digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) < n_classes
+    return frozenset({int(digits)}) if is_index else frozenset()
+
+
+def _normalise(word: str) -> str:
+    return " ".join(word.casefold().replace("_", " ").replace("-", " ").split())

@@ -1,0 +1,63 @@
+"""Where results come from: versions of everything that computes, the machine, and the identity of an analysis."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from layerwise.core.host.registry import Registered, Registry, distribution_version
+
+_COMPUTING = ("layerwise", "numpy", "scipy", "pillow")
+
+
+def collect_versions(model_versions: Mapping[str, str]) -> dict[str, str]:
+    """Versions of Python and of every package that takes part in computing, the model's framework included."""
+    versions = {"python": platform.python_version()}
+    versions |= {name: distribution_version(name) for name in _COMPUTING}
+    return versions | dict(model_versions)
+
+
+def describe_host() -> dict[str, str]:
+    """The machine: its name, operating system, processor, cores and memory."""
+    import psutil
+
+    return {
+        "hostname": platform.node(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def list_plugins(registry: Registry) -> tuple[str, ...]:
+    """`name (distribution version)` of every plugin that is loaded."""
+    return tuple(
+        f"{plugin.name} ({plugin.distribution} {plugin.version})"
+        for plugin in registry.plugins
+        if plugin.loaded and not plugin.failure
+    )
+
+
+def provenance(offers: Iterable[Registered[Any]]) -> list[str]:
+    """`distribution:name version` of each offer: what a key is made of."""
+    return sorted(f"{offer.qualified_name} {offer.version}" for offer in offers)
+
+
+def digest_key(parts: Mapping[str, object]) -> str:
+    """Hex SHA-256 of everything that decides an analysis's results."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

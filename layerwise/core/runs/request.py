@@ -1,0 +1,138 @@
+"""What is asked of an analysis, what it says while it works, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from layerwise.core.history.records import Accuracy
+from layerwise.core.host.plans import StreamPlan
+from layerwise.core.network.stimuli import Resize
+
+DEFAULT_BATCH_SIZE = 16
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One analysis as it is asked for.
+
+    Attributes:
+        model: Name or file of the model.
+        stimuli: Path of the stimuli.
+        weights: A weights file or a word such as `imagenet`.
+        layers: Selectors, adding up.
+        transforms: Activation transforms beside the plain activations.
+        limit: Take only the first so many stimuli.
+        resize: Resize policy; None for what the model's authors did.
+        skip_bad: Go on without stimuli that cannot be decoded.
+        batch_size: Stimuli per call of the network.
+        memory: Bytes of memory for what is streamed; None for half of what is free.
+        spool: Bytes of disk for what does not fit; None for half of what is free.
+        spool_folder: Where to spool; None for the system's temporary folder.
+        engine: Name of the engine.
+        checkpoint: Label of the checkpoint.
+        step: Its training step or epoch.
+        lineage: Name of the training it belongs to.
+        tags: Free `key=value` pairs.
+        force: Compute again what is stored already.
+        seed: Seed of untrained weights.
+        allow_unsafe: Whether code stored in a model file may run.
+        class_names: File with the names of the classes.
+        preprocessing: What is done to pixels, for model files that do not say.
+        command: The command as typed, for the record.
+    """
+
+    model: str
+    stimuli: str
+    weights: str | None = None
+    layers: tuple[str, ...] = ("layerwise:main",)
+    transforms: tuple[str, ...] = ()
+    limit: int | None = None
+    resize: Resize | None = None
+    skip_bad: bool = False
+    batch_size: int = DEFAULT_BATCH_SIZE
+    memory: int | None = None
+    spool: int | None = None
+    spool_folder: Path | None = None
+    engine: str = "layerwise:local"
+    checkpoint: str | None = None
+    step: int | None = None
+    lineage: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+    seed: int = 0
+    allow_unsafe: bool = False
+    class_names: str | None = None
+    preprocessing: str | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What an analysis came to.
+
+    Attributes:
+        run_id: Identifier of the run in the history.
+        status: `finished` if it was computed, `stored` if the same analysis was there already.
+        n_stimuli: Number of stimuli.
+        layers: Names of the analysed layers, in order of computation.
+        seconds: Wall time by stage.
+        accuracy: Where labels are known and match the model's classes.
+        resumed: Whether an interrupted attempt was continued.
+        constant: Layer name to number of stimuli with constant activations, whose correlations are NaN.
+    """
+
+    run_id: str
+    status: Literal["finished", "stored"]
+    n_stimuli: int
+    layers: tuple[str, ...]
+    seconds: Mapping[str, float]
+    accuracy: Accuracy | None = None
+    resumed: bool = False
+    constant: Mapping[str, int] = field(default_factory=dict)
+
+
+class Observer(Protocol):
+    """Hears what an analysis is doing; the command line draws it."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins, in words: `loading googlenet`."""
+
+    def planned(self, plan: StreamPlan) -> None:
+        """The plan is made."""
+
+    def begin(self, total: int) -> None:
+        """Streaming begins; `total` stimulus passes are to come."""
+
+    def advance(self, count: int, what: str) -> None:
+        """`count` more stimulus passes are done, in the segment that starts at `what`."""
+
+    def layer_finished(self, name: str) -> None:
+        """A layer is finished."""
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+
+
+class SilentObserver:
+    """An observer that says nothing."""
+
+    def stage(self, name: str) -> None:
+        """Ignore it."""
+
+    def planned(self, plan: StreamPlan) -> None:
+        """Ignore it."""
+
+    def begin(self, total: int) -> None:
+        """Ignore it."""
+
+    def advance(self, count: int, what: str) -> None:
+        """Ignore it."""
+
+    def layer_finished(self, name: str) -> None:
+        """Ignore it."""
+
+    def message(self, text: str) -> None:
+        """Ignore it."""

@@ -1,0 +1,294 @@
+"""The way of one run: load, select, plan; then stream, boil down, and store layer by layer.
+
+`prepare_run` does everything up to the plan and touches no history, so that a dry run can stop there;
+`execute_run` claims the analysis in the store, which answers what it already has, and computes the rest.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.protocols import Archive
+from layerwise.core.history.records import RunHeader
+from layerwise.core.host import kinds
+from layerwise.core.host.jobs import StreamJob
+from layerwise.core.host.plans import Budget, StreamPlan, Target
+from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.host.selection import select_layers
+from layerwise.core.host.validation import check_transformed
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.network.representation import NO_TRANSFORM, read_only
+from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.runs.add_statistics import measure_run
+from layerwise.core.runs.decoding import load_stimuli
+from layerwise.core.runs.loading import load_model
+from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins, provenance
+from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
+from layerwise.core.runs.sink import StoringSink
+from layerwise.core.runs.streaming.planner import plan_stream
+from layerwise.core.runs.streaming.stream import needed_targets
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that is ready to go: everything but the streaming and the storing."""
+
+    request: RunRequest
+    registry: Registry
+    loader: Registered[kinds.ModelLoader]
+    engine: Registered[kinds.Engine]
+    model: Model
+    stimuli: LoadedStimuli
+    layers: tuple[Layer, ...]
+    targets: tuple[Target, ...]
+    plan: StreamPlan
+    seconds: dict[str, float]
+
+
+def prepare_run(request: RunRequest, registry: Registry, observer: Observer) -> PreparedRun:
+    """Load the model and the stimuli, select the layers, and plan.
+
+    Raises:
+        InputError: If anything is not as it must be; nothing has been stored then.
+    """
+    seconds: dict[str, float] = {}
+    engine = registry.get(kinds.Engine, request.engine)
+    transforms = _choose_transforms(registry, request.transforms)
+    if request.batch_size < 1:
+        raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
+    observer.stage(f"loading {request.model}")
+    with _timed(seconds, "load"):
+        loader, model = load_model(registry, _load_request(request))
+    layers = select_layers(registry, request.layers, model.layers)
+    observer.stage(f"decoding {request.stimuli}")
+    with _timed(seconds, "decode"):
+        stimuli = _load_stimuli(request, registry, model)
+    for line in stimuli.skipped:
+        observer.message(f"left out {line}")
+    targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
+    plan = _plan(request, model, targets, stimuli.n_stimuli)
+    observer.planned(plan)
+    return PreparedRun(request, registry, loader, engine, model, stimuli, layers, targets, plan, seconds)
+
+
+def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
+    """Answer from the store, or compute and store what is missing.
+
+    What is answered gets the statistics of representations that have come since, from a plugin for instance.
+
+    Raises:
+        LayerwiseError: If the work failed; what was finished is kept, and the same request goes on from there.
+    """
+    header = _describe(prepared)
+    claim = store.begin_run(header, force=prepared.request.force)
+    if claim.finished:
+        measure_run(prepared.registry, store, store.find_run(claim.run_id), (), observer.message)
+        return _stored_outcome(store, claim.run_id)
+    if claim.resumed and claim.done:
+        observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
+    try:
+        sink = _compute(prepared, store, observer, claim.run_id, claim.done)
+        store.finish_run(claim.run_id, prepared.seconds)
+    except BaseException as error:
+        interrupted = not isinstance(error, Exception)
+        store.fail_run(claim.run_id, str(error) or type(error).__name__, interrupted=interrupted)
+        raise
+    record = store.find_run(claim.run_id)
+    return RunOutcome(
+        run_id=claim.run_id,
+        status="finished",
+        n_stimuli=prepared.stimuli.n_stimuli,
+        layers=tuple(layer.name for layer in prepared.layers),
+        seconds=dict(record.timings),
+        accuracy=record.accuracy,
+        resumed=claim.resumed,
+        constant=sink.constant,
+    )
+
+
+def _compute(
+    prepared: PreparedRun, store: Archive, observer: Observer, run_id: str, done: frozenset[tuple[str, str]]
+) -> StoringSink:
+    job = _make_job(prepared, done)
+    statistics = prepared.registry.all(kinds.Statistic)
+    with StoringSink(run_id, store, observer, statistics, prepared.model.info, prepared.stimuli, done) as sink:
+        sink.measure_weights(prepared.model)
+        observer.begin(job.plan.n_stimulus_passes)
+        with _timed(prepared.seconds, "stream"):
+            prepared.engine.call_unlimited(prepared.engine.offer.stream, job, sink)
+        sink.check_complete(prepared.engine, job)
+        observer.stage("storing")
+        with _timed(prepared.seconds, "store"):
+            sink.flush()
+    return sink
+
+
+def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJob:
+    targets = needed_targets(prepared.targets, done)
+    plan = prepared.plan
+    if targets != prepared.targets:
+        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli.n_stimuli)
+    registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
+    streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
+    has_probabilities = prepared.model.info.has_probabilities
+    keep = {layer.name for layer in prepared.layers if layer.role == "output" and has_probabilities}
+    return StreamJob(
+        model=prepared.model,
+        stimuli=prepared.stimuli,
+        targets=targets,
+        plan=plan,
+        statistics=streamed,
+        keep=frozenset(keep),
+        spool_folder=prepared.request.spool_folder,
+    )
+
+
+def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registered[kinds.Transform]]:
+    """The transforms of these names, each once. Layers are filed under their bare names, so these must differ.
+
+    Raises:
+        InputError: If there is none of a name, or two of them are called the same.
+    """
+    chosen: dict[str, Registered[kinds.Transform]] = {}
+    for name in names:
+        if name == NO_TRANSFORM:
+            continue
+        found = registry.get(kinds.Transform, name)
+        other = chosen.setdefault(found.name, found)
+        if other.qualified_name != found.qualified_name or found.name == NO_TRANSFORM:
+            taken = "no transform" if found.name == NO_TRANSFORM else other.qualified_name
+            raise InputError(
+                f"one run cannot have transform {found.qualified_name} and {taken}: they are called alike"
+            )
+    return list(chosen.values())
+
+
+def _load_request(request: RunRequest) -> LoadRequest:
+    return LoadRequest(
+        model=request.model,
+        weights=request.weights,
+        seed=request.seed,
+        allow_unsafe=request.allow_unsafe,
+        class_names=request.class_names,
+        preprocessing=request.preprocessing,
+    )
+
+
+def _load_stimuli(request: RunRequest, registry: Registry, model: Model) -> LoadedStimuli:
+    height, width, _ = model.info.input_shape
+    resize = request.resize or model.info.resize
+    return load_stimuli(
+        registry, request.stimuli, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad
+    )
+
+
+def _plan(request: RunRequest, model: Model, targets: Sequence[Target], n_stimuli: int) -> StreamPlan:
+    features = {target.key: _count_features(target) for target in targets}
+    return plan_stream(model.graph, targets, features, n_stimuli, request.batch_size, _find_budget(request))
+
+
+def _count_features(target: Target) -> int:
+    """Features of a target; a transform is asked with two stimuli of zeros."""
+    if target.transform is None:
+        return target.layer.n_features
+    probe = np.zeros((2, *target.layer.shape), dtype=np.float32)
+    changed = target.transform.call(target.transform.offer.apply, read_only(probe))
+    return int(check_transformed(target.transform, changed, len(probe)).shape[1])
+
+
+def _find_budget(request: RunRequest) -> Budget:
+    import psutil
+
+    memory = psutil.virtual_memory().available // 2 if request.memory is None else request.memory
+    if request.spool is not None:
+        return Budget(memory, request.spool)
+    folder = request.spool_folder or tempfile.gettempdir()
+    try:
+        return Budget(memory, shutil.disk_usage(folder).free // 2)
+    except OSError as error:
+        raise InputError(f"cannot spool to {folder}: {error.strerror}") from error
+
+
+def _describe(prepared: PreparedRun) -> RunHeader:
+    request, model, stimuli = prepared.request, prepared.model, prepared.stimuli
+    transforms = tuple(dict.fromkeys(target.transform_name for target in prepared.targets))
+    return RunHeader(
+        key=_identify(prepared),
+        model=model.info,
+        loader=Provider(prepared.loader.qualified_name, prepared.loader.version),
+        stimuli=stimuli,
+        layers=prepared.layers,
+        transforms=transforms,
+        engine=Provider(prepared.engine.qualified_name, prepared.engine.version),
+        batch_size=request.batch_size,
+        chunk_width=prepared.plan.chunk_width,
+        command=request.command,
+        checkpoint=request.checkpoint,
+        step=request.step,
+        lineage=request.lineage,
+        tags=request.tags,
+        versions=collect_versions(model.info.versions),
+        plugins=list_plugins(prepared.registry),
+        host=describe_host(),
+    )
+
+
+def _identify(prepared: PreparedRun) -> str:
+    """The run's key: all that decides what only the network can give, and the labels it is filed under."""
+    request, stimuli = prepared.request, prepared.stimuli
+    transforms = {
+        target.transform.qualified_name: target.transform for target in prepared.targets if target.transform
+    }
+    return digest_key(
+        {
+            "model": prepared.model.info.fingerprint,
+            "stimuli": stimuli.fingerprint,
+            "names": [[stimulus.name, stimulus.label] for stimulus in stimuli.stimuli],
+            "resize": stimuli.resize,
+            "layers": [layer.name for layer in prepared.layers],
+            "transforms": provenance(transforms.values()),
+            "statistics": provenance(_list_decisive(prepared.registry)),
+            "loader": provenance([prepared.loader]),
+            "engine": provenance([prepared.engine]),
+            "batch_size": request.batch_size,
+            "filed": [request.checkpoint, request.step, request.lineage, dict(request.tags)],
+        }
+    )
+
+
+def _list_decisive(registry: Registry) -> list[Registered[Any]]:
+    """The statistics that must be there while the network runs: those of representations can be added later."""
+    offers: Sequence[Registered[Any]] = registry.all(kinds.Statistic)
+    return [offer for offer in offers if not isinstance(offer.offer, kinds.RepresentationStatistic)]
+
+
+def _stored_outcome(store: Archive, run_id: str) -> RunOutcome:
+    record = store.find_run(run_id)
+    return RunOutcome(
+        run_id=run_id,
+        status="stored",
+        n_stimuli=record.n_stimuli,
+        layers=tuple(layer.name for layer in store.list_layers(run_id)),
+        seconds=dict(record.timings),
+        accuracy=record.accuracy,
+    )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - started

@@ -1,0 +1,193 @@
+"""From streamed layers to stored results: statistics, predictions, and one transaction per finished layer.
+
+Storing happens on a thread of its own, so that compressing and writing a layer costs the network no time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any
+
+from layerwise.core.base.errors import LayerwiseError, PluginError
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.protocols import RunStore
+from layerwise.core.history.records import LayerResult, StatisticResult, WeightResult
+from layerwise.core.host import kinds
+from layerwise.core.host.jobs import StreamedLayer, StreamJob
+from layerwise.core.host.registry import Registered
+from layerwise.core.host.validation import check_statistic
+from layerwise.core.network.model import Floats, Model, ModelInfo
+from layerwise.core.network.representation import read_only
+from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.runs.predictions import measure_accuracy, top_predictions
+from layerwise.core.runs.request import Observer
+
+_BEAT_SECONDS = 20.0
+Statistics = Sequence[Registered[kinds.Statistic]]
+
+
+class StoringSink:
+    """A `LayerSink` that computes the statistics of each layer and writes it to a store.
+
+    Attributes:
+        constant: Layer name to number of stimuli with constant activations.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        store: RunStore,
+        observer: Observer,
+        statistics: Statistics,
+        info: ModelInfo,
+        stimuli: LoadedStimuli,
+        done: frozenset[tuple[str, str]],
+    ) -> None:
+        self.constant: dict[str, int] = {}
+        self._run_id = run_id
+        self._store = store
+        self._observer = observer
+        self._statistics = statistics
+        self._info = info
+        self._stimuli = stimuli
+        self._done = done
+        self._told: set[str] = set()
+        self._received: set[tuple[str, str]] = set()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="layerwise-store")
+        self._writes: list[Future[None]] = []
+        self._has_failed = False
+        self._last_beat = time.monotonic()
+
+    def layer_finished(self, streamed: StreamedLayer) -> None:
+        """Hand the layer to the writing thread, unless it is stored already."""
+        self._received.add(streamed.target.key)
+        for failure in streamed.failures:
+            self._tell(failure)
+        if streamed.target.key not in self._done:
+            self._submit(self._store_layer, streamed)
+
+    def advance(self, n_stimuli: int, what: str) -> None:
+        """Pass progress on, and say from time to time that this process is alive."""
+        self._observer.advance(n_stimuli, what)
+        self._raise_failures()
+        if time.monotonic() - self._last_beat > _BEAT_SECONDS:
+            self._last_beat = time.monotonic()
+            self._submit(self._store.beat, self._run_id)
+
+    def measure_weights(self, model: Model) -> None:
+        """Measure the weights and write their statistics, while the network goes on."""
+        self._submit(self._store_weights, model)
+
+    def check_complete(self, engine: Registered[kinds.Engine], job: StreamJob) -> None:
+        """See that an engine has handed over every layer of its job.
+
+        Raises:
+            PluginError: If it has not; what it has is stored.
+        """
+        missing = [target.key[0] for target in job.targets if target.key not in self._received]
+        if missing:
+            self.flush()
+            listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+            came = f"{engine.name}.stream returned without {len(missing)} of {len(job.targets)} layers ({listed})"
+            raise PluginError(engine.plugin, engine.hook, came, "every layer of the job, handed to the sink")
+
+    def _tell(self, failure: str) -> None:
+        """Say what a plugin failed with; once, though it may be so for every layer."""
+        if failure not in self._told:
+            self._told.add(failure)
+            self._observer.message(failure)
+
+    def flush(self) -> None:
+        """Wait until all is written; raises what a write raised."""
+        for write in self._writes:
+            write.result()
+        self._writes.clear()
+
+    def _submit(self, function: Callable[..., None], *arguments: Any) -> None:
+        self._raise_failures()
+        self._writes.append(self._writer.submit(self._write, function, *arguments))
+
+    def _write(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Write, unless an earlier write failed: what comes after a gap would hide it."""
+        if self._has_failed:
+            return
+        try:
+            function(*arguments)
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def _raise_failures(self) -> None:
+        finished = [write for write in self._writes if write.done()]
+        self._writes = [write for write in self._writes if not write.done()]
+        for write in finished:
+            write.result()
+
+    def _store_layer(self, streamed: StreamedLayer) -> None:
+        target = streamed.target
+        representation = streamed.products.represent()
+        results = [_result(statistic, value) for statistic, value in streamed.streamed]
+        for statistic in self._statistics:
+            if isinstance(statistic.offer, kinds.ActivationStatistic):
+                results.append(measure(statistic, self._tell, streamed.summary))
+            elif isinstance(statistic.offer, kinds.RepresentationStatistic):
+                results.append(measure(statistic, self._tell, representation))
+            elif isinstance(statistic.offer, kinds.JointStatistic):
+                results.append(measure(statistic, self._tell, streamed.summary, representation))
+        if streamed.activations is not None:
+            self._store_predictions(streamed.activations)
+        self._store.save_layer(
+            self._run_id, LayerResult(target.layer.name, target.transform_name, representation, tuple(results))
+        )
+        if representation.constant.size:
+            self.constant[target.layer.name] = int(representation.constant.size)
+        self._observer.layer_finished(target.layer.name)
+
+    def _store_weights(self, model: Model) -> None:
+        self._store.save_weights(self._run_id, measure_weights(model, self._statistics, self._tell))
+
+    def _store_predictions(self, probabilities: Floats) -> None:
+        predictions = top_predictions(probabilities, self._info)
+        accuracy = measure_accuracy(probabilities, self._stimuli.labels, self._info)
+        self._store.save_predictions(self._run_id, predictions, accuracy)
+
+    def __enter__(self) -> StoringSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown(wait=True)
+
+
+def measure(statistic: Registered[Any], remark: Callable[[str], None], *subjects: object) -> StatisticResult:
+    """A statistic's validated result; a plugin that fails leaves a reason in place of a number."""
+    try:
+        value = check_statistic(statistic, statistic.call(statistic.offer.compute, *subjects))
+    except LayerwiseError as error:
+        remark(str(error))
+        value = kinds.StatisticValue(None, str(error))
+    return _result(statistic, value)
+
+
+def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str], None]) -> list[WeightResult]:
+    """All weight statistics of a model."""
+    chosen = [statistic for statistic in statistics if isinstance(statistic.offer, kinds.WeightStatistic)]
+    return [
+        WeightResult(
+            name=tensor.name,
+            layer=tensor.layer,
+            shape=tensor.values.shape,
+            position=position,
+            statistics=tuple(measure(statistic, remark, read_only(tensor.values)) for statistic in chosen),
+        )
+        for position, tensor in enumerate(model.weights())
+    ]
+
+
+def _result(statistic: Registered[Any], value: kinds.StatisticValue) -> StatisticResult:
+    provider = Provider(statistic.qualified_name, statistic.version)
+    return StatisticResult(statistic.name, provider, value.value, value.reason, value.vector)

@@ -1,0 +1,169 @@
+"""Where a segment's layers lie until they become products: one reused buffer, and a file for what exceeds it.
+
+Columns are stored in chunks of shape (n_stimuli, width), each contiguous, so that a batch's rows are written in
+one piece and a chunk is multiplied without a stride. Plain reads and writes serve the file, not a memory map,
+whose pages would count as the process's memory.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.network.model import Floats
+from layerwise.core.runs.streaming.plan import FLOAT_BYTES
+
+
+class Spool:
+    """An anonymous file that is gone when it is closed, however the process ends."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._opening = threading.Lock()
+
+    def _descriptor(self) -> int:
+        with self._opening:
+            if self._file is None:
+                self._file = self._open()
+            return self._file.fileno()
+
+    def _open(self) -> IO[bytes]:
+        try:
+            return tempfile.TemporaryFile(dir=self._folder, prefix="layerwise-spool-", buffering=0)
+        except OSError as error:
+            where = self._folder or tempfile.gettempdir()
+            raise LayerwiseError(f"cannot spool to {where}: {error.strerror}") from error
+
+    def write(self, offset: int, values: Floats) -> None:
+        """Write contiguous float32 values at a byte offset."""
+        view = memoryview(np.ascontiguousarray(values).data).cast("B")
+        descriptor = self._descriptor()
+        try:
+            while view:
+                written = os.pwrite(descriptor, view, offset)
+                offset, view = offset + written, view[written:]
+        except OSError as error:
+            where = self._folder or tempfile.gettempdir()
+            raise LayerwiseError(
+                f"spooling to {where} failed: {error.strerror}; --spool limits what is spooled"
+            ) from error
+
+    def read(self, offset: int, into: Floats) -> None:
+        """Fill a contiguous float32 array from a byte offset."""
+        view = memoryview(into.data).cast("B")
+        while view:
+            count = os.preadv(self._descriptor(), [view], offset)
+            if not count:
+                raise LayerwiseError("the spool file ended early")
+            offset, view = offset + count, view[count:]
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Chunk:
+    """Some columns of one layer, for all stimuli: (n_stimuli, width), in memory or at an offset of the spool."""
+
+    def __init__(self, n_stimuli: int, width: int, values: Floats | None, spool: Spool, offset: int) -> None:
+        self.width = width
+        self._n_stimuli = n_stimuli
+        self._values = values
+        self._spool = spool
+        self._offset = offset
+
+    def rows(self, start: int, stop: int, scratch: Floats) -> Floats:
+        """Where rows `start` to `stop` are to be written: the buffer itself, or a piece of `scratch`."""
+        if self._values is not None:
+            return self._values[start:stop]
+        return scratch[: (stop - start) * self.width].reshape(stop - start, self.width)
+
+    def store(self, start: int, rows: Floats) -> None:
+        """Keep what `rows` gave out; rows in memory are there already."""
+        if self._values is None:
+            self._spool.write(self._offset + start * self.width * FLOAT_BYTES, rows)
+
+    def load(self, scratch: Callable[[], Floats]) -> Floats:
+        """All rows, (n_stimuli, width); spooled ones are read into the array that `scratch` gives."""
+        if self._values is not None:
+            return self._values
+        values = scratch()[: self._n_stimuli * self.width].reshape(self._n_stimuli, self.width)
+        self._spool.read(self._offset, values)
+        return values
+
+
+class Arena:
+    """One float32 buffer, allocated once and dealt out anew for each pass."""
+
+    def __init__(self, n_stimuli: int, memory_bytes: int, spool: Spool) -> None:
+        self._n_stimuli = n_stimuli
+        self._spool = spool
+        self._memory = np.empty(memory_bytes // FLOAT_BYTES, dtype=np.float32)
+
+    def deal(self, widths: Sequence[int]) -> list[Chunk]:
+        """Chunks of these widths; what does not fit into the buffer lies on disk."""
+        chunks = []
+        used = offset = 0
+        for width in widths:
+            size = width * self._n_stimuli
+            if used + size <= self._memory.size:
+                values = self._memory[used : used + size].reshape(self._n_stimuli, width)
+                chunks.append(Chunk(self._n_stimuli, width, values, self._spool, 0))
+                used += size
+            else:
+                chunks.append(Chunk(self._n_stimuli, width, None, self._spool, offset))
+                offset += size * FLOAT_BYTES
+        return chunks
+
+
+class Boundary:
+    """The tensor between two segments, for all stimuli, batch by batch; in memory, or in a file of its own.
+
+    In memory the network's own arrays are kept: copying them would only touch fresh pages.
+    """
+
+    def __init__(self, shape: tuple[int, ...], spool: Spool | None) -> None:
+        self._shape = shape
+        self._row_bytes = int(np.prod(shape, dtype=np.int64)) * FLOAT_BYTES
+        self._spool = spool
+        self._batches: dict[int, Floats] = {}
+
+    def write(self, start: int, values: Floats) -> None:
+        """Keep the tensors of one batch, the stimuli from `start` on."""
+        if self._spool is None:
+            self._batches[start] = values
+        else:
+            self._spool.write(start * self._row_bytes, values)
+
+    def read(self, start: int, stop: int) -> Floats:
+        """The tensors of the batch of stimuli `start` to `stop`."""
+        if self._spool is None:
+            return self._batches[start]
+        values = np.empty((stop - start, *self._shape), dtype=np.float32)
+        self._spool.read(start * self._row_bytes, values)
+        return values
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        self._batches.clear()
+        if self._spool is not None:
+            self._spool.close()

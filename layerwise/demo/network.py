@@ -1,0 +1,85 @@
+"""The demo's network: GoogLeNet in small, two inception blocks that learn digits within seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from layerwise.demo.digits import Digits, N_CLASSES, SIZE
+from layerwise.plugins.loaders.tensorflow_setup import import_keras
+
+_BATCH = 16
+_LEARNING_RATE = 6e-3  # falls to nothing along a cosine
+
+
+def build_network() -> Any:
+    """An untrained Keras model from pixels (16, 16, 1) in 0..255 to ten probabilities."""
+    keras = import_keras()
+    layers = keras.layers
+    inputs = keras.Input((SIZE, SIZE, 1), name="input")
+    tensor = layers.Rescaling(1 / 255, name="scaled")(inputs)
+    tensor = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv0")(tensor)
+    tensor = layers.MaxPooling2D(2, name="maxpool0")(tensor)
+    tensor = _inception(tensor, "mixed1", (8, 24, 12, 8))
+    tensor = layers.MaxPooling2D(2, name="maxpool1")(tensor)
+    tensor = _inception(tensor, "mixed2", (16, 48, 24, 16))
+    tensor = layers.GlobalAveragePooling2D(name="avgpool")(tensor)
+    tensor = layers.Dense(N_CLASSES, name="logits")(tensor)
+    return keras.Model(inputs, layers.Softmax(name="output")(tensor), name="digits")
+
+
+def _inception(tensor: Any, name: str, widths: tuple[int, int, int, int]) -> Any:
+    """An inception block: 1x1, 3x3 and 5x5 convolutions and a pool side by side.
+
+    Args:
+        tensor: What the branches read.
+        name: The block's name; the layers of its branches begin with it.
+        widths: Channels of the 1x1, 3x3, 5x5 and pool branch.
+    """
+    layers = import_keras().layers
+
+    def convolve(source: Any, channels: int, size: int, label: str) -> Any:
+        layer = layers.Conv2D(channels, size, padding="same", activation="relu", name=f"{name}_{label}")
+        return layer(source)
+
+    one, three, five, pool = widths
+    pooled = layers.MaxPooling2D(3, strides=1, padding="same", name=f"{name}_pool_max")(tensor)
+    branches = [
+        convolve(tensor, one, 1, "1x1"),
+        convolve(convolve(tensor, three // 2, 1, "3x3_reduce"), three, 3, "3x3"),
+        convolve(convolve(tensor, five // 2, 1, "5x5_reduce"), five, 5, "5x5"),
+        convolve(pooled, pool, 1, "pool"),
+    ]
+    return layers.Concatenate(name=name)(branches)
+
+
+def train_checkpoints(digits: Digits, folder: Path, n_epochs: int, seed: int) -> Iterator[Path]:
+    """Train from scratch, and save the network untrained and after every epoch.
+
+    The same seed gives the same checkpoints on the same machine.
+
+    Args:
+        digits: What to learn.
+        folder: Where `epoch-0.keras` and so on are written.
+        n_epochs: Number of passes over the digits.
+        seed: Of initial weights and of the order of the digits.
+
+    Yields:
+        The file of each checkpoint, as soon as it is written.
+    """
+    keras = import_keras()
+    keras.utils.set_random_seed(seed)
+    network = build_network()
+    n_steps = max(1, n_epochs) * -(-len(digits.labels) // _BATCH)
+    rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, n_steps, alpha=0.02)
+    network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    pixels = digits.pixels[..., None].astype(np.float32)
+    for epoch in range(n_epochs + 1):
+        if epoch:
+            network.fit(pixels, digits.labels, batch_size=_BATCH, epochs=epoch, initial_epoch=epoch - 1, verbose=0)
+        path = folder / f"epoch-{epoch}.keras"
+        network.save(path, include_optimizer=False)
+        yield path

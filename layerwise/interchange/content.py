@@ -1,0 +1,119 @@
+"""What is found in a file, before anyone has asked whether it makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.representation import Representation
+
+STIMULUS_KEYS = (
+    *("stimuli", "stimulus", "stimulus_names", "names", "name"),
+    *("conditions", "condition", "conds", "images", "image"),
+)
+"""What a list of the stimuli's names is called in files, most telling first."""
+
+LAYER_KEYS = ("layers", "layer_names", "rois", "roi", "rdm_names")
+"""What a list of the matrices' names is called."""
+
+HINTS = {
+    **dict.fromkeys(("activations", "features", "patterns", "betas", "responses"), "activations"),
+    **dict.fromkeys(("correlation", "correlations", "similarity", "similarities", "rsm", "rsms"), "similarity"),
+    **dict.fromkeys(("pearson", "spearman", "cosine"), "similarity"),
+    **dict.fromkeys(("rdm", "rdms", "dissimilarity", "dissimilarities", "distance", "distances"), "distance"),
+    **dict.fromkeys(("angular",), "distance"),
+    **dict.fromkeys(("gram", "kernel", "dot"), "gram"),
+    **{name: name for name in ("euclidean", "squared-euclidean", "correlation-distance")},
+}
+"""What an array or a column of this name usually holds."""
+
+GENERIC_NAMES = frozenset({*HINTS, "matrix", "matrices", "value", "values", "data", "arr_0"})
+"""Names that say what an array holds, or nothing, but not which layer it is."""
+
+
+@dataclass(frozen=True)
+class FoundArray:
+    """An array as it lies in a file.
+
+    Attributes:
+        name: Its name there; the file's stem where it has none worth keeping.
+        values: One matrix or activations (n, p), several matrices (k, n, n), or condensed upper triangles.
+        kind: What the file says it holds, a key of `conversion.KINDS` or `activations`; None if it does not say.
+        labels: Names of the k matrices, where the file has them.
+        has_diagonal: Whether a square matrix's diagonal was in the file.
+    """
+
+    name: str
+    values: NDArray[Any]
+    kind: str | None = None
+    labels: tuple[str, ...] | None = None
+    has_diagonal: bool = True
+
+
+@dataclass(frozen=True)
+class FoundRepresentation:
+    """A representation that Layerwise has exported.
+
+    Attributes:
+        name: The layer's name.
+        representation: The very one that was exported.
+        layer: What the exported history knew of the layer; None in files that hold one layer only.
+    """
+
+    name: str
+    representation: Representation
+    layer: Layer | None = None
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """All of a file.
+
+    Attributes:
+        items: Arrays or representations, in the file's order.
+        names: Names of the stimuli in the order of the rows; None where the file has none.
+    """
+
+    items: tuple[FoundArray | FoundRepresentation, ...]
+    names: tuple[str, ...] | None = None
+
+
+@contextmanager
+def about(subject: str | Path) -> Iterator[None]:
+    """Put what an error is about before its message.
+
+    Raises:
+        InputError: What was raised inside, with the subject in front.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{subject}: {error}") from error
+
+
+def hint_of(name: str) -> str | None:
+    """The kind that an array of this name usually is; None if the name does not tell."""
+    return HINTS.get(_last_part(name))
+
+
+def name_layer(key: str, path: Path) -> str:
+    """The name of the layer that an array is: its key without a last part that only says what it holds."""
+    if _last_part(key) not in GENERIC_NAMES:
+        return key
+    return key.rpartition("/")[0] or stem_of(path)
+
+
+def stem_of(path: Path) -> str:
+    """What a file is called where nothing in it is: its name without its suffixes."""
+    return path.name.split(".")[0] or path.name
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition("/")[2].lower().replace("_", "-")

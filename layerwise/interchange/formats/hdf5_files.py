@@ -1,0 +1,77 @@
+"""HDF5: what Layerwise exports, plain datasets by their paths, and, told by its contents, rsatoolbox's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.base.errors import InputError
+from layerwise.interchange.checks import check_memory
+from layerwise.interchange.content import FileContent
+from layerwise.interchange.exported import LAYERS, STIMULI, Export
+from layerwise.interchange.formats.layer_facts import write_facts
+from layerwise.interchange.formats.numpy_files import arrange_arrays
+from layerwise.interchange.formats.rsatoolbox_files import is_rsatoolbox, read_rdms
+
+_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+
+
+def write_hdf5(path: Path, export: Export) -> None:
+    """Fields as datasets; of several layers also `layers`, what is known of them as JSON.
+
+    Raises:
+        InputError: If a layer has the name of one of the file's own datasets.
+    """
+    import h5py
+
+    for layer in export.layers:
+        if export.prefixed and layer.name.split("/")[0] in (STIMULI, LAYERS):
+            raise InputError(f"layer '{layer.name}' has a name that an HDF5 export needs itself; use .npz")
+    with h5py.File(path, "w", track_order=True) as file:
+        file[STIMULI] = list(export.stimuli)
+        if export.prefixed:
+            file[LAYERS] = write_facts(export.layers)
+        for key, value in export.fields().items():
+            file[key] = value
+
+
+def read_hdf5(path: Path) -> FileContent:
+    """Layerwise's own export, an RDMs file, or every numeric dataset with one to three axes.
+
+    Raises:
+        InputError: If it is no HDF5 file, is damaged, or holds no matrix.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if is_rsatoolbox(file):
+                return read_rdms(file, path)
+            arrays = _read_datasets(file)
+    except _BROKEN as error:
+        raise InputError(f"cannot be read as HDF5 ({error})") from error
+    return arrange_arrays(arrays, path)
+
+
+def _read_datasets(file: Any) -> dict[str, NDArray[Any]]:
+    """Every dataset of numbers or texts, by its path; links that lead nowhere, or out of the file, are left out."""
+    import h5py
+
+    found: dict[str, Any] = {}
+
+    def keep(name: str | bytes, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None and len(item.shape) <= 3:
+            found[name if isinstance(name, str) else name.decode("utf-8", "replace")] = item
+
+    file.visititems(keep)
+    check_memory(sum(item.size * item.dtype.itemsize for item in found.values()), "the file")
+    arrays = {}
+    for name, item in found.items():
+        if h5py.check_string_dtype(item.dtype) is not None:
+            arrays[name] = np.array(item.asstr(errors="replace")[()], dtype=np.str_)
+        elif item.dtype.kind in "fiu":
+            arrays[name] = np.asarray(item[()])
+    return arrays

@@ -1,0 +1,139 @@
+"""NumPy's `.npz` and `.npy`: what Layerwise exports, and plain arrays. Never unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.network.layers import Layer
+from layerwise.interchange.checks import check_memory
+from layerwise.interchange.content import (
+    LAYER_KEYS,
+    STIMULUS_KEYS,
+    FileContent,
+    FoundArray,
+    FoundRepresentation,
+    hint_of,
+    name_layer,
+    stem_of,
+)
+from layerwise.interchange.exported import FIELDS, LAYERS, METRIC, STIMULI, Export, find_prefixes, rebuild
+from layerwise.interchange.formats.layer_facts import read_facts, write_facts
+
+Found = TypeVar("Found", FoundArray, FoundRepresentation)
+_BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
+
+
+def write_npz(path: Path, export: Export) -> None:
+    """Fields as arrays; of several layers also `layers`, what is known of them as JSON."""
+    arrays: dict[str, Any] = {STIMULI: np.array(export.stimuli, dtype=np.str_)}
+    if export.prefixed:
+        arrays[LAYERS] = np.array(write_facts(export.layers))
+    with path.open("wb") as file:  # a handle, because savez adds a suffix to names it does not like
+        np.savez(file, allow_pickle=False, **arrays, **export.fields())
+
+
+def read_npz(path: Path) -> FileContent:
+    """Layerwise's own export, or every numeric array with one to three axes.
+
+    Raises:
+        InputError: If it is no such file, is damaged, or holds pickles.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError("not an .npz file but a single array; give it the suffix .npy")
+            check_memory(_unpacked_size(path), "the file")
+            arrays = {key: file[key] for key in file.files}
+    except _BROKEN as error:
+        raise InputError(_explain(error, ".npz")) from error
+    return arrange_arrays(arrays, path)
+
+
+def read_npy(path: Path) -> FileContent:
+    """A single array, which has the file's name.
+
+    Raises:
+        InputError: If it is no such file, is damaged, or holds pickles.
+    """
+    try:
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
+        if not isinstance(array, np.ndarray):
+            raise InputError("not an .npy file but an archive; give it the suffix .npz")
+        check_memory(array.nbytes, "the array")
+        return FileContent((FoundArray(stem_of(path), np.array(array), hint_of(stem_of(path))),))
+    except _BROKEN as error:
+        raise InputError(_explain(error, ".npy")) from error
+
+
+def arrange_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> FileContent:
+    """Named arrays, of an archive or of an HDF5 file, as what they are.
+
+    Raises:
+        InputError: If there is no matrix among them.
+    """
+    prefixes = find_prefixes(list(arrays))
+    names = _names_of(arrays, STIMULUS_KEYS)
+    if prefixes:
+        return FileContent(_exported(arrays, prefixes, path), names)
+    numeric = {key: array for key, array in arrays.items() if array.dtype.kind in "fiu" and 1 <= array.ndim <= 3}
+    if not numeric:
+        raise InputError(f"holds no matrix: its arrays are {', '.join(sorted(arrays)) or 'none'}")
+    labels = _names_of(arrays, LAYER_KEYS) if len(numeric) == 1 else None
+    items = [FoundArray(name_layer(key, path), array, hint_of(key), labels) for key, array in numeric.items()]
+    return FileContent(tuple(_in_order(items, _read_layers(arrays) if METRIC in arrays else {})), names)
+
+
+def _read_layers(arrays: dict[str, NDArray[Any]]) -> dict[str, Layer]:
+    """What an export says of its layers, by name in order of computation; nothing in other files."""
+    described = arrays.get(LAYERS)
+    is_text = described is not None and described.ndim == 0 and described.dtype.kind == "U"
+    return read_facts(str(described)) if is_text else {}
+
+
+def _in_order(items: Sequence[Found], facts: Mapping[str, Layer]) -> list[Found]:
+    """HDF5 has an order of its own, in which branches may come before their block."""
+    order = {name: index for index, name in enumerate(facts)}
+    return sorted(items, key=lambda item: order.get(item.name, len(order)))
+
+
+def _exported(arrays: dict[str, NDArray[Any]], prefixes: list[str], path: Path) -> tuple[FoundRepresentation, ...]:
+    facts = _read_layers(arrays)
+    found = []
+    for prefix in prefixes:
+        name = prefix[:-1] or stem_of(path)
+        fields = {field: arrays[f"{prefix}{field}"] for field in FIELDS}
+        found.append(FoundRepresentation(name, rebuild(name, fields), facts.get(name)))
+    return tuple(_in_order(found, facts))
+
+
+def _names_of(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> tuple[str, ...] | None:
+    for key in keys:
+        if key in arrays and arrays[key].ndim == 1 and arrays[key].dtype.kind in "US":
+            try:
+                return tuple(_as_text(value) for value in arrays[key].tolist())
+            except (ValueError, SystemError) as error:  # code points that do not exist
+                raise InputError(f"the names in '{key}' are no text") from error
+    return None
+
+
+def _as_text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _unpacked_size(path: Path) -> int:
+    with zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+
+
+def _explain(error: Exception, suffix: str) -> str:
+    if "pickle" in str(error) or "Python objects" in str(error):
+        return "holds pickled Python objects, which can run code and are not read; save plain arrays"
+    return f"cannot be read as {suffix} ({error})"

@@ -1,0 +1,266 @@
+"""An import as a run: claimed, stored layer by layer, finished; answered from history when asked for again.
+
+An import is all or nothing: one that fails is taken out again; one whose process was killed goes on when it is
+asked for again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.protocols import Archive
+from layerwise.core.history.records import LOADER, LayerResult, RunHeader
+from layerwise.core.host import kinds
+from layerwise.core.host.registry import Registry, distribution_version
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.representation import NO_TRANSFORM
+from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.runs.add_statistics import measure_run
+from layerwise.core.runs.decoding import load_stimuli
+from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins
+from layerwise.core.runs.request import Observer
+from layerwise.core.runs.sink import measure
+from layerwise.interchange.content import stem_of
+from layerwise.interchange.conversion import describe_kind
+from layerwise.interchange.files import hash_file
+from layerwise.interchange.gathering import AUTO, Gathered, ImportedLayer, arrange_layers, gather, reorder
+from layerwise.interchange.stimulus_names import align, check_count, new_stimuli, read_names, stored_stimuli
+
+TAG = "imported-as"
+"""The tag that says what kind of matrix an imported run was made of."""
+_THUMBNAIL_SIZE = (64, 64)
+
+
+class ImportArchive(Archive, Protocol):
+    """An archive that can also take a run out again."""
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run out, with everything that belongs to it."""
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What is to be imported, and as what.
+
+    Attributes:
+        files: The files.
+        name: The model's name; None for the first file's.
+        kind: A key of `conversion.KINDS`, `activations`, or `auto`.
+        layers: Names of the layers to take; all if empty.
+        first: Name of the layer in the role `input`.
+        last: Name of the layer in the role `output`.
+        stimuli: A run, or the path of stimuli, whose set this is; None for a set from the file's names.
+        names: A file with the names of the stimuli, in the order of the rows.
+        tags: Free `key=value` pairs.
+        force: Import again what is stored already.
+        command: The command as typed.
+    """
+
+    files: tuple[Path, ...]
+    name: str | None = None
+    kind: str = AUTO
+    layers: tuple[str, ...] = ()
+    first: str | None = None
+    last: str | None = None
+    stimuli: str | None = None
+    names: Path | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class ImportOutcome:
+    """What an import came to.
+
+    Attributes:
+        run_id: Identifier of the run.
+        status: `finished` if it was stored now, `stored` if the same import was there already.
+        n_stimuli: Number of stimuli.
+        layers: Names of the layers, in order.
+        kinds: What each was made of.
+        notes: What was assumed or found, in words.
+    """
+
+    run_id: str
+    status: Literal["finished", "stored"]
+    n_stimuli: int
+    layers: tuple[str, ...]
+    kinds: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PreparedImport:
+    """Files that have been read, checked and converted; no history has been touched.
+
+    Attributes:
+        request: What was asked for.
+        gathered: The layers.
+        content: Hex SHA-256 of each file.
+        seconds: How long it took.
+    """
+
+    request: ImportRequest
+    gathered: Gathered
+    content: tuple[str, ...]
+    seconds: float
+
+
+def prepare_import(request: ImportRequest) -> PreparedImport:
+    """Read, check and convert.
+
+    Raises:
+        InputError: If a file is not as it must be.
+    """
+    started = time.perf_counter()
+    names = read_names(request.names) if request.names is not None else None
+    gathered = gather(request.files, request.kind, request.layers, names)
+    content = tuple(hash_file(file) for file in request.files)
+    return PreparedImport(request, gathered, content, time.perf_counter() - started)
+
+
+def execute_import(
+    prepared: PreparedImport, registry: Registry, store: ImportArchive, observer: Observer
+) -> ImportOutcome:
+    """Find the stimuli that the rows belong to, and store.
+
+    Raises:
+        InputError: If the stimuli do not match; nothing is stored then.
+        LayerwiseError: If storing failed; nothing is left of it.
+    """
+    request, content, started = prepared.request, prepared.content, time.perf_counter()
+    stimuli, gathered, notes = _find_stimuli(request, registry, store, prepared.gathered, "".join(content))
+    layers = arrange_layers(gathered.layers, request.first, request.last)
+    notes = (*notes, *_collect_notes(gathered.layers))
+    model = _describe_model(request, gathered, content, notes)
+    tags = {TAG: ",".join(dict.fromkeys(layer.converted.kind for layer in gathered.layers)), **request.tags}
+    header = _describe(registry, model, stimuli, layers, tags, request.command)
+    claim = store.begin_run(header, force=request.force)
+    outcome = ImportOutcome(
+        run_id=claim.run_id,
+        status="stored" if claim.finished else "finished",
+        n_stimuli=gathered.n_stimuli,
+        layers=tuple(layer.name for layer in layers),
+        kinds=tuple(layer.converted.kind for layer in gathered.layers),
+        notes=notes,
+    )
+    if claim.finished:
+        measure_run(registry, store, store.find_run(claim.run_id), (), observer.message)
+        return outcome
+    try:
+        _store_layers(gathered.layers, registry, store, observer, claim.run_id)
+        store.finish_run(claim.run_id, {"read": prepared.seconds, "store": time.perf_counter() - started})
+    except BaseException as error:
+        store.fail_run(claim.run_id, str(error) or type(error).__name__, interrupted=not isinstance(error, Exception))
+        store.delete_run(claim.run_id)
+        raise
+    return outcome
+
+
+def _find_stimuli(
+    request: ImportRequest, registry: Registry, store: ImportArchive, gathered: Gathered, content: str
+) -> tuple[LoadedStimuli, Gathered, tuple[str, ...]]:
+    """The set the rows belong to, the layers in that set's order, and what was assumed."""
+    if request.stimuli is None:
+        stimuli = new_stimuli(gathered.names, gathered.n_stimuli, request.files, content)
+        unnamed = "no stimulus names: comparable only with what is imported with it; see --stimuli and --names"
+        return stimuli, gathered, (unnamed,) if gathered.names is None else ()
+    if Path(request.stimuli).exists() or ":" in request.stimuli:
+        what = request.stimuli
+        stimuli = load_stimuli(registry, request.stimuli, _THUMBNAIL_SIZE, "squash")
+    else:
+        run = store.find_run(request.stimuli)
+        what = f"run {run.id}"
+        stimuli = stored_stimuli(run, store.list_stimuli(run.id))
+    files = ", ".join(str(file) for file in request.files)
+    check_count(gathered.n_stimuli, stimuli.n_stimuli, f"{what}, for which {files} was given,")
+    order = align(gathered.names, [stimulus.name for stimulus in stimuli.stimuli], what)
+    unnamed = f"no stimulus names: the rows are taken to be in the order of {what}"
+    if np.array_equal(order, np.arange(len(order))):
+        return stimuli, gathered, (unnamed,) if gathered.names is None else ()
+    layers = tuple(reorder(layer, order) for layer in gathered.layers)
+    moved = int((order != np.arange(len(order))).sum())
+    return stimuli, Gathered(layers, gathered.names), (f"{moved} rows were moved to the order of {what}",)
+
+
+def _collect_notes(layers: Sequence[ImportedLayer]) -> tuple[str, ...]:
+    """The notes of all layers; one that all of them share is said once."""
+    notes: dict[str, list[str]] = {}
+    for layer in layers:
+        for note in layer.converted.notes:
+            notes.setdefault(note, []).append(layer.name)
+    return tuple(
+        note if len(names) == len(layers) else f"{', '.join(names)}: {note}" for note, names in notes.items()
+    )
+
+
+def _describe_model(
+    request: ImportRequest, gathered: Gathered, content: Sequence[str], notes: Sequence[str]
+) -> ModelInfo:
+    used = dict.fromkeys(layer.converted.kind for layer in gathered.layers)
+    said = [f"{kind} ({describe_kind(kind)})" for kind in used]
+    return ModelInfo(
+        name=request.name or stem_of(request.files[0]),
+        source=", ".join(file.name for file in request.files),
+        fingerprint=digest_key({"imported": list(content)}),
+        input_shape=(0, 0, 0),
+        preprocessing="; ".join([*said, *notes]),
+        resize="squash",
+        n_parameters=0,
+    )
+
+
+def _describe(
+    registry: Registry,
+    model: ModelInfo,
+    stimuli: LoadedStimuli,
+    layers: Sequence[Layer],
+    tags: Mapping[str, str],
+    command: str,
+) -> RunHeader:
+    provider = Provider(LOADER, distribution_version("layerwise"))
+    key = {
+        "import": [provider.name, provider.version, model.fingerprint, model.name, model.preprocessing],
+        "stimuli": stimuli.fingerprint,
+        "names": [stimulus.name for stimulus in stimuli.stimuli],
+        "layers": [[layer.name, layer.op, layer.role] for layer in layers],
+        "filed": dict(tags),
+    }
+    return RunHeader(
+        key=digest_key(key),
+        model=model,
+        loader=provider,
+        stimuli=stimuli,
+        layers=tuple(layers),
+        transforms=(NO_TRANSFORM,),
+        engine=provider,
+        batch_size=0,
+        chunk_width=0,
+        command=command,
+        tags=tags,
+        versions=collect_versions({}),
+        plugins=list_plugins(registry),
+        host=describe_host(),
+    )
+
+
+def _store_layers(
+    layers: Sequence[ImportedLayer], registry: Registry, store: ImportArchive, observer: Observer, run_id: str
+) -> None:
+    """Each with the statistics that follow from a representation."""
+    statistics = registry.all(kinds.Statistic)
+    chosen = [each for each in statistics if isinstance(each.offer, kinds.RepresentationStatistic)]
+    for layer in layers:
+        representation = layer.converted.representation
+        results = tuple(measure(statistic, observer.message, representation) for statistic in chosen)
+        store.save_layer(run_id, LayerResult(layer.name, NO_TRANSFORM, representation, results))
+        observer.layer_finished(layer.name)

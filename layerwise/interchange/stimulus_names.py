@@ -1,0 +1,137 @@
+"""Whose rows are these? The stimuli of an imported matrix: those of a run or a folder, or new ones known by name.
+
+Two runs can be compared if their stimulus sets have the same fingerprint. A matrix that is imported onto a set takes
+that set's fingerprint, and its rows take the set's order; one that is not gets a fingerprint from its names. A file
+without names makes a set of its own, from its content, because nobody can say that its rows are those of another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.history.records import RunRecord, StimulusRecord
+from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
+from layerwise.core.runs.decoding import fingerprint_stimuli
+from layerwise.interchange.checks import check_names
+from layerwise.interchange.content import about
+
+MAX_LISTED = 8
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Stimulus names, one a line, in the order of the rows; empty lines are left out.
+
+    Raises:
+        InputError: If the file cannot be read as text.
+    """
+    with about(path):
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InputError("is no text in UTF-8") from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def align(names: Sequence[str] | None, known: Sequence[str], what: str) -> NDArray[np.intp]:
+    """Where in the file each stimulus of a known set is.
+
+    Names match if they are the same, or, where that leaves any over, if they are the same without folder and suffix.
+
+    Args:
+        names: Names of the file's rows; None if it has none, and then its order is taken to be the set's.
+        known: Names of the set's stimuli.
+        what: What the set is called in messages.
+
+    Raises:
+        InputError: If they do not match one to one; lists those that do not.
+    """
+    if names is None:
+        return np.arange(len(known))
+    for shorten in (str, _stem):
+        place = {shorten(name): index for index, name in enumerate(names)}
+        wanted = [shorten(name) for name in known]
+        if len(place) == len(names) and set(wanted) == set(place) and len(set(wanted)) == len(wanted):
+            return np.array([place[name] for name in wanted], dtype=np.intp)
+    strange = [name for name in names if name not in set(known)]
+    missing = [name for name in known if name not in set(names)]
+    raise InputError(
+        f"the stimuli are not those of {what}: it does not have {_some(strange)}; missing are {_some(missing)}"
+    )
+
+
+def check_count(n_rows: int, n_stimuli: int, what: str) -> None:
+    """Check that a matrix has as many rows as a set has stimuli.
+
+    Raises:
+        InputError: If it has not.
+    """
+    if n_rows != n_stimuli:
+        raise InputError(f"{n_rows} stimuli, but {what} has {n_stimuli}")
+
+
+def new_stimuli(names: Sequence[str] | None, n_stimuli: int, files: Sequence[Path], content: str) -> LoadedStimuli:
+    """A stimulus set from names alone: no pictures.
+
+    Args:
+        names: Names of the stimuli; None where the file has none.
+        n_stimuli: Their number.
+        files: Where they come from.
+        content: Hex digest of the files; the identity of stimuli without names.
+
+    Raises:
+        InputError: If the number of names is another, or a name is there twice.
+    """
+    if names is None:
+        chosen = tuple(f"stimulus {index}" for index in range(1, n_stimuli + 1))
+        hashes = [_hash(f"{content} {index}") for index in range(n_stimuli)]
+    else:
+        chosen = check_names(names, n_stimuli)
+        hashes = [_hash(name) for name in chosen]
+    return LoadedStimuli(
+        name=files[0].name.split(".")[0],
+        source=", ".join(file.name for file in files),
+        stimuli=tuple(Stimulus(name) for name in chosen),
+        pixels=np.empty((n_stimuli, 0, 0, 3), dtype=np.uint8),
+        thumbnails=(b"",) * n_stimuli,
+        content_hashes=tuple(hashes),
+        fingerprint=fingerprint_stimuli(hashes),
+        skipped=(),
+        resize="squash",
+    )
+
+
+def stored_stimuli(run: RunRecord, records: Sequence[StimulusRecord]) -> LoadedStimuli:
+    """The stimulus set of a stored run, so that another run can be on the same one."""
+    return LoadedStimuli(
+        name=run.stimuli_name,
+        source=run.stimuli_source,
+        stimuli=tuple(Stimulus(record.name, record.label) for record in records),
+        pixels=np.empty((len(records), 0, 0, 3), dtype=np.uint8),
+        thumbnails=tuple(record.thumbnail for record in records),
+        content_hashes=tuple(record.content_hash for record in records),
+        fingerprint=run.stimuli_fingerprint,
+        skipped=run.skipped,
+        resize="crop" if run.resize == "crop" else "squash",
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).stem
+
+
+def _some(names: Sequence[str]) -> str:
+    quoted = ", ".join(f"'{name}'" for name in names[:MAX_LISTED])
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return quoted + more or "none"

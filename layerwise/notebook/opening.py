@@ -1,0 +1,36 @@
+"""What a notebook starts with: a history, and everything that plugins offer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerwise.core.host.registry import Registry
+    from layerwise.storage import Store
+
+
+def open_history(database: str | Path, *, create: bool = False, read_only: bool = False) -> Store:
+    """Open a history; use it in a `with` statement, or `close` it.
+
+    Args:
+        database: Path of an SQLite file, or a URL: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`.
+        create: Whether to start a history where there is none.
+        read_only: Whether every change shall be refused; comparisons that are new cannot be kept then.
+
+    Raises:
+        InputError: If there is no history there, or it is not one.
+    """
+    from layerwise.storage import open_store
+
+    text = str(database)
+    return open_store(text if "://" in text else f"sqlite:///{text}", create=create, read_only=read_only)
+
+
+@lru_cache(maxsize=1)
+def all_plugins() -> Registry:
+    """The built-in plugins and the installed ones, loaded when first asked for."""
+    from layerwise.plugins import load_plugins
+
+    return load_plugins()

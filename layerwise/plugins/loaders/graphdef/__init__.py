@@ -1,0 +1,1 @@
+"""Loading TensorFlow graphs: frozen graphs and SavedModels."""

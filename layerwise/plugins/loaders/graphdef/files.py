@@ -1,0 +1,175 @@
+"""The loaders of what TensorFlow itself saves: frozen graphs (`.pb`) and SavedModel folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.network.model import LoadRequest, Model
+from layerwise.plugins.loaders.class_names import find_classes
+from layerwise.plugins.loaders.keras.weights import first_line
+from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
+from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
+
+_SAVED_MODEL = "saved_model.pb"
+_VARIABLES = frozenset({"VariableV2", "Variable", "VarHandleOp"})
+
+
+class FrozenGraphLoader(ModelLoader):
+    """Loads a frozen TensorFlow 1 graph: a `GraphDef` whose weights are constants.
+
+    The input is its placeholder, the output the end of its longest way. Pixels go in as they are, 0..255, unless
+    a preprocessing is named; the Inception-5h file of the published analysis, known by its layers and its 1008
+    outputs, gets its own. Photos are squashed.
+    """
+
+    name: ClassVar[str] = "frozen-graph"
+    description: ClassVar[str] = "a frozen TensorFlow graph, .pb"
+
+    def accepts(self, model: str) -> bool:
+        """Whether it is called as such files are, there or not."""
+        return Path(model).suffix.lower() == ".pb" and Path(model).name != _SAVED_MODEL
+
+    def load(self, request: LoadRequest) -> Model:
+        """Read and import the graph.
+
+        Raises:
+            InputError: If the file is missing, is no graph, or its weights are not in it.
+        """
+        path = Path(request.model)
+        _refuse_weights(request)
+        graph_def = read_graph_def(path)
+        source, output = _find_ends(graph_def, path)
+        usual = find_preprocessing("inception5h" if _is_inception5h(graph_def) else "none")
+        return _make_model(graph_def, source, output, path, request, usual)
+
+
+class SavedModelLoader(ModelLoader):
+    """Loads the serving signature of a SavedModel folder.
+
+    Pixels go in as they are, 0..255, unless a preprocessing is named. Photos are squashed.
+    """
+
+    name: ClassVar[str] = "saved-model"
+    description: ClassVar[str] = "a TensorFlow SavedModel folder"
+
+    def accepts(self, model: str) -> bool:
+        """Whether the folder holds a SavedModel."""
+        path = Path(model)
+        return path.name == _SAVED_MODEL or (path / _SAVED_MODEL).is_file()
+
+    def load(self, request: LoadRequest) -> Model:
+        """Load the folder and turn its variables into constants.
+
+        Raises:
+            InputError: If it is damaged, or has no signature with one image in and one tensor out.
+        """
+        folder = Path(request.model)
+        folder = folder.parent if folder.name == _SAVED_MODEL else folder
+        _refuse_weights(request)
+        graph_def, source, output = _freeze(folder)
+        return _make_model(graph_def, source, output, folder, request, find_preprocessing("none"))
+
+
+def _refuse_weights(request: LoadRequest) -> None:
+    if request.weights is not None:
+        raise InputError(f"{request.model} brings its own weights; --weights does not go with it")
+
+
+def _make_model(
+    graph_def: Any, source: str, output: str, path: Path, request: LoadRequest, usual: Preprocessing
+) -> Model:
+    from layerwise.plugins.loaders.graphdef.model import GraphDefModel, GraphDescription
+
+    preprocessing = choose_preprocessing(request.preprocessing, usual)
+    model = GraphDefModel(graph_def, source, output, GraphDescription(path.stem, path.name, preprocessing))
+    n_classes = model.graph[model.graph.output].n_features
+    names, ids = find_classes(request.class_names, path, n_classes)
+    model.name_classes(names, ids)
+    return model
+
+
+def read_graph_def(path: Path) -> Any:
+    """The graph in a `.pb` file.
+
+    Raises:
+        InputError: If the file is missing, or holds no graph with constants for weights.
+    """
+    tf = import_tensorflow()
+    from google.protobuf.message import DecodeError
+
+    graph_def = tf.compat.v1.GraphDef()
+    try:
+        graph_def.ParseFromString(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except DecodeError as error:
+        raise InputError(f"{path} is not a TensorFlow graph, or is truncated") from error
+    if not graph_def.node or not all(node.op for node in graph_def.node):
+        raise InputError(f"{path} is not a TensorFlow graph: it has no operations")
+    variables = [node.name for node in graph_def.node if node.op in _VARIABLES]
+    if variables:
+        raise InputError(f"{path} is not frozen: '{variables[0]}' is a variable, whose values are not in the file")
+    return graph_def
+
+
+def _find_ends(graph_def: Any, path: Path) -> tuple[str, str]:
+    """Names of the placeholder and of the operation that ends the longest way from it."""
+    inputs_of = {node.name: [_operation(name) for name in node.input if name[0] != "^"] for node in graph_def.node}
+    sources = [node.name for node in graph_def.node if node.op == "Placeholder"]
+    if not sources:
+        raise InputError(f"{path} has no placeholder to feed images to")
+    read = {name for names in inputs_of.values() for name in names}
+    ends = [node.name for node in graph_def.node if node.name not in read]
+    behind = {end: _ancestors(inputs_of, end) for end in ends}
+    output = max(ends, key=lambda end: (bool(behind[end] & set(sources)), len(behind[end])))
+    reached = [source for source in sources if source in behind[output]]
+    if len(reached) != 1:
+        raise InputError(
+            f"{path} has {len(reached)} placeholders before '{output}'; only graphs with one can be analysed"
+        )
+    return reached[0], output
+
+
+def _ancestors(inputs_of: dict[str, list[str]], name: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(inputs_of.get(name, ()))
+    return found
+
+
+def _operation(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _is_inception5h(graph_def: Any) -> bool:
+    names = {node.name for node in graph_def.node}
+    return {"input", "conv2d0", "mixed3a", "mixed4c", "mixed5b", "avgpool0", "softmax2"} <= names
+
+
+def _freeze(folder: Path) -> tuple[Any, str, str]:
+    """The serving signature with constants for variables: graph, placeholder, and operation of the output."""
+    tf = import_tensorflow()
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    try:
+        loaded = tf.saved_model.load(str(folder))  # held on to, because it owns the variables
+    except Exception as error:  # a damaged folder makes TensorFlow raise a dozen types
+        raise InputError(f"cannot load the SavedModel {folder}: {first_line(error)}") from error
+    signatures = loaded.signatures
+    if not signatures:
+        raise InputError(f"the SavedModel {folder} has no signature to call")
+    name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
+    frozen = convert_variables_to_constants_v2(signatures[name])
+    for what, tensors in (("inputs", frozen.inputs), ("outputs", frozen.outputs)):
+        if len(tensors) != 1:
+            raise InputError(
+                f"signature '{name}' of the SavedModel {folder} has {len(tensors)} {what}; only one will do"
+            )
+    return frozen.graph.as_graph_def(), frozen.inputs[0].op.name, frozen.outputs[0].op.name

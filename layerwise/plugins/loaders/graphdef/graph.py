@@ -1,0 +1,166 @@
+"""Translating a frozen TensorFlow graph into a graph of nodes.
+
+A node is an operation whose floating-point tensor has a row for each stimulus. Constants and what is computed
+from them are weights or settings; operations that hand a tensor on are folded away; the integers that some
+operations compute shapes with are no nodes, but what they depend on counts as an input of who uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.network.graph import Graph, Node
+from layerwise.plugins.loaders.graphdef.ops import ALIASES, describe_tf_op
+
+
+@dataclass
+class Translation:
+    """A TensorFlow graph seen from its output.
+
+    Attributes:
+        graph: Its nodes.
+        tensors: The tensor of each node.
+        constants: The constant tensors that each node reads, in order.
+        scope: What all names begin with in TensorFlow (`StatefulPartitionedCall/model/`) and nodes go without.
+    """
+
+    graph: Graph
+    tensors: dict[str, Any]
+    constants: dict[str, tuple[Any, ...]]
+    scope: str
+
+
+@dataclass
+class _Walk:
+    """What is known of the tensors between input and output."""
+
+    source: Any
+    live: set[str] = field(default_factory=set)
+
+    def resolve(self, tensor: Any) -> Any:
+        """The tensor that an operation handed on."""
+        while tensor.op.type in ALIASES:
+            tensor = tensor.op.inputs[0]
+        return tensor
+
+    def is_node(self, tensor: Any) -> bool:
+        """Whether it holds activations: floating-point, from the input, with a row for each stimulus."""
+        if tensor is self.source:
+            return True
+        has_rows = tensor.shape.rank is None or (tensor.shape.rank > 0 and tensor.shape[0] is None)
+        return tensor.name in self.live and tensor.dtype.is_floating and has_rows
+
+    def sources_of(self, tensor: Any) -> list[Any]:
+        """The activations that a tensor is, or is computed from by way of tensors that are none."""
+        tensor = self.resolve(tensor)
+        if self.is_node(tensor):
+            return [tensor]
+        found: list[Any] = []
+        for inner in tensor.op.inputs if tensor.name in self.live else ():
+            found += [source for source in self.sources_of(inner) if all(source is not other for other in found)]
+        return found
+
+
+def translate_graph(source: Any, output: Any, path: str) -> Translation:
+    """The nodes between two tensors.
+
+    Args:
+        source: The input's tensor, with a shape that is known but for its first axis.
+        output: The output's tensor.
+        path: Where the graph came from, for errors.
+
+    Raises:
+        InputError: If the output does not have a row for each stimulus, or a shape cannot be told.
+    """
+    walk = _Walk(source)
+    order = _order_operations(output)
+    for op in order:
+        if op is source.op or any(tensor.name in walk.live for tensor in op.inputs):
+            walk.live.update(tensor.name for tensor in op.outputs)
+    output = walk.resolve(output)
+    if not walk.is_node(output):
+        raise InputError(
+            f"{path}: output '{output.op.name}' does not have a row for each stimulus of a batch of any size"
+        )
+    found = [
+        tensor
+        for op in order
+        for tensor in op.outputs
+        if walk.is_node(tensor) and op.type not in ALIASES and (tensor is output or tensor.consumers())
+    ]
+    scope = _find_scope([tensor.op.name for tensor in found if tensor is not source], source.op.name)
+    names = {tensor.name: _name(tensor, scope) for tensor in found}
+    nodes = []
+    for tensor in found:
+        sources = _inputs(walk, tensor)
+        op, kernel = ("input", None) if tensor is source else describe_tf_op(tensor.op, len(sources))
+        inputs = tuple(names[one.name] for one in sources)
+        nodes.append(Node(names[tensor.name], op, inputs, _shape(tensor, path), kernel))
+    tensors = {names[tensor.name]: tensor for tensor in found}
+    constants = {name: _constants(walk, tensor) for name, tensor in tensors.items()}
+    return Translation(_prune(nodes, names[output.name]), tensors, constants, scope)
+
+
+def _constants(walk: _Walk, tensor: Any) -> tuple[Any, ...]:
+    return tuple(one for one in tensor.op.inputs if walk.resolve(one).name not in walk.live)
+
+
+def _order_operations(output: Any) -> list[Any]:
+    """The operations that a tensor depends on, each after those it needs."""
+    order: list[Any] = []
+    done: set[str] = set()
+    waiting = [output.op]
+    while waiting:
+        op = waiting[-1]
+        missing = [tensor.op for tensor in op.inputs if tensor.op.name not in done]
+        if op.name not in done and missing:
+            waiting.extend(reversed(missing))
+            continue
+        waiting.pop()
+        if op.name not in done:
+            done.add(op.name)
+            order.append(op)
+    return order
+
+
+def _inputs(walk: _Walk, tensor: Any) -> list[Any]:
+    if tensor is walk.source:
+        return []
+    direct = [walk.resolve(i) for i in tensor.op.inputs]
+    found = [i for i in direct if walk.is_node(i)]
+    for indirect in (i for i in direct if not walk.is_node(i)):
+        found += [source for source in walk.sources_of(indirect) if all(source is not other for other in found)]
+    return found
+
+
+def _find_scope(names: Sequence[str], source: str) -> str:
+    """The scopes that all names are in, with a slash at the end; empty where a name would become the input's."""
+    paths = [name.split("/")[:-1] for name in names]
+    shared = []
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    scope = "".join(f"{part}/" for part in shared)
+    return "" if len(names) == 1 or source in {name.removeprefix(scope) for name in names} else scope
+
+
+def _name(tensor: Any, scope: str) -> str:
+    return str(tensor.op.name if tensor.value_index == 0 else tensor.name).removeprefix(scope)
+
+
+def _shape(tensor: Any, path: str) -> tuple[int, ...]:
+    shape = tensor.shape
+    if shape.rank is None or any(axis is None for axis in shape.as_list()[1:]):
+        raise InputError(f"{path}: the shape of '{tensor.op.name}' cannot be told from that of the input")
+    return tuple(int(axis) for axis in shape.as_list()[1:])
+
+
+def _prune(nodes: Sequence[Node], output: str) -> Graph:
+    """A graph of what leads to the output only, the input first."""
+    whole = Graph(tuple(sorted(nodes, key=lambda node: node.op != "input")), output)
+    useful = whole.ancestors([output])
+    return Graph(tuple(node for node in whole if node.name in useful), output)

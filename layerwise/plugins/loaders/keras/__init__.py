@@ -1,0 +1,1 @@
+"""Loading Keras models: files, `keras.applications`, their graph, weights and compiled functions."""

@@ -1,0 +1,146 @@
+"""The loader of `keras.applications`: any of its networks by name, with published, own or no weights.
+
+Which there are is read from the installed Keras without importing it, so that names can be listed at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.network.model import LoadRequest, Model
+from layerwise.plugins.loaders.class_names import Classes, find_classes
+from layerwise.plugins.loaders.keras.weights import first_line, load_weights
+from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing
+from layerwise.plugins.loaders.seeding import seeded
+from layerwise.plugins.loaders.tensorflow_setup import import_keras
+
+_ENDING = re.compile(r"(?<=[a-z0-9])(V\d|B\d|X?Large|Small|Mobile|Tiny|Base|(?<=V2)[SML]$)")
+
+
+class KerasApplicationsLoader(ModelLoader):
+    """Loads `inception_v3`, `resnet50` and the others, also as Keras spells them (`InceptionV3`).
+
+    Weights are `imagenet` (downloaded by Keras), a Keras weights file, or none: then the network is untrained. Pixels
+    go through the application's own `preprocess_input`; photos are cropped, as the authors of all of these did.
+    """
+
+    name: ClassVar[str] = "keras-applications"
+    description: ClassVar[str] = "any network of keras.applications, untrained or with --weights imagenet or a file"
+
+    def known_models(self) -> tuple[str, ...]:
+        """Names in snake case, sorted."""
+        return tuple(sorted(name for name, _ in _find_applications().values()))
+
+    def accepts(self, model: str) -> bool:
+        """Whether it is one of the names, whatever its case and underscores."""
+        return _bare(model) in _find_applications()
+
+    def load(self, request: LoadRequest) -> Model:
+        """Build the network and fill in its weights.
+
+        Raises:
+            InputError: If the weights file is missing or another network's.
+            LayerwiseError: If published weights cannot be downloaded.
+        """
+        from layerwise.plugins.loaders.keras.model import Description, KerasModel
+
+        name, class_name = _find_applications()[_bare(request.model)]
+        build = getattr(import_keras().applications, class_name)
+        network = _build(build, name, request)
+        path = Path(request.weights) if request.weights not in (None, "imagenet") else None
+        n_classes = int(network.output_shape[-1])
+        names, ids = find_classes(request.class_names, path, n_classes)
+        if request.weights == "imagenet" and not names:
+            names, ids = _read_class_index(n_classes)
+        description = Description(
+            name=name,
+            source=_describe_source(request, path),
+            preprocessing=choose_preprocessing(request.preprocessing, _own_preprocessing(build)),
+            resize="crop",
+            class_names=names,
+            class_ids=ids,
+        )
+        return KerasModel(network, description)
+
+
+def _build(build: Any, name: str, request: LoadRequest) -> Any:
+    if request.weights == "imagenet":
+        try:
+            with contextlib.redirect_stdout(
+                sys.stderr
+            ):  # Keras prints a progress bar, which must not end up in --json
+                return build(weights="imagenet")
+        except Exception as error:  # urllib, http and Keras each have errors of their own
+            raise LayerwiseError(f"cannot fetch the imagenet weights of {name}: {first_line(error)}") from error
+    with seeded(request.seed):
+        network = build(weights=None)
+    if request.weights is not None:
+        load_weights(network, Path(request.weights))
+    return network
+
+
+def _describe_source(request: LoadRequest, path: Path | None) -> str:
+    if path is not None:
+        return path.name
+    return f"untrained, seed {request.seed}" if request.weights is None else "keras.applications, imagenet weights"
+
+
+@cache
+def _find_applications() -> dict[str, tuple[str, str]]:
+    """Name and class of each application, by its name without case and underscores."""
+    found = importlib.util.find_spec("keras")
+    if found is None or found.origin is None:
+        return {}
+    text = (Path(found.origin).parent / "applications" / "__init__.py").read_text(encoding="utf-8")
+    imports = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
+    classes = {
+        alias.name: (node.module or "").rpartition(".")[2]
+        for node in imports
+        for alias in node.names
+        if alias.name[0].isupper()
+    }
+    return {_bare(name): (_snake(name, family), name) for name, family in classes.items()}
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _snake(name: str, family: str) -> str:
+    """`InceptionV3` as `inception_v3`: as its module is called, where that is the same word."""
+    return family if _bare(family) == _bare(name) else _ENDING.sub(r"_\1", name).lower()
+
+
+def _own_preprocessing(build: Any) -> Preprocessing:
+    """What the application's own module does to pixels."""
+    module = sys.modules[build.__module__]
+    word = build.__module__.rpartition(".")[2]
+    # The function works in place on floats, so it is given a copy of its own.
+    return Preprocessing(
+        f"keras.applications.{word}.preprocess_input",
+        lambda pixels: np.asarray(module.preprocess_input(np.array(pixels, np.float32)), np.float32),
+    )
+
+
+def _read_class_index(n_classes: int) -> Classes:
+    """ImageNet's classes from Keras's cache, if it has fetched them before; never fails, never downloads."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    try:
+        index = json.loads((home / "models" / "imagenet_class_index.json").read_text(encoding="utf-8"))
+        pairs = [index[str(place)] for place in range(n_classes)]
+        return tuple(str(pair[1]).replace("_", " ") for pair in pairs), tuple(str(pair[0]) for pair in pairs)
+    except (OSError, ValueError, KeyError, IndexError):
+        return (), ()

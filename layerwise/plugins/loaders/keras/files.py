@@ -1,0 +1,126 @@
+"""The loader of Keras model files: `.keras` archives and `.h5` files with an architecture in them.
+
+A model file can hold code: a `Lambda` layer is Python bytecode. It is looked for before anything is loaded, and
+refused unless the caller says that the file is trusted; Keras's own safe mode stays on as well.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.network.model import LoadRequest, Model
+from layerwise.plugins.loaders.class_names import find_classes
+from layerwise.plugins.loaders.keras.weights import first_line, load_weights, quiet_keras
+from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
+from layerwise.plugins.loaders.tensorflow_setup import import_keras
+
+_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+class KerasFileLoader(ModelLoader):
+    """Loads a model saved by Keras, in safe mode.
+
+    Pixels go in as they are, 0..255, unless a preprocessing is named: a model that needs another range should
+    bring a `Rescaling` or `Normalization` layer, which then is part of it. Photos are squashed.
+    """
+
+    name: ClassVar[str] = "keras-file"
+    description: ClassVar[str] = "a .keras or .h5 file saved by Keras"
+
+    def accepts(self, model: str) -> bool:
+        """Whether it is called as Keras model files are, there or not."""
+        return Path(model).suffix.lower() in _SUFFIXES
+
+    def load(self, request: LoadRequest) -> Model:
+        """Load architecture and weights, and other weights over them where they are named.
+
+        Raises:
+            InputError: If the file is missing, damaged, not a model, or holds code and is not trusted.
+        """
+        from layerwise.plugins.loaders.keras.model import Description, KerasModel
+
+        path = Path(request.model)
+        network = read_keras_file(path, trusted=request.allow_unsafe)
+        if request.weights is not None:
+            load_weights(network, Path(request.weights))
+        shape = network.output_shape if isinstance(network.output_shape, tuple) else (None,)
+        names, ids = find_classes(request.class_names, path, int(shape[-1] or 0))
+        description = Description(
+            name=path.stem,
+            source=path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}",
+            preprocessing=choose_preprocessing(request.preprocessing, find_preprocessing("none")),
+            class_names=names,
+            class_ids=ids,
+            has_own_names=True,
+        )
+        return KerasModel(network, description)
+
+
+def read_keras_file(path: Path, *, trusted: bool) -> Any:
+    """The Keras model in a file.
+
+    Raises:
+        InputError: As `KerasFileLoader.load`.
+    """
+    if not path.is_file():
+        raise InputError(f"no model file '{path}'")
+    if path.name.endswith(".weights.h5"):
+        raise InputError(f"{path} holds weights only: name the model, and give the file with --weights")
+    config = _read_config(path)
+    lambdas = [] if trusted else sorted(set(_find_lambdas(config)))
+    if lambdas:
+        raise InputError(
+            f"{path} holds code (Lambda layer {', '.join(lambdas)}), which loading it would run: "
+            "if you trust the file, add --allow-unsafe"
+        )
+    keras = import_keras()
+    register_own_layers()
+    try:
+        with quiet_keras():
+            network = keras.saving.load_model(str(path), compile=False, safe_mode=not trusted)
+    except Exception as error:  # whatever Keras raises for a file that it cannot make a model of
+        hint = "; if you trust the file, add --allow-unsafe" if "safe_mode" in str(error) else ""
+        raise InputError(f"cannot load {path}: {first_line(error)}{hint}") from error
+    if not isinstance(network, keras.Model):
+        raise InputError(f"{path} holds a {type(network).__name__}, not a model")
+    return network
+
+
+def register_own_layers() -> None:
+    """Make Layerwise's own Keras layers known to Keras, by importing them."""
+
+
+def _read_config(path: Path) -> object:
+    """The architecture in the file, as plain values."""
+    try:
+        if path.suffix.lower() == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                return json.loads(archive.read("config.json"))
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            if "model_config" not in file.attrs:
+                raise InputError(f"{path} holds no architecture: name the model, and give the file with --weights")
+            return json.loads(file.attrs["model_config"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a Keras model file, or is damaged: {first_line(error)}") from error
+
+
+def _find_lambdas(config: object) -> Iterator[str]:
+    """Names of the layers in a configuration that are Python code, at any depth."""
+    if isinstance(config, dict):
+        if config.get("class_name") in ("Lambda", "__lambda__"):
+            inner = config.get("config")
+            yield str(inner.get("name", "without a name")) if isinstance(inner, dict) else "without a name"
+            return
+        for value in config.values():
+            yield from _find_lambdas(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _find_lambdas(value)

@@ -1,0 +1,42 @@
+"""Filling a Keras model's weights from a file, with one clear line where the file does not fit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from layerwise.core.base.errors import InputError
+
+
+def load_weights(model: Any, path: Path) -> None:
+    """Load a `.weights.h5`, `.h5` or `.keras` file into a model of the same architecture.
+
+    Raises:
+        InputError: If the file is missing, damaged, of another kind, or another model's.
+    """
+    if not path.is_file():
+        raise InputError(f"no weights file '{path}'")
+    if path.suffix not in (".h5", ".hdf5", ".keras"):
+        raise InputError(f"{path}: weights are read from .weights.h5, .h5 and .keras files")
+    try:
+        with quiet_keras():
+            model.load_weights(str(path))
+    except Exception as error:  # Keras and h5py raise a dozen types for a file that does not fit
+        raise InputError(f"{path} does not fit {model.name}: {first_line(error)}") from error
+
+
+@contextmanager
+def quiet_keras() -> Iterator[None]:
+    """Without Keras's warnings: what does not fit raises, the rest is about the history of its formats."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that says something, or the error's type."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)[:300]

@@ -1,0 +1,1 @@
+"""Sections on layers: the layer x layer matrix, sparseness, dimension, weights."""

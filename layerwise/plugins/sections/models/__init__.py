@@ -1,0 +1,1 @@
+"""Sections on several models, and on one model shown several stimulus sets."""

@@ -1,0 +1,1 @@
+"""Sections on single stimuli: matrices of stimulus pairs, the explorer of pairs, the gallery of predictions."""

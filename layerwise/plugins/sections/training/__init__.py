@@ -1,0 +1,1 @@
+"""The section on checkpoints of one training: what changes while a network learns."""

@@ -1,0 +1,360 @@
+"""Comparing layers through a history: what is computed, kept, reported and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from layerwise.core.analysis.compare import compare_layers, compare_pairs
+from layerwise.core.analysis.measure import find_measure
+from layerwise.core.base.errors import InputError, PluginError
+from layerwise.core.base.parameters import Parameter
+from layerwise.core.base.provider import Provider
+from layerwise.core.history.records import Comparison, LayerAddress
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Comparator
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.representation import Representation, represent
+
+A, B, C, D = (LayerAddress("run1", name) for name in "abcd")
+
+
+class Memory:
+    """A history that holds representations of four layers and remembers comparisons."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.representations = {address: represent(rng.normal(size=(6, 9))) for address in (A, B, C, D)}
+        self.fingerprints = {"run1": "same"}
+        self.comparisons: dict[tuple, Comparison] = {}
+        self.n_read = 0
+
+    def find_run(self, run: str):
+        return SimpleNamespace(
+            id=run, stimuli_fingerprint=self.fingerprints[run], stimuli_name=f"photos of {run}", n_stimuli=6
+        )
+
+    def read_representation(self, address: LayerAddress) -> Representation:
+        self.n_read += 1
+        return self.representations[address]
+
+    def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
+        return [self.read_representation(address) for address in addresses]
+
+    def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
+        return [item for item in self.comparisons.values() if item.comparator == comparator]
+
+    def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
+        self.comparisons |= {(item.comparator, item.first, item.second): item for item in comparisons}
+
+
+class Toy(Comparator):
+    """Sum of the means of the first, minus a tenth of the second's where not symmetric."""
+
+    name = "toy"
+    description = "toy"
+    kind = "distance"
+    symmetric = True
+    value_range = (None, None)
+    invariant_to = frozenset()
+
+    def __init__(self) -> None:
+        self.n_prepared = self.n_compared = 0
+
+    def prepare(self, representation):
+        self.n_prepared += 1
+        return float(representation.mean.sum())
+
+    def compare(self, first, second):
+        self.n_compared += 1
+        return first + second if self.symmetric else first - second / 10
+
+
+class AtOnce(Toy):
+    """The same, all pairs in one call; `spoil` changes what the call gives."""
+
+    def spoil(self, matrix: np.ndarray) -> object:
+        return matrix
+
+    def compare_all(self, rows, columns):
+        return self.spoil(np.add.outer(rows, columns))
+
+
+class SomeAtOnce(Toy):
+    """The same, a few pairs in one call; `spoil` changes what the call gives."""
+
+    def spoil(self, values: np.ndarray) -> object:
+        return values
+
+    def compare_pairs(self, firsts, seconds):
+        return self.spoil(np.add(firsts, seconds))
+
+
+def registry_with(comparator: Comparator, version: str = "1") -> Registry:
+    registry = Registry()
+    plugin = SimpleNamespace(register_comparators=hookimpl(lambda: [comparator]))
+    registry.register(plugin, "plugin", "dist", version)
+    return registry
+
+
+def means(history: Memory, *addresses: LayerAddress) -> np.ndarray:
+    return np.array([history.representations[address].mean.sum() for address in addresses])
+
+
+@pytest.fixture
+def history() -> Memory:
+    return Memory()
+
+
+@pytest.mark.parametrize("comparator", [Toy(), AtOnce()], ids=["one by one", "at once"])
+def test_every_row_is_compared_with_every_column(history, comparator):
+    table = compare_layers(registry_with(comparator), history, "toy", [A, B], [B, C, D])
+    expected = np.add.outer(means(history, A, B), means(history, B, C, D))
+    assert np.allclose(table.matrix, expected)
+    assert (table.rows, table.columns) == ((A, B), (B, C, D))
+    assert (table.comparator, table.kind, dict(table.reasons)) == (Provider("dist:toy", "1"), "distance", {})
+
+
+def test_each_layer_is_prepared_once_and_a_symmetric_measure_is_computed_in_one_order(history):
+    comparator = Toy()
+    table = compare_layers(registry_with(comparator), history, "toy", [A, B, C, D])
+    assert (comparator.n_prepared, comparator.n_compared) == (4, 10)
+    assert np.array_equal(table.matrix, table.matrix.T)
+
+
+def test_a_measure_that_is_not_symmetric_is_computed_in_both_orders(history):
+    comparator = Toy()
+    comparator.symmetric = False
+    table = compare_layers(registry_with(comparator), history, "toy", [A, B])
+    first, second = means(history, A, B)
+    assert np.allclose(table.matrix[0, 1], first - second / 10)
+    assert np.allclose(table.matrix[1, 0], second - first / 10)
+    assert comparator.n_compared == 4
+
+
+def test_the_same_question_asked_again_is_answered_from_history(history):
+    registry = registry_with(Toy())
+    first = compare_layers(registry, history, "toy", [A, B, C])
+    history.n_read = 0
+    again = compare_layers(registry, history, "toy", [C, A], [B])
+    assert history.n_read == 0
+    assert np.array_equal(again.matrix, first.matrix[[2, 0]][:, [1]])
+
+
+def test_only_what_is_missing_is_computed(history):
+    comparator = Toy()
+    registry = registry_with(comparator)
+    compare_layers(registry, history, "toy", [A, B, C])
+    comparator.n_compared = comparator.n_prepared = 0
+    compare_layers(registry, history, "toy", [A, B, D])
+    assert (comparator.n_compared, comparator.n_prepared) == (3, 3)
+
+
+def test_another_version_of_a_comparator_does_not_take_over_old_answers(history):
+    compare_layers(registry_with(Toy(), "1"), history, "toy", [A, B])
+    newer = Toy()
+    compare_layers(registry_with(newer, "2"), history, "toy", [A, B])
+    assert newer.n_compared == 3
+
+
+def test_nothing_is_kept_when_that_is_not_wanted(history):
+    compare_layers(registry_with(Toy()), history, "toy", [A, B], save=False)
+    assert history.comparisons == {}
+
+
+def test_a_layer_for_which_the_measure_is_undefined_is_reported_and_kept(history):
+    class Undefined(AtOnce):
+        def prepare(self, representation):
+            if representation is history.representations[B]:
+                raise InputError("too flat")
+            return super().prepare(representation)
+
+    comparator = Undefined()
+    table = compare_layers(registry_with(comparator), history, "toy", [A, B, C])
+    assert np.isnan(table.matrix[1]).all()
+    assert np.isfinite(table.matrix[np.ix_([0, 2], [0, 2])]).all()
+    assert table.reasons[A, B] == table.reasons[B, A] == "b: too flat"
+    comparator.n_prepared = 0
+    again = compare_layers(registry_with(comparator), history, "toy", [A, B, C])
+    assert again.reasons == table.reasons
+    assert comparator.n_prepared == 0
+
+
+def test_a_pair_on_which_a_plugin_fails_is_reported_not_kept_and_the_rest_goes_on(history):
+    class Failing(Toy):
+        def compare(self, first, second):
+            if first != second and first == means(history, A)[0]:
+                raise ZeroDivisionError("oops")
+            return super().compare(first, second)
+
+    table = compare_layers(registry_with(Failing()), history, "toy", [A, B], [A, B])
+    assert "plugin 'plugin' (register_comparators): toy.compare raised ZeroDivisionError: oops" in table.reasons[A, B]
+    assert np.isfinite(np.diagonal(table.matrix)).all()
+    assert {(item.first, item.second) for item in history.comparisons.values()} == {(A, A), (B, B)}
+
+
+@pytest.mark.parametrize("comparator", [Toy(), AtOnce()], ids=["one by one", "at once"])
+def test_single_pairs_are_answered_in_the_order_asked_for_and_nothing_else_is_kept(history, comparator):
+    registry, wanted = registry_with(comparator), [(C, D), (A, B), (C, D), (B, A)]
+    found = compare_pairs(registry, history, "toy", wanted)
+    assert [(item.first, item.second) for item in found] == wanted
+    assert np.allclose([item.value for item in found], [means(history, *pair).sum() for pair in wanted])
+    assert {(first, second) for _, first, second in history.comparisons} == {(C, D), (A, B), (B, A)}
+    assert (history.n_read, comparator.n_prepared) == (4, 4)
+    again = compare_pairs(registry, history, "toy", [(D, C)])
+    assert (again[0].first, again[0].value, history.n_read) == (D, found[0].value, 4)
+
+
+def test_pairs_of_runs_on_different_stimuli_are_refused(history):
+    other = LayerAddress("run2", "a")
+    history.representations[other] = history.representations[A]
+    history.fingerprints["run2"] = "different"
+    with pytest.raises(InputError, match=r"run1.*run2"):
+        compare_pairs(registry_with(Toy()), history, "toy", [(A, other)])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda matrix: matrix[:1],
+        lambda matrix: "matrix",
+        lambda matrix: np.where(np.eye(3, dtype=bool), np.nan, matrix),
+        lambda matrix: 1 / 0,
+    ],
+    ids=["wrong shape", "no array", "holes", "raises"],
+)
+def test_where_all_pairs_at_once_fail_they_are_computed_one_by_one(history, spoil):
+    comparator = AtOnce()
+    comparator.spoil = spoil
+    table = compare_layers(registry_with(comparator), history, "toy", [A, B, C])
+    assert np.allclose(table.matrix, np.add.outer(means(history, A, B, C), means(history, A, B, C)))
+    assert comparator.n_compared > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "came"), [(2.0, "2.0"), (float("nan"), "nan"), ("x", "str 'x'"), (None, "NoneType")]
+)
+def test_a_value_outside_of_what_is_declared_is_the_plugins_error(history, value, came):
+    class Wrong(Toy):
+        value_range = (-1.0, 1.0)
+
+        def compare(self, first, second):
+            return value
+
+    table = compare_layers(registry_with(Wrong()), history, "toy", [A, B])
+    assert np.isnan(table.matrix).all()
+    assert f"toy returned {came}" in table.reasons[A, B]
+    assert "expected a finite number from -1.0 to 1.0" in table.reasons[A, B]
+
+
+def test_runs_on_the_same_stimuli_can_be_compared(history):
+    other = LayerAddress("run2", "a")
+    history.fingerprints["run2"] = "same"
+    history.representations[other] = history.representations[A]
+    table = compare_layers(registry_with(Toy()), history, "toy", [A], [other])
+    assert np.allclose(table.matrix, 2 * means(history, A))
+
+
+def test_runs_on_different_stimuli_are_refused_with_both_named(history):
+    history.fingerprints["run2"] = "different"
+    with pytest.raises(InputError, match=r"run run1 is of 'photos of run1' .* run run2 is of 'photos of run2'"):
+        compare_layers(registry_with(Toy()), history, "toy", [A], [LayerAddress("run2", "a")])
+
+
+def test_an_unknown_comparator_suggests_a_near_one(history):
+    with pytest.raises(InputError, match="no comparator 'toi'; did you mean toy"):
+        compare_layers(registry_with(Toy()), history, "toi", [A])
+
+
+def test_a_corrupt_history_is_not_hidden_among_the_reasons(history):
+    def read(address):
+        raise PluginError("p", "h", "cannot happen in a store")
+
+    history.read_representation = read
+    with pytest.raises(PluginError, match="cannot happen"):
+        compare_layers(registry_with(Toy()), history, "toy", [A])
+
+
+def test_a_warning_is_told_with_the_value_and_again_when_it_is_read(history):
+    class Doubtful(AtOnce):
+        def warn(self, representation, state):
+            return "few\nstimuli" if representation is history.representations[B] else ""
+
+    registry = registry_with(Doubtful())
+    first = compare_layers(registry, history, "toy", [A, B])
+    again = compare_layers(registry, history, "toy", [A, B])
+    assert first.warnings == again.warnings == ("b: few stimuli",)
+    assert first.reasons == again.reasons == {}
+    assert np.array_equal(first.matrix, again.matrix)
+    assert compare_layers(registry, history, "toy", [A]).warnings == ()
+
+
+def test_pairs_compared_side_by_side_are_those_compared_one_by_one(history):
+    class Threaded(Toy):
+        threaded = True
+        symmetric = False
+
+    expected = compare_layers(registry_with(Threaded()), history, "toy", [A, B, C, D], save=False).matrix
+    Threaded.threaded = False
+    assert np.array_equal(
+        compare_layers(registry_with(Threaded()), history, "toy", [A, B, C, D], save=False).matrix, expected
+    )
+
+
+def test_pairs_that_are_compared_a_few_at_once_are_those_compared_one_by_one(history):
+    expected = compare_layers(registry_with(Toy()), history, "toy", [A, B, C, D], save=False).matrix
+    comparator = SomeAtOnce()
+    found = compare_layers(registry_with(comparator), history, "toy", [A, B, C, D], save=False).matrix
+    assert np.array_equal(found, expected)
+    assert comparator.n_compared <= 1  # the last of the ten pairs may be alone
+
+
+def fail(values):
+    raise ZeroDivisionError
+
+
+def refuse(values):
+    raise InputError("one of them is bad")
+
+
+def first_undefined(values):
+    return np.concatenate([[np.nan], values[1:]])
+
+
+@pytest.mark.filterwarnings("ignore:.*each pair is compared by itself:RuntimeWarning")
+@pytest.mark.parametrize("spoil", [fail, refuse, first_undefined, lambda values: values[1:]])
+def test_where_a_few_at_once_fail_each_is_asked_by_itself(history, spoil):
+    expected = compare_layers(registry_with(Toy()), history, "toy", [A, B, C, D], save=False).matrix
+    comparator = SomeAtOnce()
+    comparator.spoil = spoil
+    found = compare_layers(registry_with(comparator), history, "toy", [A, B, C, D], save=False)
+    assert np.array_equal(found.matrix, expected)
+    assert not found.reasons
+    assert comparator.n_compared
+
+
+def test_progress_counts_the_pairs_to_the_end(history):
+    told = []
+    registry = registry_with(Toy())
+    compare_layers(registry, history, "toy", [A, B, C], progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, 9)
+    assert told[-1] == (9, 9)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_settings_are_asked_and_kept_apart(history):
+    class Scaled(Toy):
+        parameters = (Parameter("scale", 1.0, "factor", minimum=0.0),)
+
+        def compare(self, first, second):
+            return super().compare(first, second) * self.settings["scale"]
+
+    registry = registry_with(Scaled())
+    plain = compare_layers(registry, history, "toy", [A, B])
+    doubled = compare_layers(registry, history, find_measure(registry, "toy", {"scale": 2}), [A, B])
+    assert np.allclose(doubled.matrix, 2 * plain.matrix)
+    assert doubled.comparator == Provider("dist:toy", "1", '{"scale":2.0}')
+    assert np.array_equal(compare_layers(registry, history, "toy", [A, B]).matrix, plain.matrix)

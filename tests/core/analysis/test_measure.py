@@ -1,0 +1,161 @@
+"""A comparator with its settings and metric: what may be asked, and under which key it is kept."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from layerwise.core.analysis.measure import find_measure
+from layerwise.core.base.errors import InputError, PluginError
+from layerwise.core.base.parameters import Parameter, canonical
+from layerwise.core.history.records import LayerAddress
+from layerwise.core.host.hookspecs import hookimpl
+from layerwise.core.host.kinds import Comparator, Metric, MetricComparator
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.representation import represent
+
+
+class Gram(Metric):
+    name = "gram"
+    description = "gram"
+    kind = "similarity"
+
+    def compute(self, representation):
+        return representation.gram()
+
+
+class Ranked(Gram):
+    name = "ranked"
+    needs_transform = "rank"
+
+
+class Broken(Gram):
+    name = "broken"
+
+    def compute(self, representation):
+        return np.triu(representation.gram())
+
+
+class Trace(MetricComparator):
+    name = "trace"
+    description = "trace"
+    kind = "distance"
+    symmetric = True
+    value_range = (None, None)
+    invariant_to = frozenset()
+    metric = Gram()
+    parameters = (
+        Parameter("power", 1.0, "power", minimum=0.0, maximum=4.0),
+        Parameter("k", 3, "count", minimum=1),
+        Parameter("how", "sum", "how", choices=("sum", "mean")),
+    )
+
+    def prepare_matrix(self, matrix):
+        return float(np.trace(matrix)) ** self.settings["power"]
+
+    def compare(self, first, second):
+        return first - second
+
+
+class Plain(Comparator):
+    name = "plain"
+    description = "plain"
+    kind = "distance"
+    symmetric = True
+    value_range = (None, None)
+    invariant_to = frozenset()
+
+    def prepare(self, representation):
+        return 1.0
+
+    def compare(self, first, second):
+        return first - second
+
+
+@pytest.fixture
+def registry():
+    found = Registry()
+    plugin = SimpleNamespace(
+        register_comparators=hookimpl(lambda: [Trace(), Plain()]),
+        register_metrics=hookimpl(lambda: [Gram(), Ranked(), Broken()]),
+    )
+    found.register(plugin, "plugin", "dist", "7")
+    return found
+
+
+def test_settings_that_are_the_defaults_leave_the_key_as_it_is(registry):
+    asked = [{}, {"power": 1}, {"power": "1.0", "k": 3.0, "how": "sum"}]
+    assert {find_measure(registry, "trace", settings).provider.parameters for settings in asked} == {"{}"}
+    assert find_measure(registry, "trace", metric="gram").provider.parameters == "{}"
+
+
+def test_settings_are_part_of_the_key_in_any_order_and_as_typed(registry):
+    one = find_measure(registry, "trace", {"k": "5", "how": "mean"}).provider
+    other = find_measure(registry, "dist:trace", {"how": "mean", "k": 5}).provider
+    assert one == other
+    assert one.parameters == '{"how":"mean","k":5}'
+
+
+def test_another_metric_and_its_version_are_part_of_the_key(registry):
+    measure = find_measure(registry, "trace", {"power": 2}, "ranked")
+    assert measure.provider.parameters == '{"metric":"dist:ranked 7","power":2.0}'
+
+
+def test_settings_reach_the_measure_and_leave_the_registered_one_alone(registry):
+    rows = represent(np.arange(12.0).reshape(4, 3))
+    trace = np.trace(rows.gram())
+    assert find_measure(registry, "trace", {"power": 2}).prepare(rows) == pytest.approx(trace**2)
+    assert find_measure(registry, "trace").prepare(rows) == pytest.approx(trace)
+    assert find_measure(registry, "trace", metric="ranked").prepare(rows) == pytest.approx(trace)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"powr": 1},
+            r"trace has no parameter 'powr'; its parameters are power \(default 1.0\), k \(default 3\), how",
+        ),
+        ({"power": 5}, "trace: power must be a number from 0 to 4, not '5'"),
+        ({"power": "many"}, "must be a number from 0 to 4, not 'many'"),
+        ({"power": float("nan")}, "must be a number"),
+        ({"k": 0}, "k must be a whole number of at least 1, not '0'"),
+        ({"k": 2.5}, "must be a whole number"),
+        ({"how": "product"}, "how must be one of sum, mean, not 'product'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_is_allowed(registry, settings, message):
+    with pytest.raises(InputError, match=message):
+        find_measure(registry, "trace", settings)
+
+
+def test_a_comparator_without_parameters_says_so(registry):
+    with pytest.raises(InputError, match="plain has no parameter 'k'; it has none"):
+        find_measure(registry, "plain", {"k": 1})
+
+
+def test_a_metric_for_a_comparator_that_uses_none_is_refused(registry):
+    with pytest.raises(InputError, match="'plain' compares no metric's matrices"):
+        find_measure(registry, "plain", metric="gram")
+    with pytest.raises(InputError, match="no metric 'grm'; did you mean gram"):
+        find_measure(registry, "trace", metric="grm")
+
+
+def test_a_metric_reads_the_representation_that_it_needs(registry):
+    measure = find_measure(registry, "trace", metric="ranked")
+    assert measure.resolve(LayerAddress("run", "a")) == LayerAddress("run", "a", "rank")
+    with pytest.raises(InputError, match="metric 'ranked' is of 'rank' activations, not of 'binarize' ones"):
+        measure.resolve(LayerAddress("run", "a", "binarize"))
+
+
+def test_a_wrong_matrix_is_the_metric_s_plugin_s_error(registry):
+    with pytest.raises(PluginError, match="broken returned a matrix that is not symmetric"):
+        find_measure(registry, "trace", metric="broken").prepare(
+            represent(np.random.default_rng(0).normal(size=(4, 3)))
+        )
+
+
+def test_canonical_json_is_the_same_for_the_same_settings():
+    assert canonical({"b": 1, "a": "x"}) == canonical({"a": "x", "b": 1}) == '{"a":"x","b":1}'

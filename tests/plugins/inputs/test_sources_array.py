@@ -1,0 +1,148 @@
+"""Pixels in .npy and .npz files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from layerwise.core.base.errors import InputError, StimulusError
+from layerwise.core.network.stimuli import StimulusSet
+from layerwise.plugins.sources.array import ArraySource
+
+RNG = np.random.default_rng(0)
+
+
+def store(folder: Path, array: np.ndarray | None = None, **arrays: np.ndarray) -> str:
+    path = folder / ("x.npy" if array is not None else "x.npz")
+    if array is not None:
+        np.save(path, array)
+    else:
+        np.savez(path, **arrays)
+    return str(path)
+
+
+def open_array(location: str) -> StimulusSet:
+    return ArraySource().open(location)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_pixels_of_the_models_size_arrive_as_they_are(tmp_path, dtype):
+    pixels = (RNG.random((3, 5, 7, 3)) * 255).astype(dtype)
+    listed = open_array(store(tmp_path, pixels))
+    for index in range(3):
+        decoded = listed.decode(index, (5, 7), "crop").pixels
+        assert decoded.dtype == dtype
+        assert np.array_equal(decoded, pixels[index])
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7), (3, 5, 7, 1)])
+def test_greyscale_is_repeated_over_the_channels(tmp_path, shape):
+    pixels = RNG.integers(0, 256, shape, dtype=np.uint8)
+    decoded = open_array(store(tmp_path, pixels)).decode(2, (5, 7), "squash").pixels
+    assert decoded.shape == (5, 7, 3)
+    assert np.array_equal(decoded[..., 1], pixels[2].reshape(5, 7))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint16])
+def test_whole_numbers_of_any_width_become_uint8(tmp_path, dtype):
+    pixels = RNG.integers(0, 256, (2, 4, 4), dtype=np.int64).astype(dtype)
+    assert open_array(store(tmp_path, pixels)).decode(0, (4, 4), "squash").pixels.dtype == np.uint8
+
+
+def test_another_size_is_resized_as_pillow_resizes(tmp_path):
+    pixels = RNG.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(pixels[1]).resize((8, 6), Image.Resampling.BILINEAR)).astype(float)
+    whole = open_array(store(tmp_path, pixels)).decode(1, (6, 8), "squash").pixels
+    assert np.array_equal(whole, expected)
+    fractional = open_array(store(tmp_path, pixels.astype(np.float64))).decode(1, (6, 8), "squash").pixels
+    assert fractional.dtype == np.float32
+    assert np.abs(fractional - expected).max() <= 1.01
+
+
+def test_labels_and_names_lie_beside_the_pixels(tmp_path):
+    location = store(
+        tmp_path, images=np.zeros((2, 4, 4), np.uint8), labels=np.array([7, 8]), names=np.array(["a", "b"])
+    )
+    listed = open_array(location)
+    assert [(s.name, s.label) for s in listed.stimuli] == [("a", "7"), ("b", "8")]
+    assert listed.name == "x"
+
+
+def test_names_are_numbers_of_equal_width_otherwise(tmp_path):
+    listed = open_array(store(tmp_path, np.zeros((11, 2, 2), np.uint8)))
+    assert [listed.stimuli[index].name for index in (0, 1, 10)] == ["00", "01", "10"]
+
+
+def test_the_only_array_in_four_dimensions_holds_the_pixels(tmp_path):
+    location = store(tmp_path, train=np.zeros((2, 4, 4, 3), np.uint8), masks=np.zeros((2, 4, 4)))
+    assert len(open_array(location).stimuli) == 2
+
+
+def test_a_thumbnail_is_drawn_of_an_array_too(tmp_path):
+    decoded = open_array(store(tmp_path, np.full((2, 200, 100, 3), 99.4))).decode(0, (4, 4), "squash")
+    assert Image.open(io.BytesIO(decoded.thumbnail)).size == (48, 96)
+
+
+def test_content_hashes_tell_values_shapes_and_types_apart(tmp_path):
+    zeros = np.zeros((2, 4, 4), np.uint8)
+    variants = [zeros, zeros + 1, zeros.reshape(2, 2, 8), zeros.astype(np.int8)]
+    hashes = {open_array(store(tmp_path, v)).decode(0, (4, 4), "squash").content_hash for v in variants}
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(np.nan, "not finite"), (256.0, "to 256, expected 0 to 255"), (-1.0, "-1")]
+)
+def test_values_that_are_no_pixels_are_an_error_of_that_stimulus(tmp_path, value, reason):
+    pixels = np.full((2, 4, 4, 3), 9.0)
+    pixels[1, 0, 0, 0] = value
+    listed = open_array(store(tmp_path, pixels))
+    listed.decode(0, (4, 4), "squash")
+    with pytest.raises(StimulusError, match=reason):
+        listed.decode(1, (4, 4), "squash")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 3, 8, 8), np.uint8), "channels must come last"),
+        (np.zeros((8, 8), np.uint8), "has shape"),
+        (np.zeros((0, 8, 8), np.uint8), "has shape|cannot read"),
+        (np.full((2, 4, 4), 0.5), "multiply by 255"),
+        (np.array(["a", "b"]), "expected pixels"),
+        (np.array([{}, {}]), "cannot read"),
+    ],
+)
+def test_an_array_that_holds_no_pixels_is_a_clear_error(tmp_path, array, message):
+    with pytest.raises(InputError, match=message):
+        open_array(store(tmp_path, array))
+
+
+def test_an_archive_without_clear_pixels_lists_what_it_holds(tmp_path):
+    with pytest.raises(InputError, match=r"holds a \(2,\), b \(3,\); call the pixels one of images"):
+        open_array(store(tmp_path, a=np.zeros(2), b=np.zeros(3)))
+
+
+@pytest.mark.parametrize(
+    "arrays", [{"labels": np.zeros(3)}, {"labels": np.zeros(3, int)}, {"names": np.array(["a", "a"])}]
+)
+def test_labels_and_names_that_do_not_fit_are_an_error(tmp_path, arrays):
+    with pytest.raises(InputError, match=r"labels is|the name 'a' occurs 2 times"):
+        open_array(store(tmp_path, images=np.zeros((2, 4, 4), np.uint8), **arrays))
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 broken"])
+def test_a_broken_file_is_a_clear_error(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match="cannot read"):
+        open_array(str(tmp_path / name))
+
+
+def test_a_missing_file_is_a_clear_error(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        open_array(str(tmp_path / "gone.npy"))

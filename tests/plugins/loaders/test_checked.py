@@ -1,0 +1,32 @@
+"""Every loader that Layerwise brings along passes the check that authors of loaders are given."""
+
+from __future__ import annotations
+
+import pytest
+
+from layerwise.core.host.kinds import ModelLoader
+from layerwise.core.network.model import LoadRequest
+from layerwise.core.runs.loading import find_loader
+from layerwise.testing import check_loader
+
+TOLERANCE = 1e-3  # frameworks choose other algorithms for other batches
+
+
+@pytest.mark.parametrize("fixture", ["keras_file", "saved_model", "frozen_graph"])
+def test_a_loader_of_files_passes(fixture, loaders, request):
+    path = str(request.getfixturevalue(fixture))
+    loader = find_loader(loaders, path).offer
+    check_loader(loader, LoadRequest(path, preprocessing="unit"), tolerance=TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["googlenet", "mobilenet_v2"])
+def test_a_loader_of_names_passes(name, loaders):
+    loader = find_loader(loaders, name).offer
+    check_loader(loader, LoadRequest(name), tolerance=TOLERANCE, max_nodes=6)
+
+
+def test_these_are_all_the_loaders_there_are(loaders, keras_file, saved_model, frozen_graph):
+    asked = [str(keras_file), str(saved_model), str(frozen_graph), "googlenet", "mobilenet_v2"]
+    checked = {find_loader(loaders, model).name for model in asked}
+    assert checked == {offer.name for offer in loaders.all(ModelLoader)}
