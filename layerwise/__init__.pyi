@@ -10,7 +10,7 @@ from .core.base.parameters import Parameter as Parameter
 from .core.base.parameters import Setting as Setting
 from .core.base.provider import Provider as Provider
 from .core.base.words import near_names as near_names
-from .core.history.protocols import History as History
+from .core.history.protocols import HistoryProtocol as HistoryProtocol
 from .core.history.records import Accuracy as Accuracy
 from .core.history.records import Comparison as Comparison
 from .core.history.records import LayerAddress as LayerAddress
@@ -125,7 +125,7 @@ __all__ = [
     "Floats",
     "Gallery",
     "Graph",
-    "History",
+    "HistoryProtocol",
     "InputError",
     "JointStatistic",
     "Layer",

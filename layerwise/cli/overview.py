@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
     from layerwise.core.network.layers import Layer
@@ -46,7 +46,7 @@ class LayerOverview:
 
 
 def survey_layers(
-    registry: Registry, history: History, run: RunRecord, transform: str = "none"
+    registry: Registry, history: HistoryProtocol, run: RunRecord, transform: str = "none"
 ) -> tuple[LayerOverview, ...]:
     """The overview of every stored layer of a run, in order of computation."""
     from layerwise.core.analysis.compare import compare_layers
@@ -96,7 +96,7 @@ def _cell(matrix: NDArray[np.float64], row: int, column: int | None) -> float | 
     return float(matrix[row, column])
 
 
-def _read_sparseness(history: History, run: RunRecord, transform: str) -> Mapping[str, float]:
+def _read_sparseness(history: HistoryProtocol, run: RunRecord, transform: str) -> Mapping[str, float]:
     return {
         statistic.layer: statistic.result.value
         for statistic in history.read_statistics(run.id)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from altair.typing import ChartType
 
     from layerwise.core.base.parameters import Setting
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.host.registry import Registry
     from layerwise.report.content import Figure, ReportContext
 
@@ -82,7 +82,7 @@ class Asked(TypedDict, total=False):
 
 
 def draw(
-    history: History,
+    history: HistoryProtocol,
     name: str,
     *runs: Run,
     by: str | None = None,
@@ -118,7 +118,7 @@ def draw(
 
 
 def numbers(
-    history: History,
+    history: HistoryProtocol,
     name: str,
     *runs: Run,
     by: str | None = None,
@@ -132,7 +132,7 @@ def numbers(
     return read_numbers(chart_of(_ask(history, name, runs, {"by": by, "method": method}, asked)))
 
 
-def names(history: History, *runs: Run, **asked: Unpack[Asked]) -> dict[str, str]:
+def names(history: HistoryProtocol, *runs: Run, **asked: Unpack[Asked]) -> dict[str, str]:
     """Every chart that a report of these runs shows: the name that `draw` takes, and the title. It draws them all."""
     from layerwise.report.by_name import list_charts
 
@@ -140,7 +140,7 @@ def names(history: History, *runs: Run, **asked: Unpack[Asked]) -> dict[str, str
 
 
 def _ask(
-    history: History, name: str, runs: Sequence[Run], options: Mapping[str, Any], asked: Mapping[str, Any]
+    history: HistoryProtocol, name: str, runs: Sequence[Run], options: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> Figure:
     from layerwise.report.paper.ask import ask_figure
     from layerwise.report.section import FigureOptions
@@ -151,7 +151,7 @@ def _ask(
     return ask_figure(name, found.runs, found.registry, history, choice=found.choice, options=chosen)
 
 
-def _context(history: History, runs: Sequence[Run], asked: Mapping[str, Any]) -> ReportContext:
+def _context(history: HistoryProtocol, runs: Sequence[Run], asked: Mapping[str, Any]) -> ReportContext:
     from layerwise.notebook.opening import all_plugins
     from layerwise.report.content import Choice, ReportContext
     from layerwise.report.page import in_order
@@ -166,43 +166,43 @@ def _context(history: History, runs: Sequence[Run], asked: Mapping[str, Any]) ->
     return ReportContext(in_order(records), history, asked.get("registry") or all_plugins(), choice)
 
 
-def layer_matrix(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def layer_matrix(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """How alike every two main layers of a run are."""
     return draw(history, "layer-matrix", run, **asked)
 
 
-def profile(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def profile(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """How alike each layer is to the input and to the output."""
     return draw(history, "profile", run, **asked)
 
 
-def steps(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def steps(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """How much each layer changes what it gets from the one before."""
     return draw(history, "steps", run, **asked)
 
 
-def pace(history: History, *runs: Run, **asked: Unpack[Asked]) -> ChartType:
+def pace(history: HistoryProtocol, *runs: Run, **asked: Unpack[Asked]) -> ChartType:
     """How much of all change is done, against relative depth, for one run or several."""
     return draw(history, "pace", *runs, **asked)
 
 
-def branch_matrix(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def branch_matrix(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """The branches of the two middle blocks, with the input and the output."""
     return draw(history, "branch-matrix", run, **asked)
 
 
-def branch_depth(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def branch_depth(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """How alike each kind of branch is to the output, along the blocks."""
     return draw(history, "branch-depth", run, **asked)
 
 
-def importance(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def importance(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """What only one branch of a block explains of the output's similarities."""
     return draw(history, "importance", run, **asked)
 
 
 def matrix(
-    history: History,
+    history: HistoryProtocol,
     run: Run = "latest",
     layer: str | None = None,
     *,
@@ -217,7 +217,7 @@ def matrix(
 
 
 def matrices(
-    history: History,
+    history: HistoryProtocol,
     run: Run = "latest",
     *,
     by: str | None = None,
@@ -229,57 +229,57 @@ def matrices(
     return draw(history, "matrices", run, by=by, method=method, columns=columns, **asked)
 
 
-def sparseness(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def sparseness(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """How sparse the activations of each layer are."""
     return draw(history, "sparseness", run, **asked)
 
 
-def weights(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def weights(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """How the weights of each tensor are distributed."""
     return draw(history, "weights", run, **asked)
 
 
-def checkpoints(history: History, *runs: Run, to: str = "final", **asked: Unpack[Asked]) -> ChartType:
+def checkpoints(history: HistoryProtocol, *runs: Run, to: str = "final", **asked: Unpack[Asked]) -> ChartType:
     """How alike each layer is to its `final` state, or to the `input` or `output`, over a training."""
     return draw(history, "checkpoints" if to == "final" else f"checkpoints-{to}", *runs, **asked)
 
 
-def dimension(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def dimension(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """Over how many dimensions each layer spreads the stimuli."""
     return draw(history, "dimension", run, **asked)
 
 
-def layer_map(history: History, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+def layer_map(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """A map on which similar layers lie close together."""
     return draw(history, "layer-map", run, **asked)
 
 
-def across_models(history: History, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
+def across_models(history: HistoryProtocol, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
     """The layers of one model against those of another, with the best path through both."""
     return draw(history, "across-models", first, second, **asked)
 
 
-def counterparts(history: History, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
+def counterparts(history: HistoryProtocol, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
     """How like the most similar layer of the other model each layer is."""
     return draw(history, "counterparts", first, second, **asked)
 
 
-def profiles(history: History, *runs: Run, to: str = "output", **asked: Unpack[Asked]) -> ChartType:
+def profiles(history: HistoryProtocol, *runs: Run, to: str = "output", **asked: Unpack[Asked]) -> ChartType:
     """How alike layers are to the `input` or `output`, of several models on relative depth."""
     return draw(history, f"profiles-to-{to}", *runs, **asked)
 
 
-def recordings(history: History, *runs: Run, show: str = "along", **asked: Unpack[Asked]) -> ChartType:
+def recordings(history: HistoryProtocol, *runs: Run, show: str = "along", **asked: Unpack[Asked]) -> ChartType:
     """Imported recordings beside networks: `along` the layers, as `matrix`, by `networks`, or under the `ceiling`."""
     return draw(history, "recordings" if show == "along" else f"recordings-{show}", *runs, **asked)
 
 
-def across_sets(history: History, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
+def across_sets(history: HistoryProtocol, first: Run, second: Run, **asked: Unpack[Asked]) -> ChartType:
     """Where the layer x layer matrices of a model differ between two sets of stimuli."""
     return draw(history, "across-sets", first, second, **asked)
 
 
-def accuracy(history: History, *runs: Run, **asked: Unpack[Asked]) -> ChartType:
+def accuracy(history: HistoryProtocol, *runs: Run, **asked: Unpack[Asked]) -> ChartType:
     """Accuracy over the checkpoints of a training."""
     return draw(history, "accuracy", *runs, **asked)
 

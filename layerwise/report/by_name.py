@@ -21,7 +21,7 @@ from layerwise.report.content import Alternatives, Chart, Figure, ReportContext,
 from layerwise.report.section import FigureOptions, NamedFigure, SectionBuilder
 
 if TYPE_CHECKING:
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import RunRecord
 
 NO_OPTIONS = FigureOptions()
@@ -224,7 +224,7 @@ def choose_main(context: ReportContext, selectors: Sequence[str]) -> ReportConte
     Raises:
         InputError: If a selector picks nothing.
     """
-    history = cast("History", _WithMain(context.history, context.registry, context.runs, tuple(selectors)))
+    history = cast("HistoryProtocol", _WithMain(context.history, context.registry, context.runs, tuple(selectors)))
     return replace(context, history=history)
 
 
@@ -232,7 +232,7 @@ class _WithMain:
     """A history that calls other layers `main`; everything else is passed on."""
 
     def __init__(
-        self, history: History, registry: Registry, runs: Sequence[RunRecord], selectors: tuple[str, ...]
+        self, history: HistoryProtocol, registry: Registry, runs: Sequence[RunRecord], selectors: tuple[str, ...]
     ) -> None:
         self._history = history
         self._layers = {run.id: _mark(registry, selectors, history.list_layers(run.id)) for run in runs}

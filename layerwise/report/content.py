@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from layerwise.core.base.parameters import Setting
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
 
@@ -201,7 +201,7 @@ class ReportContext:
     """
 
     runs: Sequence[RunRecord]
-    history: History
+    history: HistoryProtocol
     registry: Registry
     choice: Choice = Choice()
     command: str = ""

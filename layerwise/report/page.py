@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.writing import check_target, replacing
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import RunRecord
 from layerwise.core.host.registry import Registered, Registry, distribution_version
 from layerwise.report.assets import content_policy, page_script, page_style, script_safe
@@ -42,7 +42,7 @@ class PlacedSection:
 def render_report(
     runs: Sequence[RunRecord],
     registry: Registry,
-    history: History,
+    history: HistoryProtocol,
     path: Path,
     *,
     title: str | None = None,

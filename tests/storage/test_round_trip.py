@@ -11,7 +11,7 @@ import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.protocols import History, RunStore
+from layerwise.core.history.protocols import HistoryProtocol, RunStore
 from layerwise.core.history.records import (
     Accuracy,
     Comparison,
@@ -39,7 +39,7 @@ NASTY = [
 
 def test_a_store_is_both_what_the_engine_writes_to_and_a_history(store: Store) -> None:
     writer: RunStore = store
-    history: History = store
+    history: HistoryProtocol = store
     assert writer is history
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from layerwise.core.analysis.inference.from_history import IntervalTable, Pair, PermutationTable
     from layerwise.core.analysis.measure import Measure
     from layerwise.core.history.intervals import Interval, IntervalPlan, PermutationPlan
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import LayerAddress
 
 Bootstrap = Annotated[
@@ -191,7 +191,7 @@ class Inference:
     tests: PermutationPlan | None = None
     correction: str = "holm"
 
-    def ask(self, history: History, measure: Measure, layers: Sequence[LayerAddress]) -> Surety:
+    def ask(self, history: HistoryProtocol, measure: Measure, layers: Sequence[LayerAddress]) -> Surety:
         """Intervals and tests of all pairs of these layers, from history or computed and kept."""
         if self.intervals is None and self.tests is None:
             return Surety()

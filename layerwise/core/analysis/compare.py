@@ -18,7 +18,7 @@ from layerwise.core.analysis.measure import Measure, explain_missing, find_measu
 from layerwise.core.analysis.parallel import Spread, side_by_side
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.representation import Representation
@@ -56,7 +56,7 @@ class ComparisonTable:
 
 def compare_layers(
     registry: Registry,
-    history: History,
+    history: HistoryProtocol,
     comparator: str | Measure,
     rows: Sequence[LayerAddress],
     columns: Sequence[LayerAddress] | None = None,
@@ -88,7 +88,7 @@ def compare_layers(
 
 def compare_pairs(
     registry: Registry,
-    history: History,
+    history: HistoryProtocol,
     comparator: str | Measure,
     pairs: Sequence[Pair],
     save: bool = True,
@@ -114,7 +114,7 @@ def compare_pairs(
     return [answers[pair] for pair in wanted]
 
 
-def check_same_stimuli(history: History, addresses: Iterable[LayerAddress]) -> None:
+def check_same_stimuli(history: HistoryProtocol, addresses: Iterable[LayerAddress]) -> None:
     """Make sure that all layers are of runs on the same stimuli in the same order.
 
     Raises:
@@ -128,7 +128,7 @@ def check_same_stimuli(history: History, addresses: Iterable[LayerAddress]) -> N
 
 
 def _answer_pairs(
-    history: History, measure: Measure, wanted: Sequence[Pair], save: bool, progress: Progress | None
+    history: HistoryProtocol, measure: Measure, wanted: Sequence[Pair], save: bool, progress: Progress | None
 ) -> dict[Pair, Comparison]:
     """An answer for every pair: from history, or computed and kept."""
     answers = _read_stored(measure, history, wanted)
@@ -159,7 +159,7 @@ def _tabulate(
     return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, tuple(warnings), failures)
 
 
-def _read_stored(measure: Measure, history: History, wanted: Sequence[Pair]) -> dict[Pair, Comparison]:
+def _read_stored(measure: Measure, history: HistoryProtocol, wanted: Sequence[Pair]) -> dict[Pair, Comparison]:
     """The answers that history has; of a symmetric measure, in either order."""
     provider = measure.provider
     run_ids = list(dict.fromkeys(address.run_id for pair in wanted for address in pair))
@@ -177,7 +177,7 @@ def _read_stored(measure: Measure, history: History, wanted: Sequence[Pair]) -> 
 class _Computation:
     """One computation of pairs that history does not have."""
 
-    def __init__(self, measure: Measure, history: History, progress: Progress) -> None:
+    def __init__(self, measure: Measure, history: HistoryProtocol, progress: Progress) -> None:
         self.answers: dict[Pair, Comparison] = {}
         self._measure = measure
         self._provider = measure.provider

@@ -12,7 +12,7 @@ from layerwise.core.analysis.importance import BlockImportance, measure_importan
 from layerwise.core.analysis.measure import compute_metric
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered, Registry
@@ -45,7 +45,7 @@ class Apportioned:
 
 def apportion_run(
     registry: Registry,
-    history: History,
+    history: HistoryProtocol,
     run: RunRecord,
     blocks: Sequence[str] = (),
     targets: Sequence[str] = ("output", BLOCK),

@@ -11,7 +11,7 @@ from layerwise.core.analysis.measure import compute_metric, explain_missing, fin
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import canonical
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, Ordering, RunRecord
 from layerwise.core.host.kinds import Metric, Reorderer
 from layerwise.core.host.registry import Registered, Registry
@@ -22,7 +22,7 @@ from layerwise.core.network.representation import NO_TRANSFORM, Representation
 
 def order_stimuli(
     registry: Registry,
-    history: History,
+    history: HistoryProtocol,
     run: RunRecord,
     by: str | None,
     method: str,

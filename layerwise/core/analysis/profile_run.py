@@ -12,7 +12,7 @@ from layerwise.core.analysis.measure import Measure, find_measure
 from layerwise.core.analysis.profile import measure_profile
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.profiles import Profile, ProfileKey
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.layers import Layer
@@ -21,7 +21,7 @@ from layerwise.core.network.representation import NO_TRANSFORM
 
 def profile_run(
     registry: Registry,
-    history: History,
+    history: HistoryProtocol,
     run: RunRecord,
     measure: str | Measure,
     layers: Sequence[Layer] | None = None,
@@ -59,7 +59,7 @@ def profile_run(
     return _explain(profile, table)
 
 
-def choose_layers(history: History, run: RunRecord) -> list[Layer]:
+def choose_layers(history: HistoryProtocol, run: RunRecord) -> list[Layer]:
     """The layers of a run that tell its story: the main ones; where none was analysed, all that are no arms."""
     layers = history.list_layers(run.id)
     return [layer for layer in layers if layer.is_main] or [layer for layer in layers if layer.branch is None]

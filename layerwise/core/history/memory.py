@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from layerwise.core.base.provider import Provider
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import Comparison, LayerAddress, Ordering
 
 Pair = tuple["Provider", "LayerAddress", "LayerAddress"]
 
 
-def overlay(history: History) -> History:
+def overlay(history: HistoryProtocol) -> HistoryProtocol:
     """The same history, in which what is saved stays in memory and is found again."""
-    return cast("History", _Overlay(history))
+    return cast("HistoryProtocol", _Overlay(history))
 
 
 class _Overlay:
     """Answers from memory first; all that is not about kept results is the history's own."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: HistoryProtocol) -> None:
         self._history = history
         self._comparisons: dict[Pair, Comparison] = {}
         self._intervals: dict[tuple[IntervalPlan, Pair], ComparisonInterval] = {}

@@ -60,7 +60,7 @@ class RunStore(Protocol):
         """Say that the process computing the run is alive."""
 
 
-class History(Protocol):
+class HistoryProtocol(Protocol):
     """What has been stored, for reading; and what is computed from it and kept."""
 
     def find_run(self, run: str) -> RunRecord:
@@ -150,5 +150,5 @@ class History(Protocol):
         """Keep an ordering; one of the same reorderer, version, settings and layer is replaced."""
 
 
-class Archive(RunStore, History, Protocol):
+class Archive(RunStore, HistoryProtocol, Protocol):
     """Both: what a run is written to and answered from."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 from layerwise.core.history.records import RunRecord, StimulusRecord
 
 if TYPE_CHECKING:
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
 
 
-def without_pictures(history: History) -> History:
+def without_pictures(history: HistoryProtocol) -> HistoryProtocol:
     """The same history, in which stimuli have no pictures and are called `stimulus 1`, `stimulus 2`, and so on."""
-    return cast("History", _WithoutPictures(history))
+    return cast("HistoryProtocol", _WithoutPictures(history))
 
 
 def hide_names(run: RunRecord) -> RunRecord:
@@ -29,7 +29,7 @@ def hide_names(run: RunRecord) -> RunRecord:
 class _WithoutPictures:
     """Passes everything on but pictures and names."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: HistoryProtocol) -> None:
         self._history = history
 
     def __getattr__(self, name: str) -> Any:

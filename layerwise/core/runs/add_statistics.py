@@ -7,7 +7,7 @@ from typing import Any
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, LayerStatistic, RunRecord, StatisticResult
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registered, Registry
@@ -20,7 +20,7 @@ Task = tuple[LayerAddress, Wanted]
 
 
 def measure_run(
-    registry: Registry, history: History, run: RunRecord, names: Sequence[str], remark: Callable[[str], None]
+    registry: Registry, history: HistoryProtocol, run: RunRecord, names: Sequence[str], remark: Callable[[str], None]
 ) -> list[LayerStatistic]:
     """Compute the statistics of a run's representations that are not stored yet, and keep them.
 
@@ -97,7 +97,7 @@ def _need(statistic: Registered[kinds.Statistic]) -> str:
     return "activations of single units, which are not kept"
 
 
-def _find_missing(history: History, run: RunRecord, statistics: Wanted) -> list[Task]:
+def _find_missing(history: HistoryProtocol, run: RunRecord, statistics: Wanted) -> list[Task]:
     """For each stored representation the statistics that it lacks, where there are any."""
     stored = {(item.layer, item.transform, item.result.provider) for item in history.read_statistics(run.id)}
     begun = {key[:2] for key in stored}  # of a run that was cut off, what has statistics is stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import RunRecord
 from layerwise.core.host.registry import Registry
 from layerwise.report.by_name import choose_main, draw_figure
@@ -19,7 +19,7 @@ def ask_figure(
     name: str,
     runs: Sequence[RunRecord],
     registry: Registry,
-    history: History,
+    history: HistoryProtocol,
     *,
     choice: Choice = Choice(),  # noqa: B008 - frozen
     options: FigureOptions = FigureOptions(),  # noqa: B008 - frozen

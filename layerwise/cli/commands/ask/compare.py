@@ -20,7 +20,7 @@ from layerwise.core.base.errors import PluginError
 
 if TYPE_CHECKING:
     from layerwise.core.analysis.compare import ComparisonTable
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import LayerAddress, RunRecord
     from layerwise.core.host.registry import Registry
     from layerwise.core.network.layers import Layer
@@ -78,7 +78,7 @@ def compare_runs(
 
 
 def choose_layers(
-    registry: Registry, history: History, runs: Sequence[RunRecord], selectors: Sequence[str] | None
+    registry: Registry, history: HistoryProtocol, runs: Sequence[RunRecord], selectors: Sequence[str] | None
 ) -> list[tuple[RunRecord, Layer]]:
     """The stored layers of these runs that the selectors pick, all of them without selectors."""
     from layerwise.core.host.selection import select_layers

@@ -23,7 +23,7 @@ from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
     from layerwise.core.analysis.inference.from_history import Difference
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import LayerAddress
     from layerwise.core.network.layers import Layer
 
@@ -69,7 +69,7 @@ def show_difference(
     _print(found, measure.name, plan.level)
 
 
-def _choose_pairs(history: History, first: str, second: str, transform: str) -> list[tuple[Pair, Pair]]:
+def _choose_pairs(history: HistoryProtocol, first: str, second: str, transform: str) -> list[tuple[Pair, Pair]]:
     """The comparisons that are subtracted from each other.
 
     Raises:
@@ -86,7 +86,7 @@ def _choose_pairs(history: History, first: str, second: str, transform: str) -> 
     return pairs
 
 
-def _read_pair(history: History, text: str, transform: str) -> Pair:
+def _read_pair(history: HistoryProtocol, text: str, transform: str) -> Pair:
     from layerwise.core.network.layers import find_layer
 
     name, _, both = text.partition(":")
@@ -99,7 +99,7 @@ def _read_pair(history: History, text: str, transform: str) -> Pair:
     return one, other
 
 
-def _list_steps(history: History, name: str, transform: str) -> dict[tuple[str, str], Pair]:
+def _list_steps(history: HistoryProtocol, name: str, transform: str) -> dict[tuple[str, str], Pair]:
     run = history.find_run(name)
     main = [layer for layer in history.list_layers(run.id) if layer.is_main]
     return {

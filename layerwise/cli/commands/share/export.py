@@ -14,7 +14,7 @@ from layerwise.cli.session import open_history, session_of
 from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
-    from layerwise.core.history.protocols import History
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import LayerAddress, RunRecord
     from layerwise.core.host.kinds import Metric
     from layerwise.core.host.registry import Registered
@@ -104,7 +104,7 @@ def _tell_written(
 
 
 def _represent(
-    history: History,
+    history: HistoryProtocol,
     layers: Sequence[Layer],
     addresses: Sequence[LayerAddress],
     stimuli: Sequence[str],
@@ -116,7 +116,7 @@ def _represent(
 
 
 def _compute(
-    history: History,
+    history: HistoryProtocol,
     layers: Sequence[Layer],
     addresses: Sequence[LayerAddress],
     stimuli: Sequence[str],

@@ -18,7 +18,7 @@ from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.measure import Measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import Interval, IntervalPlan
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.network.representation import Representation
 
@@ -74,7 +74,7 @@ def measure_ceiling(measure: Measure, halves: Sequence[Representation], plan: In
 
 
 def ask_ceiling(
-    history: History, measure: Measure, run_id: str, layer: str, plan: IntervalPlan | None = None
+    history: HistoryProtocol, measure: Measure, run_id: str, layer: str, plan: IntervalPlan | None = None
 ) -> Ceiling:
     """The noise ceiling of a stored layer.
 

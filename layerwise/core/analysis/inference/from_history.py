@@ -25,7 +25,7 @@ from layerwise.core.history.intervals import (
     IntervalPlan,
     PermutationPlan,
 )
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress
 
 Pair = tuple[LayerAddress, LayerAddress]
@@ -88,7 +88,7 @@ class Difference:
 
 
 def ask_intervals(
-    history: History, measure: Measure, layers: Sequence[LayerAddress], plan: IntervalPlan, save: bool = True
+    history: HistoryProtocol, measure: Measure, layers: Sequence[LayerAddress], plan: IntervalPlan, save: bool = True
 ) -> IntervalTable:
     """An interval for every pair of these layers.
 
@@ -128,7 +128,7 @@ def ask_intervals(
 
 
 def ask_tests(
-    history: History,
+    history: HistoryProtocol,
     measure: Measure,
     layers: Sequence[LayerAddress],
     plan: PermutationPlan,
@@ -158,7 +158,7 @@ def ask_tests(
 
 
 def ask_differences(
-    history: History, measure: Measure, pairs: Sequence[tuple[Pair, Pair]], plan: IntervalPlan
+    history: HistoryProtocol, measure: Measure, pairs: Sequence[tuple[Pair, Pair]], plan: IntervalPlan
 ) -> list[Difference]:
     """How much more alike (or far apart) two layers are than two others, over the same stimuli.
 
@@ -186,12 +186,14 @@ def ask_differences(
     ]
 
 
-def _replicate(history: History, measure: Measure, rows: Sequence[LayerAddress], plan: IntervalPlan) -> Replicates:
+def _replicate(
+    history: HistoryProtocol, measure: Measure, rows: Sequence[LayerAddress], plan: IntervalPlan
+) -> Replicates:
     return replicate(measure, history.read_representations(rows), plan.n_resamples, plan.seed)
 
 
 def _test(
-    history: History, measure: Measure, rows: Sequence[LayerAddress], plan: PermutationPlan
+    history: HistoryProtocol, measure: Measure, rows: Sequence[LayerAddress], plan: PermutationPlan
 ) -> dict[Pair, ComparisonTest]:
     estimate, permuted = permute(measure, history.read_representations(rows), plan.n_permutations, plan.seed)
     p = permutation_p(estimate, permuted, measure.kind, plan.alternative)

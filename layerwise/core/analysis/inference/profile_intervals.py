@@ -18,7 +18,7 @@ from layerwise.core.analysis.profile import measure_profile
 from layerwise.core.analysis.profile_run import choose_layers, find_ends, largest_value
 from layerwise.core.history.intervals import Interval, IntervalPlan
 from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
-from layerwise.core.history.protocols import History
+from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.representation import NO_TRANSFORM
@@ -32,7 +32,7 @@ _RANGES = {
 
 
 def ask_profile_intervals(
-    history: History,
+    history: HistoryProtocol,
     run: RunRecord,
     measure: Measure,
     plan: IntervalPlan,
