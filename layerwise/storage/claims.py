@@ -19,6 +19,7 @@ from layerwise.core.history.records import Claim, RunHeader
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.storage.attempts import begin_attempt, end_attempt
 from layerwise.storage.connect import Database
 from layerwise.storage.identity import model_checksum, new_run_id, stimuli_checksum
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags
@@ -26,7 +27,7 @@ from layerwise.storage.schema import layers, models, representations, runs, stim
 SILENCE = timedelta(seconds=120)
 """How long after its last sign of life a process counts as dead."""
 
-_PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage")
+_PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage", "origin")
 
 
 def claim_run(database: Database, header: RunHeader, *, force: bool) -> Claim:
@@ -88,6 +89,8 @@ def _resume(connection: sa.Connection, run: sa.RowMapping, header: RunHeader) ->
     values = {"status": "running", "error": None, "attempt_started_at": now, "heartbeat_at": now, "timings": timings}
     values |= {"n_attempts": run["n_attempts"] + 1, **this_process()}
     connection.execute(sa.update(runs).where(runs.c.id == run_id).values(values))
+    end_attempt(connection, run_id, ended_at=run["heartbeat_at"])
+    begin_attempt(connection, run_id, run["n_attempts"] + 1, header, this_process())
     known = set(connection.scalars(sa.select(layers.c.name).where(layers.c.run_id == run_id)))
     _insert_layers(connection, run_id, [layer for layer in header.layers if layer.name not in known])
     stored = sa.select(layers.c.name, representations.c.transform).join_from(layers, representations)
@@ -111,6 +114,7 @@ def _insert_run(connection: sa.Connection, header: RunHeader) -> str:
         **this_process(),
     }
     connection.execute(sa.insert(runs).values(values))
+    begin_attempt(connection, run_id, 1, header, this_process())
     if header.tags:
         rows = [{"run_id": run_id, "name": name, "value": value} for name, value in header.tags.items()]
         connection.execute(sa.insert(tags), rows)
@@ -125,8 +129,10 @@ def _recorded(header: RunHeader) -> dict[str, Any]:
         "n_attempts": 1,
         "timings": {},
         "loader_name": header.loader.name,
+        "loader_revision": header.loader.revision,
         "loader_version": header.loader.version,
         "engine_name": header.engine.name,
+        "engine_revision": header.engine.revision,
         "engine_version": header.engine.version,
         "transforms": list(header.transforms),
         "versions": dict(header.versions),

@@ -101,7 +101,7 @@ class _Bounds:
     seconds: float
 
     def fetch(self, cursor: Any) -> list[Sequence[Any]]:
-        """The rows of an answer that is still in the database: few at first, so that large ones are noticed in time."""
+        """The rows of an answer that is still in the database; few at first, so that large ones are noticed."""
         deadline = time.monotonic() + self.seconds
         rows: list[Sequence[Any]] = []
         n_bytes, at_once = 0, 1
@@ -172,7 +172,7 @@ def _ask_postgres(database: Database, sql: str, bounds: _Bounds) -> tuple[list[s
         driver: Any = connection.connection.dbapi_connection
         try:
             # A cursor of the server's, because one of the driver's holds the whole answer before the first row is
-            # looked at. Plans are short, and cannot be had from one; prepared, because only then does the server itself
+            # looked at. It gives no plans, but those are short; prepared, because only then does the server itself
             # refuse a second statement, as it does for its own cursors.
             if _PLAN.match(sql):
                 cursor = driver.cursor().execute(sql, prepare=True)

@@ -311,7 +311,7 @@ def test_no_more_of_an_answer_leaves_postgresql_than_its_bounds_allow(
         if "max_rows" in bounds:
             assert store.query(asked, **bounds).height == 10
         else:
-            with pytest.raises(InputError, match="larger than|longer than"):
+            with pytest.raises(InputError, match=r"larger than|longer than"):
                 store.query(asked, **bounds)
     assert 1 <= len([said for said in noticed if said == "a row"]) <= most
 

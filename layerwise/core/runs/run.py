@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import RunHeader
 from layerwise.core.host import kinds
@@ -226,11 +225,11 @@ def _describe(prepared: PreparedRun) -> RunHeader:
     return RunHeader(
         key=_identify(prepared),
         model=model.info,
-        loader=Provider(prepared.loader.qualified_name, prepared.loader.version),
+        loader=prepared.loader.provider,
         stimuli=stimuli,
         layers=prepared.layers,
         transforms=transforms,
-        engine=Provider(prepared.engine.qualified_name, prepared.engine.version),
+        engine=prepared.engine.provider,
         batch_size=request.batch_size,
         chunk_width=prepared.plan.chunk_width,
         command=request.command,

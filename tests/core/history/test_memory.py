@@ -49,7 +49,7 @@ def test_what_is_saved_is_found_beside_what_was_stored() -> None:
     fresh = Comparison(CKA, FIRST, SECOND, 0.5)
     history.save_comparisons([fresh, Comparison(CKA, FIRST, ELSEWHERE, 0.1)])
     assert history.read_comparisons(CKA, ["a", "b"]) == [Comparison(CKA, FIRST, FIRST, 1.0), fresh]
-    assert history.read_comparisons(Provider("layerwise:cka", "2"), ["a", "b"]) == []
+    assert history.read_comparisons(Provider("layerwise:cka", revision=2), ["a", "b"]) == []
 
 
 def test_a_later_value_takes_the_place_of_an_earlier_one() -> None:

@@ -24,10 +24,10 @@ LAYERS = [Layer(name, name, "conv", (3,), index) for index, name in enumerate("a
 class Memory:
     """A history of one run with two layers under two transforms."""
 
-    def __init__(self, stored: Sequence[tuple[str, str, str, str]] = ()) -> None:
+    def __init__(self, stored: Sequence[tuple[str, str, str, int]] = ()) -> None:
         self.statistics = [
-            LayerStatistic(layer, transform, StatisticResult(name, Provider(f"mine:{name}", version), 0.0))
-            for layer, transform, name, version in stored
+            LayerStatistic(layer, transform, StatisticResult(name, Provider(f"mine:{name}", revision=revision), 0.0))
+            for layer, transform, name, revision in stored
         ]
         self.n_read = 0
 
@@ -99,7 +99,7 @@ def measure(registry, history, record, *names):
 
 
 def test_what_is_missing_is_added_for_every_layer_and_transform(registry):
-    history = Memory([("a", "none", "count", "1"), ("a", "rank", "count", "0.9")])
+    history = Memory([("a", "none", "count", 1), ("a", "rank", "count", 0)])
     added, _ = measure(registry, history, run(), "count")
     places = [(item.layer, item.transform) for item in added]
     assert places == [("a", "rank"), ("b", "none"), ("b", "rank")]
@@ -123,7 +123,7 @@ def test_a_statistic_that_representations_do_not_give_is_refused(registry, name,
 
 
 def test_of_a_run_that_was_cut_off_only_what_is_stored_is_measured(registry):
-    history = Memory([("a", "none", "other", "1")])
+    history = Memory([("a", "none", "other", 1)])
     added, _ = measure(registry, history, run("interrupted"), "count")
     assert [(item.layer, item.transform) for item in added] == [("a", "none")]
     with pytest.raises(InputError, match="being computed now"):
