@@ -1,4 +1,4 @@
-"""Histories that older code has made: upgraded, they answer the same questions with the same numbers, from what they keep.
+"""Histories that older code has made answer the same questions with the same numbers, once upgraded.
 
 What they are and how they were made is in `tests/assets/histories/README.md`; one is added with every schema.
 """
@@ -80,13 +80,15 @@ def differences(was: Any, now: Any, close: float, where: str = "") -> Iterator[s
     elif isinstance(was, float) and isinstance(now, float):
         if not math.isclose(was, now, rel_tol=close, abs_tol=close):
             yield f"{where}: {was} is {now}"
+    elif isinstance(was, str) and ".parameters" in where:  # metrics were named with their versions
+        yield from [] if was.replace(" 0.1.0", " r1") == now else [f"{where}: {was} is {now}"]
     elif was != now:
         yield f"{where}: {was} is {now}"
 
 
 def test_there_is_a_history_of_every_schema_up_to_now() -> None:
     assert set(MADE) <= set(REVISIONS)
-    assert MADE == list(REVISIONS[: len(MADE)])
+    assert list(REVISIONS[: len(MADE)]) == MADE
 
 
 def test_an_old_history_is_refused_in_one_line_until_it_is_upgraded(old: OldHistory) -> None:
