@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 
-def open_history(database: str | Path, *, create: bool = False, read_only: bool = False) -> Store:
+def open_history(database: str | Path, *, create: bool = False, read_only: bool = False) -> OpenHistory:
     """Open a history; use it in a `with` statement, or `close` it.
 
     Args:

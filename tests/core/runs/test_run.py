@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
+from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host import hookspecs
 from layerwise.core.host.kinds import ActivationStatistic, ModelLoader, RepresentationStatistic, StatisticValue
@@ -18,7 +18,6 @@ from layerwise.core.host.registry import Registry
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
 from layerwise.plugins import load_plugins
-from layerwise.storage import open_store
 
 ALL = ("all",)
 
@@ -67,9 +66,8 @@ def registry(model: Any) -> Registry:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Any]:
-    with open_store(f"sqlite:///{tmp_path}/history.db") as store:
-        yield store
+def store() -> MemoryHistory:
+    return MemoryHistory()
 
 
 def run(registry: Registry, store: Any, pixels: Path, **changes: Any) -> Any:
