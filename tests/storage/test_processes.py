@@ -36,8 +36,9 @@ except InputError as error:
 """
 STOP_HALF_WAY = """
 store = open_store(sys.argv[2])
-run_id = store.begin_run(samples.header()).run_id
-store.save_layer(run_id, samples.result("mixed"))
+claim = store.begin_run(samples.header())
+run_id = claim.run_id
+store.save_layer(claim, samples.result("mixed"))
 with store._database.write() as connection:
     connection.exec_driver_sql("DELETE FROM tiles")
     connection.exec_driver_sql("UPDATE runs SET command = 'half-way'")
