@@ -214,6 +214,12 @@ def add_rows(
     return history.find_run(claim.run_id)
 
 
+def make_header(names: Sequence[str], n_stimuli: int = 4) -> RunHeader:
+    """What is known of a run with these layers before the first of them is there."""
+    layers = tuple(Layer(name, name, "conv", (3,), index) for index, name in enumerate(names))
+    return _make_header("run1", _make_stimuli([None] * n_stimuli, None, [b""] * n_stimuli, {}), layers, ())
+
+
 def _make_stimuli(
     labels: Sequence[str | None], names: Sequence[str] | None, thumbnails: Sequence[bytes], more: dict[str, Any]
 ) -> LoadedStimuli:

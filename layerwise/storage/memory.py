@@ -7,6 +7,7 @@ from typing import NoReturn, Self
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.memory import MemoryHistory
+from layerwise.core.history.records import RunRecord
 
 MEMORY_URL = "sqlite://"
 
@@ -22,6 +23,20 @@ class MemoryStore(MemoryHistory):
     def url(self) -> str:
         """Where it is."""
         return MEMORY_URL
+
+    def find_run(self, run: str) -> RunRecord:
+        """The run with this id, unique prefix of an id, or `latest` (the finished one that ended last).
+
+        Raises:
+            InputError: If there is none, or the prefix is ambiguous.
+        """
+        try:
+            return super().find_run(run)
+        except InputError as error:
+            if self.list_runs():
+                raise
+            why = "a history in memory starts empty, and is gone when its process ends"
+            raise InputError(f"{error.message}: {why}") from error
 
     def close(self) -> None:
         """Let everything go; the history is empty then."""
@@ -43,6 +58,6 @@ class MemoryStore(MemoryHistory):
         Raises:
             InputError: Always.
         """
-        raise InputError("a history in memory is no database, which this needs: keep it in a file, sqlite:///FILE")
+        raise InputError("this needs a database, and a history in memory is none: keep it in a file, sqlite:///FILE")
 
     info = verify = query = read_table = table_names = column_names = find_makers = count_results = _refuse

@@ -33,7 +33,7 @@ def keep(array: NDArray[Array]) -> NDArray[Array]:
     """A copy that nobody can change, whatever becomes of the original."""
     kept = array.copy()
     kept.flags.writeable = False
-    return kept
+    return kept.view()  # of an array of its own, NumPy lets anybody take that back
 
 
 class PairTable(Generic[Pairwise]):

@@ -49,7 +49,7 @@ class RunsInMemory(KeptResults):
         """Claim the analysis `header.key`: new, resumed where it was interrupted, or already finished.
 
         Raises:
-            InputError: If another thread is computing the same analysis now.
+            InputError: If it is being computed now.
         """
         with self._lock:
             known = [run for run in self._newest_first() if run.recorded.key == header.key]
@@ -165,10 +165,9 @@ class RunsInMemory(KeptResults):
         run = self._runs.get(claim.run_id)
         if run is None:
             raise LayerwiseError(f"run {claim.run_id} is not in the history any more")
-        if run.recorded.status != "running":
-            raise LayerwiseError(f"run {claim.run_id} is {run.recorded.status}; nothing more can be written to it")
-        if run.token != claim.token:
-            raise LayerwiseError(f"run {claim.run_id} was taken over by {_here()}")
+        if run.recorded.status != "running" or run.token != claim.token:
+            why = f"it is {run.recorded.status}" if run.recorded.status != "running" else f"{_here()} goes on with it"
+            raise LayerwiseError(f"run {claim.run_id} is not held by this process any more: {why}")
         run.touched_at = self._now()
         return run
 
