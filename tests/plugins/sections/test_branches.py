@@ -44,7 +44,7 @@ def test_the_two_found_in_the_middle_of_googlenet_are_mixed4c_and_mixed4d() -> N
     assert list(branches.list_views(found[:1])) == ["mixed3a"]
 
 
-def test_the_arm_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) -> None:
+def test_the_branch_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) -> None:
     def widest(*labels: str) -> str | None:
         layer = fake.make_layers()[0]
         made = tuple(type(layer)(f"b/{label}", "n", "conv", (1,), 0, branch=label) for label in labels)
@@ -57,22 +57,22 @@ def test_the_arm_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) ->
     assert widest("pool", "a", "1x1") is None
 
 
-def test_the_branch_matrix_runs_from_input_over_the_arms_to_output(context, fake) -> None:
+def test_the_branch_matrix_runs_from_input_over_the_branches_to_output(context, fake) -> None:
     found = queries.query_branch_matrix(context, context.runs[0])
     assert found.names == ["input", *(f"mixed3{block}/{arm}" for block in "bc" for arm in fake.ARMS), "output"]
     for cell in found.frame.to_dicts():
         assert cell["value"] == pytest.approx(rsa(context, cell["row"], cell["column"]), abs=1e-6)
 
 
-def test_very_many_arms_are_compared_in_the_middle_only(context, monkeypatch) -> None:
+def test_very_many_branches_are_compared_in_the_middle_only(context, monkeypatch) -> None:
     monkeypatch.setattr(queries, "N_BRANCHES_MOST", 11)
     found = queries.query_branches(context, context.runs[0])
-    assert [block.name for block in found.found] == ["mixed3b", "mixed3c"]
+    assert [block.name for block in found.blocks] == ["mixed3b", "mixed3c"]
     assert len(found.layers) == 10
 
 
 @pytest.mark.parametrize("end", ["input", "output"])
-def test_each_kind_of_arm_is_followed_along_the_blocks_to_either_end(context, fake, end) -> None:
+def test_each_kind_of_branch_is_followed_along_the_blocks_to_either_end(context, fake, end) -> None:
     frame = queries.query_depth(context, context.runs[0], end)
     assert frame["layer"].unique(maintain_order=True).to_list() == ["mixed3a", "mixed3b", "mixed3c"]
     assert frame["series"].to_list() == list(fake.ARMS) * 3
@@ -89,7 +89,7 @@ def test_a_run_without_its_output_has_nothing_along_the_blocks(context) -> None:
     assert queries.query_depth(context, context.runs[0]).is_empty()
 
 
-def test_all_blocks_side_by_side_hold_every_two_arms_of_a_block(context) -> None:
+def test_all_blocks_side_by_side_hold_every_two_branches_of_a_block(context) -> None:
     frame = queries.query_agreement(queries.query_branches(context, context.runs[0]))
     assert frame.height == 3 * 6
     for cell in frame.to_dicts():
@@ -114,7 +114,7 @@ def outlines(chart) -> list[list[dict]]:
     return [layer["data"]["values"] for layer in spec["layer"] if "x2" in layer["encoding"]]
 
 
-def test_found_are_framed_and_their_5x5_arms_are_between_dashed_lines(context) -> None:
+def test_found_are_framed_and_their_5x5_branches_are_between_dashed_lines(context) -> None:
     found = queries.query_branch_matrix(context, context.runs[0])
     scale = branches.find_scale(context)
     frames, dashed = outlines(branches.draw_branch_matrix(found, scale))

@@ -113,7 +113,7 @@ def query_branch_matrix(context: ReportContext, run: RunRecord) -> BranchMatrix:
 
 
 def query_depth(context: ReportContext, run: RunRecord, end: str = "output") -> pl.DataFrame:
-    """Similarity of each branch to one end of the network: `layer` (the block), `series` (the branch's label), `value`."""
+    """Similarity of each branch to one end of the network: `layer` (its block), `series` (its label), `value`."""
     import polars as pl
 
     layers = context.history.list_layers(run.id)

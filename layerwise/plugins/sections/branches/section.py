@@ -181,8 +181,8 @@ class Branches(SectionBuilder):
     def _agreement(self, context: ReportContext, run: RunRecord, found: BlockBranches, method: str) -> Figure:
         scale = find_scale(context)
         caption = (
-            f"All blocks side by side: each row is two kinds of branches, each column a block; {scale.reading}. A row "
-            "that stands out is two branches that never see the stimuli alike."
+            f"All blocks side by side: each row is two kinds of branches, each column a block; {scale.reading}. "
+            "A row that stands out is two branches that never see the stimuli alike."
         )
         chart = Chart(draw_agreement(query_agreement(found), scale))
         title = title_for(context, run, "Do the branches of a block agree?")
@@ -199,8 +199,8 @@ class Branches(SectionBuilder):
         if not inner:
             return []
         caption = (
-            "Each line is one kind of branch, followed through the blocks of the network. A line apart from the others "
-            "is a branch whose view of the stimuli is its own."
+            "Each line is one kind of branch, followed through the blocks of the network. A line apart from the "
+            "others is a branch whose view of the stimuli is its own."
         )
         title = title_for(context, run, "Each kind of branch along the blocks")
         return [Figure(f"along-{run.id}", title, SideBySide(tuple(inner)), caption, method)]
