@@ -80,7 +80,7 @@ def chosen_measure(context: ReportContext) -> Measure:
 
 
 def main_layers(context: ReportContext, run: RunRecord) -> list[Layer]:
-    """The layers of the `main` selection; where none was analysed, all that are not arms of a block."""
+    """The layers of the `main` selection; where none was analysed, all that are not branches of a block."""
     layers = context.history.list_layers(run.id)
     return [layer for layer in layers if layer.is_main] or [layer for layer in layers if layer.branch is None]
 

@@ -60,7 +60,7 @@ def profile_run(
 
 
 def choose_layers(history: HistoryProtocol, run: RunRecord) -> list[Layer]:
-    """The layers of a run that tell its story: the main ones; where none was analysed, all that are no arms."""
+    """The layers of a run that tell its story: the main ones; where none was analysed, all that are no branches."""
     layers = history.list_layers(run.id)
     return [layer for layer in layers if layer.is_main] or [layer for layer in layers if layer.branch is None]
 
