@@ -15,8 +15,8 @@ def open_history(database: str | Path, *, create: bool = False, read_only: bool 
     """Open a history; use it in a `with` statement, or `close` it.
 
     Args:
-        database: Path of an SQLite file, or a URL: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or `sqlite://` for
-            an empty one in memory, which is gone when it is closed.
+        database: Path of an SQLite file, or a URL: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or `sqlite://`
+            for an empty one in memory, which is gone when it is closed.
         create: Whether to start a history where there is none.
         read_only: Whether every change shall be refused; comparisons that are new cannot be kept then.
 
