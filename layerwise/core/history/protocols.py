@@ -56,6 +56,9 @@ class RunStore(Protocol):
     def fail_run(self, run_id: str, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way."""
 
+    def remember_request(self, digest: str, run_id: str) -> None:
+        """Keep under the digest of a request which finished run answers it; an earlier answer is replaced."""
+
     def beat(self, run_id: str) -> None:
         """Say that the process computing the run is alive."""
 
@@ -72,6 +75,9 @@ class HistoryProtocol(Protocol):
 
     def list_runs(self, where: RunFilter = RunFilter()) -> list[RunRecord]:  # noqa: B008 - frozen
         """Runs, newest first."""
+
+    def find_request(self, digest: str) -> str | None:
+        """The finished run that answers the request of this digest; None where none is known."""
 
     def list_layers(self, run_id: str) -> list[Layer]:
         """The layers of a run whose representation is stored, in order of computation."""
