@@ -38,7 +38,7 @@ class RunStore(Protocol):
     more changes nothing. So nobody can write to, fail or delete what somebody else goes on with.
 
     Every call is one transaction, in which the claim is looked at, too. A store may be used by several threads at
-    once, and a claim be handed from one thread to another; it means nothing in another process.
+    once, and a claim be handed from one to another; whether its run is alive goes by the process that began it.
     """
 
     def begin_run(self, header: RunHeader, *, force: bool = False) -> Claim:
