@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
-from layerwise.core.history.records import RunHeader
+from layerwise.core.history.records import Claim, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
@@ -31,6 +32,7 @@ from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model
 from layerwise.core.network.representation import NO_TRANSFORM, read_only
 from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.runs.holding import holding
 from layerwise.core.runs.lookup import answer
 from layerwise.core.runs.provenance import (
     collect_versions,
@@ -117,13 +119,9 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
         return answer(claim.run_id, prepared.registry, store, observer.message)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
-    try:
-        sink = _compute(prepared, store, observer, claim.run_id, claim.done)
-        store.finish_run(claim.run_id, prepared.seconds)
-    except BaseException as error:
-        interrupted = not isinstance(error, Exception)
-        store.fail_run(claim.run_id, str(error) or type(error).__name__, interrupted=interrupted)
-        raise
+    with holding(store, claim, partial(_fail, store, claim)):
+        sink = _compute(prepared, store, observer, claim)
+        store.finish_run(claim, prepared.seconds)
     _remember(prepared, store, claim.run_id)
     record = store.find_run(claim.run_id)
     return RunOutcome(
@@ -143,12 +141,10 @@ def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
         store.remember_request(prepared.digest, run_id)
 
 
-def _compute(
-    prepared: PreparedRun, store: Archive, observer: Observer, run_id: str, done: frozenset[tuple[str, str]]
-) -> StoringSink:
-    job = _make_job(prepared, done)
+def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: Claim) -> StoringSink:
+    job = _make_job(prepared, claim.done)
     statistics = prepared.registry.all(kinds.Statistic)
-    with StoringSink(run_id, store, observer, statistics, prepared.model.info, prepared.stimuli, done) as sink:
+    with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
@@ -272,6 +268,10 @@ def _identify(prepared: PreparedRun) -> str:
             "filed": request.filed,
         }
     )
+
+
+def _fail(store: Archive, claim: Claim, error: BaseException) -> None:
+    store.fail_run(claim, str(error) or type(error).__name__, interrupted=not isinstance(error, Exception))
 
 
 @contextmanager
