@@ -72,6 +72,8 @@ def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
 
 def tell_outcome(outcome: RunOutcome, database: str) -> None:
     """Print a run's outcome in words, and what to try next."""
+    from layerwise.storage import MEMORY_URL
+
     console = stdout_console()
 
     def say(text: str) -> None:
@@ -91,6 +93,9 @@ def tell_outcome(outcome: RunOutcome, database: str) -> None:
         )
     for layer, n_constant in outcome.constant.items():
         say(f"Warning: {layer}: {n_constant} stimuli with constant activations, whose correlations are undefined.")
+    if database == MEMORY_URL:
+        say("This history was in memory, and is gone now; --db FILE keeps one.")
+        return
     program, option = program_name(), database_option(database)
     say(f"Next: {program} show latest{option}, or {program} report latest -o report.html{option}")
 

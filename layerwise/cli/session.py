@@ -15,7 +15,7 @@ from layerwise.core.base.errors import LayerwiseError
 if TYPE_CHECKING:
     from layerwise.core.host.calling import Trace
     from layerwise.core.host.registry import Registry
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 
 @dataclass
@@ -87,7 +87,7 @@ def database_url(database: str) -> str:
     return database if "://" in database else f"sqlite:///{database}"
 
 
-def open_history(database: str, *, create: bool = False, read_only: bool = False) -> Store:
+def open_history(database: str, *, create: bool = False, read_only: bool = False) -> OpenHistory:
     """Open the history that `--db` names, for use in a `with` statement.
 
     Args:

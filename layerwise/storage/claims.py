@@ -19,11 +19,12 @@ import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import Claim, RunHeader
+from layerwise.core.history.run_ids import new_run_id
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.storage.connect import Database
-from layerwise.storage.identity import model_checksum, new_run_id, stimuli_checksum
+from layerwise.storage.identity import model_checksum, stimuli_checksum
 from layerwise.storage.processes import can_look_up, process_exists, this_process
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags
 

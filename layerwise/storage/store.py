@@ -12,6 +12,7 @@ from typing import Self
 from layerwise.storage.connect import Database, can_write, check_file, check_writable, has_content, parse_url
 from layerwise.storage.inference import InferenceStore
 from layerwise.storage.maintenance import Maintenance
+from layerwise.storage.memory import MEMORY_URL, MemoryStore
 from layerwise.storage.migrate import check_revision, ensure_schema
 from layerwise.storage.profiles import ProfileStore
 from layerwise.storage.providers import ProviderSearch
@@ -61,12 +62,17 @@ class Store(
         self.close()
 
 
-def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Store:
+OpenHistory = Store | MemoryStore
+"""What a URL opens."""
+
+
+def open_store(url: str, *, create: bool = True, read_only: bool = False) -> OpenHistory:
     """Open a history.
 
     Args:
-        url: `sqlite:///FILE` (three slashes and a relative path, or four and an absolute one) or
-            `postgresql://USER:PASSWORD@HOST/NAME`.
+        url: `sqlite:///FILE` (three slashes and a relative path, or four and an absolute one),
+            `postgresql://USER:PASSWORD@HOST/NAME`, or `sqlite://` for a new one in memory, which nobody else sees
+            and to which the rest does not apply.
         create: Whether to make a history where there is none.
         read_only: Refuse to write, and never make a history; so it is where the file or its folder is not writable.
 
@@ -74,6 +80,8 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
         InputError: If there is no history and none is to be made, it cannot be reached, it is something else,
             or another version of Layerwise made it.
     """
+    if url == MEMORY_URL:
+        return MemoryStore()
     parsed = parse_url(url)
     create = create and not read_only
     check_file(parsed, create=create)
@@ -95,6 +103,8 @@ def check_place(url: str) -> bool:
     Raises:
         InputError: If it cannot.
     """
+    if url == MEMORY_URL:
+        return False
     parsed = parse_url(url)
     check_file(parsed, create=True)
     if not has_content(parsed):

@@ -32,6 +32,8 @@ from layerwise.storage.schema import VIEWS, metadata
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "storage.md"
 
+pytestmark = pytest.mark.database
+
 HOSTILE = [
     "INSERT INTO tags VALUES ('a', 'b', 'c')",
     "UPDATE runs SET command = 'gone'",

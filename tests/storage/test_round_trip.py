@@ -311,9 +311,17 @@ def test_any_text_is_read_back_as_it_was(store: Store, samples: Any, name: str) 
     assert store.list_layers(run_id) == [layer]
     assert store.list_stimuli(run_id)[0].name == name
     assert [row.id for row in store.list_runs(RunFilter(lineage=name, tags={name: name}))] == [run_id]
+
+
+@pytest.mark.database
+def test_nasty_text_is_intact(store: Store, samples: Any) -> None:
+    for key, name in zip("abcdef", NASTY, strict=True):
+        stimuli = samples.stimuli(1, name=name, stimuli=(Stimulus(name, name),), skipped=(name,))
+        samples.finished_run(store, key * 64, stimuli=stimuli, model=samples.model(name=name), tags={name: name})
     assert store.verify() == []
 
 
+@pytest.mark.database
 def test_text_that_is_no_unicode_is_a_clear_error(store: Store, samples: Any) -> None:
     with pytest.raises(InputError, match=r"x\\udcff.* is not valid Unicode"):
         store.begin_run(samples.header(command="x\udcff"))

@@ -29,12 +29,12 @@ from layerwise.cli.browse.reports import Reports, ReportWish
 from layerwise.cli.commands.ask.runs import run_record
 from layerwise.cli.overview import survey_layers
 from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.history.memory import overlay
+from layerwise.core.history.memory import OverlayHistory
 
 if TYPE_CHECKING:
     from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -49,7 +49,7 @@ _PATIENCE_SECONDS = 25.0
 class Site:
     """What all addresses share: the history, the plugins, the reports, and who can look (`reach`)."""
 
-    store: Store
+    store: OpenHistory
     find_registry: Callable[[], Registry]
     reports: Reports
     reach: str = "this machine only"
@@ -94,7 +94,7 @@ class Site:
         """The layers of one run, a row each; part of its page."""
         run = self.store.find_run(request.path_params["run"])
         transform = "none" if "none" in run.transforms else run.transforms[0]
-        rows = survey_layers(self.find_registry(), overlay(self.store), run, transform)
+        rows = survey_layers(self.find_registry(), OverlayHistory(self.store), run, transform)
         return self._show("layers.html", rows=rows, transform=transform)
 
     def show_report(self, request: Request) -> Response:

@@ -21,7 +21,7 @@ from layerwise.core.runs.lookup import digest_request, find_answer
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
 from layerwise.plugins import load_plugins
-from layerwise.storage import Store, open_store
+from layerwise.storage import OpenHistory, open_store
 
 
 class FileLoader(ModelLoader):
@@ -78,18 +78,18 @@ def request_(toy: Any, tmp_path: Path) -> RunRequest:
     return RunRequest(str(tmp_path / "net.toy"), str(tmp_path / "noise.npz"), layers=("all",))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path}/history.db") as store:
+@pytest.fixture(params=["memory", "sqlite"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OpenHistory]:
+    with open_store("sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/history.db") as store:
         yield store
 
 
-def compute(request: RunRequest, registry: Registry, store: Store) -> str:
+def compute(request: RunRequest, registry: Registry, store: OpenHistory) -> str:
     digest = digest_request(request, registry)
     return execute_run(prepare_run(request, registry, SilentObserver(), digest), store, SilentObserver()).run_id
 
 
-def look_up(request: RunRequest, registry: Registry, store: Store) -> Any:
+def look_up(request: RunRequest, registry: Registry, store: OpenHistory) -> Any:
     return find_answer(digest_request(request, registry), request, registry, store, print)
 
 

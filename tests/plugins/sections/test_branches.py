@@ -17,7 +17,7 @@ from layerwise.report.scale import find_scale
 @pytest.fixture
 def context(fake) -> ReportContext:
     """One run of 40 stimuli, with three blocks."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=40, layers=fake.make_layers(n_blocks=3))
     return ReportContext((run,), history, fake.make_registry())
 
@@ -84,8 +84,7 @@ def test_each_kind_of_branch_is_followed_along_the_blocks_to_either_end(context,
 
 
 def test_a_run_without_its_output_has_nothing_along_the_blocks(context) -> None:
-    layers = context.history.layers[context.runs[0].id]
-    layers[:] = [layer for layer in layers if layer.role != "output"]
+    context.history.drop_layer(context.runs[0].id, "output")
     assert queries.query_depth(context, context.runs[0]).is_empty()
 
 
