@@ -32,7 +32,8 @@ SILENCE = timedelta(seconds=120)
 """How long after its last sign of life a process that cannot be looked up counts as dead."""
 
 _held_here: set[str] = set()
-"""Tokens that this process has been given and has not let go of: as it cannot tell by looking itself up."""
+"""Tokens that this process has been given and has not let go of. That it exists says nothing of a run of its own: a
+notebook lives on after a run that failed together with its database."""
 
 _PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage")
 

@@ -17,12 +17,23 @@ from layerwise.storage.migrate import check_revision, ensure_schema
 from layerwise.storage.profiles import ProfileStore
 from layerwise.storage.providers import ProviderSearch
 from layerwise.storage.reader import RunReader
+from layerwise.storage.requests import RequestStore
 from layerwise.storage.results import ResultStore
 from layerwise.storage.sql import Queries
 from layerwise.storage.writer import RunWriter
 
 
-class Store(RunWriter, RunReader, ResultStore, ProfileStore, InferenceStore, ProviderSearch, Queries, Maintenance):
+class Store(
+    RunWriter,
+    RunReader,
+    RequestStore,
+    ResultStore,
+    ProfileStore,
+    InferenceStore,
+    ProviderSearch,
+    Queries,
+    Maintenance,
+):
     """A history in a database; `RunStore` and `History` of `layerwise.core.history.protocols`.
 
     Every call is a transaction of its own, so an instance can be shared by threads as long as each of its calls
@@ -83,21 +94,25 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Ope
     return Store(database)
 
 
-def check_place(url: str) -> None:
+def check_place(url: str) -> bool:
     """See that a history can be opened, or made, at `url`, before long work; nothing is made.
+
+    Returns:
+        Whether there is one already.
 
     Raises:
         InputError: If it cannot.
     """
     if url == MEMORY_URL:
-        return
+        return False
     parsed = parse_url(url)
     check_file(parsed, create=True)
     if not has_content(parsed):
-        return
+        return False
     check_writable(parsed)
     database = Database(parsed)
     try:
         check_revision(database)
     finally:
         database.close()
+    return True

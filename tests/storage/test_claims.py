@@ -152,7 +152,7 @@ def test_a_process_that_took_the_number_of_a_dead_one_is_not_mistaken_for_it(
     store: Store, samples: Any, execute: Any
 ) -> None:
     store.begin_run(samples.header())
-    execute("UPDATE runs SET pid = :pid", pid=os.getppid())  # which is there, and was born at another time
+    execute("UPDATE runs SET pid = :pid, process_started = process_started - 1e6", pid=os.getppid())
     assert store.begin_run(samples.header()).resumed
 
 

@@ -38,7 +38,7 @@ class RunStore(Protocol):
     more changes nothing. So nobody can write to, fail or delete what somebody else goes on with.
 
     Every call is one transaction, in which the claim is looked at, too. A store may be used by several threads at
-    once, and a claim be handed from one thread to another; it means nothing in another process.
+    once, and a claim be handed from one to another; whether its run is alive goes by the process that began it.
     """
 
     def begin_run(self, header: RunHeader, *, force: bool = False) -> Claim:
@@ -76,6 +76,9 @@ class RunStore(Protocol):
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way. Nothing, if the claim is not held."""
 
+    def remember_request(self, digest: str, run_id: str) -> None:
+        """Keep under the digest of a request which finished run answers it; an earlier answer is replaced."""
+
     def discard_run(self, claim: Claim) -> None:
         """Take the run out, with everything that belongs to it. Nothing, if the claim is not held."""
 
@@ -92,6 +95,9 @@ class HistoryProtocol(Protocol):
 
     def list_runs(self, where: RunFilter = RunFilter()) -> list[RunRecord]:  # noqa: B008 - frozen
         """Runs, newest first."""
+
+    def find_request(self, digest: str) -> str | None:
+        """The finished run that answers the request of this digest; None where none is known."""
 
     def list_layers(self, run_id: str) -> list[Layer]:
         """The layers of a run whose representation is stored, in order of computation."""

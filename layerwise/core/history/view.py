@@ -48,6 +48,10 @@ class HistoryView:
         """Runs, newest first."""
         return self._history.list_runs(where)
 
+    def find_request(self, digest: str) -> str | None:
+        """The finished run that answers the request of this digest; None where none is known."""
+        return self._history.find_request(digest)
+
     def list_layers(self, run_id: str) -> list[Layer]:
         """The layers of a run whose representation is stored, in order of computation."""
         return self._history.list_layers(run_id)

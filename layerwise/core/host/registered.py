@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from layerwise.core.base.provider import Provider
 from layerwise.core.host.calling import Caller, Place
 from layerwise.core.host.discovery import HOST, normal_name
 from layerwise.core.host.kinds.offer import Offer
@@ -42,6 +43,11 @@ class Registered(Generic[Kind]):
     def qualified_name(self) -> str:
         """`distribution:name`, what a run stores."""
         return f"{self.distribution}:{self.offer.name}"
+
+    @property
+    def provider(self) -> Provider:
+        """Who computes what this offer computes, with default settings."""
+        return Provider(self.qualified_name, self.version)
 
     def answers_to(self, name: str) -> bool:
         """Whether a name means this offer: the bare one, or `distribution:name` with any spelling that pip takes."""

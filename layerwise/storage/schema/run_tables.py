@@ -117,3 +117,10 @@ layers = sa.Table(
     Column("parts", sa.JSON, nullable=False),
     sa.UniqueConstraint("run_id", "name"),
 )
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    reference("run_id", "runs.id", index=True),
+)

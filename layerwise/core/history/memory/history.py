@@ -65,6 +65,11 @@ class MemoryHistory(RunsInMemory):
         with self._lock:
             return [run.record for run in self._newest_first() if _matches(run.record, where)][: where.limit]
 
+    def find_request(self, digest: str) -> str | None:
+        """The finished run that answers the request of this digest; None where none is known."""
+        with self._lock:
+            return self._requests.get(digest)
+
     def list_layers(self, run_id: str) -> list[Layer]:
         """The layers of a run whose representation is stored, in order of computation."""
         with self._lock:

@@ -43,6 +43,7 @@ class RunsInMemory(KeptResults):
         super().__init__()
         self._name_run = name_run
         self._runs: dict[str, MemoryRun] = {}
+        self._requests: dict[str, str] = {}
         self._last_moment = datetime.min.replace(tzinfo=UTC)
 
     def begin_run(self, header: RunHeader, *, force: bool = False) -> Claim:
@@ -137,6 +138,11 @@ class RunsInMemory(KeptResults):
             if self._find_held(claim) is not None:
                 self._remove(claim.run_id)
 
+    def remember_request(self, digest: str, run_id: str) -> None:
+        """Keep under the digest of a request which finished run answers it; an earlier answer is replaced."""
+        with self._lock:
+            self._requests[digest] = run_id
+
     def delete_run(self, run_id: str) -> None:
         """Take a run out of the history.
 
@@ -152,6 +158,7 @@ class RunsInMemory(KeptResults):
 
     def _remove(self, run_id: str) -> None:
         del self._runs[run_id]
+        self._requests = {digest: run for digest, run in self._requests.items() if run != run_id}
         self._forget(lambda address: address.run_id == run_id)
         self._forget_profiles(run_id)
 
