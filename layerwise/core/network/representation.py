@@ -117,7 +117,7 @@ class Representation:
 
 @dataclass(frozen=True)
 class Products:
-    """Sums that a representation is made of, in float64 and before any rounding.
+    """Sums that a representation is made of, in float64 and before any rounding. Provisional until 1.0.
 
     Attributes:
         centred: float64 (n, n); Gram matrix of the activation vectors, each centred on its mean over units.

@@ -148,7 +148,7 @@ def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: C
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
-            prepared.engine.call_unlimited(prepared.engine.offer.stream, job, sink)
+            prepared.engine.call(prepared.engine.offer.stream, job, sink)
         sink.check_complete(prepared.engine, job)
         observer.stage("storing")
         with _timed(prepared.seconds, "store"):
