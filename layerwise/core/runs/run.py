@@ -77,7 +77,7 @@ def prepare_run(request: RunRequest, registry: Registry, observer: Observer) -> 
     for line in stimuli.skipped:
         observer.message(f"left out {line}")
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
-    plan = _plan(request, model, targets, stimuli.n_stimuli)
+    plan = _plan(request, model, targets, stimuli)
     observer.planned(plan)
     return PreparedRun(request, registry, loader, engine, model, stimuli, layers, targets, plan, seconds)
 
@@ -138,7 +138,7 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
     targets = needed_targets(prepared.targets, done)
     plan = prepared.plan
     if targets != prepared.targets:
-        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli.n_stimuli)
+        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli)
     registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
     streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
     has_probabilities = prepared.model.info.has_probabilities
@@ -193,9 +193,12 @@ def _load_stimuli(request: RunRequest, registry: Registry, model: Model) -> Load
     )
 
 
-def _plan(request: RunRequest, model: Model, targets: Sequence[Target], n_stimuli: int) -> StreamPlan:
+def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli: LoadedStimuli) -> StreamPlan:
     features = {target.key: _count_features(target) for target in targets}
-    return plan_stream(model.graph, targets, features, n_stimuli, request.batch_size, _find_budget(request))
+    budget, n_stimuli = _find_budget(request), stimuli.n_stimuli
+    return plan_stream(
+        model.graph, targets, features, n_stimuli, request.batch_size, budget, pixel_bytes=stimuli.pixels.nbytes
+    )
 
 
 def _count_features(target: Target) -> int:
