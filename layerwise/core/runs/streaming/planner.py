@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from layerwise.core.base.errors import InputError
@@ -93,12 +94,12 @@ class _Planner:
         """
         spare = budget.memory - self.holdings.minimum - self._widest_transit()
         for attempt in range(_N_ATTEMPTS if spare > 0 else 0):
-            plan = self._cut(spare, budget.spool, n_cores)
+            plan = self._cut(spare, budget, n_cores)
             excess = plan.memory_bytes - budget.memory
             if excess <= 0:
                 return plan
             spare = max(0, spare - excess) if attempt < _N_ATTEMPTS - 2 else 0
-        smallest = self._cut(0, budget.spool, 1)
+        smallest = self._cut(0, budget, 1)
         if smallest.memory_bytes > budget.memory:
             raise InputError(self._refusal(smallest.memory_bytes, budget.memory))
         return smallest
@@ -111,12 +112,13 @@ class _Planner:
             f"and {allowed // _MIB} MiB may be used: allow more (--memory), or take {remedy}"
         )
 
-    def _cut(self, spare: int, spool: int, n_cores: int) -> StreamPlan:
-        concurrency, shares = self.holdings.share_out(spare, spool, n_cores)
+    def _cut(self, spare: int, budget: Budget, n_cores: int) -> StreamPlan:
+        concurrency, shares = self.holdings.share_out(spare, budget.spool, n_cores)
         steps = [sum(self._bytes(target) for target in step) for step in self.by_step]
         boundaries = [self._boundary_bytes(cut) for cut in self.cuts[1:]]
         bounds = choose_cuts(steps, boundaries, shares)
         segments = tuple(self._fit(first, last, shares) for first, last in pairwise(bounds))
+        segments = fill_memory(segments, budget.memory - self._peak_memory(segments, concurrency))
         whole = sum(node_cost(self.graph, node) for node in self.graph)
         return StreamPlan(
             segments=segments,
@@ -234,3 +236,13 @@ class _Planner:
         if segment.end is None or segment.end_spooled is not spooled:
             return 0
         return self._boundary_bytes(segment.end)
+
+
+def fill_memory(segments: Sequence[SegmentPlan], left_over: int) -> tuple[SegmentPlan, ...]:
+    """What boundaries turned out not to need, as buffer in place of disk; nothing else about the segments changes."""
+    arena = max(segment.memory_bytes for segment in segments) + max(0, left_over)
+    held = [segment.memory_bytes + segment.spool_bytes for segment in segments]
+    return tuple(
+        replace(segment, memory_bytes=min(size, arena), spool_bytes=size - min(size, arena))
+        for segment, size in zip(segments, held, strict=True)
+    )
