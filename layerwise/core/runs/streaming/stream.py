@@ -6,7 +6,6 @@ segment's chunks become products, its layers are finished and handed to the sink
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,7 +15,9 @@ from itertools import groupby
 
 import numpy as np
 
+from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import PluginError
+from layerwise.core.base.machine import n_cores
 from layerwise.core.host.jobs import LayerSink, StreamedLayer, StreamJob
 from layerwise.core.host.plans import SegmentPlan, Span, Target
 from layerwise.core.host.validation import check_transformed
@@ -45,20 +46,13 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
         LayerwiseError: If activations are not finite, or the disk is full.
         PluginError: If a transform does not keep its promise; a statistic that does not has a reason for its value.
     """
-    from threadpoolctl import threadpool_limits
-
-    n_workers = count_cores()
+    n_workers = n_cores()
     with (
-        threadpool_limits(1, user_api="blas"),  # the workers are the threads: a product each, none waits for another
+        single_threaded_blas(),  # the workers are the threads: a product each, none waits for another
         Spool(job.spool_folder) as spool,
         ThreadPoolExecutor(n_workers, thread_name_prefix="layerwise-stream") as workers,
     ):
         _Streamer(job, sink, spool, workers, n_workers).run()
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
