@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.machine import available_memory
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import RunHeader
@@ -211,9 +212,7 @@ def _count_features(target: Target) -> int:
 
 
 def _find_budget(request: RunRequest) -> Budget:
-    import psutil
-
-    memory = psutil.virtual_memory().available // 2 if request.memory is None else request.memory
+    memory = available_memory() // 2 if request.memory is None else request.memory
     if request.spool is not None:
         return Budget(memory, request.spool)
     folder = request.spool_folder or tempfile.gettempdir()

@@ -12,7 +12,6 @@ from the number of stimuli only.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 
 from layerwise.core.host.plans import Target
@@ -29,11 +28,6 @@ def chunk_width(n_stimuli: int) -> int:
     cores, the same run would give other numbers on another machine, and what is stored could not be trusted to be it.
     """
     return max(256, min(65536, _CHUNK_FLOATS // n_stimuli // 256 * 256))
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def split_targets(targets: Sequence[Target]) -> tuple[tuple[Target, ...], tuple[Target, ...]]:

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from layerwise.core.base import machine
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.plans import Budget, Concurrency, SegmentPlan, Span, StreamPlan, Target
 from layerwise.core.network.graph import Graph
 from layerwise.core.runs.streaming.cuts import Shares, choose_cuts
 from layerwise.core.runs.streaming.memory import transit_bytes, weigh
-from layerwise.core.runs.streaming.plan import FLOAT_BYTES, chunk_width, count_cores, node_cost, split_targets
+from layerwise.core.runs.streaming.plan import FLOAT_BYTES, chunk_width, node_cost, split_targets
 
 _MIB = 2**20
 _N_ATTEMPTS = 8
@@ -48,7 +49,7 @@ def plan_stream(
         InputError: If one layer at a time does not fit into the memory either; says how much is needed.
     """
     planner = _Planner(graph, targets, features, n_stimuli, batch_size, pixel_bytes)
-    return planner.plan(budget, n_cores or count_cores())
+    return planner.plan(budget, n_cores or machine.n_cores())
 
 
 class _Planner:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby
 
+from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.host.jobs import LayerSink, StreamJob
 from layerwise.core.host.plans import SegmentPlan, Span, Target
 from layerwise.core.network.model import Floats
@@ -29,10 +30,8 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
         LayerwiseError: If activations are not finite, or the disk is full.
         PluginError: If a transform does not keep its promise; a statistic that does not has a reason for its value.
     """
-    from threadpoolctl import threadpool_limits
-
     with (
-        threadpool_limits(1, user_api="blas"),  # the workers are the threads: a product each, none waits for another
+        single_threaded_blas(),  # the workers are the threads: a product each, none waits for another
         Spool(job.spool_folder) as spool,
         ThreadPoolExecutor(job.plan.concurrency.n_workers, thread_name_prefix="layerwise-stream") as workers,
     ):
