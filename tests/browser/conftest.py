@@ -254,10 +254,10 @@ class Studio:
                     if (found.layer, found.transform) == (layer.name, transform)
                 )
                 result = LayerResult(layer.name, transform, memory.representations[where], statistics)
-                self.store.save_layer(claim.run_id, result)
-        self.store.save_weights(claim.run_id, memory.weights[made.id])
-        self.store.save_predictions(claim.run_id, memory.predictions[made.id], made.accuracy)
-        self.store.finish_run(claim.run_id, made.timings)
+                self.store.save_layer(claim, result)
+        self.store.save_weights(claim, memory.weights[made.id])
+        self.store.save_predictions(claim, memory.predictions[made.id], made.accuracy)
+        self.store.finish_run(claim, made.timings)
         return self.store.find_run(claim.run_id)
 
     def stored(self, runs: Sequence[RunRecord]) -> dict[tuple[str, str, str, str], float]:

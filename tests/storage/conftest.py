@@ -173,10 +173,11 @@ class Samples:
     def finished_run(self, store: Store, key: str = "a" * 64, **changes: Any) -> str:
         """A whole run, stored."""
         header = self.header(key, **changes)
-        run_id = store.begin_run(header).run_id
+        claim = store.begin_run(header)
+        run_id = claim.run_id
         for seed, layer in enumerate(header.layers):
-            store.save_layer(run_id, self.result(layer.name, seed=seed, n_stimuli=header.stimuli.n_stimuli))
-        store.finish_run(run_id, {"stream": 2.0})
+            store.save_layer(claim, self.result(layer.name, seed=seed, n_stimuli=header.stimuli.n_stimuli))
+        store.finish_run(claim, {"stream": 2.0})
         return run_id
 
 

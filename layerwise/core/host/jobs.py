@@ -62,10 +62,14 @@ class StreamedLayer:
 
 
 class LayerSink(Protocol):
-    """Receives finished layers and news of progress; called from one thread."""
+    """Receives finished layers and news of progress; called from one thread.
+
+    Both calls raise what an earlier write has failed with; it must come out of the engine. Once the engine has
+    returned, everything is written before the run counts as finished.
+    """
 
     def layer_finished(self, streamed: StreamedLayer) -> None:
-        """A layer is finished; it is stored before this returns."""
+        """A layer is finished: queue it to be written, and wait while two are there that are not written yet."""
 
     def advance(self, n_stimuli: int, what: str) -> None:
         """`n_stimuli` more of the plan's stimulus passes are done; `what` names the present segment."""

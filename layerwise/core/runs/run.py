@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.machine import available_memory
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
-from layerwise.core.history.records import RunHeader
+from layerwise.core.history.records import Claim, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
@@ -33,6 +34,7 @@ from layerwise.core.network.representation import NO_TRANSFORM, read_only
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.add_statistics import measure_run
 from layerwise.core.runs.decoding import load_stimuli
+from layerwise.core.runs.holding import holding
 from layerwise.core.runs.loading import load_model
 from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins, provenance
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
@@ -98,13 +100,9 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
         return _stored_outcome(store, claim.run_id)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
-    try:
-        sink = _compute(prepared, store, observer, claim.run_id, claim.done)
-        store.finish_run(claim.run_id, prepared.seconds)
-    except BaseException as error:
-        interrupted = not isinstance(error, Exception)
-        store.fail_run(claim.run_id, str(error) or type(error).__name__, interrupted=interrupted)
-        raise
+    with holding(store, claim, partial(_fail, store, claim)):
+        sink = _compute(prepared, store, observer, claim)
+        store.finish_run(claim, prepared.seconds)
     record = store.find_run(claim.run_id)
     return RunOutcome(
         run_id=claim.run_id,
@@ -118,12 +116,10 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
     )
 
 
-def _compute(
-    prepared: PreparedRun, store: Archive, observer: Observer, run_id: str, done: frozenset[tuple[str, str]]
-) -> StoringSink:
-    job = _make_job(prepared, done)
+def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: Claim) -> StoringSink:
+    job = _make_job(prepared, claim.done)
     statistics = prepared.registry.all(kinds.Statistic)
-    with StoringSink(run_id, store, observer, statistics, prepared.model.info, prepared.stimuli, done) as sink:
+    with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
@@ -285,6 +281,10 @@ def _stored_outcome(store: Archive, run_id: str) -> RunOutcome:
         seconds=dict(record.timings),
         accuracy=record.accuracy,
     )
+
+
+def _fail(store: Archive, claim: Claim, error: BaseException) -> None:
+    store.fail_run(claim, str(error) or type(error).__name__, interrupted=not isinstance(error, Exception))
 
 
 @contextmanager

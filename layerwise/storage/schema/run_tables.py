@@ -85,6 +85,9 @@ runs = sa.Table(
     Column("heartbeat_at", UtcDateTime, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("hostname", Text, nullable=False),
+    Column("pid_space", Text),
+    Column("process_started", Float(53)),
+    Column("claim_token", String(64)),
     sa.CheckConstraint("status IN ('running', 'finished', 'failed', 'interrupted')", name="status"),
 )
 
