@@ -410,12 +410,15 @@ class HeavyAtOnce(HeavyToy):
         return np.array([[self.compare(row, column) for column in columns] for row in rows])
 
 
+LONG = [LayerAddress("run1", f"layer{number}") for number in range(23)]
+
+
 @pytest.fixture
-def long_history(history) -> Memory:
-    rng = np.random.default_rng(1)
-    layers = [LayerAddress("run1", f"layer{number}") for number in range(23)]
-    history.representations = {address: represent(rng.normal(size=(6, 9))) for address in layers}
-    return history
+def long_history(fake: ModuleType) -> Any:
+    """A history of one run with 23 layers."""
+    made, rng = fake.MadeHistory(), np.random.default_rng(1)
+    fake.add_rows(made, "run1", {address.layer: rng.normal(size=(6, 9)) for address in LONG})
+    return made
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
@@ -425,7 +428,7 @@ def long_history(history) -> Memory:
 def test_no_more_prepared_layers_are_there_at_a_time_than_the_budget_holds(
     long_history, symmetric, at_once, threaded, n_waiting
 ):
-    layers = list(long_history.representations)
+    layers = LONG
     expected = compare_layers(
         registry_with(HeavyToy(symmetric=symmetric, at_once=at_once, threaded=threaded)),
         long_history,
@@ -444,7 +447,7 @@ def test_no_more_prepared_layers_are_there_at_a_time_than_the_budget_holds(
 
 
 def test_where_all_fit_each_is_prepared_once_and_else_as_often_as_blocks_are_held(long_history):
-    layers = list(long_history.representations)
+    layers = LONG
     # Of 12 that fit 9 are held while the other 14 come by; then 9 of these 14; then the last 5 are there at once.
     for memory, n_times in ((None, 23), (11_000 * 12, 23 + 14 + 5), (11_000 * 2, 23 * 24 // 2)):
         comparator = HeavyToy(symmetric=True, at_once=True, threaded=False)
@@ -453,7 +456,7 @@ def test_where_all_fit_each_is_prepared_once_and_else_as_often_as_blocks_are_hel
 
 
 def test_a_new_layer_is_held_while_the_old_ones_come_by_once(long_history):
-    layers = list(long_history.representations)
+    layers = LONG
     comparator = HeavyToy(symmetric=True, at_once=True, threaded=False)
     registry = registry_with(comparator)
     compare_layers(registry, long_history, "toy", layers[:-1])
@@ -463,13 +466,13 @@ def test_a_new_layer_is_held_while_the_old_ones_come_by_once(long_history):
 
 
 def test_a_layer_that_cannot_be_prepared_is_tried_once_and_warnings_are_asked_for_once(long_history):
-    layers = list(long_history.representations)
+    layers = LONG
 
     class Choosy(HeavyToy):
         n_refused = n_warned = 0
 
         def prepare(self, representation):
-            if representation is long_history.representations[layers[3]]:
+            if representation.mean[0] == long_history.peek(layers[3]).mean[0]:
                 self.n_refused += 1
                 raise InputError("no")
             return super().prepare(representation)
