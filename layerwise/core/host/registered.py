@@ -46,8 +46,8 @@ class Registered(Generic[Kind]):
 
     @property
     def provider(self) -> Provider:
-        """Who computes what this offer computes, with default settings."""
-        return Provider(self.qualified_name, self.version)
+        """Under whom the offer's results are kept, as long as it has no settings."""
+        return Provider(self.qualified_name, self.version, revision=self.offer.revision)
 
     def answers_to(self, name: str) -> bool:
         """Whether a name means this offer: the bare one, or `distribution:name` with any spelling that pip takes."""

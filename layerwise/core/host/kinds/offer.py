@@ -11,6 +11,7 @@ class Offer(ABC):
 
     name: ClassVar[str]
     description: ClassVar[str]
+    revision: ClassVar[int] = 1
     _hook: ClassVar[str]  # which `register_*` hook offers of this kind come through
 
 
