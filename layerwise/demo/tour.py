@@ -61,7 +61,7 @@ class DemoSettings:
         return self.folder / "report.html"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Development:
     """How far each layer is from what it will be.
 
@@ -94,9 +94,9 @@ def analyse_training(
     Yields:
         What came of each checkpoint's analysis, the untrained one first.
     """
+    from layerwise.core.runs.run import execute_run, prepare_run
     from layerwise.demo.digits import load_digits, save_stimuli
     from layerwise.demo.network import train_checkpoints
-    from layerwise.core.runs.run import execute_run, prepare_run
 
     learned, held_out = load_digits(settings.n_held_out, settings.seed)
     save_stimuli(held_out, settings.stimuli)

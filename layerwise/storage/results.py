@@ -6,7 +6,6 @@ unpacked side by side: both checksums and decompression leave Python's lock.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.machine import n_cores
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
@@ -54,7 +54,7 @@ class ResultStore:
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
             packed = read_packed(connection, [ids[address] for address in addresses])
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(4, n_cores())) as pool:
             return list(pool.map(lambda address: unpack_at(address, packed[ids[address]]), addresses))
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:

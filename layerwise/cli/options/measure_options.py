@@ -18,7 +18,7 @@ from layerwise.cli.output import make_table, stderr_console, stdout_console
 from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
-    from layerwise.core.analysis.compare import Progress as ShowPairs
+    from layerwise.core.analysis.compute_pairs import Progress as ShowPairs
     from layerwise.core.analysis.measure import Measure
     from layerwise.core.base.parameters import Setting
     from layerwise.core.host.registry import Registry

@@ -89,7 +89,7 @@ class Claim:
     token: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StatisticResult:
     """A statistic's value, with its name and who computed it; `value` None says why in `reason`."""
 

@@ -7,7 +7,6 @@ Several threads decode (the decoders release the interpreter lock), one array re
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError, PluginError, StimulusError
+from layerwise.core.base.machine import n_cores
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_array, describe
@@ -170,7 +170,7 @@ def _decode_all(
         except StimulusError as error:
             return error
 
-    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+    pool = ThreadPoolExecutor(n_cores(), thread_name_prefix="decode")
     try:
         yield from pool.map(decode, range(n_stimuli))
     finally:

@@ -27,7 +27,7 @@ def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[Mod
         PluginError: If the loader fails, or returns something that is no sound model.
     """
     loader = find_loader(registry, request.model)
-    model = loader.call_unlimited(loader.offer.load, request)
+    model = loader.call(loader.offer.load, request)
     return loader, AttributedModel(loader, check_model(loader, model))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from layerwise.core.base.machine import host_cores, memory_limit, n_cores
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registered, Registry, distribution_version
 
@@ -24,16 +24,18 @@ def collect_versions(model_versions: Mapping[str, str]) -> dict[str, str]:
 
 
 def describe_host() -> dict[str, str]:
-    """The machine: its name, operating system, processor, cores and memory."""
+    """The machine: its name, operating system, processor, cores and memory; and what this process may use of both."""
     import psutil
 
+    limit = memory_limit()
     return {
         "hostname": platform.node(),
         "system": platform.platform(),
         "processor": _processor(),
-        "cores": str(os.cpu_count()),
+        "cores": str(host_cores()),
+        "cores_used": str(n_cores()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
-    }
+    } | ({} if limit is None else {"memory_limit": f"{limit / 2**30:.1f} GiB"})
 
 
 def _processor() -> str:

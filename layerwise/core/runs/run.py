@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.machine import available_memory
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import Claim, RunHeader
@@ -97,7 +98,7 @@ def prepare_run(
     for line in stimuli.skipped:
         observer.message(f"left out {line}")
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
-    plan = _plan(request, model, targets, stimuli.n_stimuli)
+    plan = _plan(request, model, targets, stimuli)
     observer.planned(plan)
     return PreparedRun(
         request, digest, registry, resolved.loader, engine, model, stimuli, layers, targets, plan, seconds
@@ -148,7 +149,7 @@ def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: C
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
-            prepared.engine.call_unlimited(prepared.engine.offer.stream, job, sink)
+            prepared.engine.call(prepared.engine.offer.stream, job, sink)
         sink.check_complete(prepared.engine, job)
         observer.stage("storing")
         with _timed(prepared.seconds, "store"):
@@ -160,7 +161,7 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
     targets = needed_targets(prepared.targets, done)
     plan = prepared.plan
     if targets != prepared.targets:
-        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli.n_stimuli)
+        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli)
     registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
     streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
     has_probabilities = prepared.model.info.has_probabilities
@@ -196,9 +197,12 @@ def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registe
     return list(chosen.values())
 
 
-def _plan(request: RunRequest, model: Model, targets: Sequence[Target], n_stimuli: int) -> StreamPlan:
+def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli: LoadedStimuli) -> StreamPlan:
     features = {target.key: _count_features(target) for target in targets}
-    return plan_stream(model.graph, targets, features, n_stimuli, request.batch_size, _find_budget(request))
+    budget, n_stimuli = _find_budget(request), stimuli.n_stimuli
+    return plan_stream(
+        model.graph, targets, features, n_stimuli, request.batch_size, budget, pixel_bytes=stimuli.pixels.nbytes
+    )
 
 
 def _count_features(target: Target) -> int:
@@ -211,9 +215,7 @@ def _count_features(target: Target) -> int:
 
 
 def _find_budget(request: RunRequest) -> Budget:
-    import psutil
-
-    memory = psutil.virtual_memory().available // 2 if request.memory is None else request.memory
+    memory = available_memory() // 2 if request.memory is None else request.memory
     if request.spool is not None:
         return Budget(memory, request.spool)
     folder = request.spool_folder or tempfile.gettempdir()

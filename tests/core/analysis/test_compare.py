@@ -11,6 +11,7 @@ import pytest
 
 from layerwise.core.analysis.compare import compare_layers, compare_pairs
 from layerwise.core.analysis.measure import find_measure
+from layerwise.core.analysis.working_memory import WorkingMemory
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.base.provider import Provider
@@ -349,3 +350,150 @@ def test_settings_are_asked_and_kept_apart(history):
     assert np.allclose(doubled.matrix, 2 * plain.matrix)
     assert doubled.comparator == Provider("dist:toy", "1", '{"scale":2.0}')
     assert np.array_equal(compare_layers(registry, history, "toy", [A, B]).matrix, plain.matrix)
+
+
+@pytest.mark.parametrize("comparator", [Toy(), AtOnce()], ids=["one by one", "at once"])
+def test_progress_of_rows_against_other_columns_ends_at_the_number_of_pairs(history, comparator):
+    told: list[tuple[int, int]] = []
+    compare_layers(registry_with(comparator), history, "toy", [A, B], [C, D], progress=lambda *now: told.append(now))
+    assert told[0] == (0, 4)
+    assert told[-1] == (4, 4)
+    assert sorted(told) == told
+
+
+class CountsCells(AtOnce):
+    """Notes how many values it is asked for at once."""
+
+    n_cells = 0
+
+    def compare_all(self, rows, columns):
+        self.n_cells += len(rows) * len(columns)
+        return super().compare_all(rows, columns)
+
+
+@pytest.mark.parametrize("new", [A, B, D])
+def test_one_new_layer_among_old_ones_is_compared_with_each_and_nothing_else_is(history, new):
+    comparator = CountsCells()
+    registry = registry_with(comparator)
+    old = [address for address in (A, B, C, D) if address != new]
+    compare_layers(registry, history, "toy", old)
+    comparator.n_cells = 0
+    table = compare_layers(registry, history, "toy", [A, B, C, D])
+    assert np.allclose(table.matrix, np.add.outer(means(history, A, B, C, D), means(history, A, B, C, D)))
+    assert comparator.n_cells == 4
+
+
+class Heavy:
+    """A state that counts how many of its kind there are, and says that it is as large as a thousand numbers."""
+
+    alive = most_alive = 0
+
+    def __init__(self, value: float) -> None:
+        self.value, self.numbers = value, np.zeros(1000)
+        Heavy.alive += 1
+        Heavy.most_alive = max(Heavy.most_alive, Heavy.alive)
+
+    def __del__(self) -> None:
+        Heavy.alive -= 1
+
+
+class HeavyToy(Toy):
+    """The toy with heavy states, which notes how many it is handed at once."""
+
+    def __init__(self, *, symmetric: bool, at_once: bool, threaded: bool) -> None:
+        super().__init__()
+        self.symmetric, self.threaded, self.n_handed = symmetric, threaded, 0
+        Heavy.alive = Heavy.most_alive = 0
+        if at_once:
+            self.__class__ = HeavyAtOnce
+
+    def prepare(self, representation):
+        return Heavy(super().prepare(representation))
+
+    def compare(self, first, second):
+        return super().compare(first.value, second.value)
+
+
+class HeavyAtOnce(HeavyToy):
+    def compare_all(self, rows, columns):
+        self.n_handed = max(self.n_handed, len(rows) if rows is columns else len(rows) + len(columns))
+        return np.array([[self.compare(row, column) for column in columns] for row in rows])
+
+
+LONG = [LayerAddress("run1", f"layer{number}") for number in range(23)]
+
+
+@pytest.fixture
+def long_history(fake: ModuleType) -> Any:
+    """A history of one run with 23 layers."""
+    made, rng = fake.MadeHistory(), np.random.default_rng(1)
+    fake.add_rows(made, "run1", {address.layer: rng.normal(size=(6, 9)) for address in LONG})
+    return made
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("threaded", [True, False])
+@pytest.mark.parametrize("n_waiting", [2, 3, 7, 22, 23])
+def test_no_more_prepared_layers_are_there_at_a_time_than_the_budget_holds(
+    long_history, symmetric, at_once, threaded, n_waiting
+):
+    layers = LONG
+    expected = compare_layers(
+        registry_with(HeavyToy(symmetric=symmetric, at_once=at_once, threaded=threaded)),
+        long_history,
+        "toy",
+        layers,
+        save=False,
+    )
+    comparator = HeavyToy(symmetric=symmetric, at_once=at_once, threaded=threaded)
+    memory = 11_000 * n_waiting  # a quarter of which is for the work
+    found = compare_layers(registry_with(comparator), long_history, "toy", layers, save=False, memory=memory)
+    assert np.array_equal(found.matrix, expected.matrix)
+    n_most = WorkingMemory(memory, 6).count_states(8200)
+    assert 2 <= Heavy.most_alive <= n_most <= max(2, n_waiting)
+    assert comparator.n_handed <= max(2, memory // 4 // 8000)
+    assert Heavy.alive == 0
+
+
+def test_where_all_fit_each_is_prepared_once_and_else_as_often_as_blocks_are_held(long_history):
+    layers = LONG
+    # Of 12 that fit 9 are held while the other 14 come by; then 9 of these 14; then the last 5 are there at once.
+    for memory, n_times in ((None, 23), (11_000 * 12, 23 + 14 + 5), (11_000 * 2, 23 * 24 // 2)):
+        comparator = HeavyToy(symmetric=True, at_once=True, threaded=False)
+        compare_layers(registry_with(comparator), long_history, "toy", layers, save=False, memory=memory)
+        assert comparator.n_prepared <= n_times
+
+
+def test_a_new_layer_is_held_while_the_old_ones_come_by_once(long_history):
+    layers = LONG
+    comparator = HeavyToy(symmetric=True, at_once=True, threaded=False)
+    registry = registry_with(comparator)
+    compare_layers(registry, long_history, "toy", layers[:-1])
+    comparator.n_prepared = 0
+    compare_layers(registry, long_history, "toy", layers, memory=11_000 * 4)
+    assert comparator.n_prepared == 23
+
+
+def test_a_layer_that_cannot_be_prepared_is_tried_once_and_warnings_are_asked_for_once(long_history):
+    layers = LONG
+
+    class Choosy(HeavyToy):
+        n_refused = n_warned = 0
+
+        def prepare(self, representation):
+            if representation.mean[0] == long_history.peek(layers[3]).mean[0]:
+                self.n_refused += 1
+                raise InputError("no")
+            return super().prepare(representation)
+
+        def warn(self, representation, state):
+            self.n_warned += 1
+            return ""
+
+    comparator = Choosy(symmetric=True, at_once=False, threaded=False)
+    table = compare_layers(registry_with(comparator), long_history, "toy", layers, save=False, memory=11_000 * 4)
+    assert (comparator.n_refused, comparator.n_warned) == (1, 22)
+    assert np.isnan(table.matrix[3]).all()
+    assert np.isfinite(np.delete(np.delete(table.matrix, 3, 0), 3, 1)).all()
+    assert table.reasons[layers[0], layers[3]] == "layer3: no"

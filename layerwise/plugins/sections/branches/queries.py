@@ -50,7 +50,7 @@ class BranchMatrix:
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BlockBranches:
     """Everything that is shown of the branches of one run.
 
