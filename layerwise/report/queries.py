@@ -55,9 +55,7 @@ def recording_ids(context: ReportContext) -> frozenset[str]:
     """
 
     def find() -> frozenset[str]:
-        from layerwise.core.history.records import LOADER
-
-        imported = [run.id for run in context.runs if run.loader.name == LOADER]
+        imported = [run.id for run in context.runs if run.origin == "imported"]
         ends = {run: {layer.role for layer in context.history.list_layers(run)} for run in imported}
         return frozenset(run for run, roles in ends.items() if not roles & {"input", "output"})
 

@@ -119,8 +119,8 @@ class Samples:
         Layer("output", "prob", "softmax", (10,), 4, "output", is_main=True),
     )
 
-    def provider(self, name: str, version: str = "1.0") -> Provider:
-        return Provider(f"sample:{name}", version)
+    def provider(self, name: str, version: str = "1.0", revision: int = 1) -> Provider:
+        return Provider(f"sample:{name}", version, revision=revision)
 
     def model(self, seed: int = 0, **changes: Any) -> ModelInfo:
         info = ModelInfo(

@@ -13,7 +13,7 @@ import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import Claim, LayerAddress, RunFilter
-from layerwise.storage import Store
+from layerwise.storage import Store, claims
 
 LONG_AGO = "2020-01-01 00:00:00.000000"
 
@@ -255,10 +255,13 @@ def test_a_run_is_found_by_its_id_a_prefix_or_as_the_latest(store: Store, sample
             store.find_run(wrong)
 
 
-def test_an_ambiguous_prefix_lists_what_it_could_mean(store: Store, samples: Any, execute: Any) -> None:
+@pytest.mark.database
+def test_an_ambiguous_prefix_lists_what_it_could_mean(
+    store: Store, samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for key, name in [("a" * 64, "abc000000001"), ("b" * 64, "abc000000002")]:
-        run_id = store.begin_run(samples.header(key, layers=(), tags={})).run_id
-        execute("UPDATE runs SET id = :new WHERE id = :old", new=name, old=run_id)
+        monkeypatch.setattr(claims, "new_run_id", lambda name=name: name)
+        store.begin_run(samples.header(key))
     with pytest.raises(InputError, match="begins with 'abc': abc000000001, abc000000002"):
         store.find_run("abc")
     assert store.find_run("abc000000002").id == "abc000000002"

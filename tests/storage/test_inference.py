@@ -61,7 +61,7 @@ def test_a_test_made_in_another_way_is_another_one(store: Store, samples: Any, c
 def test_another_measure_s_interval_does_not_count(store: Store, samples: Any) -> None:
     run_id = samples.finished_run(store)
     store.save_intervals(INTERVALS, [ComparisonInterval(RSA, *ends_of(run_id), 0.1, 0.2)])
-    others = [replace(RSA, version="2"), replace(RSA, parameters='{"k":5}'), replace(RSA, name="layerwise:cka")]
+    others = [replace(RSA, revision=2), replace(RSA, parameters='{"k":5}'), replace(RSA, name="layerwise:cka")]
     assert all(store.read_intervals(other, INTERVALS, [run_id]) == [] for other in others)
 
 

@@ -52,7 +52,7 @@ def test_a_profile_is_read_back_as_it_was_kept(store: Store, samples: Any, hole:
         {"layers": ("input", "output")},
         {"comparator": Provider("layerwise:rsa-pearson", "1", '{"k": 5}')},
         {"transform": "rank"},
-        {"comparator": Provider("layerwise:rsa-pearson", "2")},
+        {"comparator": Provider("layerwise:rsa-pearson", "1", revision=2)},
     ],
 )
 def test_a_profile_of_other_layers_or_another_measure_is_another_one(

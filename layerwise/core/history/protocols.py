@@ -122,7 +122,7 @@ class HistoryProtocol(Protocol):
         """
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
-        """All statistics of a run's layers, in order of computation."""
+        """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""
 
     def read_weights(self, run_id: str) -> list[WeightResult]:
         """The weight tensors of a run's model with their statistics, in order."""
@@ -131,10 +131,10 @@ class HistoryProtocol(Protocol):
         """The most probable classes, by stimulus and rank."""
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
+        """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
 
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        """Keep comparisons; those of the same comparator, version, settings and pair are replaced."""
+        """Keep comparisons; those of the same comparator, revision, settings and pair are replaced."""
 
     def read_intervals(
         self, comparator: Provider, plan: IntervalPlan, run_ids: Sequence[str]
@@ -163,7 +163,7 @@ class HistoryProtocol(Protocol):
         """Keep intervals of a profile that is kept, and nothing otherwise; those made alike are replaced."""
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
-        """Add statistics to stored layers; those of the same name, provider and version are replaced.
+        """Add statistics to stored layers; those of the same name, provider and revision are replaced.
 
         Raises:
             InputError: If a layer is not stored under its transform.
@@ -173,7 +173,7 @@ class HistoryProtocol(Protocol):
         """Stored orderings of a run."""
 
     def save_ordering(self, ordering: Ordering) -> None:
-        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced."""
+        """Keep an ordering; one of the same reorderer, revision, settings and layer is replaced."""
 
 
 class Archive(RunStore, HistoryProtocol, Protocol):

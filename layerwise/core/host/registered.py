@@ -52,7 +52,7 @@ class Registered(Generic[Kind]):
     @property
     def provider(self) -> Provider:
         """What its results are kept under, with default settings."""
-        return Provider(self.qualified_name, self.version)
+        return Provider(self.qualified_name, self.version, revision=self.offer.revision)
 
     def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call a method of the offer, on this thread.

@@ -57,8 +57,8 @@ def list_plugins(registry: Registry) -> tuple[str, ...]:
 
 
 def provenance(offers: Iterable[Registered[Any]]) -> list[str]:
-    """`distribution:name version` of each offer: what a key is made of."""
-    return sorted(f"{offer.qualified_name} {offer.version}" for offer in offers)
+    """`distribution:name revision` of each offer: what a key is made of."""
+    return sorted(f"{offer.qualified_name} {offer.offer.revision}" for offer in offers)
 
 
 def list_decisive(registry: Registry) -> list[Registered[Any]]:

@@ -140,11 +140,21 @@ def test_only_what_is_missing_is_computed(history):
     assert (comparator.n_compared, comparator.n_prepared) == (3, 3)
 
 
-def test_another_version_of_a_comparator_does_not_take_over_old_answers(history):
+def test_another_revision_of_a_comparator_does_not_take_over_old_answers(history):
+    class Revised(Toy):
+        revision = 2
+
+    compare_layers(registry_with(Toy()), history, "toy", [A, B])
+    newer = Revised()
+    compare_layers(registry_with(newer), history, "toy", [A, B])
+    assert newer.n_compared == 3
+
+
+def test_another_version_of_the_same_revision_answers_from_what_is_kept(history):
     compare_layers(registry_with(Toy(), "1"), history, "toy", [A, B])
     newer = Toy()
     compare_layers(registry_with(newer, "2"), history, "toy", [A, B])
-    assert newer.n_compared == 3
+    assert newer.n_compared == 0
 
 
 def test_nothing_is_kept_when_that_is_not_wanted(history):

@@ -91,7 +91,7 @@ def test_another_metric_decides_and_is_kept_apart(kind, history):
     registry.register(plugin, "plugin", "dist", "1")
     plain = order_stimuli(registry, history, RUN, "conv", "toy")
     other = order_stimuli(registry, history, RUN, "conv", "toy", metric="gram")
-    assert (plain.reorderer.parameters, other.reorderer.parameters) == ("{}", '{"metric":"dist:gram 1"}')
+    assert (plain.reorderer.parameters, other.reorderer.parameters) == ("{}", '{"metric":"dist:gram r1"}')
     assert order_stimuli(registry, history, RUN, "conv", "toy", metric="gram") == other
     assert len(seen) == 2
     assert seen[1].max() == pytest.approx(

@@ -67,14 +67,14 @@ def registry() -> Registry:
 def make(fake):
     """Make a history of one run with two layers under two transforms; gives the history and the run.
 
-    `stored` are the statistics that are there: layer, transform, name and version.
+    `stored` are the statistics that are there: layer, transform, name and revision.
     """
 
-    def fill(*stored: tuple[str, str, str, str], places=tuple(PLACES), finished: bool = True):
+    def fill(*stored: tuple[str, str, str, int], places=tuple(PLACES), finished: bool = True):
         history = fake.MadeHistory()
         statistics = [
-            LayerStatistic(layer, transform, StatisticResult(name, Provider(f"mine:{name}", version), 0.0))
-            for layer, transform, name, version in stored
+            LayerStatistic(layer, transform, StatisticResult(name, Provider(f"mine:{name}", revision=revision), 0.0))
+            for layer, transform, name, revision in stored
         ]
         rows = dict.fromkeys(places, np.random.default_rng(0).normal(size=(4, 5)))
         record = fake.add_rows(
@@ -91,7 +91,7 @@ def measure(registry, history, record, *names):
 
 
 def test_what_is_missing_is_added_for_every_layer_and_transform(registry, make):
-    history, run = make(("a", "none", "count", "1"), ("a", "rank", "count", "0.9"))
+    history, run = make(("a", "none", "count", 1), ("a", "rank", "count", 0))
     added, _ = measure(registry, history, run, "count")
     places = [(item.layer, item.transform) for item in added]
     assert places == [("a", "rank"), ("b", "none"), ("b", "rank")]
@@ -114,7 +114,7 @@ def test_a_statistic_that_representations_do_not_give_is_refused(registry, make,
 
 
 def test_of_a_run_that_was_cut_off_only_what_is_stored_is_measured(registry, make):
-    history, run = make(("a", "none", "other", "1"), places=PLACES[:1], finished=False)
+    history, run = make(("a", "none", "other", 1), places=PLACES[:1], finished=False)
     added, _ = measure(registry, history, run, "count")
     assert [(item.layer, item.transform) for item in added] == [("a", "none")]
     with pytest.raises(InputError, match="being computed now"):

@@ -99,7 +99,7 @@ class MemoryHistory(RunsInMemory):
             return [self._runs[at.run_id].representations[at.layer, at.transform] for at in addresses]
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
-        """All statistics of a run's layers, in order of computation."""
+        """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""
         with self._lock:
             return self._runs[run_id].list_statistics() if run_id in self._runs else []
 
@@ -214,6 +214,7 @@ def _matches(run: RunRecord, where: RunFilter) -> bool:
         (where.stimuli, run.stimuli_name),
         (where.status, run.status),
         (where.lineage, run.lineage),
+        (where.origin, run.origin),
         *((value, run.tags.get(name)) for name, value in where.tags.items()),
     )
     return all(asked is None or asked == known for asked, known in wanted)

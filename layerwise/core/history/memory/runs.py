@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
@@ -13,12 +14,14 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.checks import check_representation, check_vector
 from layerwise.core.history.memory.kept import keep
 from layerwise.core.history.records import (
+    Attempt,
     Claim,
     LayerAddress,
     LayerStatistic,
     Prediction,
     RunHeader,
     RunRecord,
+    RunStatus,
     StatisticResult,
     StimulusRecord,
     WeightResult,
@@ -41,9 +44,10 @@ class MemoryRun:
         stimuli: Its stimuli, in order.
         token: What a claim must hold to write to it.
         held: Whether whoever has the claim is at work.
-        attempted_at: When the present attempt began.
+        attempts: All of them, in order; how many layers each has stored is counted when somebody asks.
         touched_at: When it was last written to.
         representations: By layer and transform.
+        stored_in: Likewise, the number of the attempt.
         statistics: Likewise, by name and provider, in order of arrival.
         weights: The weight tensors with the statistics computed for this run.
         predictions: By stimulus and rank.
@@ -52,11 +56,12 @@ class MemoryRun:
     recorded: RunRecord
     layers: dict[str, Layer]
     stimuli: tuple[StimulusRecord, ...]
-    attempted_at: datetime
+    attempts: list[Attempt]
     touched_at: datetime
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     held: bool = True
     representations: dict[Place, Representation] = field(default_factory=dict)
+    stored_in: dict[Place, int] = field(default_factory=dict)
     statistics: dict[Place, dict[tuple[str, Provider], StatisticResult]] = field(default_factory=dict)
     weights: tuple[WeightResult, ...] = ()
     predictions: tuple[Prediction, ...] = ()
@@ -64,25 +69,36 @@ class MemoryRun:
     @property
     def record(self) -> RunRecord:
         """The run as a history knows it; nobody is at work on one whose claim was let go of."""
-        run = self.recorded
-        lost = run.status == "running" and not self.held
-        n_layers = len({layer for layer, _ in self.representations})
-        return replace(run, n_layers=n_layers, status="interrupted" if lost else run.status)
+        status = self.recorded.status if self.held or self.recorded.status != "running" else "interrupted"
+        stored = {(layer, self.stored_in[layer, transform]) for layer, transform in self.representations}
+        counts = Counter(number for _, number in stored)
+        attempts = [replace(one, n_layers=counts[one.number]) for one in self.attempts]
+        attempts[-1] = replace(attempts[-1], status=status)
+        n_layers = len({layer for layer, _ in stored})
+        return replace(self.recorded, n_layers=n_layers, status=status, attempts=tuple(attempts))
 
     @property
     def claim(self) -> Claim:
         """The claim of whoever goes on with it."""
         return Claim(self.recorded.id, done=frozenset(self.representations), resumed=True, token=self.token)
 
-    def resume(self, layers: Iterable[Layer], now: datetime) -> None:
+    def resume(self, header: RunHeader, now: datetime) -> None:
         """Begin another attempt; the time that the last one took is kept, and its claim holds no more."""
-        run, spent = self.recorded, (self.touched_at - self.attempted_at).total_seconds()
+        run, last = self.recorded, self.attempts[-1]
+        spent = (self.touched_at - last.started_at).total_seconds()
         timings = {**run.timings, "interrupted": run.timings.get("interrupted", 0.0) + spent}
+        if last.ended_at is None:
+            self.attempts[-1] = replace(last, status="interrupted", ended_at=self.touched_at)
+        self.attempts.append(_begin_attempt(last.number + 1, header, now))
         self.recorded = replace(run, status="running", error=None, timings=timings)
-        self.token, self.held = secrets.token_hex(16), True
-        self.attempted_at = self.touched_at = now
-        for layer in layers:
+        self.token, self.held, self.touched_at = secrets.token_hex(16), True, now
+        for layer in header.layers:
             self.layers.setdefault(layer.name, layer)
+
+    def end(self, status: RunStatus, now: datetime, error: str | None = None, **changes: Any) -> None:
+        """End the run, and the attempt that is under way."""
+        self.attempts[-1] = replace(self.attempts[-1], status=status, ended_at=now, error=error)
+        self.recorded, self.touched_at = replace(self.recorded, status=status, error=error, **changes), now
 
     def stored_layers(self) -> list[Layer]:
         """The layers of which there is a representation, in order of computation."""
@@ -95,9 +111,18 @@ class MemoryRun:
             yield LayerAddress(self.recorded.id, layer, transform)
 
     def list_statistics(self) -> list[LayerStatistic]:
-        """All statistics, by layer in order of computation, then transform."""
+        """All statistics, by layer in order of computation, then transform; of several revisions, the newest."""
         places = sorted(self.statistics, key=lambda place: (self.layers[place[0]].position, place[1]))
-        return [LayerStatistic(*place, result) for place in places for result in self.statistics[place].values()]
+        return [
+            LayerStatistic(*place, result)
+            for place in places
+            for result in self.statistics[place].values()
+            if result.provider.revision == self._newest(place, result)
+        ]
+
+    def _newest(self, place: Place, result: StatisticResult) -> int:
+        known = self.statistics[place]
+        return max(who.revision for name, who in known if (name, who.name) == (result.name, result.provider.name))
 
     def add_statistic(self, item: LayerStatistic) -> None:
         """Put a statistic behind those that are there; one of the same name and provider goes."""
@@ -130,7 +155,13 @@ def start_run(run_id: str, header: RunHeader, now: datetime) -> MemoryRun:
         n_layers=0,
         **known,
     )
-    return MemoryRun(recorded, {layer.name: layer for layer in header.layers}, _records_of(loaded), now, now)
+    layers = {layer.name: layer for layer in header.layers}
+    return MemoryRun(recorded, layers, _records_of(loaded), [_begin_attempt(1, header, now)], now)
+
+
+def _begin_attempt(number: int, header: RunHeader, now: datetime) -> Attempt:
+    made_with = dict(sorted(header.versions.items())), tuple(header.plugins), dict(sorted(header.host.items()))
+    return Attempt(number, "running", header.command, *made_with, started_at=now)
 
 
 def _records_of(loaded: LoadedStimuli) -> tuple[StimulusRecord, ...]:

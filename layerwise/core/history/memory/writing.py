@@ -25,7 +25,6 @@ from layerwise.core.history.records import (
     LayerResult,
     Prediction,
     RunHeader,
-    RunStatus,
     WeightResult,
 )
 from layerwise.core.history.run_ids import new_run_id
@@ -61,11 +60,11 @@ class RunsInMemory(KeptResults):
                 if run.record.status == "running":
                     raise InputError(
                         f"run {run.recorded.id} is computing the same analysis now "
-                        f"({_here()}, since {run.attempted_at:%Y-%m-%d %H:%M:%S} UTC)"
+                        f"({_here()}, since {run.attempts[-1].started_at:%Y-%m-%d %H:%M:%S} UTC)"
                     )
             if len(known) > len(finished) and not force:
                 run = next(run for run in known if run not in finished)
-                run.resume(header.layers, self._now())
+                run.resume(header, self._now())
                 return run.claim
             run = start_run(self._name_run(), header, self._now())
             self._runs[run.recorded.id] = run
@@ -99,6 +98,7 @@ class RunsInMemory(KeptResults):
                 replaced = LayerAddress(claim.run_id, *place)
                 self._forget(lambda address: address == replaced)
             run.representations[place] = representation
+            run.stored_in[place] = run.attempts[-1].number
             run.statistics[place] = {(found.name, found.provider): found for found in statistics}
 
     def save_weights(self, claim: Claim, weights: Sequence[WeightResult]) -> None:
@@ -122,15 +122,14 @@ class RunsInMemory(KeptResults):
             for stage, seconds in timings.items():
                 total[stage] = total.get(stage, 0.0) + seconds
             now = self._now()
-            run.recorded = replace(run.recorded, status="finished", finished_at=now, timings=total, error=None)
+            run.end("finished", now, finished_at=now, timings=total)
 
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way. Nothing, if the claim is not held."""
         with self._lock:
             run = self._find_held(claim)
             if run is not None:
-                status: RunStatus = "interrupted" if interrupted else "failed"
-                run.recorded, run.touched_at = replace(run.recorded, status=status, error=error), self._now()
+                run.end("interrupted" if interrupted else "failed", self._now(), error)
 
     def discard_run(self, claim: Claim) -> None:
         """Take the run out, with everything that belongs to it. Nothing, if the claim is not held."""
