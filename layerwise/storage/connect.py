@@ -145,7 +145,7 @@ def parse_url(text: str) -> sa.URL:
     if backend != "sqlite":
         raise InputError(f"a history cannot be kept in '{url.drivername}'; {wanted}")
     if not url.database or url.database == ":memory:" or url.query:
-        raise InputError("a history in SQLite is a file; write sqlite:///FILE")
+        raise InputError("a history in SQLite is a file, sqlite:///FILE, or new and in memory, sqlite://")
     return url.set(drivername="sqlite", database=str(Path(url.database).expanduser()))
 
 

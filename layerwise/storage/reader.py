@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import (
     Accuracy,
     Attempt,
@@ -20,12 +19,12 @@ from layerwise.core.history.records import (
     StimulusRecord,
     WeightResult,
 )
+from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.storage.attempts import read_attempts
 from layerwise.storage.claims import is_live
 from layerwise.storage.connect import Database
-from layerwise.storage.identity import is_id_prefix
 from layerwise.storage.rows import provider_of
 from layerwise.storage.schema import (
     layers,
@@ -163,22 +162,13 @@ def _joined() -> sa.Select[Any]:
 
 
 def _run_row(connection: sa.Connection, run: str) -> sa.RowMapping:
-    if run == "latest":
-        newest = _joined().where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id)
-        row = connection.execute(newest.limit(1)).mappings().one_or_none()
-        if row is None:
-            raise InputError("there is no finished run yet")
-        return row
     prefix = run.strip().lower()
-    rows: list[sa.RowMapping] = []
-    if is_id_prefix(prefix):
+    if run == LATEST:
+        chosen = _joined().where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id).limit(1)
+    else:
         chosen = _joined().where(runs.c.id.startswith(prefix)).order_by(runs.c.id).limit(4)
-        rows = list(connection.execute(chosen).mappings())
-    if not rows:
-        raise InputError(f"there is no run '{run}'")
-    if len(rows) > 1:
-        names = ", ".join(row["id"] for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-        raise InputError(f"more than one run begins with '{run}': {names}")
+    rows = connection.execute(chosen).mappings().all() if run == LATEST or is_id_prefix(prefix) else []
+    check_only(run, [row["id"] for row in rows])
     return rows[0]
 
 

@@ -6,7 +6,6 @@ unpacked side by side: both checksums and decompression leave Python's lock.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.machine import n_cores
 from layerwise.core.base.provider import Provider
-from layerwise.core.base.words import near_names
+from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.storage.connect import Database
@@ -54,7 +54,7 @@ class ResultStore:
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
             packed = read_packed(connection, [ids[address] for address in addresses])
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(4, n_cores())) as pool:
             return list(pool.map(lambda address: unpack_at(address, packed[ids[address]]), addresses))
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
@@ -143,7 +143,7 @@ def representation_ids(connection: sa.Connection, addresses: Iterable[LayerAddre
             known[LayerAddress(run_id, name, transform)] = owner
     for address in wanted:
         if address not in known:
-            raise InputError(_missing(address, known))
+            raise InputError(describe_missing(address, known))
     return {address: known[address] for address in wanted}
 
 
@@ -181,18 +181,6 @@ def _packed(row: sa.RowMapping, pieces: list[Tile]) -> Packed:
 
 def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (values[at : at + _IDS_PER_QUERY] for at in range(0, len(values), _IDS_PER_QUERY))
-
-
-def _missing(address: LayerAddress, known: Iterable[LayerAddress]) -> str:
-    stored = [other for other in known if other.run_id == address.run_id]
-    transforms = [other.transform for other in stored if other.layer == address.layer]
-    if transforms:
-        return (
-            f"layer '{address.layer}' of run {address.run_id} is not stored under '{address.transform}', "
-            f"only under {', '.join(transforms)}"
-        )
-    names = list(dict.fromkeys(other.layer for other in stored))
-    return f"run {address.run_id} has no stored layer '{address.layer}'{near_names(address.layer, names)}"
 
 
 def _comparison_values(row: Comparison, ids: Mapping[LayerAddress, int]) -> dict[str, Any]:

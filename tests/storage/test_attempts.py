@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from layerwise.core.history.records import Origin, RunFilter
+from layerwise.core.history.records import Claim, Origin, RunFilter
 from layerwise.storage import Store, migrate, open_store, upgrade
 
 LATER = {
@@ -31,22 +31,32 @@ def test_a_run_made_at_once_has_one_attempt(store: Store, samples: Any) -> None:
     assert attempt.started_at <= attempt.ended_at
 
 
-def test_a_resume_under_other_versions_leaves_those_of_both_attempts_and_who_computed_which_layer(
-    store: Store, samples: Any
-) -> None:
-    run_id = store.begin_run(samples.header()).run_id
-    store.save_layer(run_id, samples.result("input"))
-    store.fail_run(run_id, "out of memory")
-    assert store.begin_run(samples.header(**LATER)).run_id == run_id
+def resume_a_failed_run(store: Store, samples: Any) -> tuple[str, Claim]:
+    """A run of which one layer was stored by an attempt that failed, and two by one under other versions."""
+    claim = store.begin_run(samples.header())
+    store.save_layer(claim, samples.result("input"))
+    store.fail_run(claim, "out of memory")
+    again = store.begin_run(samples.header(**LATER))
+    assert again.run_id == claim.run_id
     for name in ("mixed", "output"):
-        store.save_layer(run_id, samples.result(name))
+        store.save_layer(again, samples.result(name))
+    return claim.run_id, again
+
+
+def test_a_resume_under_other_versions_leaves_those_of_both_attempts(store: Store, samples: Any) -> None:
+    run_id, again = resume_a_failed_run(store, samples)
     first, second = store.find_run(run_id).attempts
     assert (first.number, first.status, first.error, first.n_layers) == (1, "failed", "out of memory", 1)
     assert (first.versions, first.plugins) == ({"numpy": "2.4"}, ("sample 1.0",))
     assert (second.number, second.status, second.ended_at, second.n_layers) == (2, "running", None, 2)
     assert {name: getattr(second, name) for name in LATER} == LATER
-    store.finish_run(run_id, {})
+    store.finish_run(again, {})
     assert store.find_run(run_id).attempts[1].status == "finished"
+
+
+@pytest.mark.database
+def test_every_layer_says_which_attempt_computed_it(store: Store, samples: Any) -> None:
+    resume_a_failed_run(store, samples)
     by_layer = store.query("SELECT layer, attempt FROM layer_list ORDER BY position").rows()
     assert by_layer == [("input", 1), ("mixed", 2), ("output", 2)]
 
@@ -55,7 +65,7 @@ def test_an_attempt_that_was_cut_off_ends_with_its_last_sign_of_life(
     store: Store, samples: Any, execute: Any
 ) -> None:
     run_id = store.begin_run(samples.header()).run_id
-    execute("UPDATE runs SET heartbeat_at = '2020-01-01 00:00:00.000000'")
+    execute("UPDATE runs SET heartbeat_at = '2020-01-01 00:00:00.000000', hostname = 'elsewhere'")
     for attempts in (store.find_run(run_id).attempts, store.list_runs()[0].attempts):
         assert [attempt.status for attempt in attempts] == ["interrupted"]
     store.begin_run(samples.header(**LATER))
@@ -96,8 +106,13 @@ def test_a_run_says_where_its_numbers_come_from_and_is_found_by_it(
     run_id = samples.finished_run(store, "b" * 64, origin=origin)
     assert store.find_run(run_id).origin == origin
     assert [run.id for run in store.list_runs(RunFilter(origin=origin))] == [run_id]
-    origins = dict(store.query("SELECT run_id, origin FROM run_list").rows())
-    assert origins == {other: store.find_run(other).origin, run_id: origin}
+    assert {run.id for run in store.list_runs()} == {run_id, other}
+
+
+@pytest.mark.database
+def test_the_origin_of_a_run_can_be_queried(store: Store, samples: Any) -> None:
+    samples.finished_run(store, origin="snapshot")
+    assert store.query("SELECT origin FROM run_list").item() == "snapshot"
 
 
 def test_old_runs_are_computed_or_imported(url: str, samples: Any, execute: Any) -> None:

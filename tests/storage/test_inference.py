@@ -31,7 +31,6 @@ def test_intervals_are_read_back_as_they_were_kept(store: Store, samples: Any) -
     ]
     store.save_intervals(INTERVALS, kept)
     assert sorted(store.read_intervals(RSA, INTERVALS, [run_id]), key=kept.index) == kept
-    assert store.read_table("layer_intervals").height == 2
 
 
 def test_tests_are_read_back_as_they_were_kept(store: Store, samples: Any) -> None:
@@ -43,7 +42,6 @@ def test_tests_are_read_back_as_they_were_kept(store: Store, samples: Any) -> No
     ]
     store.save_tests(TESTS, kept)
     assert sorted(store.read_tests(RSA, TESTS, [run_id]), key=kept.index) == kept
-    assert store.read_table("layer_tests").height == 2
 
 
 @pytest.mark.parametrize("changes", [{"n_resamples": 999}, {"seed": 8}, {"method": "bca"}, {"level": 0.9}])

@@ -33,6 +33,8 @@ from layerwise.storage.schema import VIEWS, metadata
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "storage.md"
 
+pytestmark = pytest.mark.database
+
 HOSTILE = [
     "INSERT INTO tags VALUES ('a', 'b', 'c')",
     "UPDATE runs SET command = 'gone'",
@@ -100,14 +102,16 @@ def filled(store: Store, samples: Any) -> Store:
     runs = []
     for key in "ab":
         header = samples.header(key * 64, checkpoint=f"epoch-{key}")
-        run_id = store.begin_run(header).run_id
+        claim = store.begin_run(header)
+        run_id = claim.run_id
         for seed, layer in enumerate(header.layers):
-            store.save_layer(run_id, samples.result(layer.name, seed=seed))
+            store.save_layer(claim, samples.result(layer.name, seed=seed))
         rows = [Prediction(position, rank, rank, f"class {rank}", 0.5) for position in range(6) for rank in (1, 2)]
-        store.save_predictions(run_id, rows, None)
+        store.save_predictions(claim, rows, None)
         spread = StatisticResult("std", samples.provider("weights"), 1.0)
-        store.save_weights(run_id, [WeightResult("mixed/kernel", "mixed", (3, 3), 0, (spread,))])
-        store.finish_run(run_id, {})
+        store.save_weights(claim, [WeightResult("mixed/kernel", "mixed", (3, 3), 0, (spread,))])
+        store.finish_run(claim, {})
+        store.remember_request(key * 64, run_id)
         runs.append(run_id)
     ends = [LayerAddress(run, name) for run in runs for name in ("input", "mixed", "output")]
     rsa = samples.provider("rsa-pearson")

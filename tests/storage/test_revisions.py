@@ -62,7 +62,7 @@ def filled(url: str, samples: Any) -> str:
         here, there = LayerAddress(run_id, "input"), LayerAddress(run_id, "output")
         store.save_comparisons([Comparison(RSA, here, there, 0.1), Comparison(RSA, here, here, 1.0)])
         store.save_ordering(Ordering(Provider("sample:order", "1.0"), here, (1, 0, 2, 3, 4, 5)))
-        again = store.begin_run(samples.header("b" * 64)).run_id
+        again = store.begin_run(samples.header("b" * 64))
         weighed = StatisticResult("std", Provider("sample:std", "1.0"), 0.5)
         store.save_weights(again, [WeightResult("kernel", "conv", (2, 3), 0, (weighed,))])
         store.fail_run(again, "stopped")

@@ -94,10 +94,15 @@ class Measure:
 
     def compare_all(self, rows: Sequence[Any], columns: Sequence[Any]) -> NDArray[np.float64] | None:
         """(len(rows), len(columns)) values at once, not yet checked; None where the comparator cannot."""
-        if type(self.comparator.offer).compare_all is Comparator.compare_all:
+        if not self.compares_all:
             return None
         matrix = self.comparator.call(self.comparator.offer.compare_all, rows, columns)
         return check_array(self.comparator, matrix, (len(rows), len(columns)), finite=False)
+
+    @property
+    def compares_all(self) -> bool:
+        """Whether the comparator has a way to compare rows with columns that is faster than one by one."""
+        return type(self.comparator.offer).compare_all is not Comparator.compare_all
 
     @property
     def compares_pairs(self) -> bool:

@@ -78,15 +78,18 @@ class Claim:
         finished: Whether the same analysis is already there, complete.
         done: (layer name, transform) pairs that an interrupted attempt has already stored.
         resumed: Whether an interrupted attempt goes on.
+        token: What every write to the run presents; the run knows only the last one that was given out. Empty where
+            nothing is claimed, because the run is finished.
     """
 
     run_id: str
     finished: bool = False
     done: frozenset[tuple[str, str]] = frozenset()
     resumed: bool = False
+    token: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StatisticResult:
     """A statistic's value, with its name and who computed it; `value` None says why in `reason`."""
 

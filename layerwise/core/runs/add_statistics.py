@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, LayerStatistic, RunRecord, StatisticResult
@@ -37,8 +38,6 @@ def measure_run(
         InputError: If the run is being computed now, there is no such statistic, or it needs more than
             representations.
     """
-    from threadpoolctl import threadpool_limits
-
     if run.status == "running":
         raise InputError(f"run {run.id} is being computed now; its statistics can be added when it is done")
     statistics = choose_statistics(registry, names)
@@ -47,7 +46,7 @@ def measure_run(
     for start in range(0, len(missing), _READ_AT_ONCE):
         some = missing[start : start + _READ_AT_ONCE]
         representations = history.read_representations([address for address, _ in some])
-        with threadpool_limits(1, user_api="blas"):  # matrices this small are slower on several threads
+        with single_threaded_blas():  # matrices this small are slower on several threads
             found = [
                 result
                 for task, representation in zip(some, representations, strict=True)

@@ -88,6 +88,9 @@ runs = sa.Table(
     Column("heartbeat_at", UtcDateTime, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("hostname", Text, nullable=False),
+    Column("pid_space", Text),
+    Column("process_started", Float(53)),
+    Column("claim_token", String(64)),
     sa.CheckConstraint("status IN ('running', 'finished', 'failed', 'interrupted')", name="status"),
 )
 
@@ -133,4 +136,11 @@ layers = sa.Table(
     Column("branch", Text),
     Column("parts", sa.JSON, nullable=False),
     sa.UniqueConstraint("run_id", "name"),
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    reference("run_id", "runs.id", index=True),
 )
