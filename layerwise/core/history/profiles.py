@@ -19,7 +19,7 @@ DEFINITION = 1
 """Counted up whenever a number below is defined differently; kept profiles of another definition do not count."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ProfileKey:
     """What a kept profile is of.
 
@@ -104,7 +104,7 @@ class Profile:
         return None if self.smoothness is None else int(np.nanargmax(self.shares))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ProfileIntervals:
     """Intervals of a profile's numbers.
 
