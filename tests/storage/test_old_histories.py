@@ -1,4 +1,4 @@
-"""Histories that older code has made: upgraded, they answer the same questions with the same numbers, from what they keep.
+"""Histories that older code has made answer the same questions with the same numbers once they are upgraded.
 
 What they are and how they were made is in `tests/assets/histories/README.md`; one is added with every schema.
 """

@@ -6,14 +6,15 @@ from elsewhere and be framed by nobody, and there is no address that changes any
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import TimeoutError as WaitedTooLong
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -106,14 +107,18 @@ class Site:
         runs = [self.store.find_run(run) for run in wish.run_ids]
         return self._show("drawing.html", wish=wish, runs=runs)
 
-    def wait_for_report(self, request: Request) -> Response:
-        """Whether a report is drawn, answered after half a minute at the latest."""
-        future = self.reports.ask(read_report_wish(request))
-        try:
-            future.result(timeout=_PATIENCE_SECONDS)
-        except WaitedTooLong:
-            return _as_json({"drawn": False})
-        return _as_json({"drawn": True})
+    async def wait_for_report(self, request: Request) -> Response:
+        """Whether a report is drawn, answered after half a minute at the latest.
+
+        It waits without a thread: there are 40 of these for everybody, and as many waiting tabs would stop all pages.
+        """
+        future = await run_in_threadpool(self.reports.ask, read_report_wish(request))
+        drawn = asyncio.wrap_future(future)
+        drawn.add_done_callback(lambda drawn: drawn.cancelled() or drawn.exception())  # else it is called forgotten
+        await asyncio.wait([drawn], timeout=_PATIENCE_SECONDS)  # which, unlike wait_for, cancels nothing
+        if drawn.done():
+            drawn.result()  # what it failed with is the answer
+        return _as_json({"drawn": drawn.done()})
 
     def show_query(self, request: Request) -> Response:
         """A query and its answer."""
