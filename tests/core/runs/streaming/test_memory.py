@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError
 from layerwise.core.host import hookspecs, kinds
 from layerwise.core.host.jobs import StreamJob
@@ -134,7 +135,7 @@ class Plugin:
 
 @pytest.mark.parametrize("spare", [0, 64])
 def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, spare: int) -> None:
-    n = 600
+    n = 400
     np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).pixels)
     registry = load_plugins()
     registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
@@ -150,7 +151,7 @@ def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, s
     try:
         prepared = prepare_run(dataclasses.replace(request, memory=budget), registry, SilentObserver())
         tracemalloc.reset_peak()
-        with open_store(f"sqlite:///{tmp_path}/history.db") as store:
+        with open_store(f"sqlite:///{tmp_path}/history.db") as store, single_threaded_blas():
             execute_run(prepared, store, SilentObserver())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
