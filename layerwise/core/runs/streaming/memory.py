@@ -17,6 +17,7 @@ from layerwise.core.runs.streaming.cuts import Shares
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES, part_keys
 
 _DOUBLE_BYTES = 8
+_OVERHEAD = 8 * 2**20  # the database's pages, rows to be written, what the allocator does not give back
 _N_VECTORS = 18  # float64 (n,) of each layer: sums while it streams, and its summary
 _N_WORKING = 3  # tensors as large as the widest that a framework needs to compute it: what it reads, pads and writes
 _N_STORING = 6.0  # matrices while a layer is written: products, correlations in float32, and 4.5 for a statistic
@@ -103,7 +104,7 @@ def weigh(
     outputs = (t for t in (*streamed, *derived) if t.layer.role == "output" and t.transform is None)
     kept = sum(features[target.key] * n_stimuli * FLOAT_BYTES for target in outputs)  # for predictions
     return Holdings(
-        fixed=pixel_bytes + int(matrices * matrix) + vectors + working + kept,
+        fixed=_OVERHEAD + pixel_bytes + int(matrices * matrix) + vectors + working + kept,
         working=working,
         scratch=batch_size * columns * _SCRATCH_BYTES,
         product=n_stimuli**2 * FLOAT_BYTES,

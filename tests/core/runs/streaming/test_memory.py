@@ -29,10 +29,10 @@ from layerwise.testing import summarize
 MIB = 2**20
 
 
-def plan_toy(model: Any, n: int, budget: Budget, n_cores: int = 2) -> StreamPlan:
+def plan_toy(model: Any, n: int, budget: Budget, n_cores: int = 2, batch_size: int = 16) -> StreamPlan:
     targets = tuple(Target(layer) for layer in model.layers)
     features = {target.key: target.layer.n_features for target in targets}
-    return plan_stream(model.graph, targets, features, n, 16, budget, n_cores=n_cores)
+    return plan_stream(model.graph, targets, features, n, batch_size, budget, n_cores=n_cores)
 
 
 @pytest.mark.parametrize("n", [5_000, 20_000])
@@ -70,7 +70,7 @@ def test_a_budget_that_holds_not_even_one_layer_is_refused_with_what_is_needed_a
 
 def test_where_batches_are_what_does_not_fit_smaller_ones_are_recommended(toy: Any) -> None:
     with pytest.raises(InputError, match=r"smaller batches \(--batch-size\)"):
-        plan_toy(toy.ToyModel(), 20, Budget(0, 0))
+        plan_toy(toy.ToyModel(), 20, Budget(2**20, 0), batch_size=1000)
 
 
 def test_decoded_stimuli_are_part_of_what_is_held(toy: Any) -> None:
