@@ -16,7 +16,7 @@ import numpy as np
 
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
-from layerwise.core.history.records import LOADER, Claim, LayerResult, RunHeader
+from layerwise.core.history.records import Claim, LayerResult, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registry, distribution_version
 from layerwise.core.network.layers import Layer
@@ -37,6 +37,10 @@ from layerwise.interchange.stimulus_names import align, check_count, new_stimuli
 
 TAG = "imported-as"
 """The tag that says what kind of matrix an imported run was made of."""
+LOADER = "layerwise:import"
+"""Who has loaded an imported run."""
+REVISION = 1
+"""Counted up whenever the same file gives other representations; what was imported under another does not count."""
 _THUMBNAIL_SIZE = (64, 64)
 
 
@@ -200,7 +204,7 @@ def _describe_model(
         name=request.name or stem_of(request.files[0]),
         source=", ".join(file.name for file in request.files),
         fingerprint=digest_key({"imported": list(content)}),
-        input_shape=(0, 0, 0),
+        input_shape=(),
         preprocessing="; ".join([*said, *notes]),
         resize="squash",
         n_parameters=0,
@@ -215,9 +219,9 @@ def _describe(
     tags: Mapping[str, str],
     command: str,
 ) -> RunHeader:
-    provider = Provider(LOADER, distribution_version("layerwise"))
+    provider = Provider(LOADER, distribution_version("layerwise"), revision=REVISION)
     key = {
-        "import": [provider.name, provider.version, model.fingerprint, model.name, model.preprocessing],
+        "import": [provider.name, provider.revision, model.fingerprint, model.name, model.preprocessing],
         "stimuli": stimuli.fingerprint,
         "names": [stimulus.name for stimulus in stimuli.stimuli],
         "layers": [[layer.name, layer.op, layer.role] for layer in layers],
@@ -238,6 +242,7 @@ def _describe(
         versions=collect_versions({}),
         plugins=list_plugins(registry),
         host=describe_host(),
+        origin="imported",
     )
 
 

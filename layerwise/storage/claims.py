@@ -19,11 +19,13 @@ import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import Claim, RunHeader
+from layerwise.core.history.run_ids import new_run_id
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.storage.attempts import begin_attempt, end_attempt
 from layerwise.storage.connect import Database
-from layerwise.storage.identity import model_checksum, new_run_id, stimuli_checksum
+from layerwise.storage.identity import model_checksum, stimuli_checksum
 from layerwise.storage.processes import can_look_up, process_exists, this_process
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags
 
@@ -34,7 +36,7 @@ _held_here: set[str] = set()
 """Tokens that this process has been given and has not let go of. That it exists says nothing of a run of its own: a
 notebook lives on after a run that failed together with its database."""
 
-_PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage")
+_PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage", "origin")
 
 
 def claim_run(database: Database, header: RunHeader, *, force: bool) -> Claim:
@@ -116,6 +118,8 @@ def _resume(connection: sa.Connection, run: sa.RowMapping, header: RunHeader) ->
     claimed = _new_claim()
     values |= {"n_attempts": run["n_attempts"] + 1, **claimed}
     connection.execute(sa.update(runs).where(runs.c.id == run_id).values(values))
+    end_attempt(connection, run_id, ended_at=run["heartbeat_at"])
+    begin_attempt(connection, run_id, run["n_attempts"] + 1, header, this_process())
     known = set(connection.scalars(sa.select(layers.c.name).where(layers.c.run_id == run_id)))
     _insert_layers(connection, run_id, [layer for layer in header.layers if layer.name not in known])
     stored = sa.select(layers.c.name, representations.c.transform).join_from(layers, representations)
@@ -139,6 +143,7 @@ def _insert_run(connection: sa.Connection, header: RunHeader) -> Claim:
         **_new_claim(),
     }
     connection.execute(sa.insert(runs).values(values))
+    begin_attempt(connection, run_id, 1, header, this_process())
     if header.tags:
         rows = [{"run_id": run_id, "name": name, "value": value} for name, value in header.tags.items()]
         connection.execute(sa.insert(tags), rows)
@@ -153,8 +158,10 @@ def _recorded(header: RunHeader) -> dict[str, Any]:
         "n_attempts": 1,
         "timings": {},
         "loader_name": header.loader.name,
+        "loader_revision": header.loader.revision,
         "loader_version": header.loader.version,
         "engine_name": header.engine.name,
+        "engine_revision": header.engine.revision,
         "engine_version": header.engine.version,
         "transforms": list(header.transforms),
         "versions": dict(header.versions),

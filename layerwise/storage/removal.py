@@ -18,9 +18,9 @@ def remove_run(connection: sa.Connection, run_id: str) -> None:
 
 
 def _drop_unused_weight_statistics(connection: sa.Connection) -> None:
-    """Weights are shared by the runs of a model; a version that only deleted runs had computed goes with them."""
+    """Weights are shared by the runs of a model; a revision that only deleted runs had computed goes with them."""
     stored, used, weights = schema.weight_statistics, schema.run_weight_statistics, schema.weights
-    same = [used.c[name] == stored.c[name] for name in ("name", "provider_name", "provider_version")]
+    same = [used.c[name] == stored.c[name] for name in ("name", "provider_name", "provider_revision")]
     wanted = (
         sa.select(used.c.run_id)
         .join_from(used, runs)

@@ -24,10 +24,12 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
+from layerwise.storage.attempts import end_attempt
 from layerwise.storage.claims import claim_run, held, sign
 from layerwise.storage.connect import Database
 from layerwise.storage.heartbeat import keep_alive
 from layerwise.storage.removal import remove_run
+from layerwise.storage.rows import replace_rows
 from layerwise.storage.schema import (
     layers,
     predictions,
@@ -89,14 +91,13 @@ class RunWriter:
         with self._database.write(exclusive=True) as connection:
             sign(connection, claim)
             model_id = connection.scalar(sa.select(runs.c.model_id).where(runs.c.id == claim.run_id))
-            for result in results:
-                _replace_weight(connection, model_id, result)
+            _replace_weights(connection, model_id, results)
             used = {
-                (row.name, row.provider.name, row.provider.version) for each in results for row in each.statistics
+                (row.name, row.provider.name, row.provider.revision) for each in results for row in each.statistics
             }
             connection.execute(sa.delete(run_weight_statistics).where(run_weight_statistics.c.run_id == claim.run_id))
             if used:
-                names = ("name", "provider_name", "provider_version")
+                names = ("name", "provider_name", "provider_revision")
                 links = [{"run_id": claim.run_id, **dict(zip(names, key, strict=True))} for key in sorted(used)]
                 connection.execute(sa.insert(run_weight_statistics), links)
 
@@ -124,6 +125,7 @@ class RunWriter:
                 total[stage] = total.get(stage, 0.0) + seconds
             now = datetime.now(UTC)
             sign(connection, claim, status="finished", finished_at=now, timings=total, error=None, claim_token=None)
+            end_attempt(connection, claim.run_id, "finished")
 
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way.
@@ -134,7 +136,8 @@ class RunWriter:
         status = "interrupted" if interrupted else "failed"
         with self._database.write() as connection:
             values = {"status": status, "error": error, "heartbeat_at": datetime.now(UTC), "claim_token": None}
-            connection.execute(sa.update(runs).where(*held(claim)).values(values))
+            if connection.execute(sa.update(runs).where(*held(claim)).values(values)).rowcount:
+                end_attempt(connection, claim.run_id, status, error)
 
     def discard_run(self, claim: Claim) -> None:
         """Take the run out, with all that no other run uses; silently nothing, if the claim is not held."""
@@ -145,6 +148,7 @@ class RunWriter:
 
 def _replace_representation(connection: sa.Connection, layer_id: int, result: LayerResult, packed: Packed) -> None:
     key = {"layer_id": layer_id, "transform": result.transform}
+    attempt = sa.select(runs.c.n_attempts).join(layers).where(layers.c.id == layer_id).scalar_subquery()
     connection.execute(sa.delete(representations).filter_by(**key))
     values = key | {
         "n_stimuli": result.representation.n_stimuli,
@@ -153,6 +157,7 @@ def _replace_representation(connection: sa.Connection, layer_id: int, result: La
         "norm": packed.norm,
         "n_tiles": len(packed.tiles),
         "checksum": packed.checksum,
+        "attempt": attempt,
     }
     made = sa.insert(representations).values(values).returning(representations.c.id)
     owner = connection.execute(made).scalar_one()
@@ -162,22 +167,32 @@ def _replace_representation(connection: sa.Connection, layer_id: int, result: La
         connection.execute(sa.insert(tiles).values(values))
 
 
-def _replace_weight(connection: sa.Connection, model_id: int | None, result: WeightResult) -> None:
-    facts = {"layer": result.layer, "position": result.position, "shape": list(result.shape)}
-    facts |= {"n_values": math.prod(result.shape)}
-    key = {"model_id": model_id, "name": result.name}
-    known = connection.scalar(sa.select(weights.c.id).filter_by(**key))
-    if known is None:
-        known = connection.execute(sa.insert(weights).values(key | facts).returning(weights.c.id)).scalar_one()
-    else:
-        connection.execute(sa.update(weights).where(weights.c.id == known).values(facts))
-    rows = _statistic_rows(result.statistics, f"weights '{result.name}'")
-    for row in rows:
-        names = ("name", "provider_name", "provider_version")
-        same = {"weight_id": known} | {name: row[name] for name in names}
-        connection.execute(sa.delete(weight_statistics).filter_by(**same))
-    if rows:
-        connection.execute(sa.insert(weight_statistics), [{"weight_id": known} | row for row in rows])
+def _replace_weights(connection: sa.Connection, model_id: int | None, results: Sequence[WeightResult]) -> None:
+    named = sa.select(weights.c.name, weights.c.id).where(weights.c.model_id == model_id)
+    known = set(connection.scalars(named))
+    facts = {
+        result.name: {
+            "layer": result.layer,
+            "position": result.position,
+            "shape": list(result.shape),
+            "n_values": math.prod(result.shape),
+        }
+        for result in results
+    }
+    changed = [{"b_name": name} | facts[name] for name in facts if name in known]
+    if changed:
+        mine = (weights.c.model_id == model_id) & (weights.c.name == sa.bindparam("b_name"))
+        connection.execute(sa.update(weights).where(mine), changed)
+    new = [{"model_id": model_id, "name": name} | facts[name] for name in facts if name not in known]
+    if new:
+        connection.execute(sa.insert(weights), new)
+    ids = {row.name: row.id for row in connection.execute(named)}
+    rows = [
+        {"weight_id": ids[result.name]} | row
+        for result in results
+        for row in _statistic_rows(result.statistics, f"weights '{result.name}'")
+    ]
+    replace_rows(connection, weight_statistics, rows)
 
 
 def _prediction_row(run_id: str, prediction: Prediction) -> dict[str, Any]:
@@ -202,6 +217,7 @@ def _statistic_rows(results: Sequence[StatisticResult], what: str) -> list[dict[
             raise LayerwiseError(f"{what}, statistic '{result.name}': {error}") from error
         value = None if result.value is None else float(result.value)
         row = {"name": result.name, "position": position, "value": value, "reason": result.reason}
-        row |= {"provider_name": result.provider.name, "provider_version": result.provider.version}
+        row |= {"provider_name": result.provider.name, "provider_revision": result.provider.revision}
+        row |= {"provider_version": result.provider.version}
         rows.append(row | {"vector": vector})
     return rows

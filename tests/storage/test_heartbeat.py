@@ -16,6 +16,8 @@ from layerwise.storage import Store, connect, heartbeat, open_store
 LONG_AGO = "2020-01-01 00:00:00.000000"
 PATIENCE = 600
 
+pytestmark = pytest.mark.database
+
 
 class Beats:
     """Counts beats, and lets a test wait for them.

@@ -105,7 +105,7 @@ def test_making_a_history_says_nothing(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "history.db", "mysql://me@there/db", "sqlite://", "sqlite:///:memory:", "://", "a b"]
+    "text", ["", "history.db", "mysql://me@there/db", "sqlite:///", "sqlite:///:memory:", "://", "a b"]
 )
 def test_a_text_that_is_no_url_of_a_history_is_a_clear_error(text: str) -> None:
     with pytest.raises(InputError) as error:

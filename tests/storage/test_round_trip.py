@@ -207,21 +207,19 @@ def test_predictions_and_accuracy_are_read_back(store: Store, samples: Any) -> N
     assert store.find_run(run_id).accuracy == Accuracy(0.25, 0.75, 4)
 
 
-def weight(samples: Any, name: str, position: int, version: str, value: float) -> WeightResult:
-    statistics = (StatisticResult("std", samples.provider("weights", version), value, vector=np.arange(64.0)),)
+def weight(samples: Any, name: str, position: int, revision: int, value: float) -> WeightResult:
+    statistics = (
+        StatisticResult("std", samples.provider("weights", revision=revision), value, vector=np.arange(64.0)),
+    )
     return WeightResult(name, name.split("/", maxsplit=1)[0], (3, 3, 2), position, statistics)
 
 
-def test_weights_belong_to_the_model_and_each_run_reads_its_own_version(store: Store, samples: Any) -> None:
+def test_weights_belong_to_the_model_and_each_run_reads_its_own_revision(store: Store, samples: Any) -> None:
     old, new = samples.finished_run(store), samples.header("b" * 64)
     first = store.begin_run(samples.header("c" * 64))
-    store.save_weights(
-        first, [weight(samples, "b/kernel", 1, "1.0", 1.0), weight(samples, "a/kernel", 0, "1.0", 2.0)]
-    )
+    store.save_weights(first, [weight(samples, "b/kernel", 1, 1, 1.0), weight(samples, "a/kernel", 0, 1, 2.0)])
     second = store.begin_run(new)
-    store.save_weights(
-        second, [weight(samples, "a/kernel", 0, "2.0", 3.0), weight(samples, "b/kernel", 1, "2.0", 4.0)]
-    )
+    store.save_weights(second, [weight(samples, "a/kernel", 0, 2, 3.0), weight(samples, "b/kernel", 1, 2, 4.0)])
     assert [(row.name, row.layer, row.shape, row.position) for row in store.read_weights(first.run_id)] == [
         ("a/kernel", "a", (3, 3, 2), 0),
         ("b/kernel", "b", (3, 3, 2), 1),
@@ -233,9 +231,9 @@ def test_weights_belong_to_the_model_and_each_run_reads_its_own_version(store: S
     assert np.array_equal(store.read_weights(first.run_id)[0].statistics[0].vector, np.arange(64.0))
 
 
-def test_comparisons_are_replaced_by_pair_and_kept_apart_by_version(store: Store, samples: Any) -> None:
+def test_comparisons_are_replaced_by_pair_and_kept_apart_by_revision(store: Store, samples: Any) -> None:
     one, two = samples.finished_run(store), samples.finished_run(store, "b" * 64)
-    cka, newer = samples.provider("cka"), samples.provider("cka", "2.0")
+    cka, newer = samples.provider("cka"), samples.provider("cka", revision=2)
     a, b = LayerAddress(one, "input"), LayerAddress(two, "output")
     store.save_comparisons([Comparison(cka, a, b, 0.1), Comparison(cka, a, a, np.float64(1.0))])
     store.save_comparisons([Comparison(cka, a, b, None, "too few stimuli"), Comparison(newer, a, b, 0.9)])
@@ -311,9 +309,17 @@ def test_any_text_is_read_back_as_it_was(store: Store, samples: Any, name: str) 
     assert store.list_layers(run_id) == [layer]
     assert store.list_stimuli(run_id)[0].name == name
     assert [row.id for row in store.list_runs(RunFilter(lineage=name, tags={name: name}))] == [run_id]
+
+
+@pytest.mark.database
+def test_nasty_text_is_intact(store: Store, samples: Any) -> None:
+    for key, name in zip("abcdef", NASTY, strict=True):
+        stimuli = samples.stimuli(1, name=name, stimuli=(Stimulus(name, name),), skipped=(name,))
+        samples.finished_run(store, key * 64, stimuli=stimuli, model=samples.model(name=name), tags={name: name})
     assert store.verify() == []
 
 
+@pytest.mark.database
 def test_text_that_is_no_unicode_is_a_clear_error(store: Store, samples: Any) -> None:
     with pytest.raises(InputError, match=r"x\\udcff.* is not valid Unicode"):
         store.begin_run(samples.header(command="x\udcff"))

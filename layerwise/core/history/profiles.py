@@ -19,7 +19,7 @@ DEFINITION = 1
 """Counted up whenever a number below is defined differently; kept profiles of another definition do not count."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProfileKey:
     """What a kept profile is of.
 
@@ -51,7 +51,7 @@ class Crossing:
     before: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """A network's transition from the input's structure to the output's, over m layers.
 
@@ -104,7 +104,7 @@ class Profile:
         return None if self.smoothness is None else int(np.nanargmax(self.shares))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProfileIntervals:
     """Intervals of a profile's numbers.
 

@@ -76,6 +76,9 @@ class RunStore(Protocol):
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way. Nothing, if the claim is not held."""
 
+    def remember_request(self, digest: str, run_id: str) -> None:
+        """Keep under the digest of a request which finished run answers it; an earlier answer is replaced."""
+
     def discard_run(self, claim: Claim) -> None:
         """Take the run out, with everything that belongs to it. Nothing, if the claim is not held."""
 
@@ -92,6 +95,9 @@ class HistoryProtocol(Protocol):
 
     def list_runs(self, where: RunFilter = RunFilter()) -> list[RunRecord]:  # noqa: B008 - frozen
         """Runs, newest first."""
+
+    def find_request(self, digest: str) -> str | None:
+        """The finished run that answers the request of this digest; None where none is known."""
 
     def list_layers(self, run_id: str) -> list[Layer]:
         """The layers of a run whose representation is stored, in order of computation."""
@@ -116,7 +122,7 @@ class HistoryProtocol(Protocol):
         """
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
-        """All statistics of a run's layers, in order of computation."""
+        """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""
 
     def read_weights(self, run_id: str) -> list[WeightResult]:
         """The weight tensors of a run's model with their statistics, in order."""
@@ -125,10 +131,10 @@ class HistoryProtocol(Protocol):
         """The most probable classes, by stimulus and rank."""
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
+        """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
 
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        """Keep comparisons; those of the same comparator, version, settings and pair are replaced."""
+        """Keep comparisons; those of the same comparator, revision, settings and pair are replaced."""
 
     def read_intervals(
         self, comparator: Provider, plan: IntervalPlan, run_ids: Sequence[str]
@@ -157,7 +163,7 @@ class HistoryProtocol(Protocol):
         """Keep intervals of a profile that is kept, and nothing otherwise; those made alike are replaced."""
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
-        """Add statistics to stored layers; those of the same name, provider and version are replaced.
+        """Add statistics to stored layers; those of the same name, provider and revision are replaced.
 
         Raises:
             InputError: If a layer is not stored under its transform.
@@ -167,7 +173,7 @@ class HistoryProtocol(Protocol):
         """Stored orderings of a run."""
 
     def save_ordering(self, ordering: Ordering) -> None:
-        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced."""
+        """Keep an ordering; one of the same reorderer, revision, settings and layer is replaced."""
 
 
 class Archive(RunStore, HistoryProtocol, Protocol):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamJob:
-    """One streaming of a network over its stimuli.
+    """One streaming of a network over its stimuli. Provisional until 1.0.
 
     Attributes:
         model: The network.
@@ -42,7 +42,7 @@ class StreamJob:
 
 @dataclass(frozen=True)
 class StreamedLayer:
-    """A layer that has gone by.
+    """A layer that has gone by. Provisional until 1.0.
 
     Attributes:
         target: Which layer, under which transform.
@@ -62,7 +62,7 @@ class StreamedLayer:
 
 
 class LayerSink(Protocol):
-    """Receives finished layers and news of progress; called from one thread.
+    """Receives finished layers and news of progress; called from one thread. Provisional until 1.0.
 
     Both calls raise what an earlier write has failed with; it must come out of the engine. Once the engine has
     returned, everything is written before the run counts as finished.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """A layer under a transform: what becomes one representation."""
+    """A layer under a transform: what becomes one representation. Provisional until 1.0."""
 
     layer: Layer
     transform: Registered[Transform] | None = None

@@ -30,7 +30,7 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Representation:
     """A layer's activations for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
 
@@ -117,9 +117,9 @@ class Representation:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Products:
-    """Sums that a representation is made of, in float64 and before any rounding.
+    """Sums that a representation is made of, in float64 and before any rounding. Provisional until 1.0.
 
     Attributes:
         centred: float64 (n, n); Gram matrix of the activation vectors, each centred on its mean over units.

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any
 
 from layerwise.core.base.errors import LayerwiseError, PluginError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import RunStore
 from layerwise.core.history.records import Claim, LayerResult, StatisticResult, WeightResult
 from layerwise.core.host import kinds
@@ -192,5 +191,4 @@ def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str]
 
 
 def _result(statistic: Registered[Any], value: kinds.StatisticValue) -> StatisticResult:
-    provider = Provider(statistic.qualified_name, statistic.version)
-    return StatisticResult(statistic.name, provider, value.value, value.reason, value.vector)
+    return StatisticResult(statistic.name, statistic.provider, value.value, value.reason, value.vector)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
+from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host import hookspecs
 from layerwise.core.host.kinds import ActivationStatistic, ModelLoader, RepresentationStatistic, StatisticValue
@@ -68,7 +69,12 @@ def registry(model: Any) -> Registry:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Any]:
+def store() -> MemoryHistory:
+    return MemoryHistory()
+
+
+@pytest.fixture
+def store_on_disk(tmp_path: Path) -> Iterator[Any]:
     with open_store(f"sqlite:///{tmp_path}/history.db") as store:
         yield store
 
@@ -251,10 +257,10 @@ class Slow(RepresentationStatistic):
 
 
 def test_a_run_gives_signs_of_life_while_a_plugin_s_statistic_says_nothing(
-    registry: Registry, store: Any, pixels: Path, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, store_on_disk: Any, pixels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beaten, beat = threading.Event(), heartbeat.beat
-    database = store._database
+    store, database = store_on_disk, store_on_disk._database
 
     def give_a_sign(*arguments: Any) -> bool:
         answer = beat(*arguments)
