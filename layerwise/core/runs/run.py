@@ -33,6 +33,7 @@ from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.add_statistics import measure_run
 from layerwise.core.runs.decoding import load_stimuli
 from layerwise.core.runs.loading import load_model
+from layerwise.core.runs.predictions import keeps_probabilities
 from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins, provenance
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
 from layerwise.core.runs.sink import StoringSink
@@ -141,8 +142,7 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
         plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli.n_stimuli)
     registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
     streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
-    has_probabilities = prepared.model.info.has_probabilities
-    keep = {layer.name for layer in prepared.layers if layer.role == "output" and has_probabilities}
+    keep = {layer.name for layer in prepared.layers if keeps_probabilities(prepared.model, layer)}
     return StreamJob(
         model=prepared.model,
         stimuli=prepared.stimuli,
