@@ -35,6 +35,26 @@ class ModelLoader(Offer):
             InputError: If the model, its weights or its file are not as they must be.
         """
 
+    def adopt(self, network: object, request: LoadRequest) -> Model | None:  # noqa: ARG002 - most loaders adopt nothing
+        """A model of a network that lives in this process already; the network is not changed.
+
+        Cheap where it is another loader's: a network of a framework that has not been imported cannot be there,
+        so ask `sys.modules` rather than import it.
+
+        Args:
+            network: Any object: a `keras.Model`, a `torch.nn.Module`.
+            request: What else is said of it: `model` is what to call it, `class_names` and `preprocessing` are as for
+                a file. The network has its weights; `weights` and `seed` mean nothing here.
+
+        Returns:
+            The model, whose `refresh` follows the network's weights; None where this loader does not know such
+            objects.
+
+        Raises:
+            InputError: If it knows them, but not this one, or has to be told more; says what.
+        """
+        return None
+
 
 class StimulusSource(Offer):
     """Lists the stimuli found at a path."""
