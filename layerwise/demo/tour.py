@@ -61,7 +61,7 @@ class DemoSettings:
         return self.folder / "report.html"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Development:
     """How far each layer is from what it will be.
 

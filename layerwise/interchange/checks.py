@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CheckedMatrix:
     """A symmetric matrix between stimuli.
 

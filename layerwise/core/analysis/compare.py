@@ -22,7 +22,7 @@ from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.host.registry import Registry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ComparisonTable:
     """A measure for every pair of two lists of layers.
 

@@ -85,7 +85,7 @@ class Claim:
     resumed: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StatisticResult:
     """A statistic's value, with its name and who computed it; `value` None says why in `reason`."""
 

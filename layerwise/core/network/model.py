@@ -50,7 +50,7 @@ class ModelInfo:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WeightTensor:
     """One weight tensor of a model.
 

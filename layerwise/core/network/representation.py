@@ -28,7 +28,7 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Representation:
     """A layer's activations for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
 
@@ -115,7 +115,7 @@ class Representation:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Products:
     """Sums that a representation is made of, in float64 and before any rounding.
 

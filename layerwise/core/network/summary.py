@@ -16,7 +16,7 @@ from layerwise.core.network.representation import read_only
 Vector = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerSummary:
     """Moments and counts of one layer's activations.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from layerwise.core.network.summary import LayerSummary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StatisticValue:
     """What a statistic says of a layer or a weight tensor.
 

@@ -48,7 +48,7 @@ class BranchMatrix:
     modules: tuple[Module, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arms:
     """Everything that is shown of the arms of one run.
 
