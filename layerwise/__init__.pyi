@@ -75,6 +75,8 @@ from .notebook.opening import open_history as open_history
 from .plugins.engines import LocalEngine as LocalEngine
 from .plugins.loaders.caffe import read_caffemodel as read_caffemodel
 from .plugins.loaders.class_names import find_classes as find_classes
+from .plugins.loaders.description import ModelDescription as ModelDescription
+from .plugins.loaders.description import describe_model as describe_model
 from .plugins.loaders.fingerprint import fingerprint_model as fingerprint_model
 from .plugins.loaders.preprocessing import Preprocessing as Preprocessing
 from .plugins.loaders.preprocessing import affine as affine
@@ -146,6 +148,7 @@ __all__ = [
     "Metric",
     "MetricComparator",
     "Model",
+    "ModelDescription",
     "ModelInfo",
     "ModelLoader",
     "NamedFigure",
@@ -196,6 +199,7 @@ __all__ = [
     "affine",
     "charts",
     "derive_layers",
+    "describe_model",
     "find_classes",
     "find_preprocessing",
     "fingerprint_model",
