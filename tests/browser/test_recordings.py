@@ -27,7 +27,7 @@ class Recorded:
 @pytest.fixture(scope="module")
 def recorded(make_studio, fake) -> Recorded:
     studio = make_studio()
-    template = fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    template = fake.make_model()
     areas = [
         replace(layer, name=name, role="hidden", position=place)
         for place, (name, layer) in enumerate(zip(AREAS, fake.make_layers()[1:], strict=False))

@@ -7,7 +7,6 @@ from typing import Any
 
 from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, LayerStatistic, RunRecord, StatisticResult
 from layerwise.core.host import kinds
@@ -67,8 +66,7 @@ def _measure(task: Task, representation: Representation, remark: Callable[[str],
         except LayerwiseError as error:
             remark(f"layer '{address.layer}': {error}")
             continue
-        provider = Provider(statistic.qualified_name, statistic.version)
-        result = StatisticResult(statistic.name, provider, value.value, value.reason, value.vector)
+        result = StatisticResult(statistic.name, statistic.provider, value.value, value.reason, value.vector)
         found.append(LayerStatistic(address.layer, address.transform, result))
     return found
 
@@ -104,9 +102,7 @@ def _find_missing(history: HistoryProtocol, run: RunRecord, statistics: Wanted) 
     for layer in history.list_layers(run.id):
         for transform in run.transforms:
             lacking = [
-                statistic
-                for statistic in statistics
-                if (layer.name, transform, Provider(statistic.qualified_name, statistic.version)) not in stored
+                statistic for statistic in statistics if (layer.name, transform, statistic.provider) not in stored
             ]
             if lacking and (run.status == "finished" or (layer.name, transform) in begun):
                 missing.append((LayerAddress(run.id, layer.name, transform), lacking))

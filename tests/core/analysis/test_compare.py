@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import SimpleNamespace
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,42 +15,12 @@ from layerwise.core.analysis.working_memory import WorkingMemory
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.records import Comparison, LayerAddress
+from layerwise.core.history.records import LayerAddress
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Comparator
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.representation import Representation, represent
 
 A, B, C, D = (LayerAddress("run1", name) for name in "abcd")
-
-
-class Memory:
-    """A history that holds representations of four layers and remembers comparisons."""
-
-    def __init__(self) -> None:
-        rng = np.random.default_rng(0)
-        self.representations = {address: represent(rng.normal(size=(6, 9))) for address in (A, B, C, D)}
-        self.fingerprints = {"run1": "same"}
-        self.comparisons: dict[tuple, Comparison] = {}
-        self.n_read = 0
-
-    def find_run(self, run: str):
-        return SimpleNamespace(
-            id=run, stimuli_fingerprint=self.fingerprints[run], stimuli_name=f"photos of {run}", n_stimuli=6
-        )
-
-    def read_representation(self, address: LayerAddress) -> Representation:
-        self.n_read += 1
-        return self.representations[address]
-
-    def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
-        return [self.read_representation(address) for address in addresses]
-
-    def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        return [item for item in self.comparisons.values() if item.comparator == comparator]
-
-    def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        self.comparisons |= {(item.comparator, item.first, item.second): item for item in comparisons}
 
 
 class Toy(Comparator):
@@ -101,13 +72,28 @@ def registry_with(comparator: Comparator, version: str = "1") -> Registry:
     return registry
 
 
-def means(history: Memory, *addresses: LayerAddress) -> np.ndarray:
-    return np.array([history.representations[address].mean.sum() for address in addresses])
+def means(history: Any, *addresses: LayerAddress) -> np.ndarray:
+    return np.array([history.peek(address).mean.sum() for address in addresses])
 
 
 @pytest.fixture
-def history() -> Memory:
-    return Memory()
+def history(fake: ModuleType) -> Any:
+    """A history of one run with four layers."""
+    made, rng = fake.MadeHistory(), np.random.default_rng(0)
+    fake.add_rows(made, "run1", {name: rng.normal(size=(6, 9)) for name in "abcd"}, stimuli_name="photos of run1")
+    return made
+
+
+@pytest.fixture
+def add_run2(fake: ModuleType, history: Any) -> Callable[..., LayerAddress]:
+    """Add a second run with one layer, the same as the first run's first."""
+
+    def add(**more: Any) -> LayerAddress:
+        rows = np.random.default_rng(0).normal(size=(6, 9))
+        fake.add_rows(history, "run2", {"a": rows}, stimuli_name="photos of run2", **more)
+        return LayerAddress("run2", "a")
+
+    return add
 
 
 @pytest.mark.parametrize("comparator", [Toy(), AtOnce()], ids=["one by one", "at once"])
@@ -154,22 +140,32 @@ def test_only_what_is_missing_is_computed(history):
     assert (comparator.n_compared, comparator.n_prepared) == (3, 3)
 
 
-def test_another_version_of_a_comparator_does_not_take_over_old_answers(history):
+def test_another_revision_of_a_comparator_does_not_take_over_old_answers(history):
+    class Revised(Toy):
+        revision = 2
+
+    compare_layers(registry_with(Toy()), history, "toy", [A, B])
+    newer = Revised()
+    compare_layers(registry_with(newer), history, "toy", [A, B])
+    assert newer.n_compared == 3
+
+
+def test_another_version_of_the_same_revision_answers_from_what_is_kept(history):
     compare_layers(registry_with(Toy(), "1"), history, "toy", [A, B])
     newer = Toy()
     compare_layers(registry_with(newer, "2"), history, "toy", [A, B])
-    assert newer.n_compared == 3
+    assert newer.n_compared == 0
 
 
 def test_nothing_is_kept_when_that_is_not_wanted(history):
     compare_layers(registry_with(Toy()), history, "toy", [A, B], save=False)
-    assert history.comparisons == {}
+    assert history.comparisons == []
 
 
 def test_a_layer_for_which_the_measure_is_undefined_is_reported_and_kept(history):
     class Undefined(AtOnce):
         def prepare(self, representation):
-            if representation is history.representations[B]:
+            if representation is history.peek(B):
                 raise InputError("too flat")
             return super().prepare(representation)
 
@@ -194,7 +190,7 @@ def test_a_pair_on_which_a_plugin_fails_is_reported_not_kept_and_the_rest_goes_o
     table = compare_layers(registry_with(Failing()), history, "toy", [A, B], [A, B])
     assert "plugin 'plugin' (register_comparators): toy.compare raised ZeroDivisionError: oops" in table.reasons[A, B]
     assert np.isfinite(np.diagonal(table.matrix)).all()
-    assert {(item.first, item.second) for item in history.comparisons.values()} == {(A, A), (B, B)}
+    assert {(item.first, item.second) for item in history.comparisons} == {(A, A), (B, B)}
 
 
 @pytest.mark.parametrize("comparator", [Toy(), AtOnce()], ids=["one by one", "at once"])
@@ -203,16 +199,14 @@ def test_single_pairs_are_answered_in_the_order_asked_for_and_nothing_else_is_ke
     found = compare_pairs(registry, history, "toy", wanted)
     assert [(item.first, item.second) for item in found] == wanted
     assert np.allclose([item.value for item in found], [means(history, *pair).sum() for pair in wanted])
-    assert {(first, second) for _, first, second in history.comparisons} == {(C, D), (A, B), (B, A)}
+    assert {(item.first, item.second) for item in history.comparisons} == {(C, D), (A, B), (B, A)}
     assert (history.n_read, comparator.n_prepared) == (4, 4)
     again = compare_pairs(registry, history, "toy", [(D, C)])
     assert (again[0].first, again[0].value, history.n_read) == (D, found[0].value, 4)
 
 
-def test_pairs_of_runs_on_different_stimuli_are_refused(history):
-    other = LayerAddress("run2", "a")
-    history.representations[other] = history.representations[A]
-    history.fingerprints["run2"] = "different"
+def test_pairs_of_runs_on_different_stimuli_are_refused(history, add_run2):
+    other = add_run2(stimuli_fingerprint="different")
     with pytest.raises(InputError, match=r"run1.*run2"):
         compare_pairs(registry_with(Toy()), history, "toy", [(A, other)])
 
@@ -251,18 +245,15 @@ def test_a_value_outside_of_what_is_declared_is_the_plugins_error(history, value
     assert "expected a finite number from -1.0 to 1.0" in table.reasons[A, B]
 
 
-def test_runs_on_the_same_stimuli_can_be_compared(history):
-    other = LayerAddress("run2", "a")
-    history.fingerprints["run2"] = "same"
-    history.representations[other] = history.representations[A]
-    table = compare_layers(registry_with(Toy()), history, "toy", [A], [other])
+def test_runs_on_the_same_stimuli_can_be_compared(history, add_run2):
+    table = compare_layers(registry_with(Toy()), history, "toy", [A], [add_run2()])
     assert np.allclose(table.matrix, 2 * means(history, A))
 
 
-def test_runs_on_different_stimuli_are_refused_with_both_named(history):
-    history.fingerprints["run2"] = "different"
+def test_runs_on_different_stimuli_are_refused_with_both_named(history, add_run2):
+    other = add_run2(stimuli_fingerprint="different")
     with pytest.raises(InputError, match=r"run run1 is of 'photos of run1' .* run run2 is of 'photos of run2'"):
-        compare_layers(registry_with(Toy()), history, "toy", [A], [LayerAddress("run2", "a")])
+        compare_layers(registry_with(Toy()), history, "toy", [A], [other])
 
 
 def test_an_unknown_comparator_suggests_a_near_one(history):
@@ -270,11 +261,11 @@ def test_an_unknown_comparator_suggests_a_near_one(history):
         compare_layers(registry_with(Toy()), history, "toi", [A])
 
 
-def test_a_corrupt_history_is_not_hidden_among_the_reasons(history):
-    def read(address):
+def test_a_corrupt_history_is_not_hidden_among_the_reasons(history, monkeypatch):
+    def read(addresses):
         raise PluginError("p", "h", "cannot happen in a store")
 
-    history.read_representation = read
+    monkeypatch.setattr(history, "read_representations", read)
     with pytest.raises(PluginError, match="cannot happen"):
         compare_layers(registry_with(Toy()), history, "toy", [A])
 
@@ -282,7 +273,7 @@ def test_a_corrupt_history_is_not_hidden_among_the_reasons(history):
 def test_a_warning_is_told_with_the_value_and_again_when_it_is_read(history):
     class Doubtful(AtOnce):
         def warn(self, representation, state):
-            return "few\nstimuli" if representation is history.representations[B] else ""
+            return "few\nstimuli" if representation is history.peek(B) else ""
 
     registry = registry_with(Doubtful())
     first = compare_layers(registry, history, "toy", [A, B])
@@ -429,12 +420,15 @@ class HeavyAtOnce(HeavyToy):
         return np.array([[self.compare(row, column) for column in columns] for row in rows])
 
 
+LONG = [LayerAddress("run1", f"layer{number}") for number in range(23)]
+
+
 @pytest.fixture
-def long_history(history) -> Memory:
-    rng = np.random.default_rng(1)
-    layers = [LayerAddress("run1", f"layer{number}") for number in range(23)]
-    history.representations = {address: represent(rng.normal(size=(6, 9))) for address in layers}
-    return history
+def long_history(fake: ModuleType) -> Any:
+    """A history of one run with 23 layers."""
+    made, rng = fake.MadeHistory(), np.random.default_rng(1)
+    fake.add_rows(made, "run1", {address.layer: rng.normal(size=(6, 9)) for address in LONG})
+    return made
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
@@ -444,7 +438,7 @@ def long_history(history) -> Memory:
 def test_no_more_prepared_layers_are_there_at_a_time_than_the_budget_holds(
     long_history, symmetric, at_once, threaded, n_waiting
 ):
-    layers = list(long_history.representations)
+    layers = LONG
     expected = compare_layers(
         registry_with(HeavyToy(symmetric=symmetric, at_once=at_once, threaded=threaded)),
         long_history,
@@ -463,7 +457,7 @@ def test_no_more_prepared_layers_are_there_at_a_time_than_the_budget_holds(
 
 
 def test_where_all_fit_each_is_prepared_once_and_else_as_often_as_blocks_are_held(long_history):
-    layers = list(long_history.representations)
+    layers = LONG
     # Of 12 that fit 9 are held while the other 14 come by; then 9 of these 14; then the last 5 are there at once.
     for memory, n_times in ((None, 23), (11_000 * 12, 23 + 14 + 5), (11_000 * 2, 23 * 24 // 2)):
         comparator = HeavyToy(symmetric=True, at_once=True, threaded=False)
@@ -472,7 +466,7 @@ def test_where_all_fit_each_is_prepared_once_and_else_as_often_as_blocks_are_hel
 
 
 def test_a_new_layer_is_held_while_the_old_ones_come_by_once(long_history):
-    layers = list(long_history.representations)
+    layers = LONG
     comparator = HeavyToy(symmetric=True, at_once=True, threaded=False)
     registry = registry_with(comparator)
     compare_layers(registry, long_history, "toy", layers[:-1])
@@ -482,13 +476,13 @@ def test_a_new_layer_is_held_while_the_old_ones_come_by_once(long_history):
 
 
 def test_a_layer_that_cannot_be_prepared_is_tried_once_and_warnings_are_asked_for_once(long_history):
-    layers = list(long_history.representations)
+    layers = LONG
 
     class Choosy(HeavyToy):
         n_refused = n_warned = 0
 
         def prepare(self, representation):
-            if representation is long_history.representations[layers[3]]:
+            if representation.mean[0] == long_history.peek(layers[3]).mean[0]:
                 self.n_refused += 1
                 raise InputError("no")
             return super().prepare(representation)

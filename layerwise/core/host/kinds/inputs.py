@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from layerwise.core.host.kinds.offer import Offer
@@ -35,6 +36,24 @@ class ModelLoader(Offer):
             InputError: If the model, its weights or its file are not as they must be.
         """
 
+    def adopt(self, model: object) -> Model | None:
+        """A model made of an object that is there (a Keras model, say); None if it is nothing for this loader.
+
+        Raises:
+            InputError: If it is for this loader, but cannot be analysed.
+        """
+        del model
+        return None
+
+    def list_files(self, request: LoadRequest) -> Sequence[Path] | None:
+        """The files that decide, with the request, what `load` gives; None where that is not known.
+
+        The same request and the same bytes in these files must give the same model: then a run that is asked for
+        again is found in the history without loading anything. Cheap, and without importing a framework.
+        """
+        del request
+        return None
+
 
 class StimulusSource(Offer):
     """Lists the stimuli found at a path."""
@@ -52,6 +71,23 @@ class StimulusSource(Offer):
         Raises:
             InputError: If there is nothing there, or it is not as it must be.
         """
+
+    def adopt(self, stimuli: object) -> StimulusSet | None:
+        """A set made of an object that is there already (an array, say); None if it is nothing for this source.
+
+        Raises:
+            InputError: If it is for this source, but not as it must be.
+        """
+        del stimuli
+        return None
+
+    def list_files(self, location: str) -> Sequence[Path] | None:
+        """The files that decide which stimuli `open` lists and what they are; None where that is not known.
+
+        As for models: what these files hold says whether a run that is asked for again is stored already. Cheap.
+        """
+        del location
+        return None
 
 
 class LayerSelector(Offer):

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
-from layerwise.plugins.loaders.class_names import find_classes
+from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights, quiet_keras
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
@@ -60,6 +60,12 @@ class KerasFileLoader(ModelLoader):
             has_own_names=True,
         )
         return KerasModel(network, description)
+
+    def list_files(self, request: LoadRequest) -> list[Path]:
+        """The model file, other weights where they are named, and names of classes."""
+        path = Path(request.model)
+        weights = [Path(request.weights)] if request.weights is not None else []
+        return [path, *weights, *list_class_files(request.class_names, path)]
 
 
 def read_keras_file(path: Path, *, trusted: bool) -> Any:
