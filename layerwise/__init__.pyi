@@ -12,6 +12,7 @@ from .core.base.provider import Provider as Provider
 from .core.base.words import near_names as near_names
 from .core.history.protocols import HistoryProtocol as HistoryProtocol
 from .core.history.records import Accuracy as Accuracy
+from .core.history.records import Attempt as Attempt
 from .core.history.records import Comparison as Comparison
 from .core.history.records import LayerAddress as LayerAddress
 from .core.history.records import LayerStatistic as LayerStatistic
@@ -74,6 +75,8 @@ from .notebook.opening import open_history as open_history
 from .plugins.engines import LocalEngine as LocalEngine
 from .plugins.loaders.caffe import read_caffemodel as read_caffemodel
 from .plugins.loaders.class_names import find_classes as find_classes
+from .plugins.loaders.description import ModelDescription as ModelDescription
+from .plugins.loaders.description import describe_model as describe_model
 from .plugins.loaders.fingerprint import fingerprint_model as fingerprint_model
 from .plugins.loaders.preprocessing import Preprocessing as Preprocessing
 from .plugins.loaders.preprocessing import affine as affine
@@ -107,6 +110,7 @@ __all__ = [
     "Accuracy",
     "ActivationStatistic",
     "Alternatives",
+    "Attempt",
     "Bar",
     "Card",
     "Chart",
@@ -144,6 +148,7 @@ __all__ = [
     "Metric",
     "MetricComparator",
     "Model",
+    "ModelDescription",
     "ModelInfo",
     "ModelLoader",
     "NamedFigure",
@@ -194,6 +199,7 @@ __all__ = [
     "affine",
     "charts",
     "derive_layers",
+    "describe_model",
     "find_classes",
     "find_preprocessing",
     "fingerprint_model",

@@ -1,4 +1,4 @@
-"""Every attempt at a run: one that goes on where another stopped may have other versions, on another machine."""
+"""Every attempt at a run: one may go on where another stopped, with other versions, on another machine."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from layerwise.core.analysis.inference.from_history import ask_intervals, ask_te
 from layerwise.core.analysis.measure import find_measure
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.history.intervals import IntervalPlan, PermutationPlan
-from layerwise.core.history.records import Claim, LayerAddress, LayerResult
+from layerwise.core.history.records import Claim, LayerAddress, LayerResult, RunFilter
 from layerwise.core.host.registry import Registry
 from layerwise.core.runs.request import SilentObserver
 from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import
@@ -62,6 +62,14 @@ def test_an_imported_run_is_read_back_as_it_was_made_and_asked_for_again(
         np.testing.assert_array_equal(stored.norm, kept.norm)
     assert list(store.read_representation(LayerAddress(outcome.run_id, "IT")).constant) == [3]
     assert {item.result.name for item in store.read_statistics(outcome.run_id)} >= {"participation-ratio"}
+
+
+def test_an_import_says_that_it_is_one_and_has_no_shape_of_an_input(
+    store: Store, registry: Registry, file: Path
+) -> None:
+    run = store.find_run(bring_in(store, registry, file).run_id)
+    assert (run.origin, run.model.input_shape) == ("imported", ())
+    assert [found.id for found in store.list_runs(RunFilter(origin="imported"))] == [run.id]
 
 
 def test_imported_layers_are_compared_with_intervals_and_tests_that_are_kept(

@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise import InputError, LoadRequest, Model, Preprocessing, affine, find_classes, find_preprocessing
+from layerwise import (
+    InputError,
+    LoadRequest,
+    ModelDescription,
+    Preprocessing,
+    affine,
+    find_classes,
+    find_preprocessing,
+)
 from torch import fx
 
 from layerwise_torch.errors import UntraceableError
 from layerwise_torch.hooked import HookedModel
 from layerwise_torch.layout import lay_out
-from layerwise_torch.model import Description, TracedModel
+from layerwise_torch.model import TorchModel, TracedModel
 from layerwise_torch.naming import name_operations
 from layerwise_torch.observing import Seen, observe
 from layerwise_torch.preparing import Prepared, is_close
@@ -35,7 +43,9 @@ def module_ways(prepared: Prepared, settings: Settings) -> list[Way]:
     return [way for name, way in ways.items() if settings.graph in (None, name)]
 
 
-def assemble(prepared: Prepared, ways: Sequence[Way], settings: Settings, description: Description) -> Model:
+def assemble(
+    prepared: Prepared, ways: Sequence[Way], settings: Settings, description: ModelDescription
+) -> TorchModel:
     """The model of a network.
 
     Args:
@@ -64,12 +74,12 @@ def assemble(prepared: Prepared, ways: Sequence[Way], settings: Settings, descri
     if softmax:
         seen = _add_softmax(traced, seen)
     names = name_operations(traced)
-    return TracedModel(traced, seen, names, lay_out(traced, seen, names), description)
+    return TracedModel(traced, seen, names, lay_out(traced, seen, names), description, prepared.device)
 
 
 def describe(
     request: LoadRequest, prepared: Prepared, settings: Settings, name: str, source: str, beside: Path | None
-) -> tuple[Settings, Description]:
+) -> tuple[Settings, ModelDescription]:
     """What is known of a network, and its settings with what follows from that.
 
     A network whose classes are known is a classifier: a softmax is added unless it ends in one, or is told not to.
@@ -97,14 +107,13 @@ def describe(
     if _ends_in_softmax(prepared):
         settings = replace(settings, softmax=False)
     n_channels = prepared.batches[0].shape[1]
-    description = Description(
+    description = ModelDescription(
         name=name,
         source=source,
         preprocessing=choose_pixels(request.preprocessing, settings, n_channels, name),
         resize=settings.resize or "squash",
         class_names=names,
         class_ids=ids,
-        device=prepared.device,
     )
     return settings, description
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from layerwise import Compiled, Floats, Graph, InputError, Node
+from layerwise import Compiled, Floats, Graph, InputError, ModelDescription, Node
 
-from layerwise_torch.model import Description, TorchModel, Weight
+from layerwise_torch.identity import Reader
+from layerwise_torch.model import TorchModel, Weight
 from layerwise_torch.naming import INPUT, choose_path
 from layerwise_torch.ops import describe_op, module_window
 from layerwise_torch.preparing import Prepared
@@ -60,11 +61,11 @@ class _Watched:
 class HookedModel(TorchModel):
     """A network that is run as a whole while its modules are watched."""
 
-    def __init__(self, prepared: Prepared, softmax: bool, description: Description) -> None:
+    def __init__(self, prepared: Prepared, softmax: bool, description: ModelDescription) -> None:
         self._prepared, self._softmax = prepared, softmax
         self._forms: dict[str, Form] = {}
         nodes, main = self._find_nodes()
-        super().__init__(Graph(tuple(nodes), nodes[-1].name), description, main)
+        super().__init__(Graph(tuple(nodes), nodes[-1].name), description, prepared.device, main)
 
     def _watch(self, images: Any) -> dict[str, tuple[Any, list[str]]]:
         """Run the network: each tensor that a module returned, the output last, by name."""
@@ -134,12 +135,9 @@ class HookedModel(TorchModel):
             own = module.named_parameters(recurse=False)
             yield from ((path or "model", name, tensor) for name, tensor in own)
 
-    def _buffers(self) -> Iterator[tuple[str, Any]]:
-        buffers: Iterator[tuple[str, Any]] = self._prepared.module.named_buffers()
-        yield from buffers
-
-    def _program_text(self) -> list[str]:
-        return [repr(self._prepared.module)]
+    def _read_program(self, reader: Reader) -> object:
+        prepared = self._prepared
+        return [str(prepared.dtype), prepared.output, self._softmax, reader.read(prepared.module)]
 
 
 @contextmanager

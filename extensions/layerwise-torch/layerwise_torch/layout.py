@@ -57,6 +57,8 @@ def lay_out(traced: Traced, seen: Mapping[fx.Node, Seen], names: Mapping[fx.Node
         if shape is None:
             continue
         op, kernel = describe(node, traced.program)
+        if op in ("softmax", "log_softmax") and not _is_along(node, traced.program, axes[node], len(shape) + 1):
+            op = f"axis_{op}"
         moved = _move_last(shape, axes[node] - 1)
         inputs = tuple(names[source] for source in sources[node])
         entries.append(Node(names[node], op, inputs, moved, kernel))
@@ -76,6 +78,15 @@ def describe(node: fx.Node, program: fx.GraphModule) -> tuple[str, tuple[int, in
     if op == "pool":
         return op, read_window(node.kwargs.get("kernel_size", node.args[1] if len(node.args) > 1 else None))
     return op, _kernel_of_weight(node, program) if op == "conv" else None
+
+
+def _is_along(node: fx.Node, program: fx.GraphModule, axis: int, n_axes: int) -> bool:
+    """Whether a softmax goes along the channel axis, which becomes the last one; where it does not say, it does."""
+    if node.op == "call_module":
+        dim = getattr(program.get_submodule(str(node.target)), "dim", None)
+    else:
+        dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
+    return not isinstance(dim, int) or dim % n_axes == axis
 
 
 def _kernel_of_weight(node: fx.Node, program: fx.GraphModule) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ They are cheap to ask, since PyTorch is imported when one of them loads somethin
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -40,6 +41,21 @@ class TorchModuleLoader(ModelLoader):
         from layerwise_torch.networks import load_module
 
         return load_module(request)
+
+    def adopt(self, network: object, request: LoadRequest) -> Model | None:
+        """A live `torch.nn.Module`: a copy of it is analysed, so that its training is left alone.
+
+        The size of its input and what is done to pixels are said in the network's attribute `layerwise`.
+
+        Raises:
+            InputError: If it does not take images of that size, or cannot be analysed.
+        """
+        torch = sys.modules.get("torch")
+        if torch is None or not isinstance(network, torch.nn.Module):
+            return None
+        from layerwise_torch.networks import adopt_network
+
+        return adopt_network(network, request)
 
 
 class TorchFileLoader(ModelLoader):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,17 @@ from layerwise import (
     Floats,
     Graph,
     Model,
+    ModelDescription,
     ModelInfo,
-    Preprocessing,
     WeightTensor,
     derive_layers,
-    fingerprint_model,
+    describe_model,
     fit_channels,
 )
 from numpy.typing import NDArray
 from torch import fx
 
+from layerwise_torch.identity import Reader
 from layerwise_torch.layout import Layout
 from layerwise_torch.observing import Seen
 from layerwise_torch.segments import Segment
@@ -34,66 +35,45 @@ Weight = tuple[str, str, Any]
 """Name of the node that uses it, name below that node, tensor."""
 
 
-@dataclass(frozen=True)
-class Description:
-    """What is known of a network besides its graph.
-
-    Attributes:
-        name: What it is called in lists and reports.
-        source: Where architecture and weights came from, in words.
-        preprocessing: What is done to pixels.
-        resize: The resize policy its authors used.
-        class_names: Names of the outputs, if known.
-        class_ids: Identifiers of the outputs, if known.
-        versions: Versions of what computes it besides PyTorch.
-        device: Where it runs.
-    """
-
-    name: str
-    source: str
-    preprocessing: Preprocessing
-    resize: Any = "squash"
-    class_names: tuple[str, ...] = ()
-    class_ids: tuple[str, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    device: Any = "cpu"
-
-
 class TorchModel(Model):
     """What PyTorch networks have in common, however their graph was found."""
 
-    def __init__(self, graph: Graph, description: Description, main: Collection[str] | None = None) -> None:
+    def __init__(
+        self, graph: Graph, description: ModelDescription, device: Any, main: Collection[str] | None = None
+    ) -> None:
         """Derive layers, and describe."""
         self.graph = graph
         self.layers = derive_layers(graph, main)
-        self._preprocessing = description.preprocessing
+        versions = {"torch": torch.__version__, **description.versions, **_describe_device(device)}
+        self._description = replace(description, versions=versions)
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
-        self.info = self._describe(description)
+        self._update: Callable[[], None] | None = None
+        self.info = self._describe()
 
-    def _describe(self, description: Description) -> ModelInfo:
-        output = self.graph[self.graph.output]
-        weights = list(self.weights())
-        words = description.preprocessing.words
-        settings: dict[str, object] = {self.graph.input: self._program_text()}
-        state = [*weights, *(WeightTensor(name, "", to_values(tensor)) for name, tensor in self._buffers())]
-        height, width, channels = self.graph[self.graph.input].shape
-        return ModelInfo(
-            name=description.name,
-            source=description.source,
-            fingerprint=fingerprint_model(self.graph, settings, state, words),
-            input_shape=(height, width, channels),
-            preprocessing=words,
-            resize=description.resize,
-            n_parameters=sum(tensor.values.size for tensor in weights),
-            class_names=description.class_names,
-            class_ids=description.class_ids,
-            has_probabilities=output.op == "softmax" and len(output.shape) == 1,
-            versions={"torch": torch.__version__, **description.versions, **_describe_device(description.device)},
-        )
+    def _describe(self) -> ModelInfo:
+        reader = Reader()
+        program = self._read_program(reader)
+        weights = {id(tensor): tensor for _, _, tensor in self._parameters()}
+        n_parameters = sum(tensor.numel() for tensor in weights.values())
+        return describe_model(self.graph, self._description, program, reader.state(), n_parameters)
+
+    def follow(self, update: Callable[[], None]) -> None:
+        """Let `refresh` first bring the weights up to date, in place, by calling `update`."""
+        self._update = update
+
+    def refresh(self) -> None:
+        """Take in the weights that the network has by now; graph and functions, which hold them, stay.
+
+        Raises:
+            InputError: If the network no longer has the same weights.
+        """
+        if self._update is not None:
+            self._update()
+        self.info = replace(self.info, fingerprint=self._describe().fingerprint)
 
     def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor, channels last."""
-        return self._preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        return self._description.preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
@@ -127,12 +107,8 @@ class TorchModel(Model):
         """The weights, in order of computation."""
 
     @abstractmethod
-    def _buffers(self) -> Iterator[tuple[str, Any]]:
-        """Name and tensor of what else decides the computation, such as running statistics."""
-
-    @abstractmethod
-    def _program_text(self) -> list[str]:
-        """What decides the computation besides weights and graph, the same in every process."""
+    def _read_program(self, reader: Reader) -> object:
+        """All that decides the computation, in plain values; tensors are left with the reader."""
 
 
 class TracedModel(TorchModel):
@@ -144,11 +120,12 @@ class TracedModel(TorchModel):
         seen: Mapping[fx.Node, Seen],
         names: Mapping[fx.Node, str],
         layout: Layout,
-        description: Description,
+        description: ModelDescription,
+        device: Any,
     ) -> None:
         self._traced, self._seen, self._names, self._layout = traced, seen, names, layout
-        self._device = description.device
-        super().__init__(layout.graph, description)
+        self._device = device
+        super().__init__(layout.graph, description, device)
 
     def _form(self, name: str) -> Form:
         node = self._layout.nodes[name]
@@ -187,28 +164,9 @@ class TracedModel(TorchModel):
             value = getattr(value, part)
         return value if isinstance(value, torch.Tensor) and value.ndim > 0 else None
 
-    def _buffers(self) -> Iterator[tuple[str, Any]]:
-        program = self._traced.program
-        for node, name in self._names.items():
-            if node.op == "call_module":
-                module = program.get_submodule(str(node.target))
-                yield from ((f"{name} {path}", tensor) for path, tensor in module.named_buffers())
-            elif self._constant(node) is not None:
-                yield name, self._constant(node)
-
-    def _program_text(self) -> list[str]:
-        return [self._line(node, name) for node, name in self._names.items()]
-
-    def _line(self, node: fx.Node, name: str) -> str:
-        """One operation and its arguments as text."""
-        arguments = fx.node.map_arg((node.args, node.kwargs), lambda source: self._names[source])
-        if node.op == "call_module":
-            what = repr(self._traced.program.get_submodule(str(node.target)))
-        else:
-            what = "" if node.op in ("placeholder", "get_attr") else torch.typename(node.target)
-            what = str(node.target) if isinstance(node.target, torch._ops.OpOverload | str) else what
-            what = f"{what}.{getattr(node.target, '__name__', '')}"
-        return f"{name}|{node.op}|{what}|{arguments}|{self._seen[node].dtype}"
+    def _read_program(self, reader: Reader) -> object:
+        form = self._form(self.graph.input)
+        return [str(form.dtype), self._traced.batch, reader.read_graph(self._traced.program)]
 
 
 def in_fixed_batches(run: Compiled, size: int) -> Compiled:

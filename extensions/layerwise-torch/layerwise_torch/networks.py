@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -10,10 +11,13 @@ from typing import Any
 
 import torch
 from layerwise import InputError, LoadRequest, Model
+from torch.nn.parameter import is_lazy
 
 from layerwise_torch.assembling import Way, assemble, describe, module_ways
+from layerwise_torch.errors import describe_error
 from layerwise_torch.files import load_exported, load_script, sniff
 from layerwise_torch.importing import build_network, unwrap
+from layerwise_torch.model import TorchModel
 from layerwise_torch.preparing import (
     complete_lazy,
     find_device,
@@ -44,9 +48,41 @@ def load_module(request: LoadRequest) -> Model:
     return load_network(network, request, settings, name=where.rpartition(":")[2], origin=origin)
 
 
+def adopt_network(network: Any, request: LoadRequest) -> Model:
+    """The model of a network that lives in this process, of a copy of it in evaluation mode.
+
+    Raises:
+        InputError: If it cannot be copied or analysed, or its modules have not found their sizes yet.
+    """
+    network, name = unwrap(network), request.model
+    if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
+        raise InputError(f"{name} has lazy modules that have not seen a batch yet; call it once before")
+    try:
+        copied = copy.deepcopy(network)
+    except Exception as error:  # whatever a stranger's module raises
+        raise InputError(f"{name} cannot be copied, so as to be analysed aside: {describe_error(error)}") from error
+    asked = replace(request, weights=None)
+    model = load_network(copied, asked, own_settings(network, name), name=name, origin="in memory", has_weights=True)
+    model.follow(partial(_copy_weights, network, copied, name))
+    return model
+
+
+def _copy_weights(network: Any, copied: Any, name: str) -> None:
+    """Bring a copy's weights and buffers up to date, in place."""
+    fresh = dict((*network.named_parameters(), *network.named_buffers()))
+    held = dict((*copied.named_parameters(), *copied.named_buffers()))
+    if {path: tensor.shape for path, tensor in fresh.items()} != {
+        path: tensor.shape for path, tensor in held.items()
+    }:
+        raise InputError(f"{name} no longer has the same weights; give it to Layerwise anew")
+    with torch.no_grad():
+        for path, tensor in held.items():
+            tensor.copy_(fresh[path])
+
+
 def load_network(
     network: Any, request: LoadRequest, settings: Settings, *, name: str, origin: str, has_weights: bool = False
-) -> Model:
+) -> TorchModel:
     """The model of a network that is made already; its weights are filled in from a file where one is named.
 
     Args:

@@ -13,6 +13,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"cat|concat|concatenate", "concat"),
     (r"add", "add"),
     (r"softmax(2d)?", "softmax"),
+    (r"logsoftmax", "log_softmax"),
     (r"localresponsenorm|crossmaplrn2d", "lrn"),
     (r"(lazy|native|cudnn|mkldnn|sync|frozen)?(batch|layer|group|instance|rms)norm\w*", "norm"),
     (

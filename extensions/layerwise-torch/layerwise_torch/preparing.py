@@ -149,7 +149,10 @@ def _first_call(module: Any, device: Any, settings: Settings, owner: str, batch:
         except Exception as error:  # a network that does not take this input raises what it likes
             if channels == tried[-1] or "channel" not in str(error):
                 what = f"a batch of {batch or 3} images of {channels} x {height} x {width}"
-                hint = "say its input's size with @size=HEIGHTxWIDTH behind the MODEL"
+                hint = (
+                    "say its input's size with @size=HEIGHTxWIDTH behind the MODEL, or in the network's own "
+                    'attribute: layerwise = {"size": (HEIGHT, WIDTH)}'
+                )
                 raise InputError(f"{owner} does not take {what} ({describe_error(error)}); {hint}") from error
     raise AssertionError("the last try returns or raises")
 

@@ -65,6 +65,11 @@ class AttributedModel(Model):
                 raise self._fail(f"weights gave {describe(found)}", "WeightTensors with arrays")
             yield found
 
+    def refresh(self) -> None:
+        """Read the weights anew, and take over what is recorded of the model then."""
+        self._call(self._model.refresh)
+        self.info = self._model.info
+
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return self._loader.call(function, *arguments)
 

@@ -18,8 +18,9 @@ class Node:
 
     Attributes:
         name: Unique within the graph; what the model's `compile` takes.
-        op: Kind of operation: one of `input conv dense pool concat add activation softmax norm dropout
-            flatten reshape pad` or the framework's own word in lower case.
+        op: Kind of operation: one of `input conv dense pool concat add activation softmax log_softmax norm
+            dropout flatten reshape pad` or the framework's own word in lower case. `softmax` and `log_softmax` are
+            those along the last axis.
         inputs: Names of the nodes whose tensors it reads.
         shape: Shape of its output for one stimulus, without the batch axis.
         kernel: Height and width of a convolution's or pool's window, otherwise None.

@@ -14,6 +14,8 @@ from layerwise.core.network.blocks import PASS_THROUGH, Block, find_blocks
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.layers import Layer, Role
 
+SOFTMAX, LOG_SOFTMAX = "softmax", "log_softmax"
+"""Kinds of the nodes that normalise along the last axis, and give probabilities or their logarithms."""
 _FOLLOWS = frozenset({"norm", "activation", "bias", "scale"})
 _NEVER_MAIN = PASS_THROUGH | {"lrn", "rescaling"}
 
@@ -53,11 +55,21 @@ def derive_layers(graph: Graph, main: Collection[str] | None = None) -> tuple[La
 
 
 def find_logits(graph: Graph) -> str | None:
-    """The node whose values become the output by a softmax, or None where the model does not end in one."""
+    """The node whose values become the output by a softmax or its logarithm, or None where neither ends the model."""
     end = _skip_back(graph, graph.output)
-    if graph[end].op != "softmax":
+    if graph[end].op not in (SOFTMAX, LOG_SOFTMAX):
         return None
     return _skip_back(graph, graph[end].inputs[0])
+
+
+def gives_probabilities(graph: Graph) -> bool:
+    """Whether the output is a vector that adds up to one: what one softmax gives, in another shape at most.
+
+    Not so for logarithms of probabilities, for a softmax at each position, or for one that is only on the way to
+    the output.
+    """
+    end = graph[_skip_back(graph, graph.output)]
+    return end.op == SOFTMAX and end.shape[-1:] == (end.n_features,) and len(graph[graph.output].shape) == 1
 
 
 def _skip_back(graph: Graph, name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.stimuli import Resize
@@ -26,14 +27,14 @@ class ModelInfo:
     Attributes:
         name: What it is called in lists and reports.
         source: Where architecture and weights came from, in words (`bvlc_googlenet.caffemodel`, `untrained, seed 0`).
-        fingerprint: Hex digest of architecture, weights and preprocessing.
+        fingerprint: Hex digest of everything that decides what it computes: `fingerprint_model`.
         input_shape: Height, width and channels of the input tensor; empty where nothing was computed (an import).
         preprocessing: What is done to pixels in 0..255, in words.
         resize: The resize policy its authors used: `squash` or `crop`.
         n_parameters: Number of weights.
         class_names: Names of the outputs in order; empty where they are not known.
         class_ids: Identifiers of the outputs in order (ImageNet synsets, for instance); empty where not known.
-        has_probabilities: Whether the output is a distribution over classes.
+        has_probabilities: Whether the output is a distribution over classes: probabilities, not their logarithms.
         versions: Versions of the packages that compute it.
     """
 
@@ -90,7 +91,7 @@ class Model(ABC):
     """A loaded network, whatever framework it lives in.
 
     Attributes:
-        info: What is recorded of it.
+        info: What is recorded of it; another one after `refresh`.
         graph: Its computation; the first node is the input after preprocessing.
         layers: All layers that can be selected, in order of computation.
     """
@@ -116,3 +117,14 @@ class Model(ABC):
     @abstractmethod
     def weights(self) -> Iterator[WeightTensor]:
         """The weight tensors, in order of computation."""
+
+    def refresh(self) -> None:
+        """Read the weights anew, for a network that is being trained; `info` then has another fingerprint.
+
+        Graph, layers and compiled functions stay as they are: the functions compute with the new weights. The network
+        must not be trained on while it is run or refreshed.
+
+        Raises:
+            InputError: If its loader cannot do so.
+        """
+        raise InputError(f"the weights of model '{self.info.name}' cannot be read anew; load it again")

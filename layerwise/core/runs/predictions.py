@@ -8,9 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.history.records import Accuracy, Prediction
-from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.layer_naming import LOG_SOFTMAX
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.model import Floats, Model, ModelInfo
 
 N_TOP = 5
+
+
+def keeps_probabilities(model: Model, layer: Layer) -> bool:
+    """Whether a layer gives each stimulus's probabilities of the classes, or their logarithms."""
+    is_log = layer.op == LOG_SOFTMAX and len(layer.shape) == 1
+    return layer.role == "output" and (model.info.has_probabilities or is_log)
+
+
+def read_probabilities(activations: Floats, layer: Layer) -> Floats:
+    """The probabilities in the activations of such a layer, (n, n_classes)."""
+    return np.exp(activations) if layer.op == LOG_SOFTMAX else activations
 
 
 def top_predictions(probabilities: NDArray[np.floating], info: ModelInfo) -> list[Prediction]:

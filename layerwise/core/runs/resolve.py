@@ -35,15 +35,11 @@ class ResolvedModel:
 
 
 def load_request(request: RunRequest) -> LoadRequest:
-    """What a loader is asked for, where the model is named.
-
-    Raises:
-        InputError: If the model is an object and not a name.
-    """
-    if not isinstance(request.model, str):
-        raise InputError(f"a model's name or path is needed here, not {_describe(request.model)}")
+    """What a loader is asked for; an object is called as it calls itself, or after its class."""
+    given = request.model
+    name = given if isinstance(given, str) else getattr(given, "name", None)
     return LoadRequest(
-        model=request.model,
+        model=name if isinstance(name, str) else type(given).__name__,
         weights=request.weights,
         seed=request.seed,
         allow_unsafe=request.allow_unsafe,
@@ -69,7 +65,7 @@ def resolve_model(registry: Registry, request: RunRequest) -> ResolvedModel:
             raise InputError(f"the model given is {flaw.came}, expected {flaw.expected}")
         return ResolvedModel(Provider("layerwise:given", distribution_version("layerwise")), given)
     for offered in registry.all(ModelLoader):
-        adopted = offered.call(offered.offer.adopt, given)
+        adopted = offered.call(offered.offer.adopt, given, load_request(request))
         if adopted is not None:
             return ResolvedModel(offered.provider, AttributedModel(offered, check_model(offered, adopted)))
     raise InputError(f"no loader knows what to do with {_describe(given)}: give a model, its name or its path")

@@ -35,6 +35,7 @@ from layerwise.core.network.representation import NO_TRANSFORM, read_only
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.lookup import answer
+from layerwise.core.runs.predictions import keeps_probabilities
 from layerwise.core.runs.provenance import (
     collect_versions,
     describe_host,
@@ -164,8 +165,7 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
         plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli)
     registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
     streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
-    has_probabilities = prepared.model.info.has_probabilities
-    keep = {layer.name for layer in prepared.layers if layer.role == "output" and has_probabilities}
+    keep = {layer.name for layer in prepared.layers if keeps_probabilities(prepared.model, layer)}
     return StreamJob(
         model=prepared.model,
         stimuli=prepared.stimuli,

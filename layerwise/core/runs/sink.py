@@ -22,7 +22,7 @@ from layerwise.core.host.validation import check_statistic
 from layerwise.core.network.model import Floats, Model, ModelInfo
 from layerwise.core.network.representation import read_only
 from layerwise.core.network.stimuli import LoadedStimuli
-from layerwise.core.runs.predictions import measure_accuracy, top_predictions
+from layerwise.core.runs.predictions import measure_accuracy, read_probabilities, top_predictions
 from layerwise.core.runs.request import Observer
 
 N_UNWRITTEN = 2
@@ -140,7 +140,7 @@ class StoringSink:
             elif isinstance(statistic.offer, kinds.JointStatistic):
                 results.append(measure(statistic, self._tell, streamed.summary, representation))
         if streamed.activations is not None:
-            self._store_predictions(streamed.activations)
+            self._store_predictions(read_probabilities(streamed.activations, target.layer))
         self._store.save_layer(
             self._claim, LayerResult(target.layer.name, target.transform_name, representation, tuple(results))
         )

@@ -12,6 +12,7 @@ from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.caffe import Blobs, read_caffemodel
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
+from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.googlenet_layers import MAIN, MEAN_BGR, N_CLASSES, build_googlenet, caffe_names
 from layerwise.plugins.loaders.keras.weights import load_weights
 from layerwise.plugins.loaders.preprocessing import affine, choose_preprocessing
@@ -62,21 +63,19 @@ class GoogLeNetLoader(ModelLoader):
 
 
 def _describe(network: Any, request: LoadRequest, path: Path | None) -> Model:
-    from layerwise.plugins.loaders.keras.model import Description, KerasModel
+    from layerwise.plugins.loaders.keras.model import KerasModel
 
     names, ids = find_classes(request.class_names, path, N_CLASSES)
     words = f"BGR minus ({', '.join(f'{mean:g}' for mean in MEAN_BGR)})"
     usual = affine(words, (1.0, 1.0, 1.0), tuple(-mean for mean in MEAN_BGR), bgr=True)
-    description = Description(
+    description = ModelDescription(
         name="googlenet",
         source=f"untrained, seed {request.seed}" if path is None else path.name,
         preprocessing=choose_preprocessing(request.preprocessing, usual),
         class_names=names,
         class_ids=ids,
-        main=MAIN,
-        has_own_names=True,
     )
-    return KerasModel(network, description)
+    return KerasModel(network, description, MAIN, has_own_names=True)
 
 
 def fill_weights(network: Any, blobs: Blobs, path: Path) -> None:

@@ -30,8 +30,8 @@ N_CLASSES = 1000
 
 
 @dataclass(frozen=True)
-class Module:
-    """An inception module: its name here and in Caffe, and the channels of its convolutions."""
+class InceptionBlock:
+    """One of its blocks: its name here and in Caffe, and the channels of its convolutions."""
 
     name: str
     caffe: str
@@ -43,8 +43,8 @@ class Module:
     pool: int
 
 
-MODULES = tuple(
-    Module(f"mixed{place}", f"inception_{place}", *channels)
+BLOCKS = tuple(
+    InceptionBlock(f"mixed{place}", f"inception_{place}", *channels)
     for place, channels in (
         ("3a", (64, 96, 128, 16, 32, 32)),
         ("3b", (128, 128, 192, 32, 96, 64)),
@@ -58,15 +58,14 @@ MODULES = tuple(
     )
 )
 _POOL_BEFORE = {"mixed4a": "maxpool4", "mixed5a": "maxpool10"}
-_ARMS = {"1x1": "1x1", "3x3_reduce": "3x3_reduce", "3x3": "3x3", "5x5_reduce": "5x5_reduce", "5x5": "5x5"}
+_CONVOLUTIONS = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
 
 
 def caffe_names() -> dict[str, str]:
     """The Caffe layer whose weights each Keras layer has, in order of computation."""
     names = {"conv2d0": "conv1/7x7_s2", "conv2d1": "conv2/3x3_reduce", "conv2d2": "conv2/3x3"}
-    for module in MODULES:
-        names |= {f"{module.name}_{arm}": f"{module.caffe}/{theirs}" for arm, theirs in _ARMS.items()}
-        names[f"{module.name}_pool_proj"] = f"{module.caffe}/pool_proj"
+    for block in BLOCKS:
+        names |= {f"{block.name}_{name}": f"{block.caffe}/{name}" for name in _CONVOLUTIONS}
     return {**names, "logits": "loss3/classifier"}
 
 
@@ -87,10 +86,10 @@ def build_googlenet() -> Any:
     x = _conv(x, 192, 3, "conv2d2")
     x = _normalisation_class()(name="localresponsenorm1")(x)
     x = layers.MaxPooling2D(3, 2, "same", name="maxpool1")(x)
-    for module in MODULES:
-        if module.name in _POOL_BEFORE:
-            x = layers.MaxPooling2D(3, 2, "same", name=_POOL_BEFORE[module.name])(x)
-        x = _add_module(x, module)
+    for block in BLOCKS:
+        if block.name in _POOL_BEFORE:
+            x = layers.MaxPooling2D(3, 2, "same", name=_POOL_BEFORE[block.name])(x)
+        x = _add_block(x, block)
     x = layers.GlobalAveragePooling2D(name="avgpool0")(x)
     x = layers.Dense(N_CLASSES, name="logits")(x)
     return keras.Model(source, layers.Softmax(name="output")(x), name="googlenet")
@@ -101,16 +100,16 @@ def _conv(x: Any, channels: int, size: int, name: str) -> Any:
     return layers.Conv2D(channels, size, padding="same", activation="relu", name=name)(x)
 
 
-def _add_module(x: Any, module: Module) -> Any:
+def _add_block(x: Any, block: InceptionBlock) -> Any:
     layers = import_keras().layers
-    name = module.name
-    arms = [
-        _conv(x, module.c1x1, 1, f"{name}_1x1"),
-        _conv(_conv(x, module.c3x3_reduce, 1, f"{name}_3x3_reduce"), module.c3x3, 3, f"{name}_3x3"),
-        _conv(_conv(x, module.c5x5_reduce, 1, f"{name}_5x5_reduce"), module.c5x5, 5, f"{name}_5x5"),
-        _conv(layers.MaxPooling2D(3, 1, "same", name=f"{name}_pool")(x), module.pool, 1, f"{name}_pool_proj"),
+    name = block.name
+    branches = [
+        _conv(x, block.c1x1, 1, f"{name}_1x1"),
+        _conv(_conv(x, block.c3x3_reduce, 1, f"{name}_3x3_reduce"), block.c3x3, 3, f"{name}_3x3"),
+        _conv(_conv(x, block.c5x5_reduce, 1, f"{name}_5x5_reduce"), block.c5x5, 5, f"{name}_5x5"),
+        _conv(layers.MaxPooling2D(3, 1, "same", name=f"{name}_pool")(x), block.pool, 1, f"{name}_pool_proj"),
     ]
-    return layers.Concatenate(name=name)(arms)
+    return layers.Concatenate(name=name)(branches)
 
 
 def _normalisation_class() -> Any:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from layerwise.core.network.blocks import find_blocks
 from layerwise.core.network.graph import Graph, Node
-from layerwise.core.network.layer_naming import derive_layers, find_logits
+from layerwise.core.network.layer_naming import derive_layers, find_logits, gives_probabilities
 
 
 class Sketch:
@@ -171,6 +171,36 @@ def test_logits_are_found_behind_a_reshape_and_only_before_a_softmax() -> None:
     draw.add("flat", "reshape", "soft")
     assert find_logits(draw.graph()) == "scores"
     assert find_logits(draw_mixed9().graph()) is None
+
+
+def end(op: str, *after: Node, shape: tuple[int, ...] = (5,)) -> Graph:
+    """A graph whose scores go through `op`, and then through what comes after."""
+    nodes = (Node("in", "input", (), (4, 4, 3)), Node("scores", "dense", ("in",), shape))
+    nodes += (Node("end", op, ("scores",), shape), *after)
+    return Graph(nodes, nodes[-1].name)
+
+
+@pytest.mark.parametrize(
+    ("graph", "expected"),
+    [
+        (end("softmax"), True),
+        (end("softmax", Node("flat", "flatten", ("end",), (5,)), shape=(1, 1, 5)), True),
+        (end("log_softmax"), False),
+        (end("axis_softmax"), False),
+        (end("activation", shape=(1,)), False),
+        (end("softmax", shape=(2, 5)), False),
+        (end("softmax", Node("flat", "flatten", ("end",), (10,)), shape=(2, 5)), False),
+        (end("softmax", Node("scaled", "rescaling", ("end",), (5,))), False),
+        (end("softmax", Node("mixed", "dense", ("end", "scores"), (5,))), False),
+    ],
+)
+def test_only_what_one_softmax_gives_as_a_vector_is_probabilities(graph: Graph, expected: bool) -> None:
+    assert gives_probabilities(graph) is expected
+
+
+def test_a_log_softmax_has_logits_before_it_too() -> None:
+    assert find_logits(end("log_softmax")) == "scores"
+    assert find_logits(end("axis_softmax")) is None
 
 
 def test_a_branch_that_two_blocks_share_keeps_one_name() -> None:

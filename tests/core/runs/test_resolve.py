@@ -38,8 +38,9 @@ class Adopting(ModelLoader):
     def load(self, request: Any) -> Any:
         raise NotImplementedError
 
-    def adopt(self, model: object) -> Any:
-        return self.made if isinstance(model, Network) else None
+    def adopt(self, network: object, request: Any) -> Any:
+        self.called = request.model
+        return self.made if isinstance(network, Network) else None
 
 
 def make_registry(*loaders: ModelLoader) -> Registry:
@@ -61,6 +62,7 @@ def test_a_live_model_and_decoded_stimuli_are_analysed_like_files(toy, tmp_path:
 def test_a_framework_s_model_goes_to_the_loader_that_adopts_it(toy):
     registry = make_registry(Adopting(toy.ToyModel()))
     resolved = resolve_model(registry, RunRequest(Network(), ""))
+    assert registry.get(ModelLoader, "adopting").offer.called == "Network"
     assert resolved.loader.name == "dist:adopting"
     assert isinstance(resolved.model, Model)
 

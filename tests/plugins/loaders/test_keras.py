@@ -14,14 +14,14 @@ import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.network.model import LoadRequest
-from layerwise.plugins.loaders.keras.model import Description, KerasModel
+from layerwise.plugins.loaders.description import ModelDescription
+from layerwise.plugins.loaders.keras.model import KerasModel
 from layerwise.plugins.loaders.preprocessing import find_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
 
 
-def wrap(network: Any, *, has_own_names: bool = False) -> KerasModel:
-    description = Description("test", "memory", find_preprocessing("none"), has_own_names=has_own_names)
-    return KerasModel(network, description)
+def wrap(network: Any) -> KerasModel:
+    return KerasModel(network, ModelDescription("test", "memory", find_preprocessing("none")))
 
 
 def names_of(model: Any) -> list[str]:

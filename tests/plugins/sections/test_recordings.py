@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress
 from layerwise.plugins.sections.models import section as models
 from layerwise.plugins.sections.overview import compared
@@ -21,7 +20,6 @@ from layerwise.report.content import Alternatives, Choice, ReportContext, Table
 from layerwise.report.paper.ask import ask_figure
 from layerwise.report.queries import recording_ids
 
-IMPORT = Provider("layerwise:import", "0.1.0")
 AREAS = {"V1": "conv0", "V4": "mixed3a", "IT": "avgpool0"}
 
 
@@ -38,7 +36,7 @@ def add_recording(fake, history, run_id: str, name: str, seed: int = 0, areas=tu
         template.n_stimuli,
         layers=layers,
         model=replace(template.model, name=name, fingerprint=name, n_parameters=0),
-        loader=IMPORT,
+        origin="imported",
         accuracy=None,
     )
     rng = np.random.default_rng(seed)
@@ -134,7 +132,7 @@ def test_an_import_with_an_input_and_an_output_is_a_network(fake, history, make_
         "torch",
         40,
         layers=layers,
-        loader=IMPORT,
+        origin="imported",
         model=replace(history.find_run("net0").model, fingerprint="t"),
     )
     context = make_context("torch", "net0")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from layerwise.core.analysis.measure import find_measure
 from layerwise.core.history.profiles import ProfileKey
-from layerwise.core.history.records import LayerAddress, Prediction
+from layerwise.core.history.records import Attempt, LayerAddress, Prediction
 from layerwise.core.network.model import ModelInfo
 from layerwise.plugins.sections.branches import importance
 from layerwise.plugins.sections.layers import sparseness
 from layerwise.plugins.sections.layers import weights as weight_section
+from layerwise.plugins.sections.overview import provenance
 from layerwise.plugins.sections.overview import section as overview
 from layerwise.plugins.sections.stimuli import gallery
 from layerwise.plugins.sections.transition import curves as profile_figures
@@ -221,3 +224,14 @@ def test_the_colours_of_correlations_grow_darker_evenly_away_from_zero() -> None
         assert (side > 0).all()
         assert side.max() / side.min() < 1.6
     assert values[0] == pytest.approx(values[-1], abs=8)
+
+
+def test_provenance_lists_the_attempts_at_a_run_where_there_was_more_than_one(context) -> None:
+    run = context.runs[0]
+    first = Attempt(1, "interrupted", "run", {"numpy": "2.4"}, (), {}, run.started_at, n_layers=3)
+    again = replace(run, attempts=(first, replace(first, number=2, status="finished", versions={"numpy": "2.5"})))
+    rows = dict(provenance.list_provenance(again))
+    assert rows["attempt 1"].startswith("interrupted, 3 layers")
+    assert rows["attempt 2"].endswith("numpy 2.4 -> 2.5")
+    assert rows["origin"] == "computed"
+    assert "attempt 1" not in dict(provenance.list_provenance(replace(run, attempts=(first,))))

@@ -8,7 +8,7 @@ SETTINGS = {"size": (32, 32)}
 
 
 class Module(nn.Module):
-    """An inception module whose arms write over their inputs, as most published ones do."""
+    """an inception block whose branches write over their inputs, as most published ones do."""
 
     def __init__(self, c_in):
         super().__init__()

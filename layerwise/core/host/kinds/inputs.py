@@ -36,15 +36,6 @@ class ModelLoader(Offer):
             InputError: If the model, its weights or its file are not as they must be.
         """
 
-    def adopt(self, model: object) -> Model | None:
-        """A model made of an object that is there (a Keras model, say); None if it is nothing for this loader.
-
-        Raises:
-            InputError: If it is for this loader, but cannot be analysed.
-        """
-        del model
-        return None
-
     def list_files(self, request: LoadRequest) -> Sequence[Path] | None:
         """The files that decide, with the request, what `load` gives; None where that is not known.
 
@@ -52,6 +43,26 @@ class ModelLoader(Offer):
         again is found in the history without loading anything. Cheap, and without importing a framework.
         """
         del request
+        return None
+
+    def adopt(self, network: object, request: LoadRequest) -> Model | None:  # noqa: ARG002 - most loaders adopt nothing
+        """A model of a network that lives in this process already; the network is not changed.
+
+        Cheap where it is another loader's: a network of a framework that has not been imported cannot be there,
+        so ask `sys.modules` rather than import it.
+
+        Args:
+            network: Any object: a `keras.Model`, a `torch.nn.Module`.
+            request: What else is said of it: `model` is what to call it, `class_names` and `preprocessing` are as for
+                a file. The network has its weights; `weights` and `seed` mean nothing here.
+
+        Returns:
+            The model, whose `refresh` follows the network's weights; None where this loader does not know such
+            objects.
+
+        Raises:
+            InputError: If it knows them, but not this one, or has to be told more; says what.
+        """
         return None
 
 

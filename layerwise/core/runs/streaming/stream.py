@@ -115,8 +115,8 @@ class _SegmentRunner:
         for start in range(0, self.plan.n_stimuli, self.plan.batch_size):
             stop = min(start + self.plan.batch_size, self.plan.n_stimuli)
             tensors = function(source(start, stop))
-            # One batch is digested at a time: two at once would add to a layer's sums in an order that is chance,
-            # and hold the outputs of three batches.
+            # One batch is digested at a time: with two, sums over stimuli would be in an order that is chance, and
+            # the outputs of three batches alive.
             _join(pending)
             pending = self.digester.submit(work, start, tensors)
             if following is not None and segment.end is not None:

@@ -9,6 +9,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
+from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
@@ -96,10 +97,10 @@ def _refuse_weights(request: LoadRequest) -> None:
 def _make_model(
     graph_def: Any, source: str, output: str, path: Path, request: LoadRequest, usual: Preprocessing
 ) -> Model:
-    from layerwise.plugins.loaders.graphdef.model import GraphDefModel, GraphDescription
+    from layerwise.plugins.loaders.graphdef.model import GraphDefModel
 
     preprocessing = choose_preprocessing(request.preprocessing, usual)
-    model = GraphDefModel(graph_def, source, output, GraphDescription(path.stem, path.name, preprocessing))
+    model = GraphDefModel(graph_def, source, output, ModelDescription(path.stem, path.name, preprocessing))
     n_classes = model.graph[model.graph.output].n_features
     names, ids = find_classes(request.class_names, path, n_classes)
     model.name_classes(names, ids)

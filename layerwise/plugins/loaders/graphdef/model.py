@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,36 +11,21 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
-from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
-from layerwise.plugins.loaders.fingerprint import fingerprint_model
+from layerwise.core.network.model import Compiled, Floats, Model, WeightTensor
+from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.graphdef.graph import translate_graph
-from layerwise.plugins.loaders.preprocessing import Preprocessing, fit_channels
+from layerwise.plugins.loaders.graphdef.program import digest_graph
+from layerwise.plugins.loaders.preprocessing import fit_channels
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
 
 DEFAULT_SIZE = 224
 """Height and width of the input where a graph takes any."""
-_NO_SETTING = ("_output_shapes", "_class", "shape", "value", "T", "dtype")
-
-
-@dataclass(frozen=True)
-class GraphDescription:
-    """What a loader knows of a frozen graph besides the graph.
-
-    Attributes:
-        name: What it is called in lists and reports.
-        source: The file it came from.
-        preprocessing: What is done to pixels.
-    """
-
-    name: str
-    source: str
-    preprocessing: Preprocessing
 
 
 class GraphDefModel(Model):
     """A frozen graph of which parts can be pruned out as functions."""
 
-    def __init__(self, graph_def: Any, source: str, output: str, description: GraphDescription) -> None:
+    def __init__(self, graph_def: Any, source: str, output: str, description: ModelDescription) -> None:
         """Import a graph.
 
         Args:
@@ -61,40 +46,13 @@ class GraphDefModel(Model):
         self._preprocessing = description.preprocessing
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
         self._weights = self._read_weights()
-        self.info = self._describe(description)
-
-    def _describe(self, description: GraphDescription) -> ModelInfo:
-        words = description.preprocessing.words
-        height, width, channels = self.graph[self.graph.input].shape
-        output = self.graph[self.graph.output]
-        return ModelInfo(
-            name=description.name,
-            source=description.source,
-            fingerprint=fingerprint_model(self.graph, self._settings(), self._weights, words),
-            input_shape=(height, width, channels),
-            preprocessing=words,
-            resize="squash",
+        self.info = describe_model(
+            self.graph,
+            replace(description, versions=package_versions()),
+            digest_graph(graph_def, [source], [output]),
+            (),  # a frozen graph holds no numbers but its constants
             n_parameters=sum(tensor.values.size for tensor in self._weights),
-            has_probabilities=output.op == "softmax" and len(output.shape) == 1,
-            versions=package_versions(),
         )
-
-    def _settings(self) -> dict[str, object]:
-        from tensorflow.python.framework.tensor_util import constant_value
-
-        settings: dict[str, object] = {}
-        for node in self.graph:
-            op = self._tensors[node.name].op
-            attributes = {
-                key: str(value) for key, value in sorted(op.node_def.attr.items()) if key not in _NO_SETTING
-            }
-            small = [constant_value(tensor) for tensor in self._constants[node.name] if tensor.dtype.is_integer]
-            settings[node.name] = [
-                op.type,
-                attributes,
-                [None if value is None else value.tolist() for value in small],
-            ]
-        return settings
 
     def _read_weights(self) -> tuple[WeightTensor, ...]:
         """The constants with more than one number that activations meet, by the name of their operation."""
@@ -109,7 +67,7 @@ class GraphDefModel(Model):
             return ()
         values = self._function.prune([], [tensor for tensor, _ in found.values()])()
         tensors = [
-            WeightTensor(tensor.op.name.removeprefix(self._scope), layer, np.asarray(memoryview(value)))
+            WeightTensor(tensor.op.name.removeprefix(self._scope), layer, _to_array(value))
             for (tensor, layer), value in zip(found.values(), values, strict=True)
         ]
         return tuple(reversed(tensors))
@@ -134,7 +92,7 @@ class GraphDefModel(Model):
         def run(batch: Floats) -> Sequence[Floats]:
             tensors = function(tf.convert_to_tensor(batch, feed.dtype)) if function is not None else []
             arrays = {
-                name: np.asarray(memoryview(tensor)).astype(np.float32, copy=False)
+                name: _to_array(tensor).astype(np.float32, copy=False)
                 for name, tensor in zip(computed, tensors, strict=True)
             }
             return [batch if name == start else arrays[name] for name in outputs]
@@ -148,6 +106,12 @@ class GraphDefModel(Model):
     def weights(self) -> Iterator[WeightTensor]:
         """The weight tensors, in order of computation."""
         yield from self._weights
+
+
+def _to_array(tensor: Any) -> NDArray[np.floating]:
+    """A tensor's values where they lie; bfloat16, whose memory NumPy cannot read, as float32."""
+    tf = import_tensorflow()
+    return np.asarray(memoryview(tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor))
 
 
 def _import_graph(graph_def: Any, source: str, path: str) -> tuple[Any, Any]:

@@ -10,7 +10,8 @@ _KINDS: dict[str, str] = {
     **dict.fromkeys(("MaxPool", "MaxPoolV2", "AvgPool", "Mean", "Max"), "pool"),
     **dict.fromkeys(("ConcatV2", "Concat"), "concat"),
     **dict.fromkeys(("Add", "AddV2", "AddN", "Sub"), "add"),
-    **dict.fromkeys(("Softmax", "LogSoftmax"), "softmax"),
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
     **dict.fromkeys(
         ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "BatchNormWithGlobalNormalization"), "norm"
     ),

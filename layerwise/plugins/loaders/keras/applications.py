@@ -22,6 +22,7 @@ from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import Classes, find_classes, list_class_files
+from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
@@ -55,7 +56,7 @@ class KerasApplicationsLoader(ModelLoader):
             InputError: If the weights file is missing or another network's.
             LayerwiseError: If published weights cannot be downloaded.
         """
-        from layerwise.plugins.loaders.keras.model import Description, KerasModel
+        from layerwise.plugins.loaders.keras.model import KerasModel
 
         name, class_name = _find_applications()[_bare(request.model)]
         build = getattr(import_keras().applications, class_name)
@@ -65,7 +66,7 @@ class KerasApplicationsLoader(ModelLoader):
         names, ids = find_classes(request.class_names, path, n_classes)
         if request.weights == "imagenet" and not names:
             names, ids = _read_class_index(n_classes)
-        description = Description(
+        description = ModelDescription(
             name=name,
             source=_describe_source(request, path),
             preprocessing=choose_preprocessing(request.preprocessing, _own_preprocessing(build)),

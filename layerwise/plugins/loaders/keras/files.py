@@ -7,6 +7,7 @@ refused unless the caller says that the file is trusted; Keras's own safe mode s
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
+from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights, quiet_keras
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
@@ -31,7 +33,7 @@ class KerasFileLoader(ModelLoader):
     """
 
     name: ClassVar[str] = "keras-file"
-    description: ClassVar[str] = "a .keras or .h5 file saved by Keras"
+    description: ClassVar[str] = "a .keras or .h5 file saved by Keras; in Python also a live Keras model"
 
     def accepts(self, model: str) -> bool:
         """Whether it is called as Keras model files are, there or not."""
@@ -43,29 +45,43 @@ class KerasFileLoader(ModelLoader):
         Raises:
             InputError: If the file is missing, damaged, not a model, or holds code and is not trusted.
         """
-        from layerwise.plugins.loaders.keras.model import Description, KerasModel
+        from layerwise.plugins.loaders.keras.model import KerasModel
 
         path = Path(request.model)
         network = read_keras_file(path, trusted=request.allow_unsafe)
         if request.weights is not None:
             load_weights(network, Path(request.weights))
-        shape = network.output_shape if isinstance(network.output_shape, tuple) else (None,)
-        names, ids = find_classes(request.class_names, path, int(shape[-1] or 0))
-        description = Description(
-            name=path.stem,
-            source=path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}",
-            preprocessing=choose_preprocessing(request.preprocessing, find_preprocessing("none")),
-            class_names=names,
-            class_ids=ids,
-            has_own_names=True,
-        )
-        return KerasModel(network, description)
+        source = path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}"
+        description = _describe(network, path.stem, source, request, path)
+        return KerasModel(network, description, has_own_names=True)
+
+    def adopt(self, network: object, request: LoadRequest) -> Model | None:
+        """A live `keras.Model`, one that is being trained for instance; its `refresh` costs a hash of its weights.
+
+        Raises:
+            InputError: If it is not a functional or sequential model of one image.
+        """
+        keras = sys.modules.get("keras")
+        if keras is None or not isinstance(network, keras.Model):
+            return None
+        from layerwise.plugins.loaders.keras.model import KerasModel
+
+        return KerasModel(network, _describe(network, request.model, "in memory", request, None))
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """The model file, other weights where they are named, and names of classes."""
         path = Path(request.model)
         weights = [Path(request.weights)] if request.weights is not None else []
         return [path, *weights, *list_class_files(request.class_names, path)]
+
+
+def _describe(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> ModelDescription:
+    """What is known of a network: from the request, and from the file it came from."""
+    shape = getattr(network, "output_shape", None)
+    n_classes = int(shape[-1] or 0) if isinstance(shape, tuple) and shape else 0
+    names, ids = find_classes(request.class_names, path, n_classes)
+    preprocessing = choose_preprocessing(request.preprocessing, find_preprocessing("none"))
+    return ModelDescription(name, source, preprocessing, class_names=names, class_ids=ids)
 
 
 def read_keras_file(path: Path, *, trusted: bool) -> Any:

@@ -4,15 +4,19 @@ A Keras functional model is a record of calls; models called inside it are recor
 are laid out in one list of calls, in order, each producing one tensor. Keras numbers layers without a name of
 their own per process (`conv2d_17`); they are numbered anew per model, so that names come out the same every time.
 A softmax that hides in its layer's activation becomes a call of its own, so that the logits can be had.
+
+Keras has no public way to read that record. What is private to it and relied upon, here and nowhere else:
+`tensor._keras_history` (who made a tensor, by which of its calls), `operation._inbound_nodes` (those calls; of each
+`operation`, `arguments.keras_tensors`, `arguments.fill_in` and `outputs`), and the class that
+`keras.Model(inputs, outputs)` makes. tests/plugins/loaders/test_keras_record.py holds Keras to it; tried with 3.15.
 """
 
 from __future__ import annotations
 
-import copy
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -20,6 +24,7 @@ from typing import Any
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph, Node
 from layerwise.plugins.loaders.keras.ops import describe_op, has_fused_softmax
+from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,15 @@ class Call:
         import keras
 
         return keras.tree.flatten(self.operation(*args, **kwargs))[self.output]
+
+
+def replay(calls: Iterable[Call], values: dict[str, Any]) -> dict[str, Any]:
+    """Make these calls one after the other, each on the tensors held by node name so far; all that are held then."""
+    # Keras opens a scope named after each layer; at the root, TensorFlow refuses names such as `_conv`.
+    with import_tensorflow().name_scope("replay"):
+        for call in calls:
+            values[call.name] = call.run(values)
+    return values
 
 
 @dataclass
@@ -162,8 +176,9 @@ def _split_softmax(calls: list[Call]) -> list[Call]:
     last = calls[-1]
     if not has_fused_softmax(last.operation):
         return calls
-    bare = copy.copy(last.operation)
-    bare.activation = keras.activations.linear
+    # Not copy.copy: Keras pickles a layer to copy it, and the copy has weights of its own, which nobody trains.
+    bare = object.__new__(type(last.operation))
+    vars(bare).update(vars(last.operation), activation=keras.activations.linear)
     logits = "logits" if all(call.name != "logits" for call in calls) else f"{last.name}_logits"
     softmax = replace(last, operation=last.operation.activation, keras_node=None, sources={0: logits})
     return [*calls[:-1], replace(last, name=logits, operation=bare), softmax]
@@ -200,7 +215,7 @@ def translate(calls: tuple[Call, ...], shapes: Mapping[str, tuple[int, ...]]) ->
     """The graph of these calls, whose tensors have these shapes."""
     nodes = []
     for call in calls:
-        op, kernel = describe_op(call.operation)
+        op, kernel = describe_op(call.operation, len(call.shape))
         nodes.append(Node(call.name, op, _inputs(call), shapes[call.name], kernel))
     return Graph(tuple(nodes), calls[-1].name)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,87 +19,65 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
-from layerwise.core.network.stimuli import Resize
-from layerwise.plugins.loaders.fingerprint import fingerprint_model
-from layerwise.plugins.loaders.keras.graph import Call, lay_out, renumber, translate
-from layerwise.plugins.loaders.preprocessing import Preprocessing, fit_channels
+from layerwise.plugins.loaders.description import ModelDescription, describe_model
+from layerwise.plugins.loaders.keras.graph import lay_out, renumber, replay, translate
+from layerwise.plugins.loaders.keras.program import Program
+from layerwise.plugins.loaders.preprocessing import fit_channels
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
-
-DEFAULT_SIZE = 224
-"""Height and width of the input of models that take any."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a loader knows of a Keras model besides the model.
-
-    Attributes:
-        name: What it is called in lists and reports.
-        source: Where architecture and weights came from, in words.
-        preprocessing: What is done to pixels.
-        resize: The resize policy its authors used.
-        class_names: Names of the outputs, if known.
-        class_ids: Identifiers of the outputs, if known.
-        main: Names of the main layers, where its authors have chosen them.
-        has_own_names: Whether the layers' names are the same in every process (they were read from a file).
-    """
-
-    name: str
-    source: str
-    preprocessing: Preprocessing
-    resize: Resize = "squash"
-    class_names: tuple[str, ...] = ()
-    class_ids: tuple[str, ...] = ()
-    main: Collection[str] | None = None
-    has_own_names: bool = False
 
 
 class KerasModel(Model):
     """A Keras model whose calls are laid out as a graph."""
 
-    def __init__(self, model: Any, description: Description) -> None:
+    def __init__(
+        self,
+        model: Any,
+        description: ModelDescription,
+        main: Collection[str] | None = None,
+        *,
+        has_own_names: bool = False,
+    ) -> None:
         """Lay out a model.
 
         Args:
             model: A functional or sequential Keras model with one image as its input; it is not changed.
             description: What else is known of it.
+            main: Names of the main layers, where its authors have chosen them.
+            has_own_names: Whether the layers' names are the same in every process (they were read from a file).
 
         Raises:
-            InputError: If the model has several inputs or outputs, or its input is no image.
+            InputError: If the model has several inputs or outputs, its input is no image, or it cannot be traced.
         """
         calls = lay_out(model)
-        self._calls = {call.name: call for call in (calls if description.has_own_names else renumber(calls))}
-        self.graph = translate(tuple(self._calls.values()), _find_shapes(tuple(self._calls.values()), model.name))
-        self.layers = derive_layers(self.graph, description.main)
-        self._preprocessing = description.preprocessing
+        if not has_own_names:
+            calls = renumber(calls)
+        _check_is_image(calls[0].shape, model.name)
+        self._calls = {call.name: call for call in calls}
+        self._program = Program(calls, model.name)
+        self.graph = translate(calls, self._program.shapes)
+        self.layers = derive_layers(self.graph, main)
+        self._description = replace(description, versions=package_versions())
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
-        self.info = self._describe(description)
+        self.info = self._describe()
 
-    def _describe(self, description: Description) -> ModelInfo:
-        weights = list(self.weights())
-        output = self.graph[self.graph.output]
-        words = description.preprocessing.words
-        height, width, channels = self.graph[self.graph.input].shape
-        return ModelInfo(
-            name=description.name,
-            source=description.source,
-            fingerprint=fingerprint_model(self.graph, self._settings(), weights, words),
-            input_shape=(height, width, channels),
-            preprocessing=words,
-            resize=description.resize,
-            n_parameters=sum(tensor.values.size for tensor in weights),
-            class_names=description.class_names,
-            class_ids=description.class_ids,
-            has_probabilities=output.op == "softmax" and len(output.shape) == 1,
-            versions=package_versions(),
+    def _describe(self) -> ModelInfo:
+        operations = {id(call.operation): call.operation for call in self._calls.values()}
+        weights = {id(weight): weight for one in operations.values() for weight in getattr(one, "weights", ())}
+        n_parameters = sum(math.prod(weight.shape) for weight in weights.values())
+        return describe_model(
+            self.graph, self._description, self._program.digest, self._program.state(), n_parameters
         )
 
-    def _settings(self) -> dict[str, object]:
-        return {name: _read_settings(call) for name, call in self._calls.items()}
+    def refresh(self) -> None:
+        """Take in the weights that the Keras model has by now: they are read anew for the fingerprint alone.
+
+        The compiled functions hold the model's own variables, and are not traced again.
+        """
+        self.info = self._describe()
 
     def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor."""
-        return self._preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        return self._description.preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
@@ -110,16 +88,14 @@ class KerasModel(Model):
 
     def _trace(self, start: str, outputs: tuple[str, ...]) -> Compiled:
         tf = import_tensorflow()
-        needed = _calls_between(self.graph, start, outputs)
+        needed = [self._calls[name] for name in _calls_between(self.graph, start, outputs)]
 
-        def replay(tensor: Any) -> list[Any]:
-            values = {start: tensor}
-            for name in needed:
-                values[name] = self._calls[name].run(values)
+        def run_all(tensor: Any) -> list[Any]:
+            values = replay(needed, {start: tensor})
             return [tf.cast(values[name], tf.float32) for name in outputs]
 
         signature = [tf.TensorSpec([None, *self.graph[start].shape], tf.float32)]
-        function = tf.function(replay, input_signature=signature, autograph=False).get_concrete_function()
+        function = tf.function(run_all, input_signature=signature, autograph=False).get_concrete_function()
 
         def run(batch: Floats) -> Sequence[Floats]:
             # `Tensor.numpy()` copies; a memory view does not, and the array keeps the tensor alive.
@@ -133,11 +109,19 @@ class KerasModel(Model):
         seen: set[int] = set()
         for name, call in self._calls.items():
             for variable in getattr(call.operation, "weights", ()):
-                values = np.asarray(variable.value)
-                if id(variable) not in seen and values.dtype.kind == "f":
+                # Of bfloat16 and float8, which NumPy has not, "kind" says nothing; Keras's name of the type does.
+                if id(variable) not in seen and "float" in variable.dtype:
                     seen.add(id(variable))
-                    layer = layer_of.get(name, name)
-                    yield WeightTensor(f"{layer}/{_path_below(variable, call.operation)}", layer, values)
+                    layer, values = layer_of.get(name, name), np.asarray(variable.value)
+                    plain = values if values.dtype.kind == "f" else values.astype(np.float32)
+                    yield WeightTensor(f"{layer}/{_path_below(variable, call.operation)}", layer, plain)
+
+
+def _check_is_image(shape: tuple[int | None, ...], model: str) -> None:
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise InputError(
+            f"Keras model '{model}' takes an input of shape {shape}; only images (height, width, 1 or 3) will do"
+        )
 
 
 def _path_below(variable: Any, operation: Any) -> str:
@@ -159,51 +143,3 @@ def _calls_between(graph: Graph, start: str, outputs: Sequence[str]) -> list[str
         needed.add(name)
         waiting.extend(graph[name].inputs)
     return [node.name for node in graph if node.name in needed]
-
-
-def _find_shapes(calls: tuple[Call, ...], model: str) -> dict[str, tuple[int, ...]]:
-    """The shape of each call's tensor; where Keras leaves an axis open, found by tracing one image."""
-    shape = calls[0].shape
-    if len(shape) != 3 or shape[2] not in (1, 3):
-        raise InputError(
-            f"Keras model '{model}' takes an input of shape {shape}; only images (height, width, 1 or 3) will do"
-        )
-    if all(axis is not None for call in calls for axis in call.shape):
-        return {call.name: tuple(int(axis or 0) for axis in call.shape) for call in calls}
-    tf = import_tensorflow()
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def replay(tensor: Any) -> Any:
-        values = {calls[0].name: tensor}
-        for call in calls[1:]:
-            values[call.name] = call.run(values)
-        shapes.update({name: tuple(value.shape[1:]) for name, value in values.items()})
-        return values[calls[-1].name]
-
-    image = [1, *(axis or DEFAULT_SIZE for axis in shape)]
-    tf.function(replay, autograph=False).get_concrete_function(tf.TensorSpec(image, tf.float32))
-    for name, found in shapes.items():
-        if any(axis is None for axis in found):
-            raise InputError(f"Keras model '{model}': the shape of '{name}' depends on more than its input's shape")
-    return shapes
-
-
-def _read_settings(call: Call) -> object:
-    """What decides a call's computation besides its weights and its inputs, in plain values."""
-    operation = call.operation
-    if operation is None or call.keras_node is None:
-        return getattr(operation, "__name__", None)
-    import keras
-
-    if isinstance(operation, keras.Layer):
-        settings: object = operation.get_config()
-        if getattr(operation, "activation", None) is keras.activations.linear:
-            settings = {**operation.get_config(), "activation": "linear"}
-    else:
-        plain = (bool, int, float, str, tuple, list, type(None))
-        settings = {
-            key: value for key, value in vars(operation).items() if isinstance(value, plain) and key[0] != "_"
-        }
-    arguments = keras.tree.flatten((call.keras_node.arguments.args, call.keras_node.arguments.kwargs))
-    constants = [np.asarray(a).tolist() for a in arguments if not isinstance(a, keras.KerasTensor) and a is not None]
-    return [settings, constants, call.output, math.prod(axis or 1 for axis in call.shape)]

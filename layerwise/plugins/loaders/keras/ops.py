@@ -11,7 +11,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"(Global)?(Max|Average|Adaptive\w*)Pool\w*|Mean|Max", "pool"),
     (r"Concat\w*", "concat"),
     (r"Add", "add"),
-    (r"Softmax|LogSoftmax", "softmax"),
+    (r"Softmax", "softmax"),
+    (r"LogSoftmax", "log_softmax"),
     (r"(Batch|Layer|Group|Unit|Spectral|RMS)?Normali[sz]ation|RMSNorm", "norm"),
     (
         r"ReLU|Relu\d?|LeakyRe[lL][uU]|PReLU|ELU|Elu|Activation|Sigmoid|Tanh|Silu|Swish|Gelu|HardSwish|HardSilu",
@@ -27,25 +28,35 @@ _KINDS: tuple[tuple[str, str], ...] = (
 )
 
 
-def describe_op(operation: Any) -> tuple[str, tuple[int, int] | None]:
+_SOFTMAXES = ("softmax", "log_softmax")
+
+
+def describe_op(operation: Any, n_axes: int) -> tuple[str, tuple[int, int] | None]:
     """The kind of an operation and, for convolutions and pools, the height and width of its window.
 
     Args:
         operation: A Keras operation, a function (an activation called by itself), or None for the input.
+        n_axes: Number of axes of its tensor, without the batch axis.
     """
     if operation is None:
         return "input", None
-    if _activation_name(operation) == "softmax" or getattr(operation, "__name__", "") == "softmax":
-        return "softmax", None
+    function = getattr(operation, "__name__", "") or _activation_name(operation)
+    if function in _SOFTMAXES:
+        return function, None
     word = type(operation).__name__
     kind = next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, word)), word.lower())
+    if kind in _SOFTMAXES and getattr(operation, "axis", -1) not in (-1, n_axes):
+        return f"axis_{kind}", None
     return kind, _window(operation) if kind in ("conv", "pool") else None
 
 
 def has_fused_softmax(operation: Any) -> bool:
-    """Whether a layer with weights applies a softmax to what it computes."""
-    activation = getattr(operation, "activation", None)
-    return getattr(activation, "__name__", "") == "softmax" and bool(getattr(operation, "weights", None))
+    """Whether a layer with weights ends by applying a softmax, or its logarithm, to what it computes.
+
+    Recurrent layers apply theirs at each step, so that it cannot be taken off.
+    """
+    activation = getattr(getattr(operation, "activation", None), "__name__", "")
+    return activation in _SOFTMAXES and describe_op(operation, 1)[0] in ("conv", "dense")
 
 
 def _activation_name(operation: Any) -> str:

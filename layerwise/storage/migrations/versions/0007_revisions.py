@@ -145,7 +145,7 @@ def upgrade() -> None:
     _change_keys("revision")
     op.drop_column("run_weight_statistics", "provider_version")
     op.add_column("runs", sa.Column("origin", sa.String(16), nullable=False, server_default="computed"))
-    op.execute(r"UPDATE runs SET origin = 'imported' WHERE loader_name = 'layerwise\:import'")
+    op.execute("UPDATE runs SET origin = 'imported' WHERE loader_name = 'layerwise:import'")
     _create_attempts()
     _create_views(ADDED, "provider_revision")
 

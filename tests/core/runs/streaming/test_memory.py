@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError
 from layerwise.core.host import hookspecs, kinds
 from layerwise.core.host.jobs import StreamJob
@@ -28,10 +29,10 @@ from layerwise.testing import summarize
 MIB = 2**20
 
 
-def plan_toy(model: Any, n: int, budget: Budget, n_cores: int = 2) -> StreamPlan:
+def plan_toy(model: Any, n: int, budget: Budget, n_cores: int = 2, batch_size: int = 16) -> StreamPlan:
     targets = tuple(Target(layer) for layer in model.layers)
     features = {target.key: target.layer.n_features for target in targets}
-    return plan_stream(model.graph, targets, features, n, 16, budget, n_cores=n_cores)
+    return plan_stream(model.graph, targets, features, n, batch_size, budget, n_cores=n_cores)
 
 
 @pytest.mark.parametrize("n", [5_000, 20_000])
@@ -69,7 +70,7 @@ def test_a_budget_that_holds_not_even_one_layer_is_refused_with_what_is_needed_a
 
 def test_where_batches_are_what_does_not_fit_smaller_ones_are_recommended(toy: Any) -> None:
     with pytest.raises(InputError, match=r"smaller batches \(--batch-size\)"):
-        plan_toy(toy.ToyModel(), 20, Budget(0, 0))
+        plan_toy(toy.ToyModel(), 20, Budget(2**20, 0), batch_size=1000)
 
 
 def test_decoded_stimuli_are_part_of_what_is_held(toy: Any) -> None:
@@ -134,7 +135,7 @@ class Plugin:
 
 @pytest.mark.parametrize("spare", [0, 64])
 def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, spare: int) -> None:
-    n = 600
+    n = 400
     np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).pixels)
     registry = load_plugins()
     registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
@@ -150,7 +151,7 @@ def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, s
     try:
         prepared = prepare_run(dataclasses.replace(request, memory=budget), registry, SilentObserver())
         tracemalloc.reset_peak()
-        with open_store(f"sqlite:///{tmp_path}/history.db") as store:
+        with open_store(f"sqlite:///{tmp_path}/history.db") as store, single_threaded_blas():
             execute_run(prepared, store, SilentObserver())
         peak = tracemalloc.get_traced_memory()[1]
     finally:

@@ -1,0 +1,112 @@
+"""All that a Keras model computes, as TensorFlow sees it when the model is called for inference.
+
+A layer's configuration is what its author thought worth saving, and a call has arguments beside it (slices,
+constants, arrays); the traced operations leave nothing out, also where a layer's own Python code holds the number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.base.errors import InputError
+from layerwise.plugins.loaders.graphdef.program import digest_graph
+from layerwise.plugins.loaders.keras.graph import Call, replay
+from layerwise.plugins.loaders.keras.weights import first_line
+from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
+
+DEFAULT_SIZE = 224
+"""Height and width of the input of models that take any."""
+
+
+class Program:
+    """A Keras model's calls, traced once from the input to the output.
+
+    Attributes:
+        shapes: Shape of each call's tensor by its name, without the batch axis.
+        digest: Hex digest of the operations, their attributes, arguments and constants.
+    """
+
+    def __init__(self, calls: Sequence[Call], model: str) -> None:
+        """Trace.
+
+        What only training reads (rates of dropout, initialisers, regularisers, seeds) is in no operation, and so not
+        in the digest: two models that differ in that alone give the same numbers.
+
+        Args:
+            calls: The calls, the input first and the output last.
+            model: What the model is called, for messages.
+
+        Raises:
+            InputError: If TensorFlow cannot trace it, or a shape cannot be told from the input's.
+        """
+        self._function, traced = _trace(calls, model)
+        self.shapes = {call.name: _read_shape(call, shape, model) for call, shape in zip(calls, traced, strict=True)}
+        arguments = [tensor.op.name for tensor in self._function.inputs]
+        results = [tensor.name for tensor in self._function.outputs]
+        self.digest = digest_graph(self._function.graph.as_graph_def(), arguments, results)
+
+    def state(self) -> Iterator[NDArray[np.generic]]:
+        """The present value of each tensor that the operations read: variables of any type, constants, tables."""
+        variables = {id(variable.handle): variable for variable in self._function.variables}
+        held = self._function.captured_inputs
+        for tensor, inside in zip(held, self._function.inputs[len(self._function.inputs) - len(held) :], strict=True):
+            if id(tensor) in variables:
+                yield variables[id(tensor)].numpy()
+            elif tensor.dtype == import_tensorflow().resource:
+                yield from _read_table(tensor, inside)
+            else:
+                yield tensor.numpy()
+
+
+def _trace(calls: Sequence[Call], model: str) -> tuple[Any, list[tuple[int | None, ...]]]:
+    tf = import_tensorflow()
+    shapes: list[tuple[int | None, ...]] = []
+
+    def run(tensor: Any) -> Any:
+        values = replay(calls[1:], {calls[0].name: tensor})
+        shapes[:] = [tuple(values[call.name].shape[1:]) for call in calls]
+        return values[calls[-1].name]
+
+    is_open = any(axis is None for call in calls for axis in call.shape)
+    # With one image, TensorFlow can tell shapes that it cannot tell for any number of them.
+    image = [1 if is_open else None, *(axis or DEFAULT_SIZE for axis in calls[0].shape)]
+    try:
+        function = tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec(image, tf.float32))
+    except Exception as error:  # whatever a layer raises that cannot be called like this
+        raise InputError(f"Keras model '{model}' cannot be traced: {first_line(error)}") from error
+    return function, shapes
+
+
+def _read_shape(call: Call, traced: tuple[int | None, ...], model: str) -> tuple[int, ...]:
+    """The shape that Keras says, or where it leaves an axis open, the one that was traced."""
+    shape = traced if None in call.shape else call.shape
+    if None in shape:
+        raise InputError(f"Keras model '{model}': the shape of '{call.name}' depends on more than its input's shape")
+    return tuple(int(axis or 0) for axis in shape)
+
+
+def _read_table(table: Any, inside: Any) -> Iterator[NDArray[np.generic]]:
+    """Keys and values of a lookup table, in the order of the keys.
+
+    Args:
+        table: Its handle.
+        inside: The handle as the traced operations have it; they know the types. Asked with other types, TensorFlow
+            ends the process.
+
+    Raises:
+        InputError: If it is another kind of resource, or is not read.
+    """
+    find = next((op for op in inside.consumers() if op.type == "LookupTableFindV2"), None)
+    if find is None:
+        raise InputError(
+            "a layer holds a resource whose contents cannot be read, so that models cannot be told apart"
+        )
+    types = {"Tkeys": find.get_attr("Tin"), "Tvalues": find.get_attr("Tout")}
+    entries = import_tensorflow().raw_ops.LookupTableExportV2(table_handle=table, **types)
+    order = np.argsort(entries.keys.numpy())
+    yield entries.keys.numpy()[order]
+    yield entries.values.numpy()[order]
