@@ -1,9 +1,9 @@
-"""Where a network branches: the blocks of a graph and their arms, found by walking back from concatenations.
+"""Where a network branches: the blocks of a graph and their branches, found by walking back from concatenations.
 
 Nothing here knows an architecture. A node that concatenates along its last axis is a block; each tensor that
-it joins is an arm, traced back to where the arms part. What the arm computes gives its label: the largest
+it joins is a branch, traced back to where the branches part. What the branch computes gives its label: the largest
 convolution on it, `pool` where pooling is all that sets it apart, `skip` where it computes nothing. A
-concatenation that feeds nothing but another one is dissolved into it, so that a block's arms are always
+concatenation that feeds nothing but another one is dissolved into it, so that a block's branches are always
 its finest parts and their features add up to the block's.
 """
 
@@ -22,7 +22,7 @@ PASS_THROUGH = frozenset({"dropout", "flatten", "reshape", "identity", "pad", "c
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One arm of a block.
+    """One of the tensors that a block concatenates.
 
     Attributes:
         node: The node that feeds the concatenation.
@@ -42,8 +42,8 @@ class Block:
 
     Attributes:
         node: The concatenating node.
-        branches: Its arms, in the order in which they are laid side by side.
-        nested: Concatenations that are dissolved into this one, each with the positions of its arms.
+        branches: Its branches, in the order in which they are laid side by side.
+        nested: Concatenations that are dissolved into this one, each with the positions of its branches.
     """
 
     node: str
@@ -88,28 +88,28 @@ def _ancestor_masks(graph: Graph) -> dict[str, int]:
 
 
 def _block(graph: Graph, name: str, inner: set[str], masks: Mapping[str, int]) -> Block:
-    arms: list[str] = []
+    ends: list[str] = []
     nested: list[tuple[str, tuple[int, ...]]] = []
 
     def expand(join: str) -> None:
         for source in graph[join].inputs:
             if source in inner:
-                start = len(arms)
+                start = len(ends)
                 expand(source)
-                nested.append((source, tuple(range(start, len(arms)))))
+                nested.append((source, tuple(range(start, len(ends)))))
             else:
-                arms.append(source)
+                ends.append(source)
 
     expand(name)
     shared = ~0
-    for arm in arms:
-        shared &= masks[arm]
-    labels = _number([_label([*_arm_nodes(graph, masks[arm] & ~shared)]) for arm in arms])
-    branches = [Branch(arm, label, masks[arm] & ~shared == 0) for arm, label in zip(arms, labels, strict=True)]
+    for end in ends:
+        shared &= masks[end]
+    labels = _number([_label([*_nodes_in(graph, masks[end] & ~shared)]) for end in ends])
+    branches = [Branch(end, label, masks[end] & ~shared == 0) for end, label in zip(ends, labels, strict=True)]
     return Block(name, tuple(branches), tuple(nested))
 
 
-def _arm_nodes(graph: Graph, mask: int) -> Iterator[Node]:
+def _nodes_in(graph: Graph, mask: int) -> Iterator[Node]:
     while mask:
         lowest = mask & -mask
         yield graph.nodes[lowest.bit_length() - 1]
@@ -117,7 +117,7 @@ def _arm_nodes(graph: Graph, mask: int) -> Iterator[Node]:
 
 
 def _label(nodes: Sequence[Node]) -> str:
-    """What an arm is called, after the largest window of its convolutions.
+    """What a branch is called, after the largest window of its convolutions.
 
     Of convolutions with one long side (1x7, 7x1), two make one square one; two 3x3 in a row are `3x3dbl`.
     """

@@ -1,7 +1,7 @@
 """Which outputs of a graph people can select, what they are called, and which of them tell the main story.
 
 Every node that computes something is a layer. It has its own name, except that the node at the end of a
-block's arm is called `block/label`. The main layers are the input, the output, the blocks, and the places where
+block's branch is called `block/label`. The main layers are the input, the output, the blocks, and the places where
 a single tensor is all that the rest of the network needs; there a chain of convolution, normalisation and
 activation counts once, by its last member.
 """
@@ -31,7 +31,7 @@ def derive_layers(graph: Graph, main: Collection[str] | None = None) -> tuple[La
     blocks = find_blocks(graph)
     logits = find_logits(graph)
     chosen = frozenset(_find_main(graph, blocks, logits) if main is None else main)
-    names, places, parts = _name_arms(graph, blocks)
+    names, places, parts = _name_branches(graph, blocks)
     layers: list[Layer] = []
     for node in graph:
         if not _is_layer(graph, node, names):
@@ -86,24 +86,23 @@ def _role(graph: Graph, node: Node, logits: str | None) -> Role:
     return "logits" if node.name == logits else "hidden"
 
 
-def _is_layer(graph: Graph, node: Node, arms: Collection[str]) -> bool:
-    ends = (graph.input, graph.output)
-    return node.name in arms or node.name in ends or node.op not in PASS_THROUGH
+def _is_layer(graph: Graph, node: Node, ends: Collection[str]) -> bool:
+    return node.name in (graph.input, graph.output, *ends) or node.op not in PASS_THROUGH
 
 
-def _name_arms(
+def _name_branches(
     graph: Graph, blocks: tuple[Block, ...]
 ) -> tuple[dict[str, str], dict[str, tuple[str | None, str | None]], dict[str, tuple[str, ...]]]:
-    """Names of the nodes at the end of arms, (block, branch) of nodes, and the parts of concatenations."""
+    """Names of the nodes at the end of branches, (block, branch) of nodes, and the parts of concatenations."""
     names: dict[str, str] = {}
     places: dict[str, tuple[str | None, str | None]] = {block.node: (block.node, None) for block in blocks}
     parts: dict[str, tuple[str, ...]] = {}
     for block in blocks:
-        arms = [branch.node for branch in block.branches]
-        parts[block.node] = tuple(arms)
+        ends = [branch.node for branch in block.branches]
+        parts[block.node] = tuple(ends)
         for inner, indices in block.nested:
             places[inner] = (block.node, None)
-            parts[inner] = tuple(arms[index] for index in indices)
+            parts[inner] = tuple(ends[index] for index in indices)
         for branch in block.branches:
             wanted = f"{block.node}/{branch.label}"
             if branch.is_skip or branch.node in places:

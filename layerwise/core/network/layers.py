@@ -25,8 +25,8 @@ class Layer:
         position: Place in the order of computation; unique within a model.
         role: `input`, `logits`, `output`, otherwise `hidden`.
         is_main: Whether it belongs to the `main` selection.
-        block: Name of the block it is an arm of (or is itself), otherwise None.
-        branch: Label of the arm (`1x1`, `5x5`, `pool`, ...), otherwise None.
+        block: Name of the block it is a branch of (or is itself), otherwise None.
+        branch: Label of the branch (`1x1`, `5x5`, `pool`, ...), otherwise None.
         parts: Names of the layers whose concatenation along the last axis this layer is, in order; empty
             where it is no such concatenation. Its Gram matrix is then the sum of theirs.
     """
