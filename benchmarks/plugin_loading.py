@@ -63,7 +63,7 @@ def make_plugins(folder: Path, n_plugins: int, *, heavy: bool) -> None:
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: layerwise\n"
         )
-        (info / "entry_points.txt").write_text(f"[layerwise]\n{name} = {name}\n")
+        (info / "entry_points.txt").write_text(f"[layerwise.comparators]\n{name} = {name}\n")
 
 
 def run_once(arguments: Sequence[str], path: Path | None) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from .core.base.provider import Provider as Provider
 from .core.base.words import near_names as near_names
 from .core.history.protocols import HistoryProtocol as HistoryProtocol
 from .core.history.records import Accuracy as Accuracy
+from .core.history.records import Attempt as Attempt
 from .core.history.records import Comparison as Comparison
 from .core.history.records import LayerAddress as LayerAddress
 from .core.history.records import LayerStatistic as LayerStatistic
@@ -109,6 +110,7 @@ __all__ = [
     "Accuracy",
     "ActivationStatistic",
     "Alternatives",
+    "Attempt",
     "Bar",
     "Card",
     "Chart",

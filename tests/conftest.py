@@ -45,12 +45,12 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def fake() -> ModuleType:
-    """The module `fake_history`: made-up, structured runs in memory."""
-    path = Path(__file__).parent / "plugins" / "fake_history.py"
-    spec = importlib.util.spec_from_file_location("fake_history", path)
+    """The module `made_history`: a history in memory, and made-up, structured runs for any history."""
+    path = Path(__file__).with_name("made_history.py")
+    spec = importlib.util.spec_from_file_location("made_history", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_history"] = module  # dataclasses look their module up
+    sys.modules["made_history"] = module
     spec.loader.exec_module(module)
     return module

@@ -23,6 +23,7 @@ from layerwise.cli.plugins.attached_commands import PluginAwareGroup
 from layerwise.cli.plugins.output import results_only
 from layerwise.cli.session import Session, session_of
 from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.host.under_way import CALLS
 
 INTERRUPTED = 130
 ANALYSE, ASK, SHOW, KEEP = "Analyse", "Ask the history", "Show and share", "Keep in order"
@@ -73,16 +74,6 @@ def _start(
         list[str] | None,
         typer.Option("--no-plugin", metavar="NAME", is_eager=True, help="Do without this plugin; repeatable."),
     ] = None,
-    plugin_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--plugin-timeout",
-            metavar="SECONDS",
-            min=0,
-            is_eager=True,
-            help="Give up a plugin's call after so long, 0 for never; by default after 10 minutes.",
-        ),
-    ] = None,
 ) -> None:
     """How a neural network turns the similarity of its inputs into the similarity of its outputs.
 
@@ -91,7 +82,7 @@ def _start(
     """
     del version, debug  # handled by their callback, and before parsing
     session = session_of(context)
-    session.blocked, session.timeout = tuple(no_plugin or ()), plugin_timeout
+    session.blocked = tuple(no_plugin or ())
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -148,7 +139,9 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         for detail in getattr(error, "details", ()):
             print(f"  {_one_line(detail)}", file=sys.stderr)
     if code == INTERRUPTED:
-        print("layerwise: interrupted", file=sys.stderr)
+        print("layerwise: interrupted", file=sys.stderr, flush=True)
+        if CALLS.are_elsewhere():
+            os._exit(code)  # Python would wait for a plugin's thread, which may never come back
     return int(code)
 
 

@@ -31,18 +31,26 @@ def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> N
 
 
 def carry_out(request: RunRequest, registry: Registry, *, database: str, as_json: bool) -> None:
-    """Prepare and execute a run, and print what came of it; `database` is what `--db` says.
+    """Find a run in the history, or prepare and execute it, and print what came of it.
 
-    The history is made once there is something to put into it: a request that makes no sense leaves none behind.
+    `database` is what `--db` says. The history is made once there is something to put into it: a request that makes
+    no sense leaves none behind.
     """
+    from layerwise.core.runs.lookup import digest_request, find_answer
     from layerwise.core.runs.run import execute_run, prepare_run
     from layerwise.storage import check_place
 
-    check_place(database_url(database))
+    is_there = check_place(database_url(database))
+    digest = digest_request(request, registry)
+    outcome = None
     with watching(quiet=as_json) as observer:
-        prepared = prepare_run(request, registry, observer)
-        with open_history(database, create=True) as store, _resumable():
-            outcome = execute_run(prepared, store, observer)
+        if is_there:
+            with open_history(database) as store:
+                outcome = find_answer(digest, request, registry, store, observer.message)
+        if outcome is None:
+            prepared = prepare_run(request, registry, observer, digest)
+            with open_history(database, create=True) as store, _resumable():
+                outcome = execute_run(prepared, store, observer)
     if as_json:
         print_json(outcome_record(outcome))
     else:
@@ -64,6 +72,8 @@ def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
 
 def tell_outcome(outcome: RunOutcome, database: str) -> None:
     """Print a run's outcome in words, and what to try next."""
+    from layerwise.storage import MEMORY_URL
+
     console = stdout_console()
 
     def say(text: str) -> None:
@@ -83,6 +93,9 @@ def tell_outcome(outcome: RunOutcome, database: str) -> None:
         )
     for layer, n_constant in outcome.constant.items():
         say(f"Warning: {layer}: {n_constant} stimuli with constant activations, whose correlations are undefined.")
+    if database == MEMORY_URL:
+        say("This history was in memory, and is gone now; --db FILE keeps one.")
+        return
     program, option = program_name(), database_option(database)
     say(f"Next: {program} show latest{option}, or {program} report latest -o report.html{option}")
 

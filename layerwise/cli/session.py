@@ -15,7 +15,7 @@ from layerwise.core.base.errors import LayerwiseError
 if TYPE_CHECKING:
     from layerwise.core.host.calling import Trace
     from layerwise.core.host.registry import Registry
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 
 @dataclass
@@ -25,16 +25,12 @@ class Session:
     Attributes:
         arguments: What was typed after `layerwise`.
         blocked: Names of the plugins to do without.
-        timeout: Seconds after which a plugin's call is given up; None for the default.
-        warns: Whether stderr says which plugin does not load; not where a command's result says it.
         trace: Where calls of plugins are counted, if they are.
         database: What `--db` says to the command that is running, where it has that option.
     """
 
     arguments: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
-    timeout: float | None = None
-    warns: bool = True
     trace: Trace | None = None
     database: str | None = None
     _registry: Registry | None = field(default=None, repr=False)
@@ -48,21 +44,12 @@ class Session:
     def registry(self) -> Registry:
         """All plugins, loaded when first asked for."""
         if self._registry is None:
-            from layerwise.cli.plugins.output import end_process
-            from layerwise.core.host.watchdog import Watch
+            from layerwise.cli.plugins.output import warn_on_stderr
             from layerwise.plugins import load_plugins
 
-            self._registry = load_plugins(
-                self.blocked, timeout=self.timeout, warn=self._warn, trace=self.trace, watch=Watch(end_process)
-            )
+            self._registry = load_plugins(self.blocked, warn=warn_on_stderr, trace=self.trace)
             self._registry.recall = self._recall
         return self._registry
-
-    def _warn(self, text: str) -> None:
-        from layerwise.cli.plugins.output import warn_on_stderr
-
-        if self.warns:
-            warn_on_stderr(text)
 
     def _recall(self, hook: str, name: str) -> Sequence[tuple[str, str]]:
         """From which distributions the history has results of a name that no plugin offers; nothing without one."""
@@ -87,7 +74,7 @@ def database_url(database: str) -> str:
     return database if "://" in database else f"sqlite:///{database}"
 
 
-def open_history(database: str, *, create: bool = False, read_only: bool = False) -> Store:
+def open_history(database: str, *, create: bool = False, read_only: bool = False) -> OpenHistory:
     """Open the history that `--db` names, for use in a `with` statement.
 
     Args:

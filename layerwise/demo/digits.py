@@ -14,7 +14,7 @@ SIZE = 16
 N_CLASSES = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Digits:
     """Pictures of digits.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.demo.digits import Digits, N_CLASSES, SIZE
+from layerwise.demo.digits import N_CLASSES, SIZE, Digits
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
 
 _BATCH = 16

@@ -19,7 +19,7 @@ from layerwise.core.base.errors import InputError
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
     from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 LINEAGE = "digits"
 
@@ -61,7 +61,7 @@ class DemoSettings:
         return self.folder / "report.html"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Development:
     """How far each layer is from what it will be.
 
@@ -87,16 +87,16 @@ def make_folder(settings: DemoSettings) -> None:
 
 
 def analyse_training(
-    settings: DemoSettings, registry: Registry, store: Store, observer: Observer
+    settings: DemoSettings, registry: Registry, store: OpenHistory, observer: Observer
 ) -> Iterator[RunOutcome]:
     """Train, and analyse each checkpoint on the held-out digits as soon as it is there.
 
     Yields:
         What came of each checkpoint's analysis, the untrained one first.
     """
+    from layerwise.core.runs.run import execute_run, prepare_run
     from layerwise.demo.digits import load_digits, save_stimuli
     from layerwise.demo.network import train_checkpoints
-    from layerwise.core.runs.run import execute_run, prepare_run
 
     learned, held_out = load_digits(settings.n_held_out, settings.seed)
     save_stimuli(held_out, settings.stimuli)
@@ -127,7 +127,7 @@ def _request(settings: DemoSettings, checkpoint: Path, classes: Path, step: int)
     )
 
 
-def compare_checkpoints(registry: Registry, store: Store, run_ids: Sequence[str]) -> Development:
+def compare_checkpoints(registry: Registry, store: OpenHistory, run_ids: Sequence[str]) -> Development:
     """Compare every main layer of every checkpoint with the same layer of the last one, and keep the answers."""
     from layerwise.core.analysis.compare import compare_layers
     from layerwise.core.history.records import LayerAddress
@@ -140,7 +140,7 @@ def compare_checkpoints(registry: Registry, store: Store, run_ids: Sequence[str]
     return Development(names, matrix)
 
 
-def write_report(settings: DemoSettings, registry: Registry, store: Store, run_ids: Sequence[str]) -> Path:
+def write_report(settings: DemoSettings, registry: Registry, store: OpenHistory, run_ids: Sequence[str]) -> Path:
     """Write the report on all checkpoints."""
     from layerwise.report.page import render_report
 

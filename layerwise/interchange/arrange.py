@@ -26,7 +26,7 @@ from layerwise.interchange.content import FoundArray, about
 ACTIVATIONS = "activations"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arranged:
     """One layer's numbers.
 

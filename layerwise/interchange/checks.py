@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.machine import available_memory
 
 MIN_STIMULI = 3
 TOLERANCE = 1e-5
@@ -19,7 +20,7 @@ TOLERANCE = 1e-5
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CheckedMatrix:
     """A symmetric matrix between stimuli.
 
@@ -175,9 +176,7 @@ def check_memory(n_bytes: int, what: str) -> None:
     Raises:
         InputError: If it does not.
     """
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
+    free = available_memory()
     if n_bytes > free:
         raise InputError(f"{what} needs {n_bytes / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free")
 

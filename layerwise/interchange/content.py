@@ -38,7 +38,7 @@ GENERIC_NAMES = frozenset({*HINTS, "matrix", "matrices", "value", "values", "dat
 """Names that say what an array holds, or nothing, but not which layer it is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FoundArray:
     """An array as it lies in a file.
 

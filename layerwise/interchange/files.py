@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from layerwise.core.base import hashing
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.interchange.content import FileContent, about
@@ -122,7 +122,6 @@ def hash_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with about(path):
         try:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashing.hash_file(path)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}") from error

@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
-from layerwise.core.history.records import LOADER, LayerResult, RunHeader
+from layerwise.core.history.records import Claim, LayerResult, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registry, distribution_version
 from layerwise.core.network.layers import Layer
@@ -25,6 +25,7 @@ from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.add_statistics import measure_run
 from layerwise.core.runs.decoding import load_stimuli
+from layerwise.core.runs.holding import holding
 from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins
 from layerwise.core.runs.request import Observer
 from layerwise.core.runs.sink import measure
@@ -36,14 +37,11 @@ from layerwise.interchange.stimulus_names import align, check_count, new_stimuli
 
 TAG = "imported-as"
 """The tag that says what kind of matrix an imported run was made of."""
+LOADER = "layerwise:import"
+"""Who has loaded an imported run."""
+REVISION = 1
+"""Counted up whenever the same file gives other representations; what was imported under another does not count."""
 _THUMBNAIL_SIZE = (64, 64)
-
-
-class ImportArchive(Archive, Protocol):
-    """An archive that can also take a run out again."""
-
-    def delete_run(self, run_id: str) -> None:
-        """Take a run out, with everything that belongs to it."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +126,12 @@ def prepare_import(request: ImportRequest) -> PreparedImport:
     return PreparedImport(request, gathered, content, time.perf_counter() - started)
 
 
-def execute_import(
-    prepared: PreparedImport, registry: Registry, store: ImportArchive, observer: Observer
-) -> ImportOutcome:
+def execute_import(prepared: PreparedImport, registry: Registry, store: Archive, observer: Observer) -> ImportOutcome:
     """Find the stimuli that the rows belong to, and store.
 
     Raises:
         InputError: If the stimuli do not match; nothing is stored then.
-        LayerwiseError: If storing failed; nothing is left of it.
+        LayerwiseError: If storing failed; nothing is left of it, unless another process goes on with it.
     """
     request, content, started = prepared.request, prepared.content, time.perf_counter()
     stimuli, gathered, notes = _find_stimuli(request, registry, store, prepared.gathered, "".join(content))
@@ -156,18 +152,14 @@ def execute_import(
     if claim.finished:
         measure_run(registry, store, store.find_run(claim.run_id), (), observer.message)
         return outcome
-    try:
-        _store_layers(gathered.layers, registry, store, observer, claim.run_id)
-        store.finish_run(claim.run_id, {"read": prepared.seconds, "store": time.perf_counter() - started})
-    except BaseException as error:
-        store.fail_run(claim.run_id, str(error) or type(error).__name__, interrupted=not isinstance(error, Exception))
-        store.delete_run(claim.run_id)
-        raise
+    with holding(store, claim, lambda _: store.discard_run(claim)):
+        _store_layers(gathered.layers, registry, store, observer, claim)
+        store.finish_run(claim, {"read": prepared.seconds, "store": time.perf_counter() - started})
     return outcome
 
 
 def _find_stimuli(
-    request: ImportRequest, registry: Registry, store: ImportArchive, gathered: Gathered, content: str
+    request: ImportRequest, registry: Registry, store: Archive, gathered: Gathered, content: str
 ) -> tuple[LoadedStimuli, Gathered, tuple[str, ...]]:
     """The set the rows belong to, the layers in that set's order, and what was assumed."""
     if request.stimuli is None:
@@ -212,7 +204,7 @@ def _describe_model(
         name=request.name or stem_of(request.files[0]),
         source=", ".join(file.name for file in request.files),
         fingerprint=digest_key({"imported": list(content)}),
-        input_shape=(0, 0, 0),
+        input_shape=(),
         preprocessing="; ".join([*said, *notes]),
         resize="squash",
         n_parameters=0,
@@ -227,9 +219,9 @@ def _describe(
     tags: Mapping[str, str],
     command: str,
 ) -> RunHeader:
-    provider = Provider(LOADER, distribution_version("layerwise"))
+    provider = Provider(LOADER, distribution_version("layerwise"), revision=REVISION)
     key = {
-        "import": [provider.name, provider.version, model.fingerprint, model.name, model.preprocessing],
+        "import": [provider.name, provider.revision, model.fingerprint, model.name, model.preprocessing],
         "stimuli": stimuli.fingerprint,
         "names": [stimulus.name for stimulus in stimuli.stimuli],
         "layers": [[layer.name, layer.op, layer.role] for layer in layers],
@@ -250,11 +242,12 @@ def _describe(
         versions=collect_versions({}),
         plugins=list_plugins(registry),
         host=describe_host(),
+        origin="imported",
     )
 
 
 def _store_layers(
-    layers: Sequence[ImportedLayer], registry: Registry, store: ImportArchive, observer: Observer, run_id: str
+    layers: Sequence[ImportedLayer], registry: Registry, store: Archive, observer: Observer, claim: Claim
 ) -> None:
     """Each with the statistics that follow from a representation."""
     statistics = registry.all(kinds.Statistic)
@@ -262,5 +255,5 @@ def _store_layers(
     for layer in layers:
         representation = layer.converted.representation
         results = tuple(measure(statistic, observer.message, representation) for statistic in chosen)
-        store.save_layer(run_id, LayerResult(layer.name, NO_TRANSFORM, representation, results))
+        store.save_layer(claim, LayerResult(layer.name, NO_TRANSFORM, representation, results))
         observer.layer_finished(layer.name)

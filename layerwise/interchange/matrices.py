@@ -22,7 +22,7 @@ from layerwise.interchange.formats.parquet_files import pair_columns
 from layerwise.interchange.formats.rsatoolbox_files import measure_of, write_triangles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MatrixExport:
     """What is written to a file.
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 
-def open_history(database: str | Path, *, create: bool = False, read_only: bool = False) -> Store:
+def open_history(database: str | Path, *, create: bool = False, read_only: bool = False) -> OpenHistory:
     """Open a history; use it in a `with` statement, or `close` it.
 
     Args:
-        database: Path of an SQLite file, or a URL: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`.
+        database: Path of an SQLite file, or a URL: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or `sqlite://`
+            for an empty one in memory, which is gone when it is closed.
         create: Whether to start a history where there is none.
         read_only: Whether every change shall be refused; comparisons that are new cannot be kept then.
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import math
 import os
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.host import kinds
-from layerwise.core.host.calling import Caller, Limits, Trace, warn_in_python
+from layerwise.core.host.calling import Caller, Trace, warn_in_python
 from layerwise.core.host.discovery import HOST, normal_name
 from layerwise.core.host.kinds.offer import Offer, hook_of
 from layerwise.core.host.registry import Registry, distribution_version
-from layerwise.core.host.watchdog import Watch
 from layerwise.report.section import SectionBuilder
 
 BUILTINS = {
@@ -52,16 +49,13 @@ KINDS: dict[str, type[Offer]] = {
 """What comes through each hook, in the order in which people are told of hooks."""
 
 ONLY = "LAYERWISE_PLUGINS"
-TIMEOUT = "LAYERWISE_PLUGIN_TIMEOUT"
 
 
 def load_plugins(
     blocked: Collection[str] = (),
     *,
-    timeout: float | None = None,
     warn: Callable[[str], None] = warn_in_python,
     trace: Trace | None = None,
-    watch: Watch | None = None,
 ) -> Registry:
     """A registry with the built-in plugins and the installed ones; each is imported when it is first asked for.
 
@@ -70,16 +64,10 @@ def load_plugins(
 
     Args:
         blocked: Names of plugins or distributions to do without, built-in ones too.
-        timeout: Seconds after which a plugin that does not come back is given up, 0 for never; None for what
-            LAYERWISE_PLUGIN_TIMEOUT says, or a minute for importing one and ten for a call.
-        warn: Told, in one line, of a plugin that does not load, or a name that is none.
+        warn: Told, in one line, of a plugin that does not load or is silent for long, or a name that is none.
         trace: Where calls of plugins are counted.
-        watch: Watches for calls of plugins that cannot be interrupted.
-
-    Raises:
-        InputError: If LAYERWISE_PLUGIN_TIMEOUT is no number.
     """
-    registry = Registry(caller=Caller(read_limits(os.environ, timeout), warn, trace, watch))
+    registry = Registry(caller=Caller(warn, trace))
     release = distribution_version(HOST)
     for name, hooks in BUILTINS.items():
         if name not in blocked:
@@ -95,26 +83,6 @@ def read_names(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """What LAYERWISE_PLUGINS says: the only installed plugins that are wanted, None for all of them."""
     said = environment.get(ONLY)
     return None if said is None else tuple(name.strip() for name in said.split(",") if name.strip())
-
-
-def read_limits(environment: Mapping[str, str], timeout: float | None = None) -> Limits:
-    """When a plugin is given up, from a number of seconds or from LAYERWISE_PLUGIN_TIMEOUT.
-
-    Raises:
-        InputError: If that is no number of seconds.
-    """
-    said = environment.get(TIMEOUT, "").strip()
-    if timeout is None and said:
-        try:
-            timeout = float(said)
-        except ValueError:
-            timeout = math.nan
-        if not timeout >= 0:
-            raise InputError(f"{TIMEOUT} must be a number of seconds, 0 for no limit, not '{said}'")
-    if timeout is None:
-        return Limits()
-    limit = timeout if 0 < timeout < math.inf else None
-    return Limits(limit, limit)
 
 
 def _check_names(registry: Registry, blocked: Collection[str], only: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from layerwise.core.runs.streaming.stream import stream_segments
 
 
 class LocalEngine(Engine):
-    """Streams in this process, on all of its cores."""
+    """Streams in this process, on all of its cores. Provisional until 1.0."""
 
     name = "local"
     description = "this process, all cores, segment by segment"

@@ -38,13 +38,13 @@ class MainSelector(LayerSelector):
 
 
 class BranchesSelector(LayerSelector):
-    """The arms of all blocks."""
+    """The branches of all blocks."""
 
     name = "branches"
-    description = "the arms of all blocks"
+    description = "the branches of all blocks"
 
     def select(self, argument: str, layers: Sequence[Layer]) -> Sequence[Layer]:
-        """Layers that are an arm of a block."""
+        """Layers that are a branch of a block."""
         _refuse_argument(self, argument)
         return [layer for layer in layers if layer.branch is not None]
 
@@ -62,10 +62,10 @@ class AllSelector(LayerSelector):
 
 
 class BlockSelector(LayerSelector):
-    """A block and its arms."""
+    """A block and its branches."""
 
     name = "block"
-    description = "block:NAME, a block and its arms; NAME may be a glob"
+    description = "block:NAME, a block and its branches; NAME may be a glob"
 
     def select(self, argument: str, layers: Sequence[Layer]) -> Sequence[Layer]:
         """Layers that are, or belong to, a block of this name."""

@@ -8,12 +8,13 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.base.words import near_names
+from layerwise.core.history.view import HistoryView
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
 from layerwise.core.network.layers import Layer
@@ -22,7 +23,6 @@ from layerwise.report.section import FigureOptions, NamedFigure, SectionBuilder
 
 if TYPE_CHECKING:
     from layerwise.core.history.protocols import HistoryProtocol
-    from layerwise.core.history.records import RunRecord
 
 NO_OPTIONS = FigureOptions()
 
@@ -224,24 +224,20 @@ def choose_main(context: ReportContext, selectors: Sequence[str]) -> ReportConte
     Raises:
         InputError: If a selector picks nothing.
     """
-    history = cast("HistoryProtocol", _WithMain(context.history, context.registry, context.runs, tuple(selectors)))
-    return replace(context, history=history)
+    listed = {run.id: context.history.list_layers(run.id) for run in context.runs}
+    marked = {run_id: _mark(context.registry, selectors, layers) for run_id, layers in listed.items()}
+    return replace(context, history=_WithMain(context.history, marked))
 
 
-class _WithMain:
+class _WithMain(HistoryView):
     """A history that calls other layers `main`; everything else is passed on."""
 
-    def __init__(
-        self, history: HistoryProtocol, registry: Registry, runs: Sequence[RunRecord], selectors: tuple[str, ...]
-    ) -> None:
-        self._history = history
-        self._layers = {run.id: _mark(registry, selectors, history.list_layers(run.id)) for run in runs}
+    def __init__(self, history: HistoryProtocol, layers: Mapping[str, Sequence[Layer]]) -> None:
+        super().__init__(history)
+        self._layers = layers
 
     def list_layers(self, run_id: str) -> list[Layer]:
         return list(self._layers.get(run_id) or self._history.list_layers(run_id))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._history, name)
 
 
 def _mark(registry: Registry, selectors: Sequence[str], layers: Sequence[Layer]) -> list[Layer]:

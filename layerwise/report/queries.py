@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.analysis.choose import list_main_layers
 from layerwise.core.analysis.compare import compare_layers
 from layerwise.core.analysis.inference.pairwise import PairwiseCorrelation
 from layerwise.core.analysis.inference.plans import check_interval_plan
@@ -54,9 +55,7 @@ def recording_ids(context: ReportContext) -> frozenset[str]:
     """
 
     def find() -> frozenset[str]:
-        from layerwise.core.history.records import LOADER
-
-        imported = [run.id for run in context.runs if run.loader.name == LOADER]
+        imported = [run.id for run in context.runs if run.origin == "imported"]
         ends = {run: {layer.role for layer in context.history.list_layers(run)} for run in imported}
         return frozenset(run for run, roles in ends.items() if not roles & {"input", "output"})
 
@@ -80,9 +79,8 @@ def chosen_measure(context: ReportContext) -> Measure:
 
 
 def main_layers(context: ReportContext, run: RunRecord) -> list[Layer]:
-    """The layers of the `main` selection; where none was analysed, all that are not arms of a block."""
-    layers = context.history.list_layers(run.id)
-    return [layer for layer in layers if layer.is_main] or [layer for layer in layers if layer.branch is None]
+    """The layers of the `main` selection; where none was analysed, all that are not branches of a block."""
+    return list_main_layers(context.history, run)
 
 
 def layer_in_role(layers: Sequence[Layer], role: str) -> Layer | None:

@@ -85,12 +85,43 @@ class Database:
         if self.read_only:
             why = "was opened for reading only" if can_write(self.url) else _READABLE
             raise InputError(f"{self.shown} {why}")
+        with (
+            one_line_errors(self.shown),
+            self.engine.connect() as connection,
+            self._begin(connection, exclusive=exclusive) as marked,
+        ):
+            yield marked
+
+    @contextmanager
+    def rebuild(self) -> Iterator[sa.Connection]:
+        """An exclusive transaction in which tables may be made anew.
+
+        SQLite changes a key only by copying a table and dropping the old one, and dropping would take along the rows
+        that refer to it: foreign keys are off meanwhile, and checked before the end.
+        """
+        if not self.is_sqlite:
+            with self.write(exclusive=True) as connection:
+                yield connection
+            return
         with one_line_errors(self.shown), self.engine.connect() as connection:
-            marked = connection.execution_options(**_WRITER)
-            with marked.begin():
-                if exclusive and not self.is_sqlite:
-                    marked.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-                yield marked
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys = OFF")  # inside a transaction this would do nothing
+            try:
+                with self._begin(connection, exclusive=True) as marked:
+                    yield marked
+                    lost = marked.exec_driver_sql("PRAGMA foreign_key_check").first()
+                    if lost is not None:
+                        raise LayerwiseError(f"{self.shown}: a row of {lost[0]} refers to nothing in {lost[2]}")
+            finally:
+                driver.execute("PRAGMA foreign_keys = ON")
+
+    @contextmanager
+    def _begin(self, connection: sa.Connection, *, exclusive: bool) -> Iterator[sa.Connection]:
+        marked = connection.execution_options(**_WRITER)
+        with marked.begin():
+            if exclusive and not self.is_sqlite:
+                marked.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            yield marked
 
     def close(self) -> None:
         """Close every connection."""
@@ -114,7 +145,7 @@ def parse_url(text: str) -> sa.URL:
     if backend != "sqlite":
         raise InputError(f"a history cannot be kept in '{url.drivername}'; {wanted}")
     if not url.database or url.database == ":memory:" or url.query:
-        raise InputError("a history in SQLite is a file; write sqlite:///FILE")
+        raise InputError("a history in SQLite is a file, sqlite:///FILE, or new and in memory, sqlite://")
     return url.set(drivername="sqlite", database=str(Path(url.database).expanduser()))
 
 

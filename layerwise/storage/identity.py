@@ -1,4 +1,4 @@
-"""What makes two rows the same: names for runs, and checksums of what runs share.
+"""What makes two rows the same: checksums of what runs share.
 
 A fingerprint says that two models compute the same, or that two stimulus sets have the same content. The same
 content can be described in different words (another path, other labels); a checksum over the whole
@@ -9,26 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from layerwise.core.network.model import ModelInfo
-
-_LETTERS = "abcdefghjkmnpqrstvwxyz"
-_ALPHABET = "0123456789" + _LETTERS  # Crockford's: nothing that is mistaken for something else
-ID_LENGTH = 12
-
-
-def new_run_id() -> str:
-    """A random name for a run; it begins with a letter, so that no program takes it for a number."""
-    return secrets.choice(_LETTERS) + "".join(secrets.choice(_ALPHABET) for _ in range(ID_LENGTH - 1))
-
-
-def is_id_prefix(text: str) -> bool:
-    """Whether a run's id could begin with this."""
-    return 0 < len(text) <= ID_LENGTH and all(character in _ALPHABET for character in text)
 
 
 def model_checksum(model: ModelInfo) -> str:

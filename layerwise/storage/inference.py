@@ -12,12 +12,11 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress
 from layerwise.storage.connect import Database
 from layerwise.storage.results import representation_ids
+from layerwise.storage.rows import provider_columns, provider_key, replace_rows
 from layerwise.storage.schema import intervals, layers, permutation_tests, representations
 
 if TYPE_CHECKING:
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
-
-_KEY = ("comparator_name", "comparator_version", "parameters", "first_id", "second_id")
 
 
 class InferenceStore:
@@ -82,7 +81,12 @@ def _read(
         .join(first, first.c.id == one.c.layer_id)
         .join(other, other.c.id == table.c.second_id)
         .join(second, second.c.id == other.c.layer_id)
-        .where(*(table.c[name] == value for name, value in (_provider(comparator) | _plan(plan)).items()))
+        .where(
+            *(
+                table.c[name] == value
+                for name, value in (provider_key("comparator", comparator) | _plan(plan)).items()
+            )
+        )
         .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
     )
     return [(LayerAddress(*row[:3]), LayerAddress(*row[3:6]), tuple(row[6:])) for row in connection.execute(chosen)]
@@ -100,21 +104,16 @@ def _save(
     ids = representation_ids(connection, [end for item in found for end in (item.first, item.second)])
     how = _plan(plan)
     made = [
-        {**_provider(item.comparator), "first_id": ids[item.first], "second_id": ids[item.second], **how, **cells}
+        {
+            **provider_columns("comparator", item.comparator),
+            "first_id": ids[item.first],
+            "second_id": ids[item.second],
+            **how,
+            **cells,
+        }
         for item, cells in zip(found, values, strict=True)
     ]
-    key = (*_KEY, *how)
-    bound = [{f"b_{name}": row[name] for name in key} for row in made]
-    connection.execute(sa.delete(table).where(*(table.c[name] == sa.bindparam(f"b_{name}") for name in key)), bound)
-    connection.execute(sa.insert(table), made)
-
-
-def _provider(comparator: Provider) -> dict[str, Any]:
-    return {
-        "comparator_name": comparator.name,
-        "comparator_version": comparator.version,
-        "parameters": comparator.parameters,
-    }
+    replace_rows(connection, table, made)
 
 
 def _plan(plan: IntervalPlan | PermutationPlan) -> dict[str, Any]:

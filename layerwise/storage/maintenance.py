@@ -14,6 +14,7 @@ from layerwise.storage.claims import is_live
 from layerwise.storage.connect import Database
 from layerwise.storage.identity import model_checksum, stimuli_checksum
 from layerwise.storage.reader import model_from_row
+from layerwise.storage.removal import remove_run
 from layerwise.storage.results import read_packed, unpack_at
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets
 from layerwise.storage.tiles import TileError, decode_vector
@@ -90,30 +91,13 @@ class Maintenance:
             InputError: If there is no such run, or it is being computed now.
         """
         with self._database.write(exclusive=True) as connection:
-            run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
+            chosen = sa.select(runs).where(runs.c.id == run_id).with_for_update()  # a write to it may be under way
+            run = connection.execute(chosen).mappings().one_or_none()
             if run is None:
                 raise InputError(f"there is no run '{run_id}'")
             if is_live(run):
                 raise InputError(f"run {run_id} is being computed now (process {run['pid']} on {run['hostname']})")
-            connection.execute(sa.delete(runs).where(runs.c.id == run_id))
-            connection.execute(sa.delete(models).where(models.c.id.not_in(sa.select(runs.c.model_id))))
-            used = sa.select(runs.c.stimulus_set_id)
-            connection.execute(sa.delete(stimulus_sets).where(stimulus_sets.c.id.not_in(used)))
-            _drop_unused_weight_statistics(connection)
-
-
-def _drop_unused_weight_statistics(connection: sa.Connection) -> None:
-    """Weights are shared by the runs of a model; a version that only deleted runs had computed goes with them."""
-    stored, used, weights = schema.weight_statistics, schema.run_weight_statistics, schema.weights
-    same = [used.c[name] == stored.c[name] for name in ("name", "provider_name", "provider_version")]
-    wanted = (
-        sa.select(used.c.run_id)
-        .join_from(used, runs)
-        .join(weights, weights.c.model_id == runs.c.model_id)
-        .where(weights.c.id == stored.c.weight_id, *same)
-        .correlate(stored)
-    )
-    connection.execute(sa.delete(stored).where(~wanted.exists()))
+            remove_run(connection, run_id)
 
 
 def _check_file(connection: sa.Connection) -> Iterator[str]:

@@ -111,7 +111,7 @@ def _migrate(database: Database, target: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it already talks when it is imported
     from alembic import command
 
-    with database.write(exclusive=True) as connection:
+    with database.rebuild() as connection:
         config = alembic_config(connection)
         revision = _revision(connection, database)  # again, now that nobody else can change it
         if revision in REVISIONS and (target == "base" or REVISIONS.index(target) < REVISIONS.index(revision)):

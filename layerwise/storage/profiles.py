@@ -15,6 +15,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.history.records import LayerStatistic
 from layerwise.storage.connect import Database
+from layerwise.storage.rows import provider_key
 from layerwise.storage.schema import layers, profile_intervals, profile_layers, profiles, representations, statistics
 from layerwise.storage.tiles import encode_vector
 
@@ -57,6 +58,7 @@ class ProfileStore:
         """Keep a profile; one of the same key is replaced."""
         first = profile.crossings[0] if profile.crossings else None
         values = _columns(key) | {
+            "comparator_version": key.comparator.version,
             "kind": profile.kind,
             "n_layers": len(profile.layers),
             "total": profile.total,
@@ -118,7 +120,7 @@ class ProfileStore:
             connection.execute(sa.insert(profile_intervals), rows)
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
-        """Add statistics to stored layers; those of the same name, provider and version are replaced.
+        """Add statistics to stored layers; those of the same name, provider and revision are replaced.
 
         Raises:
             InputError: If a layer is not stored under its transform.
@@ -144,9 +146,7 @@ def _columns(key: ProfileKey) -> dict[str, Any]:
     selection = json.dumps(list(key.layers), ensure_ascii=False)
     return {
         "run_id": key.run_id,
-        "comparator_name": key.comparator.name,
-        "comparator_version": key.comparator.version,
-        "parameters": key.comparator.parameters,
+        **provider_key("comparator", key.comparator),
         "transform": key.transform,
         "selection": hashlib.sha256(selection.encode()).hexdigest(),
         "definition": DEFINITION,
@@ -179,10 +179,11 @@ def _stored_layers(connection: sa.Connection, run_id: str) -> dict[tuple[str, st
 def _add_statistic(connection: sa.Connection, layer_id: int, item: LayerStatistic) -> None:
     result, place = item.result, {"layer_id": layer_id, "transform": item.transform}
     key = place | {"name": result.name, "provider_name": result.provider.name}
-    key |= {"provider_version": result.provider.version}
+    key |= {"provider_revision": result.provider.revision}
     connection.execute(sa.delete(statistics).filter_by(**key))
     last = connection.scalar(sa.select(sa.func.max(statistics.c.position)).filter_by(**place))
     values = {
+        "provider_version": result.provider.version,
         "position": 0 if last is None else last + 1,
         "value": None if result.value is None else float(result.value),
         "reason": result.reason,

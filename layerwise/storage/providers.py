@@ -13,6 +13,7 @@ from layerwise.core.base.parameters import NO_PARAMETERS
 from layerwise.core.host.discovery import HOST, normal_name
 from layerwise.storage.connect import Database
 from layerwise.storage.schema import (
+    attempts,
     comparisons,
     intervals,
     layers,
@@ -105,17 +106,18 @@ def _named(pairs: Iterable[tuple[str, str]], name: str) -> list[Maker]:
 
 
 def _split(qualified: str, version: str) -> Maker:
-    return qualified.partition(":")[0], version
+    return qualified.partition(":")[0], version.partition(", ")[0]
 
 
 def _metrics(connection: sa.Connection) -> Iterator[tuple[str, str]]:
     """`distribution:name` and version of the metrics that were asked for; they are among the settings."""
-    for table in (comparisons, orderings, profiles):
-        chosen = sa.select(table.c.parameters).where(table.c.parameters != NO_PARAMETERS).distinct()
-        for (text,) in connection.execute(chosen):
-            name, _, version = str(json.loads(text).get("metric", "")).rpartition(" ")
+    for table, kind in ((comparisons, "comparator"), (orderings, "reorderer"), (profiles, "comparator")):
+        columns = (table.c.parameters, table.c[f"{kind}_version"])
+        for text, versions in connection.execute(sa.select(*columns).where(columns[0] != NO_PARAMETERS).distinct()):
+            name = str(json.loads(text).get("metric", "")).rpartition(" ")[0]
+            own, _, other = versions.partition(", ")  # of the comparator, and of the metric where it is another's
             if name:
-                yield name, version
+                yield name, other.rpartition(" ")[2] or own
 
 
 def _loaders_of(model: str) -> sa.Select[Any]:
@@ -126,7 +128,7 @@ def _loaders_of(model: str) -> sa.Select[Any]:
 
 def _makers_of_transform(connection: sa.Connection, name: str) -> list[Maker]:
     """A run keeps a transform's bare name; it came from one of the plugins that the run lists."""
-    chosen = sa.select(runs.c.plugins).join(layers, layers.c.run_id == runs.c.id)
+    chosen = sa.select(attempts.c.plugins).join(layers, layers.c.run_id == attempts.c.run_id)
     chosen = chosen.join(representations, representations.c.layer_id == layers.c.id)
     found: set[Maker] = set()
     for (loaded,) in connection.execute(chosen.where(representations.c.transform == name.rpartition(":")[2])):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from layerwise.core.base.errors import InputError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import (
     Accuracy,
+    Attempt,
     LayerStatistic,
     Prediction,
     RunFilter,
@@ -19,11 +19,13 @@ from layerwise.core.history.records import (
     StimulusRecord,
     WeightResult,
 )
+from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
+from layerwise.storage.attempts import read_attempts
 from layerwise.storage.claims import is_live
 from layerwise.storage.connect import Database
-from layerwise.storage.identity import is_id_prefix
+from layerwise.storage.rows import provider_of
 from layerwise.storage.schema import (
     layers,
     models,
@@ -42,7 +44,7 @@ from layerwise.storage.tiles import decode_vector
 
 _EVERYTHING = RunFilter()
 _FEW = 500  # more identifiers than this are not named in a query
-_PROVIDED = ("name", "provider_name", "provider_version")
+_PROVIDED = ("name", "provider_name", "provider_revision")
 _PLAIN = (
     "batch_size",
     "chunk_width",
@@ -57,6 +59,7 @@ _PLAIN = (
     "finished_at",
     "error",
     "n_layers",
+    "origin",
 )
 
 
@@ -83,6 +86,8 @@ class RunReader:
             chosen = chosen.where(models.c.name == where.model)
         if where.stimuli is not None:
             chosen = chosen.where(stimulus_sets.c.name == where.stimuli)
+        if where.origin is not None:
+            chosen = chosen.where(runs.c.origin == where.origin)
         if where.lineage is not None:
             chosen = chosen.where(runs.c.lineage == where.lineage)
         for name, value in where.tags.items():
@@ -110,7 +115,7 @@ class RunReader:
             return [StimulusRecord(*row) for row in connection.execute(chosen)]
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
-        """All statistics of a run's layers, in order of computation."""
+        """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""
         chosen = (
             sa.select(statistics, layers.c.name.label("layer_name"))
             .join_from(statistics, layers)
@@ -118,8 +123,16 @@ class RunReader:
             .order_by(layers.c.position, statistics.c.transform, statistics.c.position)
         )
         with self._database.read() as connection:
-            rows = connection.execute(chosen).mappings()
-            return [LayerStatistic(row["layer_name"], row["transform"], _statistic(row)) for row in rows]
+            rows = connection.execute(chosen).mappings().all()
+        newest: dict[tuple[str, ...], int] = {}
+        for row in rows:
+            key = _without_revision(row)
+            newest[key] = max(row["provider_revision"], newest.get(key, row["provider_revision"]))
+        return [
+            LayerStatistic(row["layer_name"], row["transform"], _statistic(row))
+            for row in rows
+            if row["provider_revision"] == newest[_without_revision(row)]
+        ]
 
     def read_weights(self, run_id: str) -> list[WeightResult]:
         """The weight tensors of a run's model, in order, with the statistics that were computed for this run."""
@@ -149,22 +162,13 @@ def _joined() -> sa.Select[Any]:
 
 
 def _run_row(connection: sa.Connection, run: str) -> sa.RowMapping:
-    if run == "latest":
-        newest = _joined().where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id)
-        row = connection.execute(newest.limit(1)).mappings().one_or_none()
-        if row is None:
-            raise InputError("there is no finished run yet")
-        return row
     prefix = run.strip().lower()
-    rows: list[sa.RowMapping] = []
-    if is_id_prefix(prefix):
+    if run == LATEST:
+        chosen = _joined().where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id).limit(1)
+    else:
         chosen = _joined().where(runs.c.id.startswith(prefix)).order_by(runs.c.id).limit(4)
-        rows = list(connection.execute(chosen).mappings())
-    if not rows:
-        raise InputError(f"there is no run '{run}'")
-    if len(rows) > 1:
-        names = ", ".join(row["id"] for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-        raise InputError(f"more than one run begins with '{run}': {names}")
+    rows = connection.execute(chosen).mappings().all() if run == LATEST or is_id_prefix(prefix) else []
+    check_only(run, [row["id"] for row in rows])
     return rows[0]
 
 
@@ -176,23 +180,29 @@ def _records(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[R
         used = used.where(models.c.id.in_({row["model_id"] for row in rows}))
         tagged = tagged.where(tags.c.run_id.in_([row["id"] for row in rows]))
     known = {row["id"]: model_from_row(row) for row in connection.execute(used).mappings()}
+    tried = read_attempts(connection, [row["id"] for row in rows] if len(rows) <= _FEW else None)
     by_run: dict[str, dict[str, str]] = {}
     for run_id, name, value in connection.execute(tagged):
         by_run.setdefault(run_id, {})[name] = value
-    return [_record(row, known[row["model_id"]], by_run.get(row["id"], {})) for row in rows]
+    return [_record(row, known[row["model_id"]], by_run.get(row["id"], {}), tried.get(row["id"], [])) for row in rows]
 
 
-def _record(row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str]) -> RunRecord:
+def _record(
+    row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str], attempts: Sequence[Attempt]
+) -> RunRecord:
     accuracy = None
     if row["n_labelled"] is not None:
         accuracy = Accuracy(row["top1"], row["top5"], row["n_labelled"])
     dead = row["status"] == "running" and not is_live(row)
+    if dead and attempts:
+        cut_off = replace(attempts[-1], status="interrupted", ended_at=row["heartbeat_at"])
+        attempts = [*attempts[:-1], cut_off]
     return RunRecord(
         id=row["id"],
         key=row["key"],
         status="interrupted" if dead else row["status"],
         model=model,
-        loader=Provider(row["loader_name"], row["loader_version"]),
+        loader=provider_of(row, "loader"),
         stimuli_name=row["stimuli_name"],
         stimuli_source=row["stimuli_source"],
         stimuli_fingerprint=row["stimuli_fingerprint"],
@@ -200,20 +210,20 @@ def _record(row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str]) -> 
         resize=row["stimuli_resize"],
         skipped=tuple(row["stimuli_skipped"]),
         transforms=tuple(row["transforms"]),
-        engine=Provider(row["engine_name"], row["engine_version"]),
+        engine=provider_of(row, "engine"),
         tags=tagged,
         plugins=tuple(row["plugins"]),
         accuracy=accuracy,
+        attempts=tuple(attempts),
         **{name: row[name] for name in _PLAIN},
     )
 
 
 def model_from_row(row: sa.RowMapping) -> ModelInfo:
     """The model in a row of `models`."""
-    height, width, channels = row["input_shape"]
     names = ("name", "source", "fingerprint", "preprocessing", "resize", "n_parameters", "has_probabilities")
     return ModelInfo(
-        input_shape=(height, width, channels),
+        input_shape=tuple(row["input_shape"]),
         class_names=tuple(row["class_names"]),
         class_ids=tuple(row["class_ids"]),
         versions=row["versions"],
@@ -236,10 +246,13 @@ def _layer(row: sa.RowMapping) -> Layer:
     )
 
 
+def _without_revision(row: sa.RowMapping) -> tuple[str, ...]:
+    return row["layer_name"], row["transform"], row["name"], row["provider_name"]
+
+
 def _statistic(row: sa.RowMapping) -> StatisticResult:
     vector = None if row["vector"] is None else decode_vector(row["vector"])
-    provider = Provider(row["provider_name"], row["provider_version"])
-    return StatisticResult(row["name"], provider, row["value"], row["reason"], vector)
+    return StatisticResult(row["name"], provider_of(row, "provider"), row["value"], row["reason"], vector)
 
 
 def _read_weights(connection: sa.Connection, run_id: str) -> list[WeightResult]:

@@ -6,19 +6,21 @@ unpacked side by side: both checksums and decompression leave Python's lock.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.machine import n_cores
 from layerwise.core.base.provider import Provider
-from layerwise.core.base.words import near_names
+from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.storage.connect import Database
+from layerwise.storage.rows import provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
 from layerwise.storage.tiles import Packed, Tile, TileError, unpack
 
@@ -52,34 +54,34 @@ class ResultStore:
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
             packed = read_packed(connection, [ids[address] for address in addresses])
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(4, n_cores())) as pool:
             return list(pool.map(lambda address: unpack_at(address, packed[ids[address]]), addresses))
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
+        """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
         first, second = layers.alias("first"), layers.alias("second")
         one, other = representations.alias("one"), representations.alias("other")
         ends = [first.c.run_id, first.c.name, one.c.transform, second.c.run_id, second.c.name, other.c.transform]
+        key = provider_key("comparator", comparator)
         chosen = (
-            sa.select(comparisons.c.value, comparisons.c.reason, *ends)
+            sa.select(comparisons.c.value, comparisons.c.reason, *ends, comparisons.c.comparator_version)
             .join(one, one.c.id == comparisons.c.first_id)
             .join(first, first.c.id == one.c.layer_id)
             .join(other, other.c.id == comparisons.c.second_id)
             .join(second, second.c.id == other.c.layer_id)
-            .where(comparisons.c.comparator_name == comparator.name)
-            .where(comparisons.c.comparator_version == comparator.version)
-            .where(comparisons.c.parameters == comparator.parameters)
+            .where(*(comparisons.c[name] == part for name, part in key.items()))
             .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
             .order_by(first.c.run_id, first.c.position, second.c.run_id, second.c.position)
         )
         with self._database.read() as connection:
-            return [
-                Comparison(comparator, LayerAddress(*row[2:5]), LayerAddress(*row[5:8]), row[0], row[1])
-                for row in connection.execute(chosen)
-            ]
+            rows = connection.execute(chosen).all()
+        by = {version: replace(comparator, version=version) for version in {row[8] for row in rows}}
+        return [
+            Comparison(by[row[8]], LayerAddress(*row[2:5]), LayerAddress(*row[5:8]), row[0], row[1]) for row in rows
+        ]
 
     def save_comparisons(self, rows: Sequence[Comparison]) -> None:
-        """Keep comparisons; those of the same comparator, version, settings and pair are replaced.
+        """Keep comparisons; those of the same comparator, revision, settings and pair are replaced.
 
         Raises:
             InputError: If a layer that was compared is not stored.
@@ -88,12 +90,8 @@ class ResultStore:
             return
         with self._database.write(exclusive=True) as connection:
             ids = representation_ids(connection, [end for row in rows for end in (row.first, row.second)])
-            values = {_key(row, ids): _comparison_values(row) for row in rows}
-            same = [comparisons.c[name] == sa.bindparam(f"b_{name}") for name in _KEY]
-            bound = [{f"b_{name}": part for name, part in zip(_KEY, key, strict=True)} for key in values]
-            connection.execute(sa.delete(comparisons).where(*same), bound)
-            made = [dict(zip(_KEY, key, strict=True)) | rest for key, rest in values.items()]
-            connection.execute(sa.insert(comparisons), made)
+            last = {(row.comparator, row.first, row.second): row for row in rows}
+            replace_rows(connection, comparisons, [_comparison_values(row, ids) for row in last.values()])
 
     def read_orderings(self, run_id: str) -> list[Ordering]:
         """Stored orderings of a run."""
@@ -103,13 +101,13 @@ class ResultStore:
             .join(layers)
             .where(layers.c.run_id == run_id)
             .order_by(
-                layers.c.position, orderings.c.reorderer_name, orderings.c.reorderer_version, orderings.c.parameters
+                layers.c.position, orderings.c.reorderer_name, orderings.c.reorderer_revision, orderings.c.parameters
             )
         )
         with self._database.read() as connection:
             return [
                 Ordering(
-                    Provider(row["reorderer_name"], row["reorderer_version"], row["parameters"]),
+                    provider_of(row, "reorderer"),
                     LayerAddress(run_id, row["name"], row["transform"]),
                     tuple(row["permutation"]),
                 )
@@ -117,21 +115,16 @@ class ResultStore:
             ]
 
     def save_ordering(self, ordering: Ordering) -> None:
-        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced.
+        """Keep an ordering; one of the same reorderer, revision, settings and layer is replaced.
 
         Raises:
             InputError: If the layer it was computed from is not stored.
         """
         with self._database.write(exclusive=True) as connection:
             owner = representation_ids(connection, [ordering.address])[ordering.address]
-            key = {"representation_id": owner, "reorderer_name": ordering.reorderer.name}
-            key |= {"reorderer_version": ordering.reorderer.version, "parameters": ordering.reorderer.parameters}
-            connection.execute(sa.delete(orderings).filter_by(**key))
+            made = provider_columns("reorderer", ordering.reorderer)
             permutation = [int(index) for index in ordering.permutation]
-            connection.execute(sa.insert(orderings).values(key | {"permutation": permutation}))
-
-
-_KEY = ("comparator_name", "comparator_version", "parameters", "first_id", "second_id")
+            replace_rows(connection, orderings, [{"representation_id": owner, **made, "permutation": permutation}])
 
 
 def representation_ids(connection: sa.Connection, addresses: Iterable[LayerAddress]) -> dict[LayerAddress, int]:
@@ -150,7 +143,7 @@ def representation_ids(connection: sa.Connection, addresses: Iterable[LayerAddre
             known[LayerAddress(run_id, name, transform)] = owner
     for address in wanted:
         if address not in known:
-            raise InputError(_missing(address, known))
+            raise InputError(describe_missing(address, known))
     return {address: known[address] for address in wanted}
 
 
@@ -190,21 +183,7 @@ def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (values[at : at + _IDS_PER_QUERY] for at in range(0, len(values), _IDS_PER_QUERY))
 
 
-def _missing(address: LayerAddress, known: Iterable[LayerAddress]) -> str:
-    stored = [other for other in known if other.run_id == address.run_id]
-    transforms = [other.transform for other in stored if other.layer == address.layer]
-    if transforms:
-        return (
-            f"layer '{address.layer}' of run {address.run_id} is not stored under '{address.transform}', "
-            f"only under {', '.join(transforms)}"
-        )
-    names = list(dict.fromkeys(other.layer for other in stored))
-    return f"run {address.run_id} has no stored layer '{address.layer}'{near_names(address.layer, names)}"
-
-
-def _key(row: Comparison, ids: Mapping[LayerAddress, int]) -> tuple[str, str, str, int, int]:
-    return (row.comparator.name, row.comparator.version, row.comparator.parameters, ids[row.first], ids[row.second])
-
-
-def _comparison_values(row: Comparison) -> dict[str, Any]:
-    return {"value": None if row.value is None else float(row.value), "reason": row.reason}
+def _comparison_values(row: Comparison, ids: Mapping[LayerAddress, int]) -> dict[str, Any]:
+    ends = {"first_id": ids[row.first], "second_id": ids[row.second]}
+    said = {"value": None if row.value is None else float(row.value), "reason": row.reason}
+    return provider_columns("comparator", row.comparator) | ends | said

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 300.0
 _CELL_BYTES = 64  # of memory that a cell takes, whatever is in it
+_ROWS_AT_ONCE = 1000
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 _REMARKS = r"(?:\s|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/|\()*"
 _EXPLAIN = r"(?:EXPLAIN\b(?:\s|QUERY|PLAN|ANALYZE|VERBOSE|\([^)]*\))*)?"
+_PLAN = re.compile(rf"{_REMARKS}EXPLAIN\b", re.IGNORECASE)
 _QUESTION = re.compile(rf"{_REMARKS}{_EXPLAIN}{_REMARKS}(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _HARMFUL_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
@@ -99,19 +101,32 @@ class _Bounds:
     seconds: float
 
     def fetch(self, cursor: Any) -> list[Sequence[Any]]:
-        if self.max_bytes is None:
-            return list(cursor.fetchall() if self.max_rows is None else cursor.fetchmany(self.max_rows))
+        """The rows of an answer that is still in the database; few at first, so that large ones are noticed."""
+        deadline = time.monotonic() + self.seconds
         rows: list[Sequence[Any]] = []
-        n_bytes = 0
-        for row in cursor:
-            n_bytes += sum(_CELL_BYTES + (len(cell) if isinstance(cell, bytes | str) else 0) for cell in row)
-            if n_bytes > self.max_bytes:
-                most = f"{self.max_bytes // 2**20} MiB"
-                raise InputError(f"query: its answer is larger than {most}; ask for fewer rows or columns")
-            rows.append(row)
-            if len(rows) == self.max_rows:
+        n_bytes, at_once = 0, 1
+        while self.max_rows is None or len(rows) < self.max_rows:
+            some = cursor.fetchmany(at_once if self.max_rows is None else min(at_once, self.max_rows - len(rows)))
+            if not some:
                 break
+            rows += some
+            at_once = min(2 * at_once, _ROWS_AT_ONCE)
+            if self.max_bytes is not None:
+                n_bytes += sum(map(_count_bytes, some))
+                if n_bytes > self.max_bytes:
+                    most = f"{self.max_bytes // 2**20} MiB"
+                    raise InputError(f"query: its answer is larger than {most}; ask for fewer rows or columns")
+            if time.monotonic() > deadline:
+                raise InputError(_too_long(self.seconds))
         return rows
+
+
+def _count_bytes(row: Sequence[Any]) -> int:
+    return sum(_CELL_BYTES + (len(cell) if isinstance(cell, bytes | str) else 0) for cell in row)
+
+
+def _too_long(seconds: float) -> str:
+    return f"query: took longer than {seconds:.0f} s, and was stopped"
 
 
 def _ask_sqlite(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str], list[Sequence[Any]]]:
@@ -131,7 +146,7 @@ def _ask_sqlite(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
         said = first_line(error)
         if said == "interrupted":
-            raise InputError(f"query: took longer than {bounds.seconds:.0f} s, and was stopped") from error
+            raise InputError(_too_long(bounds.seconds)) from error
         refused = "not authorized" in said or "prohibited" in said
         raise InputError(f"query: {said}{'; a query can only read' if refused else ''}") from error
 
@@ -152,11 +167,17 @@ def _ask_postgres(database: Database, sql: str, bounds: _Bounds) -> tuple[list[s
         connection.detach()  # whatever a query leaves behind in its session ends with it
         connection.execute(sa.text("SET TRANSACTION READ ONLY"))
         connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(1000 * bounds.seconds)}"))
+        connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))  # plan for the whole answer
         connection.execute(sa.text("SELECT 1"))  # from here on the transaction cannot be made a writing one
         driver: Any = connection.connection.dbapi_connection
         try:
-            # Prepared, because only then does the server itself refuse a second statement.
-            cursor = driver.cursor().execute(sql, prepare=True)
+            # A cursor of the server's, because one of the driver's holds the whole answer before the first row is
+            # looked at. It gives no plans, but those are short; prepared, because only then does the server itself
+            # refuse a second statement, as it does for its own cursors.
+            if _PLAN.match(sql):
+                cursor = driver.cursor().execute(sql, prepare=True)
+            else:
+                cursor = driver.cursor("answer").execute(sql)
             return [column.name for column in cursor.description or ()], bounds.fetch(cursor)
         except (psycopg.Error, ValueError) as error:
             raise InputError(f"query: {first_line(error)}") from error

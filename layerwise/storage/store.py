@@ -12,16 +12,28 @@ from typing import Self
 from layerwise.storage.connect import Database, can_write, check_file, check_writable, has_content, parse_url
 from layerwise.storage.inference import InferenceStore
 from layerwise.storage.maintenance import Maintenance
+from layerwise.storage.memory import MEMORY_URL, MemoryStore
 from layerwise.storage.migrate import check_revision, ensure_schema
 from layerwise.storage.profiles import ProfileStore
 from layerwise.storage.providers import ProviderSearch
 from layerwise.storage.reader import RunReader
+from layerwise.storage.requests import RequestStore
 from layerwise.storage.results import ResultStore
 from layerwise.storage.sql import Queries
 from layerwise.storage.writer import RunWriter
 
 
-class Store(RunWriter, RunReader, ResultStore, ProfileStore, InferenceStore, ProviderSearch, Queries, Maintenance):
+class Store(
+    RunWriter,
+    RunReader,
+    RequestStore,
+    ResultStore,
+    ProfileStore,
+    InferenceStore,
+    ProviderSearch,
+    Queries,
+    Maintenance,
+):
     """A history in a database; `RunStore` and `History` of `layerwise.core.history.protocols`.
 
     Every call is a transaction of its own, so an instance can be shared by threads as long as each of its calls
@@ -50,12 +62,17 @@ class Store(RunWriter, RunReader, ResultStore, ProfileStore, InferenceStore, Pro
         self.close()
 
 
-def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Store:
+OpenHistory = Store | MemoryStore
+"""What a URL opens."""
+
+
+def open_store(url: str, *, create: bool = True, read_only: bool = False) -> OpenHistory:
     """Open a history.
 
     Args:
-        url: `sqlite:///FILE` (three slashes and a relative path, or four and an absolute one) or
-            `postgresql://USER:PASSWORD@HOST/NAME`.
+        url: `sqlite:///FILE` (three slashes and a relative path, or four and an absolute one),
+            `postgresql://USER:PASSWORD@HOST/NAME`, or `sqlite://` for a new one in memory, which nobody else sees
+            and to which the rest does not apply.
         create: Whether to make a history where there is none.
         read_only: Refuse to write, and never make a history; so it is where the file or its folder is not writable.
 
@@ -63,6 +80,8 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
         InputError: If there is no history and none is to be made, it cannot be reached, it is something else,
             or another version of Layerwise made it.
     """
+    if url == MEMORY_URL:
+        return MemoryStore()
     parsed = parse_url(url)
     create = create and not read_only
     check_file(parsed, create=create)
@@ -75,19 +94,25 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
     return Store(database)
 
 
-def check_place(url: str) -> None:
+def check_place(url: str) -> bool:
     """See that a history can be opened, or made, at `url`, before long work; nothing is made.
+
+    Returns:
+        Whether there is one already.
 
     Raises:
         InputError: If it cannot.
     """
+    if url == MEMORY_URL:
+        return False
     parsed = parse_url(url)
     check_file(parsed, create=True)
     if not has_content(parsed):
-        return
+        return False
     check_writable(parsed)
     database = Database(parsed)
     try:
         check_revision(database)
     finally:
         database.close()
+    return True

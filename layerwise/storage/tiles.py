@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerwise.core.history.checks import check_representation, check_vector, diagonal_of
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -71,7 +73,7 @@ def pack(representation: Representation) -> Packed:
     """
     import numpy as np
 
-    _check(representation)
+    check_representation(representation)
     values = upper_triangle(representation.correlation)
     mean = np.asarray(representation.mean, dtype="<f8").tobytes()
     norm = np.asarray(representation.norm, dtype="<f8").tobytes()
@@ -130,7 +132,7 @@ def symmetric_matrix(values: NDArray[np.float32], norm: NDArray[np.float64]) -> 
         matrix[row, row + 1 :] = values[at : at + width]
         matrix[row + 1 :, row] = values[at : at + width]
         at += width
-    np.fill_diagonal(matrix, _diagonal(norm))
+    np.fill_diagonal(matrix, diagonal_of(norm))
     return matrix
 
 
@@ -171,8 +173,7 @@ def encode_vector(vector: NDArray[np.float64]) -> bytes:
     """
     import numpy as np
 
-    if np.ndim(vector) != 1:
-        raise ValueError(f"a vector of shape {np.shape(vector)}; one axis is expected")
+    check_vector(vector)
     return zlib.compress(np.ascontiguousarray(vector, dtype="<f8").data, _LEVEL)
 
 
@@ -194,26 +195,6 @@ def _floats(data: bytes, what: str) -> NDArray[np.float64]:
     if len(data) % 8:
         raise TileError(f"{what} has {len(data)} bytes, which is no number of float64 values")
     return np.frombuffer(data, dtype="<f8").astype(np.float64)
-
-
-def _diagonal(norm: NDArray[np.float64]) -> NDArray[np.float32]:
-    import numpy as np
-
-    return np.where(norm > 0, np.float32(1), np.float32(np.nan))
-
-
-def _check(representation: Representation) -> None:
-    import numpy as np
-
-    matrix, n_stimuli = representation.correlation, representation.n_stimuli
-    if matrix.dtype != np.float32 or matrix.shape != (n_stimuli, n_stimuli):
-        raise ValueError(f"correlations of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
-    if representation.norm.shape != (n_stimuli,):
-        raise ValueError(f"norms of shape {representation.norm.shape} for {n_stimuli} stimuli")
-    if not np.array_equal(matrix, matrix.T, equal_nan=True):
-        raise ValueError("correlations that are not symmetric")
-    if not np.array_equal(np.diagonal(matrix), _diagonal(representation.norm), equal_nan=True):
-        raise ValueError("a diagonal that is not 1 (NaN for stimuli with constant activations)")
 
 
 def _digest(n_features: int, mean: bytes, norm: bytes, values: NDArray[np.float32]) -> str:

@@ -1,13 +1,14 @@
 """What the engine writes: a run's beginning, its layers one by one, its end.
 
-Every call is one transaction, and begins by giving a sign of life in the run's row. A process that was
-thought dead, and whose run another one goes on with, finds that out there and stops.
+Every call is one transaction, and begins by giving a sign of life in the run's row, if that still holds the token of
+the claim. A process that was thought dead, and whose run another one goes on with, finds that out there and stops.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +24,12 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
-from layerwise.storage.claims import claim_run, this_process
+from layerwise.storage.attempts import end_attempt
+from layerwise.storage.claims import claim_run, held, sign
 from layerwise.storage.connect import Database
+from layerwise.storage.heartbeat import keep_alive
+from layerwise.storage.removal import remove_run
+from layerwise.storage.rows import replace_rows
 from layerwise.storage.schema import (
     layers,
     predictions,
@@ -48,26 +53,30 @@ class RunWriter:
         """Claim the analysis `header.key`: new, resumed where it was interrupted, or already finished.
 
         Raises:
-            InputError: If another live process is computing the same analysis now.
+            InputError: If it is being computed now.
         """
         return claim_run(self._database, header, force=force)
 
-    def save_layer(self, run_id: str, result: LayerResult) -> None:
+    def keep_alive(self, claim: Claim) -> AbstractContextManager[None]:
+        """While within, give signs of life from a thread and a connection of their own."""
+        return keep_alive(self._database.url, claim)
+
+    def save_layer(self, claim: Claim, result: LayerResult) -> None:
         """Write one finished layer; one that is there already is replaced.
 
         Raises:
-            LayerwiseError: If the run is not this process's any more, or the result cannot be stored as it is.
+            LayerwiseError: If the claim is not held any more, or the result cannot be stored as it is.
         """
-        what = f"run {run_id}, layer '{result.layer}'"
+        what = f"run {claim.run_id}, layer '{result.layer}'"
         try:
             packed = pack(result.representation)
         except ValueError as error:
             raise LayerwiseError(f"{what}: {error}") from error
         rows = _statistic_rows(result.statistics, what)
         with self._database.write() as connection:
-            _sign(connection, run_id)
+            sign(connection, claim)
             layer_id = connection.scalar(
-                sa.select(layers.c.id).where(layers.c.run_id == run_id, layers.c.name == result.layer)
+                sa.select(layers.c.id).where(layers.c.run_id == claim.run_id, layers.c.name == result.layer)
             )
             if layer_id is None:
                 raise LayerwiseError(f"{what}: the run was begun without it")
@@ -77,23 +86,22 @@ class RunWriter:
             if rows:
                 connection.execute(sa.insert(statistics), [key | row for row in rows])
 
-    def save_weights(self, run_id: str, results: Sequence[WeightResult]) -> None:
+    def save_weights(self, claim: Claim, results: Sequence[WeightResult]) -> None:
         """Write the statistics of the run's model's weights, replacing those of the same providers."""
         with self._database.write(exclusive=True) as connection:
-            _sign(connection, run_id)
-            model_id = connection.scalar(sa.select(runs.c.model_id).where(runs.c.id == run_id))
-            for result in results:
-                _replace_weight(connection, model_id, result)
+            sign(connection, claim)
+            model_id = connection.scalar(sa.select(runs.c.model_id).where(runs.c.id == claim.run_id))
+            _replace_weights(connection, model_id, results)
             used = {
-                (row.name, row.provider.name, row.provider.version) for each in results for row in each.statistics
+                (row.name, row.provider.name, row.provider.revision) for each in results for row in each.statistics
             }
-            connection.execute(sa.delete(run_weight_statistics).where(run_weight_statistics.c.run_id == run_id))
+            connection.execute(sa.delete(run_weight_statistics).where(run_weight_statistics.c.run_id == claim.run_id))
             if used:
-                names = ("name", "provider_name", "provider_version")
-                links = [{"run_id": run_id, **dict(zip(names, key, strict=True))} for key in sorted(used)]
+                names = ("name", "provider_name", "provider_revision")
+                links = [{"run_id": claim.run_id, **dict(zip(names, key, strict=True))} for key in sorted(used)]
                 connection.execute(sa.insert(run_weight_statistics), links)
 
-    def save_predictions(self, run_id: str, rows: Sequence[Prediction], accuracy: Accuracy | None) -> None:
+    def save_predictions(self, claim: Claim, rows: Sequence[Prediction], accuracy: Accuracy | None) -> None:
         """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
         scores: dict[str, float | None] = {"top1": None, "top5": None, "n_labelled": None}
         if accuracy is not None:
@@ -103,59 +111,44 @@ class RunWriter:
                 "n_labelled": int(accuracy.n_labelled),
             }
         with self._database.write() as connection:
-            _sign(connection, run_id, **scores)
-            connection.execute(sa.delete(predictions).where(predictions.c.run_id == run_id))
+            sign(connection, claim, **scores)
+            connection.execute(sa.delete(predictions).where(predictions.c.run_id == claim.run_id))
             if rows:
-                connection.execute(sa.insert(predictions), [_prediction_row(run_id, row) for row in rows])
+                connection.execute(sa.insert(predictions), [_prediction_row(claim.run_id, row) for row in rows])
 
-    def finish_run(self, run_id: str, timings: Mapping[str, float]) -> None:
+    def finish_run(self, claim: Claim, timings: Mapping[str, float]) -> None:
         """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""
         with self._database.write() as connection:
-            _sign(connection, run_id)
-            total = dict(connection.execute(sa.select(runs.c.timings).where(runs.c.id == run_id)).scalar_one())
+            sign(connection, claim)
+            total = dict(connection.execute(sa.select(runs.c.timings).where(runs.c.id == claim.run_id)).scalar_one())
             for stage, seconds in timings.items():
                 total[stage] = total.get(stage, 0.0) + seconds
             now = datetime.now(UTC)
-            _sign(connection, run_id, status="finished", finished_at=now, timings=total, error=None)
+            sign(connection, claim, status="finished", finished_at=now, timings=total, error=None, claim_token=None)
+            end_attempt(connection, claim.run_id, "finished")
 
-    def fail_run(self, run_id: str, error: str, *, interrupted: bool = False) -> None:
+    def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way.
 
-        Called where something else has gone wrong already, so a run that is not at work, or not this process's,
-        is silently left as it is.
+        Called where something else has gone wrong already, so a run that is not held any more is silently left as
+        it is.
         """
         status = "interrupted" if interrupted else "failed"
         with self._database.write() as connection:
-            values = {"status": status, "error": error, "heartbeat_at": datetime.now(UTC)}
-            connection.execute(sa.update(runs).where(*_mine(run_id)).values(values))
+            values = {"status": status, "error": error, "heartbeat_at": datetime.now(UTC), "claim_token": None}
+            if connection.execute(sa.update(runs).where(*held(claim)).values(values)).rowcount:
+                end_attempt(connection, claim.run_id, status, error)
 
-    def beat(self, run_id: str) -> None:
-        """Say that the process computing the run is alive."""
-        with self._database.write() as connection:
-            _sign(connection, run_id)
-
-
-def _mine(run_id: str) -> list[sa.ColumnElement[bool]]:
-    process = this_process()
-    ours = [runs.c.pid == process["pid"], runs.c.hostname == process["hostname"]]
-    return [runs.c.id == run_id, runs.c.status == "running", *ours]
-
-
-def _sign(connection: sa.Connection, run_id: str, **values: Any) -> None:
-    """Give a sign of life, and see that the run is still this process's to write."""
-    values["heartbeat_at"] = datetime.now(UTC)
-    if connection.execute(sa.update(runs).where(*_mine(run_id)).values(values)).rowcount:
-        return
-    run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
-    if run is None:
-        raise LayerwiseError(f"run {run_id} is not in the history any more")
-    if run["status"] != "running":
-        raise LayerwiseError(f"run {run_id} is {run['status']}; nothing more can be written to it")
-    raise LayerwiseError(f"run {run_id} was taken over by process {run['pid']} on {run['hostname']}")
+    def discard_run(self, claim: Claim) -> None:
+        """Take the run out, with all that no other run uses; silently nothing, if the claim is not held."""
+        with self._database.write(exclusive=True) as connection:
+            if connection.scalar(sa.select(runs.c.id).where(*held(claim)).with_for_update()):
+                remove_run(connection, claim.run_id)
 
 
 def _replace_representation(connection: sa.Connection, layer_id: int, result: LayerResult, packed: Packed) -> None:
     key = {"layer_id": layer_id, "transform": result.transform}
+    attempt = sa.select(runs.c.n_attempts).join(layers).where(layers.c.id == layer_id).scalar_subquery()
     connection.execute(sa.delete(representations).filter_by(**key))
     values = key | {
         "n_stimuli": result.representation.n_stimuli,
@@ -164,6 +157,7 @@ def _replace_representation(connection: sa.Connection, layer_id: int, result: La
         "norm": packed.norm,
         "n_tiles": len(packed.tiles),
         "checksum": packed.checksum,
+        "attempt": attempt,
     }
     made = sa.insert(representations).values(values).returning(representations.c.id)
     owner = connection.execute(made).scalar_one()
@@ -173,22 +167,32 @@ def _replace_representation(connection: sa.Connection, layer_id: int, result: La
         connection.execute(sa.insert(tiles).values(values))
 
 
-def _replace_weight(connection: sa.Connection, model_id: int | None, result: WeightResult) -> None:
-    facts = {"layer": result.layer, "position": result.position, "shape": list(result.shape)}
-    facts |= {"n_values": math.prod(result.shape)}
-    key = {"model_id": model_id, "name": result.name}
-    known = connection.scalar(sa.select(weights.c.id).filter_by(**key))
-    if known is None:
-        known = connection.execute(sa.insert(weights).values(key | facts).returning(weights.c.id)).scalar_one()
-    else:
-        connection.execute(sa.update(weights).where(weights.c.id == known).values(facts))
-    rows = _statistic_rows(result.statistics, f"weights '{result.name}'")
-    for row in rows:
-        names = ("name", "provider_name", "provider_version")
-        same = {"weight_id": known} | {name: row[name] for name in names}
-        connection.execute(sa.delete(weight_statistics).filter_by(**same))
-    if rows:
-        connection.execute(sa.insert(weight_statistics), [{"weight_id": known} | row for row in rows])
+def _replace_weights(connection: sa.Connection, model_id: int | None, results: Sequence[WeightResult]) -> None:
+    named = sa.select(weights.c.name, weights.c.id).where(weights.c.model_id == model_id)
+    known = set(connection.scalars(named))
+    facts = {
+        result.name: {
+            "layer": result.layer,
+            "position": result.position,
+            "shape": list(result.shape),
+            "n_values": math.prod(result.shape),
+        }
+        for result in results
+    }
+    changed = [{"b_name": name} | facts[name] for name in facts if name in known]
+    if changed:
+        mine = (weights.c.model_id == model_id) & (weights.c.name == sa.bindparam("b_name"))
+        connection.execute(sa.update(weights).where(mine), changed)
+    new = [{"model_id": model_id, "name": name} | facts[name] for name in facts if name not in known]
+    if new:
+        connection.execute(sa.insert(weights), new)
+    ids = {row.name: row.id for row in connection.execute(named)}
+    rows = [
+        {"weight_id": ids[result.name]} | row
+        for result in results
+        for row in _statistic_rows(result.statistics, f"weights '{result.name}'")
+    ]
+    replace_rows(connection, weight_statistics, rows)
 
 
 def _prediction_row(run_id: str, prediction: Prediction) -> dict[str, Any]:
@@ -213,6 +217,7 @@ def _statistic_rows(results: Sequence[StatisticResult], what: str) -> list[dict[
             raise LayerwiseError(f"{what}, statistic '{result.name}': {error}") from error
         value = None if result.value is None else float(result.value)
         row = {"name": result.name, "position": position, "value": value, "reason": result.reason}
-        row |= {"provider_name": result.provider.name, "provider_version": result.provider.version}
+        row |= {"provider_name": result.provider.name, "provider_revision": result.provider.revision}
+        row |= {"provider_version": result.provider.version}
         rows.append(row | {"vector": vector})
     return rows

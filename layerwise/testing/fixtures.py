@@ -24,7 +24,7 @@ from layerwise.testing.histories import make_history
 from layerwise.testing.toy import ToyModel, load_digits, make_representations
 
 if TYPE_CHECKING:
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def temporary_database(_history: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def temporary_history(temporary_database: Path) -> Iterator[Store]:
+def temporary_history(temporary_database: Path) -> Iterator[OpenHistory]:
     """A history with one finished run: all layers of the toy network on forty digits."""
     from layerwise.storage import open_store
 

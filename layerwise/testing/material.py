@@ -13,7 +13,7 @@ from layerwise.core.network.summary import LayerSummary
 Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """Two random layers that have something in common, as activations of the same stimuli.
 
@@ -52,7 +52,7 @@ def with_value(rows: Values, value: float) -> Values:
     return changed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AwkwardLayer:
     """A layer that breaks careless code: `what` names it in words, `rows` are (n, p) activations."""
 

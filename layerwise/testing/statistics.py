@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial, singledispatch
 from typing import Any
 
@@ -35,7 +36,8 @@ def check_statistic(statistic: Statistic, seed: int = 0, tolerance: float = 1e-5
     For ordinary layers (or weight tensors) and awkward ones: two stimuli, a single unit, constant, silent and equal
     stimuli, large offsets, values that are not finite. Asking twice must give the same, what it is given be left
     alone, the order of the stimuli not matter, float32 give what float64 does. A streamed statistic must give the
-    same however the layer is cut into pieces, and keep no view of a piece.
+    same however the layer is cut into pieces, in whatever order they come, from whichever thread (one at a time, as
+    in a run) and whatever layer streams beside it, and keep no view of a piece.
 
     Args:
         statistic: The statistic.
@@ -93,10 +95,14 @@ def _check_streamed(statistic: StreamedStatistic, layers: tuple[AwkwardLayer, ..
         return _stream(statistic, rows, [(slice(0, n_stimuli), slice(0, n_units))])
 
     _check_layers(statistic, layers, tolerance, measure)
-    rows = layers[0].rows
-    whole = measure(rows)
-    for what, tiles in _cuts(*rows.shape).items():
-        _expect_same(statistic, whole, _stream(statistic, rows, tiles), tolerance, f"when the layer comes {what}")
+    ordinary = layers[0].rows
+    saturated = np.clip(ordinary, 0, 1)  # pixels are: of units that are equal, the first to come is none to rely on
+    for rows in (ordinary, saturated):
+        whole = measure(rows)
+        for what, tiles in _cuts(*rows.shape).items():
+            value = _stream(statistic, rows, tiles)
+            _expect_same(statistic, whole, value, tolerance, f"when the layer comes {what}")
+    _check_side_by_side(statistic, ordinary, saturated, tolerance)
 
 
 @_check.register
@@ -196,26 +202,52 @@ def _cuts(n_stimuli: int, n_units: int) -> dict[str, Tiles]:
     every, units = slice(0, n_stimuli), slice(0, n_units)
     rows = [slice(start, min(start + 7, n_stimuli)) for start in range(0, n_stimuli, 7)]
     columns = [slice(start, min(start + 5, n_units)) for start in range(0, n_units, 5)]
+    pieces = [(row, column) for row in rows for column in columns]
+    shuffled = [pieces[index] for index in np.random.default_rng(0).permutation(len(pieces))]
     return {
         "in batches of stimuli": [(row, units) for row in rows],
         "in groups of units": [(every, column) for column in columns],
-        "in batches, each in groups of units": [(row, column) for row in rows for column in columns],
+        "in batches, each in groups of units": pieces,
         "in groups of units, each in batches": [(row, column) for column in columns for row in rows],
+        "in pieces in any order": shuffled,
     }
 
 
 def _stream(statistic: StreamedStatistic, rows: NDArray[np.floating], tiles: Tiles) -> StatisticValue:
-    """The statistic of a layer that comes in pieces, each in a buffer that is used again for the next."""
+    """The statistic of a layer that comes in pieces, from two threads that take turns."""
     state = statistic.start(*rows.shape)
-    for number, (stimuli, units) in enumerate(tiles):
-        piece = np.ascontiguousarray(rows[stimuli, units], dtype=np.float32)
-        before = piece.copy()
-        view = piece.view()
-        view.flags.writeable = False
-        statistic.update(state, view, stimuli, units)
-        expect(is_same(before, piece), statistic, "changes the activations it is given, expected them as they were")
-        piece[:] = 7 - 1000.0 * number  # the run uses its buffers again: a view that was kept would see this
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        for number, tile in enumerate(tiles):
+            thread = second if number % 2 else first
+            thread.submit(_update, statistic, state, rows, tile).result()
     return statistic.finish(state)
+
+
+def _update(statistic: StreamedStatistic, state: Any, rows: NDArray[np.floating], tile: tuple[slice, slice]) -> None:
+    """Pass a piece on in a buffer that is used again afterwards."""
+    stimuli, units = tile
+    piece = np.ascontiguousarray(rows[stimuli, units], dtype=np.float32)
+    before = piece.copy()
+    view = piece.view()
+    view.flags.writeable = False
+    statistic.update(state, view, stimuli, units)
+    expect(is_same(before, piece), statistic, "changes the activations it is given, expected them as they were")
+    piece[:] = 7 - 1000.0 * (1 + stimuli.start)  # a view that was kept would see this
+
+
+def _check_side_by_side(
+    statistic: StreamedStatistic, first: NDArray[np.floating], second: NDArray[np.floating], tolerance: float
+) -> None:
+    """Two layers whose pieces come in turns: what is kept outside a state would be of both."""
+    tiles = _cuts(*first.shape)["in batches, each in groups of units"]
+    both = [(rows, statistic.start(*rows.shape)) for rows in (first, second)]
+    for tile in tiles:
+        for rows, state in both:
+            _update(statistic, state, rows, tile)
+    values = [statistic.finish(state) for _, state in both]
+    for (rows, _), value in zip(both, values, strict=True):
+        alone = _stream(statistic, rows, tiles)
+        _expect_same(statistic, alone, value, tolerance, "when another layer streams beside it")
 
 
 def _expect_same(

@@ -22,12 +22,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 
-from layerwise.core.history.records import LayerResult, RunHeader, RunRecord
+from layerwise.core.history.records import RunRecord
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.plugins import load_plugins
 from layerwise.report.content import Choice, ReportContext
 from layerwise.report.page import render_report
@@ -241,24 +239,8 @@ class Studio:
     n_reports: int = 0
 
     def add_run(self, **options: Any) -> RunRecord:
-        """Store a finished run; `options` are those of `fake_history.add_run`, except that ids are the store's."""
-        memory = self.fake.FakeHistory()
-        made = self.fake.add_run(memory, **options)
-        claim = self.store.begin_run(header_of(made, memory.stimuli[made.id], memory.layers[made.id]))
-        for layer in memory.layers[made.id]:
-            for transform in made.transforms:
-                where = next(a for a in memory.representations if (a.layer, a.transform) == (layer.name, transform))
-                statistics = tuple(
-                    found.result
-                    for found in memory.statistics[made.id]
-                    if (found.layer, found.transform) == (layer.name, transform)
-                )
-                result = LayerResult(layer.name, transform, memory.representations[where], statistics)
-                self.store.save_layer(claim.run_id, result)
-        self.store.save_weights(claim.run_id, memory.weights[made.id])
-        self.store.save_predictions(claim.run_id, memory.predictions[made.id], made.accuracy)
-        self.store.finish_run(claim.run_id, made.timings)
-        return self.store.find_run(claim.run_id)
+        """Store a finished run; `options` are those of `made_history.add_run`, except that ids are the store's."""
+        return self.fake.add_run(self.store, **options)
 
     def stored(self, runs: Sequence[RunRecord]) -> dict[tuple[str, str, str, str], float]:
         """All stored comparisons by the usual measure: (run, layer, run, layer) to value."""
@@ -273,25 +255,6 @@ class Studio:
         return render_report(
             runs, self.registry, self.store, path, sections=sections, choice=Choice(**({"n_resamples": 40} | choice))
         )
-
-
-def header_of(run: RunRecord, stimuli: Sequence[Any], layers: Sequence[Any]) -> RunHeader:
-    """What the engine would have known of a run before its first layer."""
-    loaded = LoadedStimuli(
-        name=run.stimuli_name,
-        source=run.stimuli_source,
-        stimuli=tuple(Stimulus(found.name, found.label) for found in stimuli),
-        pixels=np.zeros((len(stimuli), 1, 1, 3), np.uint8),
-        thumbnails=tuple(found.thumbnail for found in stimuli),
-        content_hashes=tuple(found.content_hash for found in stimuli),
-        fingerprint=run.stimuli_fingerprint,
-        skipped=run.skipped,
-        resize=run.resize,
-    )
-    same = ("model", "loader", "transforms", "engine", "batch_size", "chunk_width", "command", "checkpoint", "step")
-    more = ("lineage", "tags", "versions", "plugins", "host")
-    known = {name: getattr(run, name) for name in (*same, *more)}
-    return RunHeader(key=f"{run.id}-{run.key}", stimuli=loaded, layers=tuple(layers), **known)
 
 
 @pytest.fixture(scope="session")

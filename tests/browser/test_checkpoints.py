@@ -31,7 +31,7 @@ class Trained:
 def trained(make_studio, fake) -> Trained:
     """Four checkpoints of one training on 30 stimuli, given in reverse, and their report with every section."""
     studio = make_studio()
-    layers, model = fake.make_layers(n_hidden=2, n_blocks=1), fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    layers, model = fake.make_layers(n_hidden=2, n_blocks=1), fake.make_model()
     runs = []
     for step in range(N_CHECKPOINTS):
         more = {"learned": step / 3, "lineage": "digits", "step": step, "checkpoint": f"epoch-{step}"}

@@ -15,7 +15,7 @@ N_CHECKPOINTS = 3
 def training(make_studio, fake) -> Path:
     """The report of three checkpoints of one training."""
     studio = make_studio()
-    layers, model = fake.make_layers(n_hidden=2, n_blocks=1), fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    layers, model = fake.make_layers(n_hidden=2, n_blocks=1), fake.make_model()
     runs = [
         studio.add_run(
             run_id=f"{step:012d}",

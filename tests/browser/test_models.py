@@ -31,7 +31,7 @@ class Mixed:
 def mixed(make_studio, fake) -> Mixed:
     """Three models on the same 30 stimuli, the first one also on 20 others, and a fifth run that fits nothing."""
     studio = make_studio()
-    template = fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    template = fake.make_model()
 
     def model(name: str, source: str = "weights.h5") -> Any:
         return replace(template, name=name, source=source, fingerprint=f"{name} {source}"[:64].ljust(64, "0"))

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from layerwise.core.base.provider import Provider
-
 AREAS = ("V1", '"></script><script>alert(1)</script>', "אזור")
 
 
@@ -27,12 +25,12 @@ class Recorded:
 @pytest.fixture(scope="module")
 def recorded(make_studio, fake) -> Recorded:
     studio = make_studio()
-    template = fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    template = fake.make_model()
     areas = [
         replace(layer, name=name, role="hidden", position=place)
         for place, (name, layer) in enumerate(zip(AREAS, fake.make_layers()[1:], strict=False))
     ]
-    importing = {"loader": Provider("layerwise:import", "0.1.0"), "layers": areas}
+    importing = {"origin": "imported", "layers": areas}
     asked = [
         ("sub-01", importing),
         ("sub-02", importing),

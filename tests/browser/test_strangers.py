@@ -25,9 +25,7 @@ def hostile_layers(fake):
 
 def add_hostile(studio, run_id: str = "0123456789ab", **more):
     fake = studio.fake
-    memory = fake.FakeHistory()
-    sample = fake.add_run(memory, n_stimuli=6)
-    model = replace(sample.model, name=MODEL, source="<s>.h5", class_names=LABELS)
+    model = replace(fake.make_model(), name=MODEL, source="<s>.h5", class_names=LABELS)
     names = [PHOTO, *(f"p{index}<img src=x onerror=alert(9)>" for index in range(29))]
     return studio.add_run(
         run_id=run_id,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -44,6 +48,34 @@ def wait_for_report(client: TestClient, asked: dict[str, str]) -> Any:
     """What is said of a report in the end; each question is answered after half a minute at the latest."""
     answers = (client.get("/report/ready", params=asked) for _ in range(40))
     return next(answer for answer in answers if answer.json() != {"drawn": False})
+
+
+def test_tabs_that_wait_for_a_report_hold_no_thread_that_pages_need(store: Store) -> None:
+    drawn = threading.Event()
+
+    class Blocked(Reports):
+        def _draw(self, runs: Any, wish: Any) -> bytes:
+            drawn.wait(600)
+            return b"drawn"
+
+    async def visit() -> tuple[int, list[Any]]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+        transport = httpx2.ASGITransport(application)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", timeout=600) as visitor:
+            run_id = store.find_run("latest").id
+            waiting = [asyncio.create_task(visitor.get("/report/ready", params={"run": run_id})) for _ in range(3)]
+            page = await visitor.get("/")  # with the one thread there is, while three tabs wait
+            assert not any(task.done() for task in waiting)
+            drawn.set()
+            return page.status_code, [(await task).json() for task in waiting]
+
+    reports = Blocked(store, load_plugins)
+    application = make_application(Site(store, load_plugins, reports), serving.answered_hosts("127.0.0.1"))
+    try:
+        assert asyncio.run(visit()) == (200, [{"drawn": True}] * 3)
+    finally:
+        drawn.set()
+        reports.close()
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import h5py
 import numpy as np
 import polars as pl
 import pytest
+
+from layerwise.testing import make_history
 
 
 @pytest.fixture
@@ -199,3 +203,26 @@ def test_report_writes_one_file(ask, tmp_path, run_ids):
     assert said.code == 0, said.err
     assert said.json["runs"] == run_ids
     assert (tmp_path / "r.html").stat().st_size == said.json["n_bytes"]
+
+
+def test_show_lists_every_attempt_at_a_run_that_was_interrupted(cli, tmp_path):
+    url = make_history(tmp_path / "toy.db")
+    with closing(sqlite3.connect(tmp_path / "toy.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO attempts SELECT run_id, 2, status, 'layerwise run again', '{\"numpy\": \"9.9\"}', plugins, "
+            "host, started_at, ended_at, error, pid, hostname FROM attempts"
+        )
+    lines = cli("show", "latest", "--db", url).out.splitlines()
+    assert [line.split(":")[0] for line in lines if line.startswith("Attempt")] == ["Attempt 1", "Attempt 2"]
+    assert "-> 9.9" in next(line for line in lines if line.startswith("Attempt 2"))
+    attempts = cli("show", "latest", "--db", url, "--json").json["attempts"]
+    assert [(each["number"], each["status"]) for each in attempts] == [(1, "finished"), (2, "finished")]
+    assert (attempts[1]["command"], attempts[1]["versions"]) == ("layerwise run again", {"numpy": "9.9"})
+
+
+def test_runs_can_be_listed_by_where_their_numbers_come_from(ask):
+    everything = ask("runs", "--json").json
+    assert {run["origin"] for run in everything} == {"computed"}
+    assert ask("runs", "--origin", "computed", "--json").json == everything
+    assert ask("runs", "--origin", "imported", "--json").json == []
+    assert ask("runs", "--origin", "elsewhere").code == 2

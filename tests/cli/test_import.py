@@ -188,10 +188,10 @@ def test_a_network_s_layers_come_back_as_themselves(ask, demo):
 def test_an_import_that_fails_halfway_leaves_nothing(cli, net, monkeypatch, error):
     save = Store.save_layer
 
-    def fail(self: Store, run_id: str, result) -> None:
+    def fail(self: Store, claim, result) -> None:
         if result.layer == "V1":
             raise error
-        save(self, run_id, result)
+        save(self, claim, result)
 
     with monkeypatch.context() as patched:
         patched.setattr(Store, "save_layer", fail)

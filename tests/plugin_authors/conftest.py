@@ -43,8 +43,11 @@ def _pretend_installed(project: Path) -> Path:
     needs = "".join(f"Requires-Dist: {need}\n" for need in about["dependencies"])
     head = f"Metadata-Version: 2.1\nName: {about['name']}\nVersion: {about['version']}\n{needs}"
     (info / "METADATA").write_text(head, encoding="utf-8")
-    entries = "".join(f"{name} = {value}\n" for name, value in about["entry-points"]["layerwise"].items())
-    (info / "entry_points.txt").write_text(f"[layerwise]\n{entries}", encoding="utf-8")
+    groups = [
+        "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()), ""])
+        for group, entries in about["entry-points"].items()
+    ]
+    (info / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
     return info.parent
 
 

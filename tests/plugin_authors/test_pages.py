@@ -121,7 +121,7 @@ def test_the_tutorial_can_be_followed(follow, pretend_installed, tmp_path):
     binaries = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(tmp_path / "shared-variance" / "src"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "shared-variance" / "src"), os.environ.get("PYTHONPATH", "")]),
         "LAYERWISE_DB": testing.make_history(tmp_path / "history.db"),
     }
 

@@ -37,7 +37,7 @@ def projects(call, pretend_installed, tmp_path_factory):
 
 def environment_of(folder: Path) -> dict[str, str]:
     """Variables under which everything in the folder is installed."""
-    paths = [str(project / "src") for project in folder.iterdir()]
+    paths = [*(str(project / "src") for project in folder.iterdir()), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("LAYERWISE_PLUGINS", None)
     return environment
@@ -163,7 +163,10 @@ def test_a_project_says_what_it_is(projects):
     assert about["project"]["name"] == "layerwise-several"
     assert about["project"]["authors"] == [{"name": 'Ann "A"', "email": "ann@example.org"}]
     assert about["project"]["dependencies"] == ["layerwise>=0.1,<0.2"]
-    assert about["project"]["entry-points"]["layerwise"] == {"several": "layerwise_several"}
+    assert about["project"]["entry-points"] == {
+        f"layerwise.{hook}": {"several": "layerwise_several"}
+        for hook in ("comparators", "metrics", "report_sections")
+    }
     assert {path.name for path in (several / "src" / "layerwise_several").glob("*.py")} == {
         "__init__.py",
         "comparator.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 import sys
 import textwrap
@@ -53,15 +54,28 @@ class Site:
         self.folder = folder
         self._monkeypatch = monkeypatch
 
-    def install(self, name: str, source: str, version: str = "1.0", requires: tuple[str, ...] = ()) -> None:
-        """Install a distribution with one module, which is a plugin; one of the same name is replaced."""
+    def install(
+        self,
+        name: str,
+        source: str,
+        version: str = "1.0",
+        requires: tuple[str, ...] = (),
+        hooks: tuple[str, ...] | None = None,
+    ) -> None:
+        """Install a distribution with one module, which is a plugin; one of the same name is replaced.
+
+        It declares the hooks that are functions of its source, unless others are named; without any it is in the
+        group `layerwise`, as plugins were before there was one for each hook.
+        """
         self.uninstall(name)
         (self.folder / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
         info = self.folder / f"{name}-{version}.dist-info"
         info.mkdir()
         needs = "".join(f"Requires-Dist: {line}\n" for line in requires)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}")
-        (info / "entry_points.txt").write_text(f"[layerwise]\n{name} = {name}\n")
+        declared = re.findall(r"def register_(\w+)", source) if hooks is None else hooks
+        groups = [f"layerwise.{hook}" for hook in declared] or ["layerwise"]
+        (info / "entry_points.txt").write_text("".join(f"[{group}]\n{name} = {name}\n" for group in groups))
         self._forget(name)
 
     def uninstall(self, name: str) -> None:
@@ -83,8 +97,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    for variable in ("LAYERWISE_PLUGINS", "LAYERWISE_PLUGIN_TIMEOUT"):
-        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv("LAYERWISE_PLUGINS", raising=False)
     return Site(folder, monkeypatch)
 
 

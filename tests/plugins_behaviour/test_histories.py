@@ -16,6 +16,7 @@ VALUE = {value}
 class Mine(Comparator):
     name = "{name}"
     description = "the same for all"
+    revision = {revision}
     kind = "similarity"
     symmetric = True
     value_range = (0.0, 1.0)
@@ -26,16 +27,19 @@ class Mine(Comparator):
 class Order(Reorderer):
     name = "{name}-order"
     description = "as they are, or backwards"
+    revision = {revision}
     def order(self, similarity, labels): return np.arange(len(similarity))[::(1 if VALUE < 0.5 else -1)]
 
 class Number(ActivationStatistic):
     name = "{name}-number"
     description = "a number"
+    revision = {revision}
     def compute(self, summary): return StatisticValue(VALUE)
 
 class Alike(Metric):
     name = "{name}-metric"
     description = "its own"
+    revision = {revision}
     kind = "similarity"
     def compute(self, representation): return VALUE * np.eye(representation.n_stimuli)
 
@@ -50,8 +54,8 @@ def register_metrics(): return [Alike()]
 """
 
 
-def measure(value: float = 0.25, name: str = "mine") -> str:
-    return MEASURE.format(value=value, name=name)
+def measure(value: float = 0.25, name: str = "mine", revision: int = 1) -> str:
+    return MEASURE.format(value=value, name=name, revision=revision)
 
 
 def test_a_name_that_two_plugins_offer_is_an_error_that_lists_both_and_each_is_found_by_its_full_name(
@@ -178,42 +182,52 @@ def test_asking_for_what_was_left_out_or_did_not_load_or_is_gone_says_which_it_i
     assert "from lw_mine 1.0, which did not load: importing it raised ModuleNotFoundError" in command_line(*ask).err
 
 
-def test_results_of_two_versions_are_never_mixed(site, command_line, toy):
+def test_results_of_two_revisions_are_never_mixed(site, command_line, toy):
     compare = ("compare", "latest", "--with", "mine", "--json")
     through_metric = ("compare", "latest", "--with", "rsm-norm-difference", "--metric", "mine-metric", "--json")
     order = ("reorder", "latest", "--by", "input", "--method", "mine-order", "--json")
-    number = "SELECT s.value FROM statistics s WHERE s.name = 'mine-number' AND s.provider_version = '{}'"
+    number = "SELECT s.value FROM statistics s WHERE s.name = 'mine-number' AND s.provider_revision = {}"
     answers = {}
-    for version, value in (("1.0", 0.25), ("2.0", 0.75)):
-        site.install("lw_mine", measure(value), version=version)
+    for revision, version, value in ((1, "1.0", 0.25), (2, "2.0", 0.75)):
+        site.install("lw_mine", measure(value, revision=revision), version=version)
         run = toy("--json").json
-        assert run["status"] == "finished"  # the statistics' versions are part of the run's key
+        assert run["status"] == "finished"  # the statistics' revisions are part of the run's key
         shown = command_line("show", "latest", "--json").json
         assert f"lw_mine (lw_mine {version})" in shown["plugins"]
         answers[version] = run["run_id"]
         found = command_line(*compare).json
         assert (found["provider"], found["matrix"][0][0]) == (f"lw_mine:mine {version}", value)
-        assert json.dumps(f"lw_mine:mine-metric {version}") in json.dumps(command_line(*through_metric).json)
+        measured = command_line(*through_metric).json
+        assert measured["parameters"] == {"metric": f"lw_mine:mine-metric r{revision}"}
+        assert measured["provider"].endswith(f", lw_mine {version}")
         ordered = command_line(*order).json
         assert ordered["provider"] == f"lw_mine:mine-order {version}"
         assert ordered["permutation"][0] == (0 if value < 0.5 else 23)
-        rows = command_line("query", number.format(version), "--format", "json").json
+        rows = command_line("query", number.format(revision), "--format", "json").json
         assert {row["value"] for row in rows} == {value}
     assert len(set(answers.values())) == 2
 
 
-def test_a_comparison_that_a_new_version_is_asked_for_is_computed_anew_on_the_same_run(site, command_line):
-    for version, value in (("1.0", 0.25), ("2.0", 0.75), ("1.0", 0.25)):
-        site.install("lw_mine", measure(value), version=version)
-        found = command_line("compare", "latest", "--with", "mine", "--json").json
-        assert (found["provider"], found["matrix"][0][0]) == (f"lw_mine:mine {version}", value)
-    stored = command_line(
-        "query",
-        "SELECT DISTINCT comparator_version FROM comparisons WHERE comparator_name = 'lw_mine:mine' ORDER BY 1",
-        "--format",
-        "json",
-    ).json
-    assert [row["comparator_version"] for row in stored] == ["1.0", "2.0"]
+def test_a_comparison_that_a_new_revision_is_asked_for_is_computed_anew_on_the_same_run(site, command_line):
+    for revision, value in ((1, 0.25), (2, 0.75), (1, 0.25)):
+        site.install("lw_mine", measure(value, revision=revision))
+        assert command_line("compare", "latest", "--with", "mine", "--json").json["matrix"][0][0] == value
+    chosen = "SELECT DISTINCT revision FROM layer_comparisons WHERE comparator = 'lw_mine:mine' ORDER BY 1"
+    stored = command_line("query", chosen, "--format", "json").json
+    assert [row["revision"] for row in stored] == [1, 2]
+
+
+def test_a_release_that_changes_no_number_forgets_none(site, command_line, toy):
+    asked = ("compare", "latest", "--with", "mine", "--json")
+    site.install("lw_mine", measure(0.25), version="1.0")
+    first = toy("--json").json
+    assert command_line(*asked).json["matrix"][0][0] == 0.25
+    # The same revision vouches for the same numbers; that it lies here shows that nothing is computed again.
+    site.install("lw_mine", measure(0.75), version="2.0")
+    assert toy("--json").json == first | {"status": "stored"}
+    assert command_line(*asked).json["matrix"][0][0] == 0.25
+    stored = "SELECT DISTINCT revision, version FROM layer_comparisons WHERE comparator = 'lw_mine:mine'"
+    assert command_line("query", stored, "--format", "json").json == [{"revision": 1, "version": "1.0"}]
 
 
 def names(said) -> set[str]:

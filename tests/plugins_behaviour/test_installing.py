@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import layerwise
 from layerwise.cli.plugins import installing, packages
 from layerwise.core.base.errors import LayerwiseError
 
@@ -60,7 +62,8 @@ class FakePip:
 def pip(site, monkeypatch) -> FakePip:
     fake = FakePip(site)
     monkeypatch.setattr(packages, "run_pip", fake.run)
-    monkeypatch.setenv("PYTHONPATH", str(site.folder))  # what is installed is looked at in a new process
+    source = Path(layerwise.__file__).parents[1]  # what is installed is looked at in a new process, by this Layerwise
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site.folder), str(source)]))
     return fake
 
 
@@ -69,6 +72,15 @@ def test_what_was_installed_is_told_by_hook(pip, command_line):
     assert (said.code, said.out, said.err) == (0, "lw_mine 0.2.0 adds comparator mine\n", "")
     assert pip.calls[0][3:] == ["--upgrade", "lw_mine", f"layerwise=={version('layerwise')}"]
     assert command_line("compare", "latest", "--with", "mine", "--json").json["provider"] == "lw_mine:mine 0.2.0"
+
+
+def test_a_mistake_of_what_was_installed_is_told_of(pip, command_line):
+    pip.source = COMPARATOR.replace("@hookimpl\n", "")
+    said = command_line("plugins", "install", "lw_mine")
+    assert (said.code, said.out) == (0, "lw_mine 0.2.0 adds nothing\n")
+    assert (
+        "warning: plugin 'lw_mine' (lw_mine 0.2.0): register_comparators is not marked with @layerwise." in said.err
+    )
 
 
 def test_what_was_installed_can_be_had_as_json(pip, command_line, monkeypatch):
@@ -99,7 +111,8 @@ def test_a_distribution_without_a_plugin_is_said_to_be_one(pip, command_line):
     said = command_line("plugins", "install", "lw_mine")
     assert said.code == 1
     assert (
-        "lw_mine is installed, but it offers no plugin (it has no entry point in the group 'layerwise')" in said.err
+        "lw_mine is installed, but it offers no plugin (it has no entry point in a group such as 'layerwise.comp"
+        in said.err
     )
     assert "pip uninstall lw_mine" in said.err
 

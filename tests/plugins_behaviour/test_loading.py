@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -32,7 +33,6 @@ REORDER = ("reorder", "latest", "--by", "input", "--json")
         ("import no_such_library_at_all", "ModuleNotFoundError: No module named 'no_such_library_at_all'"),
         ("def oh(:\n    pass", "SyntaxError"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("raise KeyboardInterrupt", "raised KeyboardInterrupt, without anybody's interrupting it"),
         ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
         ("import layerwise\nlayerwise.NoSuchThing", "No layerwise attribute NoSuchThing"),
     ],
@@ -94,8 +94,11 @@ def test_a_plugin_for_this_version_or_with_extras_for_others_loads(site, command
             "return [Backwards(), Backwards()]",
             "offers a name twice: ['backwards', 'backwards'], expected",
         ),
-        ("Backwards.name = 'two words'; return [Backwards()]", "the name 'two words', expected one without spaces"),
-        ("del Backwards.name; return [Backwards()]", "Backwards has no name, expected a non-empty string `name`"),
+        (
+            "Backwards.name = 'two words'; return [Backwards()]",
+            "Backwards.name is 'two words', expected a word without spaces",
+        ),
+        ("del Backwards.name; return [Backwards()]", "Backwards has no `name`, expected a line such"),
         ("return (1 / 0 for _ in range(3))", "register_reorderers raised ZeroDivisionError"),
         ("raise SystemExit(2)", "register_reorderers raised SystemExit: 2"),
     ],
@@ -129,7 +132,10 @@ def test_an_offer_that_does_not_declare_what_its_kind_needs_says_which(site, com
     )
     said = command_line(*REORDER, "--metric", "cosine")
     assert said.code == 0
-    assert "register_metrics: odd has no `kind`, expected what Metric says" in said.err
+    assert (
+        'register_metrics: Odd has no `kind`, expected a line such as this in the class: kind = "similarity"'
+        in said.err
+    )
 
 
 def test_what_a_plugin_prints_as_it_is_imported_and_called_is_kept_out_of_json(site, command_line):
@@ -149,12 +155,16 @@ NOISY_ORDER = """def order(self, similarity, labels):
         """
 
 
+def elsewhere(site):
+    """Variables for a process that finds what is installed there, and Layerwise where this one does."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(site.folder), *filter(None, sys.path)])}
+
+
 def call_elsewhere(site, *arguments):
     """The command line in a process of its own, which has a stdout of its own."""
-    start = "import sys, layerwise.core.host.watchdog as w; from layerwise.cli import main; w.GRACE_SECONDS = 0.0"
     return subprocess.run(
-        [sys.executable, "-c", f"{start}; sys.exit(main())", *arguments],
-        env=os.environ | {"PYTHONPATH": str(site.folder)},
+        [sys.executable, "-m", "layerwise", *arguments],
+        env=elsewhere(site),
         capture_output=True,
         text=True,
         check=False,
@@ -196,36 +206,162 @@ def test_what_a_plugin_s_own_command_has_printed_for_it_is_its_result(site, comm
     assert (said.returncode, sorted(said.stdout.split())) == (0, ["first", "second"]), said.stderr
 
 
-def test_a_command_whose_plugin_cannot_be_interrupted_ends_and_names_it(site, command_line):
-    endless = "import hashlib; hashlib.pbkdf2_hmac('md5', b'', b'', 2**31 - 1)"
-    site.install("lw_stuck", GOOD.replace(ORDER, f"{ORDER}{endless}; "))
-    said = call_elsewhere(site, "--plugin-timeout", "10", *REORDER, "--method", "backwards")
-    assert said.returncode == 1
-    expected = "layerwise: error: plugin 'lw_stuck' (register_reorderers): backwards.order did not return in time"
-    assert said.stderr.splitlines()[-1].startswith(expected)
+OLD = """
+import numpy as np
+from layerwise import Comparator, InputError, Metric, Representation, hookimpl
+from layerwise import RepresentationStatistic, StatisticValue
+
+class Old(Comparator):
+    name = "old"
+    description = "old"
+    kind = "similarity"
+    symmetric = True
+    value_range = (-1.0, 1.0)
+    invariant_to = frozenset({"orthogonal"})
+    def prepare(self, representation: Representation): return representation.column_centred_gram().ravel()
+    def compare(self, first, second): return float(np.corrcoef(first, second)[0, 1])
+
+class Alike(Metric):
+    name = "old-metric"
+    description = "old"
+    kind = "similarity"
+    def compute(self, representation): return representation.correlation.astype(float)
+
+class Number(RepresentationStatistic):
+    name = "old-number"
+    description = "old"
+    def compute(self, representation): return StatisticValue(1.5)
+
+@hookimpl
+def register_comparators(): return [Old()]
+@hookimpl
+def register_metrics(): return [Alike()]
+@hookimpl
+def register_statistics(): return [Number()]
+"""
 
 
-@pytest.mark.parametrize("sleep", ["time.sleep(3600)", "[None for _ in iter(int, 1)]"])
-def test_a_plugin_that_never_finishes_importing_is_given_up_by_name(site, command_line, sleep):
-    site.install("lw_asleep", f"import time\n{sleep}")
-    site.install("lw_good", GOOD)
-    said = command_line("--plugin-timeout", "2", *REORDER, "--method", "backwards")
-    assert said.code == 0
-    assert "plugin 'lw_asleep' (lw_asleep 1.0) did not load: importing it did not return within 2 s" in said.err
+def test_a_plugin_as_they_were_before_there_was_a_group_for_each_hook_works(site, command_line):
+    site.install("lw_old", OLD, hooks=())
+    assert "[layerwise]" in next(site.folder.glob("lw_old-*/entry_points.txt")).read_text()
+    said = command_line("compare", "latest", "--with", "old", "--json")
+    assert (said.json["provider"], said.err) == ("lw_old:old 1.0", "")
+    assert command_line("compare", "latest", "--with", "rsa-pearson", "--metric", "old-metric").code == 0
+    assert command_line("measure", "latest", "--statistic", "old-number").code == 0
+    listed = {plugin["name"]: plugin for plugin in command_line("plugins", "--json").json}["lw_old"]
+    assert (listed["status"], listed["mistakes"]) == ("installed", [])
+    assert {offer["hook"] for offer in listed["offers"]} == {"comparators", "metrics", "statistics"}
 
 
-def test_a_plugin_that_swallows_the_interruption_is_interrupted_again(site, command_line):
-    stubborn = "import time\nfor _ in range(2):\n    try: time.sleep(3600)\n    except BaseException: pass\n"
-    site.install("lw_stubborn", stubborn)
-    said = command_line("--plugin-timeout", "2", *REORDER)
-    assert said.code == 0
+def test_a_command_that_needs_nothing_a_plugin_declares_does_not_import_it(site, command_line):
+    site.install("lw_bad", "raise RuntimeError('imported')", hooks=("metrics", "report_sections"))
+    assert command_line(*REORDER).err == ""
+    assert command_line("--help").err == ""
+    assert "imported" in command_line(*REORDER, "--metric", "cosine").err
 
 
-def test_the_timeout_can_come_from_the_environment_and_must_be_a_number(site, command_line, monkeypatch):
-    site.install("lw_asleep", "import time\ntime.sleep(3600)")
-    monkeypatch.setenv("LAYERWISE_PLUGIN_TIMEOUT", "2")
-    assert "within 2 s" in command_line(*REORDER).err
-    monkeypatch.setenv("LAYERWISE_PLUGIN_TIMEOUT", "soon")
-    said = command_line(*REORDER)
-    assert (said.code, said.err.count("\n")) == (2, 1)
-    assert "LAYERWISE_PLUGIN_TIMEOUT must be a number of seconds, 0 for no limit, not 'soon'" in said.err
+UNMARKED = GOOD.replace("@hookimpl\n", "")
+
+
+@pytest.mark.parametrize(
+    ("source", "hooks", "mistake"),
+    [
+        (UNMARKED, ("reorderers",), "register_reorderers is not marked with @layerwise.hookimpl, so it is no hook"),
+        (UNMARKED, (), "register_reorderers is not marked with @layerwise.hookimpl, so it is no hook"),
+        (GOOD, ("metrics",), "it is in the entry-point group 'layerwise.metrics', but has no hook register_metrics"),
+        (
+            GOOD,
+            ("metrics",),
+            "it has register_reorderers, but is not in the entry-point group 'layerwise.reorderers'",
+        ),
+        (
+            GOOD,
+            ("reorderer",),
+            "there is no entry-point group 'layerwise.reorderer'; did you mean layerwise.reorderers",
+        ),
+    ],
+)
+def test_what_a_plugin_does_not_declare_as_it_is_is_said_in_one_line(site, command_line, source, hooks, mistake):
+    site.install("lw_odd", source, hooks=hooks)
+    listed = command_line("plugins").out
+    assert f"Mistake in lw_odd (lw_odd 1.0): {mistake}" in listed
+
+
+def test_a_name_that_an_unmarked_hook_would_offer_leads_to_the_mistake(site, command_line):
+    site.install("lw_odd", UNMARKED)
+    said = command_line(*REORDER, "--method", "backwards")
+    assert said.code == 2
+    first, last = said.err.splitlines()
+    assert first.startswith("layerwise: warning: plugin 'lw_odd' (lw_odd 1.0): register_reorderers is not marked")
+    assert last.startswith("layerwise: error: no reorderer 'backwards'")
+    assert last.endswith("; mistakes in: 'lw_odd' (lw_odd 1.0), `layerwise plugins` says why")
+
+
+SLEEP = """
+        import sys, time
+        print("asleep", file=sys.stderr, flush=True)
+        time.sleep(3600)
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [GOOD.replace(ORDER, f"{ORDER}{SLEEP}        "), f"if True:{SLEEP}"],
+    ids=["called", "imported"],
+)
+def test_an_interrupt_ends_a_command_whose_plugin_does_not_come_back(site, command_line, source):
+    site.install("lw_asleep", source, hooks=("reorderers",))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "layerwise", *REORDER, "--method", "backwards"],
+        env=elsewhere(site),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "asleep" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "layerwise: interrupted" in said
+
+
+THREADED = """
+import os, signal, sys, threading, time, traceback
+from layerwise import Comparator, hookimpl
+
+FIRST = threading.Lock()
+
+class Odd(Comparator):
+    name = "odd"
+    description = "odd"
+    kind = "similarity"
+    symmetric = True
+    value_range = (-1.0, 1.0)
+    invariant_to = frozenset()
+    threaded = True
+    def prepare(self, representation):
+        if not FIRST.acquire(blocking=False):
+            time.sleep(3600)
+        os.kill(os.getpid(), signal.SIGINT)
+        while "shutdown" not in str(traceback.extract_stack(sys._current_frames()[threading.main_thread().ident])):
+            time.sleep(0.01)  # until the first interrupt is heard, and its thread waited for
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(3600)
+    def compare(self, first, second): return 0.5
+
+@hookimpl
+def register_comparators(): return [Odd()]
+"""
+
+
+def test_an_interrupt_ends_a_command_that_waits_for_a_plugin_on_another_thread(site, command_line):
+    site.install("lw_asleep", THREADED)
+    said = call_elsewhere(site, "compare", "latest", "--with", "odd")
+    assert said.returncode == 130
+    assert said.stderr == "layerwise: interrupted\n"
+
+
+def test_there_is_no_limit_to_set_any_more(command_line):
+    said = command_line("--plugin-timeout", "2", "runs")
+    assert said.code == 2
+    assert "No such option: --plugin-timeout" in said.err

@@ -7,7 +7,6 @@ import re
 import pytest
 
 STATISTIC = """
-import time
 import numpy as np
 from layerwise import {base}, StatisticValue, hookimpl
 
@@ -74,12 +73,11 @@ def test_a_statistic_that_fails_has_a_reason_in_place_of_a_number_and_the_run_fi
         ("def finish(self, state): raise ValueError('oh')", "odd.finish raised ValueError: oh"),
         ("def finish(self, state): return 1.0", "odd returned float 1.0, expected a StatisticValue"),
         ("def update(self, state, activations, *more): activations *= 2", "is not to be changed: copy it first"),
-        ("def update(self, *given): time.sleep(3600)", "odd.update did not return within 2 s and was given up"),
     ],
 )
 def test_a_streamed_statistic_that_fails_does_not_stop_the_run(site, command_line, toy, body, came):
     site.install("lw_bad", statistic("StreamedStatistic", body))
-    said = command_line("--plugin-timeout", "2", "run", "toy", "--stimuli", "digits:", "--layers", "all", "--json")
+    said = command_line("run", "toy", "--stimuli", "digits:", "--layers", "all", "--json")
     assert said.code == 0, said.err
     assert came in said.err
     rows = stored_statistics(command_line)
@@ -104,15 +102,7 @@ def test_a_statistic_that_changes_what_it_is_given_is_stopped_and_nothing_is_cha
     assert "what a plugin is given belongs to all, and is not to be changed: copy it first" in said.err
 
 
-def test_a_statistic_that_sleeps_is_asked_once_and_given_up(site, toy, command_line):
-    site.install("lw_bad", statistic("RepresentationStatistic", "def compute(self, given): time.sleep(3600)"))
-    said = command_line("--plugin-timeout", "2", "run", "toy", "--stimuli", "digits:", "--json")
-    assert said.code == 0
-    assert "plugin 'lw_bad' (register_statistics): odd.compute did not return within 2 s" in said.err
-
-
 TRANSFORM = """
-import time
 import numpy as np
 from layerwise import Transform, hookimpl
 
@@ -163,13 +153,6 @@ def test_transforms_of_one_name_from_two_plugins_are_not_mixed_in_one_run(site, 
     second = toy("--transform", "lw_two:odd", "--json").json
     assert first["status"] == second["status"] == "finished"
     assert first["run_id"] != second["run_id"]
-
-
-def test_a_transform_that_sleeps_ends_the_run_by_name(site, toy, command_line):
-    site.install("lw_bad", TRANSFORM.format(body="time.sleep(0 if len(rows) == 2 else 3600); return rows"))
-    said = command_line("--plugin-timeout", "2", "run", "toy", "--stimuli", "digits:", "--transform", "odd")
-    assert said.code == 1
-    assert "plugin 'lw_bad' (register_transforms): odd.apply did not return within 2 s" in said.err
 
 
 LOADER = """
@@ -228,10 +211,9 @@ def test_a_loader_that_fails_or_gives_a_model_that_does_is_named(site, toy, comm
     assert came in said.err
 
 
-@pytest.mark.parametrize("accepts", ["raise ValueError('oh')", "import time; time.sleep(3600)"])
-def test_a_loader_that_fails_when_asked_what_it_accepts_keeps_no_other_from_loading(site, toy, command_line, accepts):
-    site.install("a_bad", loader(accepts=accepts))
-    said = command_line("--plugin-timeout", "2", "run", "toy", "--stimuli", "digits:", "--json")
+def test_a_loader_that_fails_when_asked_what_it_accepts_keeps_no_other_from_loading(site, toy, command_line):
+    site.install("a_bad", loader(accepts="raise ValueError('oh')"))
+    said = command_line("run", "toy", "--stimuli", "digits:", "--json")
     assert said.code == 0, said.err
     assert "plugin 'a_bad' (register_model_loaders): odd.accepts" in said.err
 
@@ -323,14 +305,13 @@ def register_layer_selectors(): return [Odd()]
         ("return None", "odd returned NoneType None, expected a sequence of the layers it was given"),
         ("return ['input']", "odd returned str 'input', expected a sequence of the layers it was given"),
         ("layers.clear()", "odd.select raised AttributeError"),
-        ("import time; time.sleep(3600)", "odd.select did not return within 2 s"),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "compare"])
 def test_a_selector_that_fails_is_named(site, toy, command_line, command, body, came):
     site.install("lw_bad", SELECTOR.format(body=body))
     call = ("run", "toy", "--stimuli", "digits:") if command == "run" else ("compare", "latest")
-    said = command_line("--plugin-timeout", "2", *call, "--layers", "odd:1", "--json")
+    said = command_line(*call, "--layers", "odd:1", "--json")
     assert said.code == 1
     assert f"plugin 'lw_bad' (register_layer_selectors): {came}" in said.err
 
@@ -374,12 +355,11 @@ def register_stimulus_sources(): return [Source()]
             "return Decoded(np.full((8, 8, 3), np.nan, np.float32), b'', 'x')",
             "values that are not finite",
         ),
-        ("return Odd()", "import time; time.sleep(3600)", "odd.decode did not return within 2 s"),
     ],
 )
 def test_a_source_that_fails_is_named(site, toy, command_line, opened, decoded, came):
     site.install("lw_bad", SOURCE.format(open=opened, decode=decoded))
-    said = command_line("--plugin-timeout", "2", "run", "toy", "--stimuli", "odd:", "--json")
+    said = command_line("run", "toy", "--stimuli", "odd:", "--json")
     assert said.code == 1
     assert "plugin 'lw_bad' (register_stimulus_sources): " in said.err
     assert came in said.err

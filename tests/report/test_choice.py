@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ from layerwise.report.scale import Scale, find_scale
 @pytest.fixture
 def ask(fake):
     """A function that makes the context of one run of 24 stimuli under a choice."""
-    history, registry = fake.FakeHistory(), fake.make_registry()
+    history, registry = fake.MadeHistory(), fake.make_registry()
     run = fake.add_run(history, n_stimuli=24)
     return lambda **choice: ReportContext((run,), history, registry, Choice(**choice))
 
@@ -141,7 +140,7 @@ def test_the_sequential_colours_grow_darker_evenly() -> None:
     ],
 )
 def test_a_choice_that_the_runs_cannot_meet_is_one_clear_line(fake, tmp_path, choice, said) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=12)
     with pytest.raises(InputError, match=said) as caught:
         render_report([run], fake.make_registry(), history, tmp_path / "r.html", choice=Choice(**choice))
@@ -150,12 +149,8 @@ def test_a_choice_that_the_runs_cannot_meet_is_one_clear_line(fake, tmp_path, ch
 
 
 def test_another_transform_is_shown_and_named(fake) -> None:
-    history, registry = fake.FakeHistory(), fake.make_registry()
-    run = fake.add_run(history, n_stimuli=12)
-    for address, representation in list(history.representations.items()):
-        other = replace(representation, correlation=representation.correlation**3)
-        history.representations[replace(address, transform="rank")] = other
-    run = history.runs[run.id] = replace(run, transforms=("none", "rank"))
+    history, registry = fake.MadeHistory(), fake.make_registry()
+    run = fake.add_run(history, n_stimuli=12, transforms=("none", "rank"))
     plain, ranked = (
         ReportContext((run,), history, registry, Choice(transform=transform)) for transform in (None, "rank")
     )
@@ -191,7 +186,7 @@ def test_bands_are_made_unasked_only_where_they_are_cheap(ask) -> None:
 
 
 def test_too_few_stimuli_for_bands_still_give_a_profile(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=3, class_names=("a", "b"))
     context = ReportContext((run,), history, fake.make_registry())
     assert transition.query_curves(context, run)["low"].null_count() == 16
@@ -212,7 +207,7 @@ def test_every_comparator_has_words_bounds_and_a_headline(ask) -> None:
 
 @pytest.mark.parametrize("comparator", ["procrustes", "pwcca", "linear-predictivity"])
 def test_a_page_can_be_made_with_any_measure(fake, tmp_path, comparator) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=24)
     path = render_report(
         [run], fake.make_registry(), history, tmp_path / "r.html", choice=Choice(comparator, n_resamples=0)
@@ -223,7 +218,7 @@ def test_a_page_can_be_made_with_any_measure(fake, tmp_path, comparator) -> None
 
 
 def test_a_report_on_many_runs_says_which_are_not_shown_by_themselves_and_how_to_see_them(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     runs = [fake.add_run(history, run_id=f"{step}" * 12, step=step, lineage="digits") for step in range(3)]
     context = ReportContext(tuple(runs), history, fake.make_registry())
     told = overview.Overview().build(context).introduction

@@ -44,14 +44,14 @@ HOSTILE = '"></text><script>alert(1)</script>&\u202eשלום'
 @pytest.fixture
 def context(fake) -> ReportContext:
     """One run of 30 stimuli, with two blocks."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     return ReportContext((fake.add_run(history, n_stimuli=30),), history, fake.make_registry())
 
 
 @pytest.fixture
 def training(fake) -> ReportContext:
     """Three checkpoints of one training."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     runs = [fake.add_run(history, f"run{s}", 20, learned=s / 2, lineage="digits", step=s) for s in (0, 1, 2)]
     return ReportContext(in_order(runs), history, fake.make_registry())
 
@@ -116,8 +116,8 @@ def test_every_figure_that_is_listed_is_drawn_of_the_runs_it_needs(context, trai
 @pytest.fixture
 def several(fake) -> ReportContext:
     """Two models on the same stimuli, and the first on others."""
-    history = fake.FakeHistory()
-    template = fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    history = fake.MadeHistory()
+    template = fake.make_model()
     wanted = [("one", 1, "s"), ("two", 3, "s"), ("one", 1, "t")]
     runs = [
         fake.add_run(
@@ -268,7 +268,7 @@ def test_nothing_is_drawn_outside_of_the_picture(context) -> None:
 
 @pytest.mark.parametrize("n_layers", [60, 90])
 def test_many_layers_get_smaller_labels_or_fewer_that_do_not_overlap(fake, n_layers) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     ends = {0: "input", n_layers - 1: "output"}
     layers = [
         Layer(f"layer{i}", f"layer{i}", "conv", (2, 2, 2), i, ends.get(i, "hidden"), is_main=True)
@@ -284,7 +284,7 @@ def test_many_layers_get_smaller_labels_or_fewer_that_do_not_overlap(fake, n_lay
 
 
 def test_hostile_layer_names_are_text_in_every_format(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     layers = [
         Layer(f"{HOSTILE}{i}", f"node{i}", "conv", (2, 2, 2), i, role, is_main=True)
         for i, role in enumerate(("input", "hidden", "output"))
@@ -306,7 +306,7 @@ def test_a_matrix_is_shown_in_the_order_of_the_layer_that_is_asked_for(context) 
     run = context.runs[0]
     layers = [layer for layer in context.history.list_layers(run.id) if layer.is_main][:2]
     found = query_matrices(context, run, layers, FigureOptions(by="output"))
-    order = context.history.orderings[-1]
+    (order,) = context.history.read_orderings(run.id)
     assert order.address.layer == "output"
     stored = context.history.read_representation(LayerAddress(run.id, layers[1].name)).correlation
     np.testing.assert_array_equal(found.matrices[1], stored[np.ix_(order.permutation, order.permutation)])
@@ -469,7 +469,7 @@ def test_fonts_and_widths_are_checked_before_anything_is_drawn() -> None:
 
 
 def test_a_figure_too_narrow_for_its_labels_says_so(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     layers = [
         Layer("a" * 80 + str(i), f"n{i}", "conv", (2, 2, 2), i, role, is_main=True)
         for i, role in enumerate(("input", "hidden", "output"))

@@ -72,7 +72,7 @@ def write(fake, tmp_path, history, runs, registry=None, **options) -> tuple[str,
 @pytest.fixture(scope="module")
 def plain(fake, tmp_path_factory):
     """A history with one run, and its page."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history)
     text, page = write(fake, tmp_path_factory.mktemp("plain"), history, [run])
     return history, run, text, page
@@ -81,7 +81,7 @@ def plain(fake, tmp_path_factory):
 @pytest.fixture(scope="module")
 def hostile(fake, tmp_path_factory):
     """The page of a run in which every name means harm."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     layers = fake.make_layers()
     layers[1] = replace(layers[1], name="</script>")
     names = [BAD_PHOTO, *(f"p{i}\u2028<img src=x onerror=alert(2)>" for i in range(59))]
@@ -240,7 +240,7 @@ class Strangers:
 
 
 def test_a_section_that_fails_is_noted_and_stops_no_other(fake, tmp_path) -> None:
-    history, registry = fake.FakeHistory(), fake.make_registry()
+    history, registry = fake.MadeHistory(), fake.make_registry()
     registry.register(Strangers(), "strangers", "layerwise-strangers", "1.0")
     run = fake.add_run(history, n_stimuli=12)
     _, page = write(fake, tmp_path, history, [run], registry)
@@ -253,7 +253,7 @@ def test_a_section_that_fails_is_noted_and_stops_no_other(fake, tmp_path) -> Non
 
 
 def test_sections_can_be_chosen(fake, tmp_path) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=12)
     _, page = write(fake, tmp_path, history, [run], sections=["provenance", "layerwise:overview"], title="My <title>")
     anchors = [attrs["id"] for tag, attrs in page.elements if tag == "section"]
@@ -262,14 +262,14 @@ def test_sections_can_be_chosen(fake, tmp_path) -> None:
 
 
 def test_an_unknown_section_is_an_error_with_a_suggestion(fake, tmp_path) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=12)
     with pytest.raises(InputError, match="did you mean overview"):
         write(fake, tmp_path, history, [run], sections=["overviw"])
 
 
 def test_a_file_that_cannot_be_written_is_one_clear_line(fake, tmp_path) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=12)
     for path, why in ((tmp_path, "a folder has that name"), (tmp_path / "none" / "r.html", "there is no folder")):
         with pytest.raises(InputError, match=why) as caught:
@@ -280,7 +280,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(fake, tmp_path) -> None
 
 
 def test_a_report_that_fails_leaves_the_old_one_as_it_was(fake, tmp_path, monkeypatch) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=12)
     path = tmp_path / "r.html"
     path.write_text("old")
@@ -312,7 +312,7 @@ def test_every_figure_has_a_caption_or_a_table_and_every_image_a_text(plain) -> 
 
 
 def test_a_page_is_called_after_what_its_runs_are(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     one = fake.add_run(history)
     named = lambda name: replace(one, model=replace(one.model, name=name))  # noqa: E731
     other_set = replace(one, stimuli_name="faces")
@@ -346,7 +346,7 @@ def test_a_chart_that_vega_cannot_draw_is_its_plugin_s_failure_and_no_other_s(fa
         def register_report_sections(self):
             return [Crooked()]
 
-    history, registry = fake.FakeHistory(), fake.make_registry()
+    history, registry = fake.MadeHistory(), fake.make_registry()
     registry.register(Stranger(), "stranger", "crooked-plugin", "1.0")
     _, page = write(fake, tmp_path, history, [fake.add_run(history)], registry)
     told = " ".join(page.text)
@@ -358,7 +358,7 @@ def test_a_chart_that_vega_cannot_draw_is_its_plugin_s_failure_and_no_other_s(fa
 
 
 def test_a_table_of_a_hundred_runs_does_not_push_everything_else_away(fake, tmp_path) -> None:
-    history, registry = fake.FakeHistory(), fake.make_registry()
+    history, registry = fake.MadeHistory(), fake.make_registry()
     runs = [fake.add_run(history, f"run{index}", 5, lineage="x", step=index, pictures=False) for index in range(41)]
     for count, long in ((40, False), (41, True)):
         page = render_report(runs[:count], registry, history, tmp_path / "r.html", sections=("overview",)).read_text(

@@ -21,9 +21,21 @@ from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.representation import Representation, represent
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
-from layerwise.storage import Store, open_store
+from layerwise.storage import MEMORY_URL, OpenHistory, Store, open_store
 
 DATABASES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
+EVERYWHERE = [pytest.param("memory"), *DATABASES]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test over every kind of history; over databases only, where it asks what others cannot answer.
+
+    That is a test that looks behind the store, opens its place itself, or is marked `database`.
+    """
+    if "place" in metafunc.fixturenames:
+        behind = {"url", "execute"} & set(metafunc.fixturenames)
+        is_marked = metafunc.definition.get_closest_marker("database") is not None
+        metafunc.parametrize("place", DATABASES if behind or is_marked else EVERYWHERE, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +79,20 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest) -> str:
-    """URL of a place with nothing in it, on every database in turn."""
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    """URL of a place with nothing in it, of every kind in turn."""
+    if request.param == "memory":
+        return MEMORY_URL
     if request.param == "postgres":
         return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{request.getfixturevalue('tmp_path') / 'history.db'}"
+
+
+@pytest.fixture
+def url(place: str) -> str:
+    """URL of a database with nothing in it, on every database in turn."""
+    return place
 
 
 @pytest.fixture
@@ -82,9 +102,9 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(place: str) -> Iterator[OpenHistory]:
     """An empty history."""
-    with open_store(url) as opened:
+    with open_store(place) as opened:
         yield opened
 
 
@@ -99,8 +119,8 @@ class Samples:
         Layer("output", "prob", "softmax", (10,), 4, "output", is_main=True),
     )
 
-    def provider(self, name: str, version: str = "1.0") -> Provider:
-        return Provider(f"sample:{name}", version)
+    def provider(self, name: str, version: str = "1.0", revision: int = 1) -> Provider:
+        return Provider(f"sample:{name}", version, revision=revision)
 
     def model(self, seed: int = 0, **changes: Any) -> ModelInfo:
         info = ModelInfo(
@@ -173,10 +193,11 @@ class Samples:
     def finished_run(self, store: Store, key: str = "a" * 64, **changes: Any) -> str:
         """A whole run, stored."""
         header = self.header(key, **changes)
-        run_id = store.begin_run(header).run_id
+        claim = store.begin_run(header)
+        run_id = claim.run_id
         for seed, layer in enumerate(header.layers):
-            store.save_layer(run_id, self.result(layer.name, seed=seed, n_stimuli=header.stimuli.n_stimuli))
-        store.finish_run(run_id, {"stream": 2.0})
+            store.save_layer(claim, self.result(layer.name, seed=seed, n_stimuli=header.stimuli.n_stimuli))
+        store.finish_run(claim, {"stream": 2.0})
         return run_id
 
 

@@ -11,14 +11,14 @@ import pytest
 from layerwise.core.analysis.compare import compare_layers
 from layerwise.core.analysis.inference.from_history import ask_intervals, ask_tests
 from layerwise.core.analysis.measure import find_measure
-from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.history.intervals import IntervalPlan, PermutationPlan
-from layerwise.core.history.records import LayerAddress
+from layerwise.core.history.records import Claim, LayerAddress, LayerResult, RunFilter
 from layerwise.core.host.registry import Registry
 from layerwise.core.runs.request import SilentObserver
 from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import
 from layerwise.plugins import load_plugins
-from layerwise.storage import Store
+from layerwise.storage import Store, open_store
 
 NAMES = [f"photo {index}.png" for index in range(12)]
 
@@ -64,6 +64,14 @@ def test_an_imported_run_is_read_back_as_it_was_made_and_asked_for_again(
     assert {item.result.name for item in store.read_statistics(outcome.run_id)} >= {"participation-ratio"}
 
 
+def test_an_import_says_that_it_is_one_and_has_no_shape_of_an_input(
+    store: Store, registry: Registry, file: Path
+) -> None:
+    run = store.find_run(bring_in(store, registry, file).run_id)
+    assert (run.origin, run.model.input_shape) == ("imported", ())
+    assert [found.id for found in store.list_runs(RunFilter(origin="imported"))] == [run.id]
+
+
 def test_imported_layers_are_compared_with_intervals_and_tests_that_are_kept(
     store: Store, registry: Registry, file: Path
 ) -> None:
@@ -85,6 +93,26 @@ def test_imported_layers_are_compared_with_intervals_and_tests_that_are_kept(
     assert store.read_comparisons(measure.provider, run_ids) == []
 
 
+def test_an_import_that_has_lost_its_run_leaves_it_to_who_finished_it(
+    store: Store, registry: Registry, file: Path, url: str, execute: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, finished = store.save_layer, []
+
+    def be_overtaken(claim: Claim, result: LayerResult) -> None:
+        if not finished:  # to the other, this process is on another machine, and has been silent for long
+            execute("UPDATE runs SET hostname = 'elsewhere', heartbeat_at = '2020-01-01 00:00:00.000000'")
+            with open_store(url) as other:
+                finished.append(bring_in(other, registry, file).run_id)
+        save(claim, result)
+
+    monkeypatch.setattr(store, "save_layer", be_overtaken)
+    with pytest.raises(LayerwiseError, match="is not held by this process any more: it is finished"):
+        bring_in(store, registry, file)
+    assert [(run.id, run.status) for run in store.list_runs()] == [(finished[0], "finished")]
+    assert [layer.name for layer in store.list_layers(finished[0])] == ["V1", "V4", "IT"]
+    assert store.verify() == []
+
+
 def test_an_import_that_fails_leaves_nothing(
     store: Store, registry: Registry, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,5 +122,4 @@ def test_an_import_that_fails_leaves_nothing(
     monkeypatch.setattr(store, "finish_run", fail)
     with pytest.raises(LayerwiseError, match="disk is full"):
         bring_in(store, registry, file)
-    with pytest.raises(InputError, match="no finished run"):
-        store.find_run("latest")
+    assert store.list_runs() == []

@@ -31,7 +31,6 @@ def test_intervals_are_read_back_as_they_were_kept(store: Store, samples: Any) -
     ]
     store.save_intervals(INTERVALS, kept)
     assert sorted(store.read_intervals(RSA, INTERVALS, [run_id]), key=kept.index) == kept
-    assert store.read_table("layer_intervals").height == 2
 
 
 def test_tests_are_read_back_as_they_were_kept(store: Store, samples: Any) -> None:
@@ -43,7 +42,6 @@ def test_tests_are_read_back_as_they_were_kept(store: Store, samples: Any) -> No
     ]
     store.save_tests(TESTS, kept)
     assert sorted(store.read_tests(RSA, TESTS, [run_id]), key=kept.index) == kept
-    assert store.read_table("layer_tests").height == 2
 
 
 @pytest.mark.parametrize("changes", [{"n_resamples": 999}, {"seed": 8}, {"method": "bca"}, {"level": 0.9}])
@@ -63,7 +61,7 @@ def test_a_test_made_in_another_way_is_another_one(store: Store, samples: Any, c
 def test_another_measure_s_interval_does_not_count(store: Store, samples: Any) -> None:
     run_id = samples.finished_run(store)
     store.save_intervals(INTERVALS, [ComparisonInterval(RSA, *ends_of(run_id), 0.1, 0.2)])
-    others = [replace(RSA, version="2"), replace(RSA, parameters='{"k":5}'), replace(RSA, name="layerwise:cka")]
+    others = [replace(RSA, revision=2), replace(RSA, parameters='{"k":5}'), replace(RSA, name="layerwise:cka")]
     assert all(store.read_intervals(other, INTERVALS, [run_id]) == [] for other in others)
 
 

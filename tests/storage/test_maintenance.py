@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,10 @@ def test_a_damaged_tile_is_named_and_never_read_as_numbers(
     store: Store, samples: Any, execute: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiles, "TILE_VALUES", 5)
-    run_id = store.begin_run(samples.header()).run_id
-    store.save_layer(run_id, samples.result("mixed"))
-    store.save_layer(run_id, samples.result("output"))
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
+    store.save_layer(claim, samples.result("mixed"))
+    store.save_layer(claim, samples.result("output"))
     damaged = "FROM tiles WHERE position = 1 AND representation_id = (SELECT min(id) FROM representations)"
     ((data,),) = execute(f"SELECT data {damaged}")
     execute(f"UPDATE tiles SET data = :data {damaged.removeprefix('FROM tiles')}", data=flip(bytes(data), 9))
@@ -75,23 +77,24 @@ def test_verify_notices_whatever_was_changed_behind_its_back(
 
 
 def test_verify_notices_a_damaged_vector(store: Store, samples: Any, execute: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
-    store.save_layer(run_id, samples.result("mixed"))
+    claim = store.begin_run(samples.header())
+    store.save_layer(claim, samples.result("mixed"))
     execute("UPDATE statistics SET vector = :data WHERE name = 'hoyer'", data=b"no such thing")
     (problem,) = store.verify()
     assert "'hoyer': vector cannot be decompressed" in problem
 
 
-def fill(store: Store, samples: Any, key: str, version: str, **changes: Any) -> str:
+def fill(store: Store, samples: Any, key: str, revision: int, **changes: Any) -> str:
     """A run with something in every table."""
     header = samples.header(key, **changes)
-    run_id = store.begin_run(header).run_id
+    claim = store.begin_run(header)
+    run_id = claim.run_id
     for seed, layer in enumerate(header.layers):
-        store.save_layer(run_id, samples.result(layer.name, seed=seed))
-    store.save_predictions(run_id, [Prediction(0, 1, 3, "cat", 0.5)], None)
-    spread = StatisticResult("std", samples.provider("weights", version), 1.0, vector=np.ones(3))
-    store.save_weights(run_id, [WeightResult("a/kernel", "a", (3,), 0, (spread,))])
-    store.finish_run(run_id, {})
+        store.save_layer(claim, samples.result(layer.name, seed=seed))
+    store.save_predictions(claim, [Prediction(0, 1, 3, "cat", 0.5)], None)
+    spread = StatisticResult("std", samples.provider("weights", revision=revision), 1.0, vector=np.ones(3))
+    store.save_weights(claim, [WeightResult("a/kernel", "a", (3,), 0, (spread,))])
+    store.finish_run(claim, {})
     ends = [LayerAddress(run_id, name) for name in ("input", "output")]
     store.save_comparisons([Comparison(samples.provider("cka"), ends[0], ends[1], 0.5)])
     cka = samples.provider("cka")
@@ -101,11 +104,16 @@ def fill(store: Store, samples: Any, key: str, version: str, **changes: Any) -> 
     key = ProfileKey(run_id, ("input", "output"), samples.provider("cka"))
     store.save_profile(key, measure_profile(key.layers, np.eye(2), "similarity"))
     store.save_profile_intervals(key, ProfileIntervals(IntervalPlan(1000), {"total": Interval(0.4, 0.6)}, {}))
+    store.remember_request(key_of_request(run_id), run_id)
     return run_id
 
 
+def key_of_request(run_id: str) -> str:
+    return hashlib.sha256(run_id.encode()).hexdigest()
+
+
 def test_deleting_the_only_run_leaves_nothing_behind(store: Store, samples: Any, execute: Any) -> None:
-    run_id = fill(store, samples, "a" * 64, "1.0")
+    run_id = fill(store, samples, "a" * 64, 1)
     assert all(execute(f"SELECT count(*) FROM {name}")[0][0] > 0 for name in metadata.tables)
     store.delete_run(run_id)
     assert {name: execute(f"SELECT count(*) FROM {name}")[0][0] for name in metadata.tables} == dict.fromkeys(
@@ -114,26 +122,27 @@ def test_deleting_the_only_run_leaves_nothing_behind(store: Store, samples: Any,
 
 
 def test_deleting_a_run_leaves_what_others_use(store: Store, samples: Any, execute: Any) -> None:
-    kept = fill(store, samples, "a" * 64, "1.0")
+    kept = fill(store, samples, "a" * 64, 1)
     before = {name: sorted(map(str, execute(f"SELECT * FROM {name}"))) for name in metadata.tables}
-    gone = fill(store, samples, "b" * 64, "2.0")
+    gone = fill(store, samples, "b" * 64, 2)
     ends = LayerAddress(kept, "input"), LayerAddress(gone, "input")
     store.save_comparisons([Comparison(samples.provider("cka"), *ends, 0.9)])
-    other = fill(store, samples, "c" * 64, "1.0", model=samples.model(5), stimuli=samples.stimuli(name="others"))
+    other = fill(store, samples, "c" * 64, 1, model=samples.model(5), stimuli=samples.stimuli(name="others"))
     store.delete_run(gone)
     store.delete_run(other)
     assert {name: sorted(map(str, execute(f"SELECT * FROM {name}"))) for name in metadata.tables} == before
-    assert [row.statistics[0].provider.version for row in store.read_weights(kept)] == ["1.0"]
+    assert [row.statistics[0].provider.revision for row in store.read_weights(kept)] == [1]
     assert store.verify() == []
 
 
 def test_only_a_run_that_is_there_and_at_rest_can_be_deleted(store: Store, samples: Any) -> None:
     with pytest.raises(InputError, match="there is no run 'abc'"):
         store.delete_run("abc")
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
     with pytest.raises(InputError, match="is being computed now"):
         store.delete_run(run_id)
-    store.fail_run(run_id, "stopped")
+    store.fail_run(claim, "stopped")
     store.delete_run(run_id)
     assert store.list_runs() == []
 

@@ -105,7 +105,7 @@ def test_making_a_history_says_nothing(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "history.db", "mysql://me@there/db", "sqlite://", "sqlite:///:memory:", "://", "a b"]
+    "text", ["", "history.db", "mysql://me@there/db", "sqlite:///", "sqlite:///:memory:", "://", "a b"]
 )
 def test_a_text_that_is_no_url_of_a_history_is_a_clear_error(text: str) -> None:
     with pytest.raises(InputError) as error:
@@ -230,13 +230,14 @@ def test_a_writer_that_never_ends_is_reported_not_waited_for_without_end(
 
 def test_a_full_disk_is_one_clear_line_and_leaves_the_history_whole(sqlite_url: str, samples: Any) -> None:
     with open_store(sqlite_url) as store:
-        run_id = store.begin_run(samples.header()).run_id
-        store.save_layer(run_id, samples.result("mixed"))
+        claim = store.begin_run(samples.header())
+        run_id = claim.run_id
+        store.save_layer(claim, samples.result("mixed"))
         with store._database.engine.connect() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(LayerwiseError) as error:
-            store.save_layer(run_id, samples.result("output", n_stimuli=400))
+            store.save_layer(claim, samples.result("output", n_stimuli=400))
         in_one_line(error, "only.db: the disk is full")
         assert [layer.name for layer in store.list_layers(run_id)] == ["mixed"]
         assert store.verify() == []
@@ -244,17 +245,17 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_history_whole(sqlite_url: 
 
 def test_a_file_that_may_not_grow_is_one_clear_line(sqlite_url: str, samples: Any) -> None:
     with open_store(sqlite_url) as store:
-        run_id = store.begin_run(samples.header()).run_id
+        claim = store.begin_run(samples.header())
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         wal = Path(sqlite_url.removeprefix("sqlite:///") + "-wal")
         resource.setrlimit(resource.RLIMIT_FSIZE, (wal.stat().st_size + 4096, limits[1]))
         try:
             with pytest.raises(LayerwiseError) as error:
-                store.save_layer(run_id, samples.result("mixed", n_stimuli=600))
+                store.save_layer(claim, samples.result("mixed", n_stimuli=600))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         in_one_line(error, "only.db")
-        store.save_layer(run_id, samples.result("mixed", n_stimuli=600))
+        store.save_layer(claim, samples.result("mixed", n_stimuli=600))
         assert store.verify() == []
 
 

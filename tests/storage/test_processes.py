@@ -6,15 +6,18 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
-from layerwise.core.history.records import Comparison, LayerAddress
-from layerwise.storage import open_store
+from layerwise.core.history.records import Claim, Comparison, LayerAddress, RunHeader
+from layerwise.storage import Store, open_store
+from layerwise.storage.claims import sign
 
 SAMPLES = Path(__file__).with_name("conftest.py")
 BEGINNING = """
@@ -36,8 +39,9 @@ except InputError as error:
 """
 STOP_HALF_WAY = """
 store = open_store(sys.argv[2])
-run_id = store.begin_run(samples.header()).run_id
-store.save_layer(run_id, samples.result("mixed"))
+claim = store.begin_run(samples.header())
+run_id = claim.run_id
+store.save_layer(claim, samples.result("mixed"))
 with store._database.write() as connection:
     connection.exec_driver_sql("DELETE FROM tiles")
     connection.exec_driver_sql("UPDATE runs SET command = 'half-way'")
@@ -64,6 +68,14 @@ class Child:
     def end(self) -> int:
         self.process.communicate(timeout=600)
         return self.process.returncode
+
+
+def _begin(store: Store, claim: Claim, header: RunHeader) -> None:
+    store.begin_run(header)
+
+
+def _delete(store: Store, claim: Claim, header: RunHeader) -> None:
+    store.delete_run(claim.run_id)
 
 
 @pytest.fixture
@@ -104,6 +116,41 @@ def test_of_processes_that_claim_the_same_analysis_one_gets_it(url: str, childre
     assert answers[0].startswith("claimed ")
     run_id = answers[0].split()[1]
     assert answers[1].startswith(f"refused run {run_id} is computing the same analysis now (process ")
+
+
+def test_of_threads_that_claim_the_same_analysis_one_gets_it(url: str, samples: Any) -> None:
+    start = threading.Barrier(2)
+
+    def claim() -> str:
+        start.wait(timeout=600)
+        try:
+            return "claimed " + store.begin_run(samples.header()).run_id
+        except InputError as error:
+            return "refused " + str(error)
+
+    with open_store(url) as store, ThreadPoolExecutor(2) as pool:
+        answers = sorted(answer.result() for answer in [pool.submit(claim) for _ in range(2)])
+        assert [answers[0]] == [f"claimed {run.id}" for run in store.list_runs()]
+    assert answers[1].startswith("refused run ")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("do", [_begin, _delete], ids=["go on", "delete"])
+def test_a_run_whose_sign_of_life_is_being_written_is_not_taken_for_dead(
+    postgres_url: str, samples: Any, do: Callable[[Store, Claim, RunHeader], None]
+) -> None:
+    with open_store(postgres_url) as store, open_store(postgres_url) as other, ThreadPoolExecutor(1) as pool:
+        claim = store.begin_run(samples.header())
+        with store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE runs SET hostname = 'elsewhere', heartbeat_at = '2020-01-01'")
+        with store._database.write() as connection:
+            sign(connection, claim)
+            asked = pool.submit(do, other, claim, samples.header())
+            while not connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar():
+                assert not asked.done()
+        with pytest.raises(InputError, match=r"comput(ed|ing).* now"):
+            asked.result()
+        store.save_layer(claim, samples.result("mixed"))
 
 
 def test_a_process_killed_in_the_middle_of_a_transaction_leaves_what_it_had_finished(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from layerwise.core.analysis.profile import measure_profile
 from layerwise.core.base.errors import InputError
@@ -31,6 +32,8 @@ from layerwise.storage import Store, open_store
 from layerwise.storage.schema import VIEWS, metadata
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "storage.md"
+
+pytestmark = pytest.mark.database
 
 HOSTILE = [
     "INSERT INTO tags VALUES ('a', 'b', 'c')",
@@ -99,14 +102,16 @@ def filled(store: Store, samples: Any) -> Store:
     runs = []
     for key in "ab":
         header = samples.header(key * 64, checkpoint=f"epoch-{key}")
-        run_id = store.begin_run(header).run_id
+        claim = store.begin_run(header)
+        run_id = claim.run_id
         for seed, layer in enumerate(header.layers):
-            store.save_layer(run_id, samples.result(layer.name, seed=seed))
+            store.save_layer(claim, samples.result(layer.name, seed=seed))
         rows = [Prediction(position, rank, rank, f"class {rank}", 0.5) for position in range(6) for rank in (1, 2)]
-        store.save_predictions(run_id, rows, None)
+        store.save_predictions(claim, rows, None)
         spread = StatisticResult("std", samples.provider("weights"), 1.0)
-        store.save_weights(run_id, [WeightResult("mixed/kernel", "mixed", (3, 3), 0, (spread,))])
-        store.finish_run(run_id, {})
+        store.save_weights(claim, [WeightResult("mixed/kernel", "mixed", (3, 3), 0, (spread,))])
+        store.finish_run(claim, {})
+        store.remember_request(key * 64, run_id)
         runs.append(run_id)
     ends = [LayerAddress(run, name) for run in runs for name in ("input", "mixed", "output")]
     rsa = samples.provider("rsa-pearson")
@@ -287,6 +292,32 @@ def test_an_answer_can_be_cut_off_after_so_many_rows(store: Store) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i FROM n"
     assert store.query(numbers, max_rows=7)["i"].to_list() == list(range(1, 8))
     assert store.query(numbers).height == 100
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("bounds", "most"), [({"max_rows": 10}, 10), ({"max_bytes": 100_000}, 3000), ({"seconds": 0.0}, 1)]
+)
+def test_no_more_of_an_answer_leaves_postgresql_than_its_bounds_allow(
+    postgres_url: str, bounds: Any, most: int
+) -> None:
+    noticed: list[str] = []
+    with open_store(postgres_url) as store:
+        listen = sa.event.listens_for(store._database.engine, "connect")
+        listen(lambda driver, _: driver.add_notice_handler(lambda said: noticed.append(said.message_primary)))
+        store._database.engine.dispose()
+        with store._database.write() as connection:  # says so for each row that is asked of it
+            connection.exec_driver_sql(
+                "CREATE FUNCTION told(i int) RETURNS int AS "
+                "$$ BEGIN RAISE NOTICE 'a row'; RETURN i; END $$ LANGUAGE plpgsql"
+            )
+        asked = "SELECT told(i) FROM generate_series(1, 100000) AS s(i)"
+        if "max_rows" in bounds:
+            assert store.query(asked, **bounds).height == 10
+        else:
+            with pytest.raises(InputError, match=r"larger than|longer than"):
+                store.query(asked, **bounds)
+    assert 1 <= len([said for said in noticed if said == "a row"]) <= most
 
 
 def test_a_query_without_an_end_is_stopped(store: Store) -> None:

@@ -61,16 +61,18 @@ def test_a_run_is_read_back_with_everything_that_was_recorded(store: Store, samp
 
 
 def test_layers_are_read_back_in_order_with_what_is_known_of_the_graph(store: Store, samples: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
     for name in ("output", "mixed", "input"):
-        store.save_layer(run_id, samples.result(name))
+        store.save_layer(claim, samples.result(name))
     assert store.list_layers(run_id) == [samples.layers[0], samples.layers[3], samples.layers[4]]
 
 
 def test_a_representation_is_the_same_to_the_last_bit(store: Store, samples: Any, same: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
     written = samples.result("mixed", constant=(0, 4))
-    store.save_layer(run_id, written)
+    store.save_layer(claim, written)
     read = store.read_representation(LayerAddress(run_id, "mixed"))
     assert np.isnan(read.correlation[4]).all()
     assert same(read, written.representation)
@@ -80,9 +82,10 @@ def test_a_representation_in_many_tiles_is_the_same_to_the_last_bit(
     store: Store, samples: Any, same: Any, execute: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiles, "TILE_VALUES", 7)
-    run_id = store.begin_run(samples.header(stimuli=samples.stimuli(13))).run_id
+    claim = store.begin_run(samples.header(stimuli=samples.stimuli(13)))
+    run_id = claim.run_id
     written = samples.result("mixed", n_stimuli=13, constant=(5,))
-    store.save_layer(run_id, written)
+    store.save_layer(claim, written)
     assert execute("SELECT count(*) FROM tiles") == [(12,)]
     assert same(store.read_representation(LayerAddress(run_id, "mixed")), written.representation)
 
@@ -90,9 +93,10 @@ def test_a_representation_in_many_tiles_is_the_same_to_the_last_bit(
 def test_a_tile_never_holds_more_than_a_mebibyte_of_values(
     store: Store, samples: Any, same: Any, execute: Any
 ) -> None:
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
     written = samples.result("mixed", n_stimuli=800)
-    store.save_layer(run_id, written)
+    store.save_layer(claim, written)
     assert [n_values * 4 for (n_values,) in execute("SELECT n_values FROM tiles ORDER BY position")] == [
         2**20,
         229824,
@@ -101,9 +105,10 @@ def test_a_tile_never_holds_more_than_a_mebibyte_of_values(
 
 
 def test_a_single_stimulus_makes_a_representation_too(store: Store, samples: Any, same: Any) -> None:
-    run_id = store.begin_run(samples.header(stimuli=samples.stimuli(1))).run_id
+    claim = store.begin_run(samples.header(stimuli=samples.stimuli(1)))
+    run_id = claim.run_id
     written = samples.result("mixed", n_stimuli=1)
-    store.save_layer(run_id, written)
+    store.save_layer(claim, written)
     assert same(store.read_representation(LayerAddress(run_id, "mixed")), written.representation)
 
 
@@ -118,34 +123,37 @@ def test_many_representations_come_in_the_order_asked_for(store: Store, samples:
 
 
 def test_transforms_of_one_layer_are_kept_apart(store: Store, samples: Any, same: Any) -> None:
-    run_id = store.begin_run(samples.header(transforms=("none", "rank"))).run_id
+    claim = store.begin_run(samples.header(transforms=("none", "rank")))
+    run_id = claim.run_id
     plain, ranked = samples.result("mixed"), samples.result("mixed", "rank", seed=9)
-    store.save_layer(run_id, plain)
-    store.save_layer(run_id, ranked)
+    store.save_layer(claim, plain)
+    store.save_layer(claim, ranked)
     assert same(store.read_representation(LayerAddress(run_id, "mixed", "rank")), ranked.representation)
     assert same(store.read_representation(LayerAddress(run_id, "mixed")), plain.representation)
     assert store.find_run(run_id).n_layers == 1
 
 
 def test_a_layer_saved_again_replaces_the_first(store: Store, samples: Any, same: Any, execute: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
-    store.save_layer(run_id, samples.result("mixed", version="1.0"))
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
+    store.save_layer(claim, samples.result("mixed", version="1.0"))
     again = samples.result("mixed", version="2.0", seed=3)
-    store.save_layer(run_id, again)
+    store.save_layer(claim, again)
     assert same(store.read_representation(LayerAddress(run_id, "mixed")), again.representation)
     assert {row.result.provider.version for row in store.read_statistics(run_id)} == {"2.0"}
     assert execute("SELECT count(*) FROM tiles") == [(1,)]
 
 
 def test_a_matrix_that_could_not_be_given_back_is_refused(store: Store, samples: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
     good = samples.representation()
     lopsided = good.correlation.copy()
     lopsided[0, 1] += 0.5
     for matrix, said in [(lopsided, "not symmetric"), (good.correlation.astype(float), "float64")]:
         bad = Representation(matrix, good.mean, good.norm, good.n_features)
         with pytest.raises(LayerwiseError, match=f"run {run_id}, layer 'mixed'.*{said}"):
-            store.save_layer(run_id, LayerResult("mixed", "none", bad))
+            store.save_layer(claim, LayerResult("mixed", "none", bad))
     assert store.list_layers(run_id) == []
 
 
@@ -158,9 +166,10 @@ def test_addresses_that_are_not_there_are_named_with_what_is_near(store: Store, 
 
 
 def test_statistics_are_read_back_with_their_vectors(store: Store, samples: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
     written = samples.result("mixed")
-    store.save_layer(run_id, written)
+    store.save_layer(claim, written)
     read = store.read_statistics(run_id)
     assert [(row.layer, row.transform) for row in read] == [("mixed", "none")] * 3
     for row, statistic in zip(read, written.statistics, strict=True):
@@ -170,10 +179,10 @@ def test_statistics_are_read_back_with_their_vectors(store: Store, samples: Any)
 
 
 def test_a_vector_with_two_axes_is_refused_by_name(store: Store, samples: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
     bad = StatisticResult("profile", samples.provider("p"), 1.0, vector=np.zeros((2, 2)))
     with pytest.raises(LayerwiseError, match=r"statistic 'profile': a vector of shape \(2, 2\)"):
-        store.save_layer(run_id, LayerResult("mixed", "none", samples.representation(), (bad,)))
+        store.save_layer(claim, LayerResult("mixed", "none", samples.representation(), (bad,)))
 
 
 def test_stimuli_are_read_back_in_order(store: Store, samples: Any) -> None:
@@ -187,45 +196,44 @@ def test_stimuli_are_read_back_in_order(store: Store, samples: Any) -> None:
 
 
 def test_predictions_and_accuracy_are_read_back(store: Store, samples: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
     written = [
         Prediction(position, rank, np.int64(7), None, np.float32(0.5)) for position in (1, 0) for rank in (2, 1)
     ]
-    store.save_predictions(run_id, written, Accuracy(0.5, 1.0, 4))
-    store.save_predictions(run_id, written, Accuracy(0.25, 0.75, 4))
+    store.save_predictions(claim, written, Accuracy(0.5, 1.0, 4))
+    store.save_predictions(claim, written, Accuracy(0.25, 0.75, 4))
     assert store.read_predictions(run_id) == sorted(written, key=lambda row: (row.position, row.rank))
     assert store.find_run(run_id).accuracy == Accuracy(0.25, 0.75, 4)
 
 
-def weight(samples: Any, name: str, position: int, version: str, value: float) -> WeightResult:
-    statistics = (StatisticResult("std", samples.provider("weights", version), value, vector=np.arange(64.0)),)
+def weight(samples: Any, name: str, position: int, revision: int, value: float) -> WeightResult:
+    statistics = (
+        StatisticResult("std", samples.provider("weights", revision=revision), value, vector=np.arange(64.0)),
+    )
     return WeightResult(name, name.split("/", maxsplit=1)[0], (3, 3, 2), position, statistics)
 
 
-def test_weights_belong_to_the_model_and_each_run_reads_its_own_version(store: Store, samples: Any) -> None:
+def test_weights_belong_to_the_model_and_each_run_reads_its_own_revision(store: Store, samples: Any) -> None:
     old, new = samples.finished_run(store), samples.header("b" * 64)
-    first = store.begin_run(samples.header("c" * 64)).run_id
-    store.save_weights(
-        first, [weight(samples, "b/kernel", 1, "1.0", 1.0), weight(samples, "a/kernel", 0, "1.0", 2.0)]
-    )
-    second = store.begin_run(new).run_id
-    store.save_weights(
-        second, [weight(samples, "a/kernel", 0, "2.0", 3.0), weight(samples, "b/kernel", 1, "2.0", 4.0)]
-    )
-    assert [(row.name, row.layer, row.shape, row.position) for row in store.read_weights(first)] == [
+    first = store.begin_run(samples.header("c" * 64))
+    store.save_weights(first, [weight(samples, "b/kernel", 1, 1, 1.0), weight(samples, "a/kernel", 0, 1, 2.0)])
+    second = store.begin_run(new)
+    store.save_weights(second, [weight(samples, "a/kernel", 0, 2, 3.0), weight(samples, "b/kernel", 1, 2, 4.0)])
+    assert [(row.name, row.layer, row.shape, row.position) for row in store.read_weights(first.run_id)] == [
         ("a/kernel", "a", (3, 3, 2), 0),
         ("b/kernel", "b", (3, 3, 2), 1),
     ]
-    values = {run: [row.statistics[0].value for row in store.read_weights(run)] for run in (first, second)}
-    assert values == {first: [2.0, 1.0], second: [3.0, 4.0]}
-    assert all(len(row.statistics) == 1 for row in store.read_weights(second))
+    values = [[row.statistics[0].value for row in store.read_weights(run.run_id)] for run in (first, second)]
+    assert values == [[2.0, 1.0], [3.0, 4.0]]
+    assert all(len(row.statistics) == 1 for row in store.read_weights(second.run_id))
     assert [row.statistics for row in store.read_weights(old)] == [(), ()]
-    assert np.array_equal(store.read_weights(first)[0].statistics[0].vector, np.arange(64.0))
+    assert np.array_equal(store.read_weights(first.run_id)[0].statistics[0].vector, np.arange(64.0))
 
 
-def test_comparisons_are_replaced_by_pair_and_kept_apart_by_version(store: Store, samples: Any) -> None:
+def test_comparisons_are_replaced_by_pair_and_kept_apart_by_revision(store: Store, samples: Any) -> None:
     one, two = samples.finished_run(store), samples.finished_run(store, "b" * 64)
-    cka, newer = samples.provider("cka"), samples.provider("cka", "2.0")
+    cka, newer = samples.provider("cka"), samples.provider("cka", revision=2)
     a, b = LayerAddress(one, "input"), LayerAddress(two, "output")
     store.save_comparisons([Comparison(cka, a, b, 0.1), Comparison(cka, a, a, np.float64(1.0))])
     store.save_comparisons([Comparison(cka, a, b, None, "too few stimuli"), Comparison(newer, a, b, 0.9)])
@@ -259,11 +267,12 @@ def test_comparisons_and_orderings_are_kept_apart_by_settings(store: Store, samp
 
 
 def test_what_was_computed_from_a_representation_goes_when_it_is_replaced(store: Store, samples: Any) -> None:
-    run_id = store.begin_run(samples.header()).run_id
-    store.save_layer(run_id, samples.result("mixed"))
+    claim = store.begin_run(samples.header())
+    run_id = claim.run_id
+    store.save_layer(claim, samples.result("mixed"))
     here = LayerAddress(run_id, "mixed")
     store.save_comparisons([Comparison(samples.provider("cka"), here, here, 1.0)])
-    store.save_layer(run_id, samples.result("mixed", seed=5))
+    store.save_layer(claim, samples.result("mixed", seed=5))
     assert store.read_comparisons(samples.provider("cka"), [run_id]) == []
 
 
@@ -290,18 +299,27 @@ def test_any_text_is_read_back_as_it_was(store: Store, samples: Any, name: str) 
     header = samples.header(
         layers=(layer,), stimuli=stimuli, model=model, tags={name: name}, command=name, lineage=name
     )
-    run_id = store.begin_run(header).run_id
-    store.save_layer(run_id, samples.result(name, n_stimuli=2))
-    store.finish_run(run_id, {name: 1.0})
+    claim = store.begin_run(header)
+    run_id = claim.run_id
+    store.save_layer(claim, samples.result(name, n_stimuli=2))
+    store.finish_run(claim, {name: 1.0})
     run = store.find_run(run_id)
     assert (run.tags, run.command, run.model, run.timings) == ({name: name}, name, model, {name: 1.0})
     assert (run.stimuli_name, run.skipped) == (name, (name,))
     assert store.list_layers(run_id) == [layer]
     assert store.list_stimuli(run_id)[0].name == name
     assert [row.id for row in store.list_runs(RunFilter(lineage=name, tags={name: name}))] == [run_id]
+
+
+@pytest.mark.database
+def test_nasty_text_is_intact(store: Store, samples: Any) -> None:
+    for key, name in zip("abcdef", NASTY, strict=True):
+        stimuli = samples.stimuli(1, name=name, stimuli=(Stimulus(name, name),), skipped=(name,))
+        samples.finished_run(store, key * 64, stimuli=stimuli, model=samples.model(name=name), tags={name: name})
     assert store.verify() == []
 
 
+@pytest.mark.database
 def test_text_that_is_no_unicode_is_a_clear_error(store: Store, samples: Any) -> None:
     with pytest.raises(InputError, match=r"x\\udcff.* is not valid Unicode"):
         store.begin_run(samples.header(command="x\udcff"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import sqlite3
 
 import numpy as np
 import pytest
@@ -145,6 +146,47 @@ class Total(lw.StreamedStatistic):
         return lw.StatisticValue(float(np.sum([np.sum(item) for item in state])))
 
 
+class Favourite(Total):
+    """Which unit wins, on average; of units that are equal, the one that came first."""
+
+    def start(self, n_stimuli, n_features):
+        return np.full(n_stimuli, -np.inf), np.zeros(n_stimuli)
+
+    def update(self, state, activations, stimuli, units):
+        strongest, winner = state
+        found = np.nan_to_num(activations).max(axis=1)
+        better = found > strongest[stimuli]
+        winner[stimuli] = np.where(better, activations.argmax(axis=1) + units.start, winner[stimuli])
+        strongest[stimuli] = np.maximum(found, strongest[stimuli])
+
+    def finish(self, state):
+        return lw.StatisticValue(float(state[1].mean()))
+
+
+class ThreadBound(Total):
+    """Keeps its numbers where only the thread that began may see them."""
+
+    def start(self, n_stimuli, n_features):
+        return sqlite3.connect(":memory:")
+
+    def update(self, state, activations, stimuli, units):
+        state.execute("SELECT ?", [float(activations.sum())])
+
+
+class OnItself(Total):
+    """Keeps its sum on itself, of whatever layer."""
+
+    def start(self, n_stimuli, n_features):
+        self.sum = [0.0]
+        return self.sum
+
+    def update(self, state, activations, stimuli, units):
+        super().update(self.sum, activations, stimuli, units)
+
+    def finish(self, state):
+        return super().finish(self.sum)
+
+
 STREAMED = [
     (
         {"update": lambda self, s, x, i, j: s.__setitem__(0, float(x[np.isfinite(x)].sum()))},
@@ -164,6 +206,19 @@ def test_a_streamed_statistic_that_breaks_its_promise_is_found(changes, message)
     testing.check_statistic(Total())
     with pytest.raises(AssertionError, match=message):
         testing.check_statistic(broken(Total, **changes))
+
+
+@pytest.mark.parametrize(
+    ("statistic", "message"),
+    [
+        (Favourite, r"goes from .* to .* when the layer comes in pieces in any order, expected the same"),
+        (ThreadBound, r"raises ProgrammingError"),
+        (OnItself, r"goes from .* to .* when another layer streams beside it"),
+    ],
+)
+def test_a_streamed_statistic_that_is_right_on_one_layer_in_order_alone_is_found(statistic, message):
+    with pytest.raises(AssertionError, match=message):
+        testing.check_statistic(statistic())
 
 
 def refuse(self, *arguments):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 QUERY_SECONDS = 30.0
 N_ROWS_SHOWN = 500
@@ -53,7 +53,7 @@ class Answer:
     problem: str = ""
 
 
-def ask(store: Store, sql: str) -> Answer:
+def ask(store: OpenHistory, sql: str) -> Answer:
     """The answer to a query; nothing where it is empty."""
     if not sql:
         return Answer("")

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from layerwise.core.history.memory import overlay
+from layerwise.core.history.memory import OverlayHistory
 
 if TYPE_CHECKING:
     from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 N_KEPT = 12
 
@@ -59,7 +59,7 @@ class Reports:
         find_registry: Gives the plugins; asked when the first report is drawn.
     """
 
-    store: Store
+    store: OpenHistory
     find_registry: Callable[[], Registry]
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "report"), repr=False)
     _drawn: OrderedDict[object, Future[bytes]] = field(default_factory=OrderedDict, repr=False)
@@ -98,7 +98,7 @@ class Reports:
         choice = Choice(wish.comparator or Choice.comparator, metric=wish.metric, transform=wish.transform)
         with tempfile.TemporaryDirectory(prefix="layerwise-") as folder:
             path = Path(folder) / "report.html"
-            render_report(runs, self.find_registry(), overlay(self.store), path, choice=choice)
+            render_report(runs, self.find_registry(), OverlayHistory(self.store), path, choice=choice)
             return path.read_bytes()
 
 

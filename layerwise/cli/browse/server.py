@@ -6,14 +6,15 @@ from elsewhere and be framed by nobody, and there is no address that changes any
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import TimeoutError as WaitedTooLong
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -29,12 +30,12 @@ from layerwise.cli.browse.reports import Reports, ReportWish
 from layerwise.cli.commands.ask.runs import run_record
 from layerwise.cli.overview import survey_layers
 from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.history.memory import overlay
+from layerwise.core.history.memory import OverlayHistory
 
 if TYPE_CHECKING:
     from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
-    from layerwise.storage import Store
+    from layerwise.storage import OpenHistory
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -49,7 +50,7 @@ _PATIENCE_SECONDS = 25.0
 class Site:
     """What all addresses share: the history, the plugins, the reports, and who can look (`reach`)."""
 
-    store: Store
+    store: OpenHistory
     find_registry: Callable[[], Registry]
     reports: Reports
     reach: str = "this machine only"
@@ -94,7 +95,7 @@ class Site:
         """The layers of one run, a row each; part of its page."""
         run = self.store.find_run(request.path_params["run"])
         transform = "none" if "none" in run.transforms else run.transforms[0]
-        rows = survey_layers(self.find_registry(), overlay(self.store), run, transform)
+        rows = survey_layers(self.find_registry(), OverlayHistory(self.store), run, transform)
         return self._show("layers.html", rows=rows, transform=transform)
 
     def show_report(self, request: Request) -> Response:
@@ -106,14 +107,18 @@ class Site:
         runs = [self.store.find_run(run) for run in wish.run_ids]
         return self._show("drawing.html", wish=wish, runs=runs)
 
-    def wait_for_report(self, request: Request) -> Response:
-        """Whether a report is drawn, answered after half a minute at the latest."""
-        future = self.reports.ask(read_report_wish(request))
-        try:
-            future.result(timeout=_PATIENCE_SECONDS)
-        except WaitedTooLong:
-            return _as_json({"drawn": False})
-        return _as_json({"drawn": True})
+    async def wait_for_report(self, request: Request) -> Response:
+        """Whether a report is drawn, answered after half a minute at the latest.
+
+        It waits without a thread: there are 40 of these for everybody, and as many waiting tabs would stop all pages.
+        """
+        future = await run_in_threadpool(self.reports.ask, read_report_wish(request))
+        drawn = asyncio.wrap_future(future)
+        drawn.add_done_callback(lambda drawn: drawn.cancelled() or drawn.exception())  # else it is called forgotten
+        await asyncio.wait([drawn], timeout=_PATIENCE_SECONDS)  # which, unlike wait_for, cancels nothing
+        if drawn.done():
+            drawn.result()  # what it failed with is the answer
+        return _as_json({"drawn": drawn.done()})
 
     def show_query(self, request: Request) -> Response:
         """A query and its answer."""

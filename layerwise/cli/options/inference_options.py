@@ -92,18 +92,14 @@ def plan_intervals(bootstrap: int, seed: int, method: str | None, level: float |
     Raises:
         InputError: If an option makes no sense, also without the option that it belongs to.
     """
-    from layerwise.core.history.intervals import DEFAULT_LEVEL, DEFAULT_METHOD, IntervalPlan
+    from layerwise.core.analysis.inference.plans import make_interval_plan
 
     if not bootstrap:
         for option, value in (("--interval", method), ("--level", level)):
             if value is not None:
                 raise InputError(f"{option} is of the intervals that --bootstrap N adds: ask for them too")
         return None
-    plan = IntervalPlan(bootstrap, seed, method or DEFAULT_METHOD, DEFAULT_LEVEL if level is None else level)
-    from layerwise.core.analysis.inference.plans import check_interval_plan
-
-    check_interval_plan(plan)
-    return plan
+    return make_interval_plan(bootstrap, seed, method, level)
 
 
 def plan_tests(permutations: int, seed: int, two_sided: bool, correction: str | None) -> PermutationPlan | None:
@@ -113,6 +109,7 @@ def plan_tests(permutations: int, seed: int, two_sided: bool, correction: str | 
         InputError: If an option makes no sense, also without the option that it belongs to.
     """
     from layerwise.core.analysis.inference.correction import DEFAULT_CORRECTION, find_correction
+    from layerwise.core.analysis.inference.plans import check_permutation_plan
     from layerwise.core.history.intervals import PermutationPlan
 
     if not permutations:
@@ -122,8 +119,6 @@ def plan_tests(permutations: int, seed: int, two_sided: bool, correction: str | 
         return None
     find_correction(correction or DEFAULT_CORRECTION)
     plan = PermutationPlan(permutations, seed, "two-sided" if two_sided else "alike")
-    from layerwise.core.analysis.inference.plans import check_permutation_plan
-
     check_permutation_plan(plan)
     return plan
 

@@ -6,7 +6,7 @@ to those that have it; it is an error if none does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -18,13 +18,12 @@ from layerwise.cli.output import make_table, stderr_console, stdout_console
 from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
-    from layerwise.core.analysis.compare import Progress as ShowPairs
+    from layerwise.core.analysis.compute_pairs import Progress as ShowPairs
     from layerwise.core.analysis.measure import Measure
     from layerwise.core.base.parameters import Setting
     from layerwise.core.host.registry import Registry
 
 DEFAULT_COMPARATOR = "layerwise:rsa-pearson"
-EVERY = "all"
 WITH = "--with"
 
 Comparators = Annotated[
@@ -94,6 +93,8 @@ class MeasureOptions:
         Raises:
             InputError: If there is no such comparator, or a setting or the metric is of no use to any of them.
         """
+        from layerwise.core.analysis.choose import find_measures
+
         return find_measures(registry, names, self.read_settings(), self.metric)
 
 
@@ -130,43 +131,6 @@ def repeat_option(arguments: Sequence[str], option: str, takes_value: set[str]) 
             repeated.append(word)
             has_run = True
     return repeated
-
-
-def find_measures(
-    registry: Registry, names: Sequence[str], settings: Mapping[str, Setting], metric: str | None
-) -> list[Measure]:
-    """The measures that are asked for, each with the settings that it has.
-
-    Raises:
-        InputError: If there is no such comparator, or a setting or the metric is of no use to any of them.
-    """
-    from layerwise.core.analysis.measure import find_measure
-    from layerwise.core.host.kinds import Comparator, Metric, MetricComparator
-
-    words = [offer.qualified_name for offer in registry.all(Comparator)] if EVERY in names else list(names)
-    offers = [registry.get(Comparator, word) for word in dict.fromkeys(words)]
-    if len(offers) == 1:
-        return [find_measure(registry, offers[0].qualified_name, settings, metric)]
-    known = [{parameter.name for parameter in offer.offer.parameters} for offer in offers]
-    for name in settings:
-        if not any(name in parameters for parameters in known):
-            asked = ", ".join(offer.name for offer in offers[:6])
-            there = ", ".join(sorted(set().union(*known))) or "none"
-            raise InputError(f"none of {asked} has a parameter '{name}'; their parameters: {there}")
-    uses_metric = [isinstance(offer.offer, MetricComparator) for offer in offers]
-    if metric is not None:
-        registry.get(Metric, metric)
-        if not any(uses_metric):
-            raise InputError(f"none of {', '.join(offer.name for offer in offers)} compares a metric's matrices")
-    return [
-        find_measure(
-            registry,
-            offer.qualified_name,
-            {name: value for name, value in settings.items() if name in parameters},
-            metric if uses else None,
-        )
-        for offer, parameters, uses in zip(offers, known, uses_metric, strict=True)
-    ]
 
 
 @contextmanager

@@ -43,7 +43,6 @@ class PluginAwareGroup(HelpfulGroup):
         ctx.meta["layerwise.attached"] = True
         session = session_of(ctx)
         session.blocked = tuple(ctx.params.get("no_plugin") or ())
-        session.timeout = ctx.params.get("plugin_timeout")
         from layerwise.core.host.kinds import CommandGroup
 
         for registered in session.registry.all(CommandGroup):

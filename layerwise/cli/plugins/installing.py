@@ -25,7 +25,7 @@ from layerwise.cli.plugins.packages import (
 from layerwise.cli.session import open_history
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.words import near_names
-from layerwise.core.host.discovery import HOST, find_installed, installed_versions, normal_name
+from layerwise.core.host.discovery import HOST, find_installed, group_of, installed_versions, normal_name
 
 Record = Mapping[str, Any]
 
@@ -110,6 +110,8 @@ def _tell_added(plugin: Record, installed: Sequence[Installation]) -> None:
         return
     is_new = _is_among(plugin["distribution"], [done.name for done in installed])
     offers = describe_offers(plugin["offers"]) or "nothing"
+    for mistake in plugin["mistakes"]:
+        warn_on_stderr(f"plugin '{plugin['name']}' ({who}): {mistake}")
     typer.echo(f"{who} adds {offers}" if is_new else f"{who} was installed already; it adds {offers}")
 
 
@@ -130,7 +132,8 @@ def _check_added(wanted: Sequence[str], added: Sequence[Record]) -> None:
     for name in wanted:
         if not _is_among(name, [plugin["distribution"] for plugin in added]):
             raise LayerwiseError(
-                f"{name} is installed, but it offers no plugin (it has no entry point in the group '{HOST}'); "
+                f"{name} is installed, but it offers no plugin (it has no entry point in a group such as "
+                f"'{group_of('comparators')}'); "
                 f"`{sys.executable} -m pip uninstall {name}` removes it"
             )
 

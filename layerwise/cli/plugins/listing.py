@@ -1,4 +1,4 @@
-"""What `layerwise plugins` shows: who offers what, and why a plugin did not load."""
+"""What `layerwise plugins` shows: who offers what, why a plugin did not load, and what its author got wrong."""
 
 from __future__ import annotations
 
@@ -126,10 +126,15 @@ def _plugin_row(status: PluginStatus, offers: Offers) -> tuple[str, ...]:
 
 
 def _print_failures(registry: Registry, console: Console) -> None:
+    """What did not load, what is not as it declares, and what was left out."""
+    lines = []
     for status in registry.plugins:
+        who = f"{status.name} ({status.distribution} {status.version})"
         if status.failure:
-            where = f"{status.name} ({status.distribution} {status.version})"
-            console.print(f"Failed: {where}: {status.reason}; --json has the traceback", markup=False, soft_wrap=True)
+            lines.append(f"Failed: {who}: {status.reason}; --json has the traceback")
+        lines += [f"Mistake in {who}: {mistake}" for mistake in status.mistakes]
     if registry.left_out:
         names = ", ".join(f"{found.name} ({found.distribution} {found.version})" for found in registry.left_out)
-        console.print(f"Left out, by --no-plugin or LAYERWISE_PLUGINS: {names}", markup=False, soft_wrap=True)
+        lines.append(f"Left out, by --no-plugin or LAYERWISE_PLUGINS: {names}")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.calling import is_in_plugin
@@ -88,13 +88,6 @@ def _is_plain(stdout: TextIO | None) -> bool:
         return stdout is not None and stdout.fileno() == _STDOUT and sys.stderr.fileno() == _STDERR
     except (AttributeError, OSError, ValueError):
         return False
-
-
-def end_process(call: str) -> NoReturn:
-    """End the process at once, since a plugin cannot be ended otherwise; what was stored is kept."""
-    print(f"layerwise: error: {call} did not return in time, and cannot be interrupted: ending here", file=sys.stderr)
-    sys.stderr.flush()
-    os._exit(1)
 
 
 def tell_failures(failures: Sequence[str], done: str) -> None:

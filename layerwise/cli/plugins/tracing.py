@@ -40,8 +40,6 @@ def run_traced(context: typer.Context, command: Sequence[str], output: Path | No
         check_target(output)
     words = list(command[1:] if command[0] == "layerwise" else command)
     options = [part for name in outer.blocked for part in ("--no-plugin", name)]
-    if outer.timeout is not None:
-        options += ["--plugin-timeout", str(outer.timeout)]
     trace = Trace()
     inner = Session(tuple(words), trace=trace)
     try:

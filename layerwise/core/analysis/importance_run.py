@@ -70,17 +70,17 @@ def apportion_run(
         InputError: If there is no such block, target or metric, or no block with two stored branches.
     """
     layers = history.list_layers(run.id)
-    arms = find_arms(layers, blocks, run)
+    branches = find_branches(layers, blocks, run)
     offer = registry.get(Metric, metric)
-    wanted = {block: list(_find_targets(block, targets, layers)) for block in arms}
-    names = dict.fromkeys(layer.name for block in arms for layer in (*arms[block], *wanted[block]))
+    wanted = {block: list(_find_targets(block, targets, layers)) for block in branches}
+    names = dict.fromkeys(layer.name for block in branches for layer in (*branches[block], *wanted[block]))
     addresses = [LayerAddress(run.id, name, transform) for name in names]
     read = zip(names, history.read_representations(addresses), strict=True)
     vectors = {name: _upper_triangle(offer, representation) for name, representation in read}
-    return [_apportion(block, arms[block], target, vectors) for block in arms for target in wanted[block]]
+    return [_apportion(block, branches[block], target, vectors) for block in branches for target in wanted[block]]
 
 
-def find_arms(layers: Sequence[Layer], blocks: Sequence[str], run: RunRecord) -> dict[str, list[Layer]]:
+def find_branches(layers: Sequence[Layer], blocks: Sequence[str], run: RunRecord) -> dict[str, list[Layer]]:
     """The stored branches of each block of which there are two or more, in order of computation.
 
     Raises:
@@ -90,7 +90,7 @@ def find_arms(layers: Sequence[Layer], blocks: Sequence[str], run: RunRecord) ->
     for layer in layers:
         if layer.block is not None and layer.branch is not None:
             found.setdefault(layer.block, []).append(layer)
-    found = {block: arms for block, arms in found.items() if len(arms) >= MIN_BRANCHES}
+    found = {block: branches for block, branches in found.items() if len(branches) >= MIN_BRANCHES}
     if not found:
         raise InputError(
             f"run {run.id} has no block with two analysed branches; `run --layers branches` analyses them"
@@ -116,11 +116,11 @@ def _upper_triangle(metric: Registered[Metric], representation: Representation) 
 
 
 def _apportion(
-    block: str, arms: Sequence[Layer], target: Layer, vectors: dict[str, NDArray[np.float64]]
+    block: str, branches: Sequence[Layer], target: Layer, vectors: dict[str, NDArray[np.float64]]
 ) -> Apportioned:
-    names = [arm.branch or arm.name for arm in arms]
+    names = [branch.branch or branch.name for branch in branches]
     try:
-        result = measure_importance(names, [vectors[arm.name] for arm in arms], vectors[target.name])
+        result = measure_importance(names, [vectors[branch.name] for branch in branches], vectors[target.name])
     except InputError as error:
         return Apportioned(block, target.name, None, str(error))
     return Apportioned(block, target.name, result)

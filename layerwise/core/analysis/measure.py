@@ -53,10 +53,7 @@ class Measure:
     @property
     def provider(self) -> Provider:
         """Who computes it, with the settings that are not the defaults: the key under which values are kept."""
-        changed: dict[str, Setting] = self.comparator.offer.changed
-        if self.metric is not None:
-            changed["metric"] = f"{self.metric.qualified_name} {self.metric.version}"
-        return Provider(self.comparator.qualified_name, self.comparator.version, canonical(changed))
+        return provider_with(self.comparator, self.comparator.offer.changed, self.metric)
 
     def resolve(self, address: LayerAddress) -> LayerAddress:
         """Where the representation is that this measure reads of a layer: a metric may need a transform's.
@@ -97,10 +94,15 @@ class Measure:
 
     def compare_all(self, rows: Sequence[Any], columns: Sequence[Any]) -> NDArray[np.float64] | None:
         """(len(rows), len(columns)) values at once, not yet checked; None where the comparator cannot."""
-        if type(self.comparator.offer).compare_all is Comparator.compare_all:
+        if not self.compares_all:
             return None
         matrix = self.comparator.call(self.comparator.offer.compare_all, rows, columns)
         return check_array(self.comparator, matrix, (len(rows), len(columns)), finite=False)
+
+    @property
+    def compares_all(self) -> bool:
+        """Whether the comparator has a way to compare rows with columns that is faster than one by one."""
+        return type(self.comparator.offer).compare_all is not Comparator.compare_all
 
     @property
     def compares_pairs(self) -> bool:
@@ -116,6 +118,18 @@ class Measure:
         """
         values = self.comparator.call(self.comparator.offer.compare_pairs, firsts, seconds)
         return check_array(self.comparator, values, (len(firsts),), finite=False)
+
+
+def provider_with(
+    offer: Registered[Any], settings: Mapping[str, Setting], metric: Registered[Metric] | None
+) -> Provider:
+    """Under whom results of an offer are kept that was given settings, and perhaps a metric to work on."""
+    provider = replace(offer.provider, parameters=canonical(settings))
+    if metric is None:
+        return provider
+    named = {**settings, "metric": f"{metric.qualified_name} r{metric.offer.revision}"}
+    strange = f", {metric.distribution} {metric.version}" if metric.distribution != offer.distribution else ""
+    return replace(provider, parameters=canonical(named), version=f"{offer.version}{strange}")
 
 
 def find_read_address(metric: Registered[Metric], address: LayerAddress) -> LayerAddress:

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address
+from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address, provider_with
 from layerwise.core.base.errors import InputError
-from layerwise.core.base.parameters import canonical
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, Ordering, RunRecord
 from layerwise.core.host.kinds import Metric, Reorderer
@@ -49,8 +47,7 @@ def order_stimuli(
     """
     reorderer = registry.get(Reorderer, method)
     chosen = None if metric is None else registry.get(Metric, metric)
-    parameters = {} if chosen is None else {"metric": f"{chosen.qualified_name} {chosen.version}"}
-    provider = Provider(reorderer.qualified_name, reorderer.version, canonical(parameters))
+    provider = provider_with(reorderer, {}, chosen)
     address = LayerAddress(run.id, _choose_layer(by, run, history.list_layers(run.id)).name, transform)
     if chosen is not None:
         address = find_read_address(chosen, address)

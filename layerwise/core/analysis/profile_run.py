@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from layerwise.core.analysis.choose import list_main_layers
 from layerwise.core.analysis.compare import ComparisonTable, compare_layers
 from layerwise.core.analysis.measure import Measure, find_measure
 from layerwise.core.analysis.profile import measure_profile
@@ -44,7 +45,7 @@ def profile_run(
     """
     measure = find_measure(registry, measure) if isinstance(measure, str) else measure
     largest = largest_value(measure)
-    chosen = choose_layers(history, run) if layers is None else sorted(layers, key=lambda layer: layer.position)
+    chosen = list_main_layers(history, run) if layers is None else sorted(layers, key=lambda layer: layer.position)
     if len(chosen) < 2:
         raise InputError(f"a profile needs at least two layers, of run {run.id} there are {len(chosen)}")
     addresses = [measure.resolve(LayerAddress(run.id, layer.name, transform)) for layer in chosen]
@@ -57,12 +58,6 @@ def profile_run(
     if not table.reasons and save:
         history.save_profile(key, profile)
     return _explain(profile, table)
-
-
-def choose_layers(history: HistoryProtocol, run: RunRecord) -> list[Layer]:
-    """The layers of a run that tell its story: the main ones; where none was analysed, all that are no arms."""
-    layers = history.list_layers(run.id)
-    return [layer for layer in layers if layer.is_main] or [layer for layer in layers if layer.branch is None]
 
 
 def find_side_by_side(layers: Sequence[Layer]) -> str | None:

@@ -51,7 +51,7 @@ class Crossing:
     before: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """A network's transition from the input's structure to the output's, over m layers.
 

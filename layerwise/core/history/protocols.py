@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from layerwise.core.base.provider import Provider
@@ -30,34 +31,56 @@ if TYPE_CHECKING:
 
 
 class RunStore(Protocol):
-    """Where the engine writes. Every call is one transaction; safe to call from any one thread at a time."""
+    """Where the engine writes.
+
+    Whoever begins a run gets a claim, and owns the run until it finishes, fails or discards it, or until another
+    process takes it over because this one counts as dead. Every write presents the claim: one that is not held any
+    more changes nothing. So nobody can write to, fail or delete what somebody else goes on with.
+
+    Every call is one transaction, in which the claim is looked at, too. A store may be used by several threads at
+    once, and a claim be handed from one to another; whether its run is alive goes by the process that began it.
+    """
 
     def begin_run(self, header: RunHeader, *, force: bool = False) -> Claim:
         """Claim the analysis `header.key`: new, resumed where it was interrupted, or already finished.
 
-        `force` starts a new run even where a finished or interrupted one is there.
+        `force` starts a new run even where a finished or interrupted one is there. Of several that ask at the same
+        time one gets the claim.
 
         Raises:
-            InputError: If another live process is computing the same analysis now.
+            InputError: If another live process, or another thread of this one, is computing the same analysis now.
         """
 
-    def save_layer(self, run_id: str, result: LayerResult) -> None:
-        """Write one finished layer; once written it survives whatever happens to the run."""
+    def keep_alive(self, claim: Claim) -> AbstractContextManager[None]:
+        """While within, see that the run counts as alive, however long the work gives no news and the store is busy.
 
-    def save_weights(self, run_id: str, weights: Sequence[WeightResult]) -> None:
+        Never raises into the work. Once it is left, nobody computes the run any more, finished or not.
+        """
+
+    def save_layer(self, claim: Claim, result: LayerResult) -> None:
+        """Write one finished layer; once written it survives whatever happens to the run.
+
+        Raises:
+            LayerwiseError: If the claim is not held any more; so do all that write.
+        """
+
+    def save_weights(self, claim: Claim, weights: Sequence[WeightResult]) -> None:
         """Write the statistics of the run's model's weights, replacing those of the same provider."""
 
-    def save_predictions(self, run_id: str, predictions: Sequence[Prediction], accuracy: Accuracy | None) -> None:
+    def save_predictions(self, claim: Claim, predictions: Sequence[Prediction], accuracy: Accuracy | None) -> None:
         """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
 
-    def finish_run(self, run_id: str, timings: Mapping[str, float]) -> None:
-        """Mark the run finished."""
+    def finish_run(self, claim: Claim, timings: Mapping[str, float]) -> None:
+        """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""
 
-    def fail_run(self, run_id: str, error: str, *, interrupted: bool = False) -> None:
-        """Mark the run failed or interrupted; it can be resumed either way."""
+    def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
+        """Mark the run failed or interrupted; it can be resumed either way. Nothing, if the claim is not held."""
 
-    def beat(self, run_id: str) -> None:
-        """Say that the process computing the run is alive."""
+    def remember_request(self, digest: str, run_id: str) -> None:
+        """Keep under the digest of a request which finished run answers it; an earlier answer is replaced."""
+
+    def discard_run(self, claim: Claim) -> None:
+        """Take the run out, with everything that belongs to it. Nothing, if the claim is not held."""
 
 
 class HistoryProtocol(Protocol):
@@ -72,6 +95,9 @@ class HistoryProtocol(Protocol):
 
     def list_runs(self, where: RunFilter = RunFilter()) -> list[RunRecord]:  # noqa: B008 - frozen
         """Runs, newest first."""
+
+    def find_request(self, digest: str) -> str | None:
+        """The finished run that answers the request of this digest; None where none is known."""
 
     def list_layers(self, run_id: str) -> list[Layer]:
         """The layers of a run whose representation is stored, in order of computation."""
@@ -96,7 +122,7 @@ class HistoryProtocol(Protocol):
         """
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
-        """All statistics of a run's layers, in order of computation."""
+        """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""
 
     def read_weights(self, run_id: str) -> list[WeightResult]:
         """The weight tensors of a run's model with their statistics, in order."""
@@ -105,10 +131,10 @@ class HistoryProtocol(Protocol):
         """The most probable classes, by stimulus and rank."""
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
+        """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
 
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        """Keep comparisons; those of the same comparator, version, settings and pair are replaced."""
+        """Keep comparisons; those of the same comparator, revision, settings and pair are replaced."""
 
     def read_intervals(
         self, comparator: Provider, plan: IntervalPlan, run_ids: Sequence[str]
@@ -137,7 +163,7 @@ class HistoryProtocol(Protocol):
         """Keep intervals of a profile that is kept, and nothing otherwise; those made alike are replaced."""
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
-        """Add statistics to stored layers; those of the same name, provider and version are replaced.
+        """Add statistics to stored layers; those of the same name, provider and revision are replaced.
 
         Raises:
             InputError: If a layer is not stored under its transform.
@@ -147,7 +173,7 @@ class HistoryProtocol(Protocol):
         """Stored orderings of a run."""
 
     def save_ordering(self, ordering: Ordering) -> None:
-        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced."""
+        """Keep an ordering; one of the same reorderer, revision, settings and layer is replaced."""
 
 
 class Archive(RunStore, HistoryProtocol, Protocol):

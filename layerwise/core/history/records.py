@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from layerwise.core.network.representation import Representation
     from layerwise.core.network.stimuli import LoadedStimuli
 
-LOADER = "layerwise:import"
-"""Who has loaded an imported run."""
-
 RunStatus = Literal["running", "finished", "failed", "interrupted"]
+Origin = Literal["computed", "snapshot", "ablated", "imported"]
+"""Where a run's numbers come from: a model as it is, one in training, one without a part, or another tool's file."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class RunHeader:
         versions: Package name to version, of everything that computes.
         plugins: `distribution version` of each plugin that was loaded.
         host: Machine, operating system, processor, memory.
+        origin: Where its numbers come from.
     """
 
     key: str
@@ -66,6 +66,7 @@ class RunHeader:
     versions: Mapping[str, str] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
     host: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = "computed"
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,18 @@ class Claim:
         finished: Whether the same analysis is already there, complete.
         done: (layer name, transform) pairs that an interrupted attempt has already stored.
         resumed: Whether an interrupted attempt goes on.
+        token: What every write to the run presents; the run knows only the last one that was given out. Empty where
+            nothing is claimed, because the run is finished.
     """
 
     run_id: str
     finished: bool = False
     done: frozenset[tuple[str, str]] = frozenset()
     resumed: bool = False
+    token: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StatisticResult:
     """A statistic's value, with its name and who computed it; `value` None says why in `reason`."""
 
@@ -138,8 +142,40 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One attempt at a run: a run that was interrupted goes on under another one, perhaps with other versions.
+
+    Attributes:
+        number: From 1.
+        status: How it ended.
+        command: As typed.
+        versions: Package name to version, of everything that computed.
+        plugins: `distribution version` of each plugin that was loaded.
+        host: The machine.
+        started_at: In UTC.
+        ended_at: In UTC; of one that was cut off, its last sign of life. None where it goes on, or is not known.
+        error: Why it failed.
+        n_layers: How many of the run's layers it has stored.
+    """
+
+    number: int
+    status: RunStatus
+    command: str
+    versions: Mapping[str, str]
+    plugins: tuple[str, ...]
+    host: Mapping[str, str]
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: str | None = None
+    n_layers: int = 0
+
+
+@dataclass(frozen=True)
 class RunRecord:
-    """A run as history knows it. Times are UTC; `timings` are seconds by stage."""
+    """A run as history knows it. Times are UTC; `timings` are seconds by stage.
+
+    Command, versions, plugins and host are those of the first attempt; `attempts` has those of each.
+    """
 
     id: str
     key: str
@@ -170,6 +206,8 @@ class RunRecord:
     finished_at: datetime | None
     error: str | None
     n_layers: int
+    origin: Origin = "computed"
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,3 +279,4 @@ class RunFilter:
     lineage: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
+    origin: Origin | None = None

@@ -7,17 +7,17 @@ the set; labels stay, because they are what was measured against.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
 
-from layerwise.core.history.records import RunRecord, StimulusRecord
+from layerwise.core.history.protocols import HistoryProtocol
+from layerwise.core.history.records import RunFilter, RunRecord, StimulusRecord
+from layerwise.core.history.view import HistoryView
 
-if TYPE_CHECKING:
-    from layerwise.core.history.protocols import HistoryProtocol
+_EVERYTHING = RunFilter()
 
 
 def without_pictures(history: HistoryProtocol) -> HistoryProtocol:
     """The same history, in which stimuli have no pictures and are called `stimulus 1`, `stimulus 2`, and so on."""
-    return cast("HistoryProtocol", _WithoutPictures(history))
+    return _WithoutPictures(history)
 
 
 def hide_names(run: RunRecord) -> RunRecord:
@@ -26,17 +26,14 @@ def hide_names(run: RunRecord) -> RunRecord:
     return replace(run, skipped=tuple(f"stimulus {index + 1} of {n_skipped}" for index in range(n_skipped)))
 
 
-class _WithoutPictures:
+class _WithoutPictures(HistoryView):
     """Passes everything on but pictures and names."""
-
-    def __init__(self, history: HistoryProtocol) -> None:
-        self._history = history
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._history, name)
 
     def find_run(self, run: str) -> RunRecord:
         return hide_names(self._history.find_run(run))
+
+    def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
+        return [hide_names(run) for run in self._history.list_runs(where)]
 
     def list_stimuli(self, run_id: str) -> list[StimulusRecord]:
         return [

@@ -71,7 +71,7 @@ class AttributedModel(Model):
         self.info = self._model.info
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return self._loader.call_unlimited(function, *arguments)
+        return self._loader.call(function, *arguments)
 
     def _check(self, value: object, shape: tuple[int, ...], what: str) -> Floats:
         if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype != np.float32:

@@ -1,24 +1,20 @@
 """Finding installed plugins, and what can be known of them before they are imported.
 
-A plugin is an entry point in the group `layerwise`. Its distribution's metadata says which Layerwise it needs, and
-its source, which is read but not run, which hooks it can have: so that what a command does not use is not imported.
+What a plugin offers is data: its distribution declares an entry point for each of its hooks, in a group named after
+the hook, such as `layerwise.comparators`. So a plugin is imported only when something of its kind is asked for, and a
+command that needs no plugin imports none. One that is declared in the group `layerwise` alone may have any hook.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, PackageNotFoundError, distributions, entry_points, version
 
 HOST = "layerwise"
-"""The distribution that plugins are for, and whose own plugins are built in."""
+"""The distribution that plugins are for, and whose own plugins are built in; the group of plugins with any hook."""
 
-_PREFIX = "register_"
-_WORD = re.compile(rf"\b{_PREFIX}(\w+)")
-_DYNAMIC = re.compile(r"import\s*\*|__getattr__|globals\(|vars\(|__dict__|setattr\(|exec\(")
 _NEEDS_HOST = re.compile(rf"{HOST}\s*(\[|[<>=!~(;@]|$)", re.IGNORECASE)
 
 
@@ -27,10 +23,11 @@ class Installed:
     """A plugin that is installed; nothing of it has run.
 
     Attributes:
-        name: Name of its entry point.
+        name: Name of its entry points; its module, where its distribution gives several modules this name.
         distribution: The distribution that has it.
         version: Its version.
         entry: How it is imported.
+        hooks: The hooks in whose groups it is, such as `comparators`; None where it may have any.
         requirements: What that distribution says it needs.
     """
 
@@ -38,32 +35,53 @@ class Installed:
     distribution: str
     version: str
     entry: EntryPoint
+    hooks: frozenset[str] | None = None
     requirements: tuple[str, ...] = ()
 
     def answers_to(self, names: Collection[str]) -> bool:
         """Whether one of these names means it: its own, or its distribution's."""
-        return bool({self.name, normal_name(self.distribution)} & {*names, *map(normal_name, names)})
+        own = {self.name, self.entry.name, normal_name(self.distribution)}
+        return bool(own & {*names, *map(normal_name, names)})
 
 
-def find_installed(group: str = HOST) -> list[Installed]:
+def group_of(hook: str) -> str:
+    """The entry-point group of the plugins that have a hook: `layerwise.comparators`."""
+    return f"{HOST}.{hook}"
+
+
+def find_installed() -> list[Installed]:
     """All installed plugins, by name; of a distribution that is found twice, the first counts, as for Python."""
-    found = []
-    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
-        owner = entry.dist
-        if owner is None:
-            found.append(Installed(entry.name, entry.value.partition(":")[0], "unknown", entry))
-        else:
-            needs = tuple(owner.requires or ())
-            found.append(Installed(entry.name, owner.metadata["Name"], owner.version, entry, needs))
-    return found
+    modules: dict[tuple[str, str], dict[str, list[EntryPoint]]] = {}  # by distribution and name, then by module
+    for entry in _find_entries():
+        owner = entry.value.partition(":")[0] if entry.dist is None else entry.dist.metadata["Name"]
+        modules.setdefault((owner, entry.name), {}).setdefault(entry.value, []).append(entry)
+    found = [
+        _describe(name if len(values) == 1 else value, owner, entries)
+        for (owner, name), values in modules.items()
+        for value, entries in values.items()
+    ]
+    return sorted(found, key=lambda one: (one.name, one.distribution))
 
 
-def may_have(hook: str, group: str = HOST) -> bool:
+def may_have(hook: str) -> bool:
     """Whether an installed plugin can have a hook, such as `commands`; nothing is imported to find out."""
-    from layerwise.core.host import hookspecs
+    return any(entry.group in (HOST, group_of(hook)) for entry in _find_entries())
 
-    hooks = [name.removeprefix(_PREFIX) for name in vars(hookspecs) if name.startswith(_PREFIX)]
-    return any(hook in foresee_hooks(entry, hooks) for entry in entry_points(group=group))
+
+def _find_entries() -> list[EntryPoint]:
+    # One look for all groups: each look reads the metadata of everything that is installed.
+    found = entry_points()
+    groups = sorted(group for group in found.groups if group == HOST or group.startswith(f"{HOST}."))
+    return [entry for group in groups for entry in found.select(group=group)]
+
+
+def _describe(name: str, distribution: str, entries: list[EntryPoint]) -> Installed:
+    """One plugin, from its entry points in all groups."""
+    hooks = frozenset(entry.group.removeprefix(f"{HOST}.") for entry in entries if entry.group != HOST)
+    owner = entries[0].dist
+    needs = () if owner is None else tuple(owner.requires or ())
+    release = "unknown" if owner is None else owner.version
+    return Installed(name, distribution, release, entries[0], hooks or None, needs)
 
 
 def normal_name(distribution: str) -> str:
@@ -105,40 +123,3 @@ def unmet_need(requirements: Iterable[str], release: str) -> str:
         if applies and not need.specifier.contains(release, prereleases=True):
             return f"it needs {HOST}{need.specifier}, and this is {HOST} {release}"
     return ""
-
-
-def foresee_hooks(entry: EntryPoint, hooks: Collection[str]) -> frozenset[str]:
-    """Which of these hooks a plugin can have, all of them where that cannot be known without running it.
-
-    A module's hooks are names in its source, unless it makes names as it runs; its source is looked up
-    without importing even the package it is in.
-    """
-    source = None if ":" in entry.value else _read_source(entry.value.strip())
-    if source is None or _DYNAMIC.search(source):
-        return frozenset(hooks)
-    named = frozenset(_WORD.findall(source)) & frozenset(hooks)
-    return named or frozenset(hooks)
-
-
-def _read_source(module: str) -> str | None:
-    path = None
-    spec: ModuleSpec | None = None
-    for end in range(module.count(".") + 1):
-        spec = _find_spec(".".join(module.split(".")[: end + 1]), path)
-        if spec is None:
-            return None
-        path = spec.submodule_search_locations
-    read = getattr(spec.loader, "get_source", None) if spec is not None else None
-    try:
-        source: str | None = None if read is None else read(module)
-    except (ImportError, OSError, SyntaxError, UnicodeDecodeError):
-        return None
-    return source
-
-
-def _find_spec(name: str, path: Iterable[str] | None) -> ModuleSpec | None:
-    for finder in sys.meta_path:
-        spec = finder.find_spec(name, None if path is None else list(path))
-        if spec is not None:
-            return spec
-    return None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamJob:
-    """One streaming of a network over its stimuli.
+    """One streaming of a network over its stimuli. Provisional until 1.0.
 
     Attributes:
         model: The network.
@@ -42,7 +42,7 @@ class StreamJob:
 
 @dataclass(frozen=True)
 class StreamedLayer:
-    """A layer that has gone by.
+    """A layer that has gone by. Provisional until 1.0.
 
     Attributes:
         target: Which layer, under which transform.
@@ -62,10 +62,14 @@ class StreamedLayer:
 
 
 class LayerSink(Protocol):
-    """Receives finished layers and news of progress; called from one thread."""
+    """Receives finished layers and news of progress; called from one thread. Provisional until 1.0.
+
+    Both calls raise what an earlier write has failed with; it must come out of the engine. Once the engine has
+    returned, everything is written before the run counts as finished.
+    """
 
     def layer_finished(self, streamed: StreamedLayer) -> None:
-        """A layer is finished; it is stored before this returns."""
+        """A layer is finished: queue it to be written, and wait while two are there that are not written yet."""
 
     def advance(self, n_stimuli: int, what: str) -> None:
         """`n_stimuli` more of the plan's stimulus passes are done; `what` names the present segment."""

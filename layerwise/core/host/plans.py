@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """A layer under a transform: what becomes one representation."""
+    """A layer under a transform: what becomes one representation. Provisional until 1.0."""
 
     layer: Layer
     transform: Registered[Transform] | None = None
@@ -36,10 +36,28 @@ class Target:
 
 @dataclass(frozen=True)
 class Budget:
-    """Bytes that may be used: of memory for what is streamed, and of disk for what does not fit there."""
+    """Bytes that may be used: of memory for all that a run holds, and of disk for layers that do not fit there.
+
+    The network's weights and its framework are there before a run is planned and do not count.
+    """
 
     memory: int
     spool: int
+
+
+@dataclass(frozen=True)
+class Concurrency:
+    """How much may be under way at once. It decides memory and speed, never a number.
+
+    Attributes:
+        n_workers: Threads that digest batches and multiply chunks.
+        n_products: Products of a chunk, (n, n), that are computed or wait to be added up.
+        n_rooms: Spooled chunks that are read back to be multiplied.
+    """
+
+    n_workers: int
+    n_products: int
+    n_rooms: int
 
 
 @dataclass(frozen=True)
@@ -88,8 +106,10 @@ class StreamPlan:
         batch_size: Stimuli per call of the network.
         chunk_width: Columns per product.
         forward_passes: Estimated cost of the network's part, as a multiple of one forward pass.
-        memory_bytes: Estimated bytes held at once for layers, boundaries and one batch.
+        memory_bytes: Estimated bytes held at once: layers, boundaries and batches, the (n, n) matrices that are
+            summed, wait and are stored, and the decoded stimuli.
         spool_bytes: Most bytes on disk at once.
+        concurrency: How much may be under way at once.
     """
 
     segments: tuple[SegmentPlan, ...]
@@ -102,6 +122,7 @@ class StreamPlan:
     forward_passes: float
     memory_bytes: int
     spool_bytes: int
+    concurrency: Concurrency
 
     @property
     def n_stimulus_passes(self) -> int:

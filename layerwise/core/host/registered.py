@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from layerwise.core.base.provider import Provider
 from layerwise.core.host.calling import Caller, Place
-from layerwise.core.host.discovery import HOST, normal_name
+from layerwise.core.host.discovery import normal_name
 from layerwise.core.host.kinds.offer import Offer
 
 Kind = TypeVar("Kind", bound=Offer)
@@ -48,23 +49,18 @@ class Registered(Generic[Kind]):
         owner, colon, bare = name.rpartition(":")
         return bare == self.name and (not colon or normal_name(owner) == normal_name(self.distribution))
 
+    @property
+    def provider(self) -> Provider:
+        """What its results are kept under, with default settings."""
+        return Provider(self.qualified_name, self.version, revision=self.offer.revision)
+
     def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a method of the offer; what is not one of Layerwise's errors becomes one that names the plugin.
+        """Call a method of the offer, on this thread.
 
         Raises:
-            PluginError: If it raises, or is not back in time (`Limits.calling`).
+            LayerwiseError: What it raised, where that is one of Layerwise's errors.
+            PluginError: Anything else that it raised; names the plugin.
         """
-        limit = None if self.distribution == HOST else self.caller.limits.calling
-        return self.caller.call(self._place(method), method, arguments, limit)
-
-    def call_unlimited(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """The same for work that may take as long as it likes: loading a model, streaming a run.
-
-        Raises:
-            PluginError: If it raises.
-        """
-        return self.caller.call(self._place(method), method, arguments)
-
-    def _place(self, method: Callable[..., Any]) -> Place:
         name = getattr(method, "__name__", type(method).__name__)
-        return Place(self.plugin, self.hook, self.offer.name, f"{self.offer.name}.{name}")
+        place = Place(self.plugin, self.distribution, self.hook, self.offer.name, f"{self.offer.name}.{name}")
+        return self.caller.call(place, method, arguments)

@@ -4,6 +4,9 @@ Plugins are imported one by one, and not before something of a kind that they ca
 fails is remembered with its traceback and stops nothing else. Two plugins that offer the same name leave the bare
 name ambiguous: it is an error that lists both, and `distribution:name` finds each. A name that nobody offers is
 asked of the history, which may know from which distribution it came when runs used it.
+
+Any thread may call any method. One lock makes them take turns, also while a plugin is imported or its hook runs,
+which happens on the thread that asks first: what two threads look up at once is imported once.
 """
 
 from __future__ import annotations
@@ -17,22 +20,13 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
-from layerwise.core.base.words import near_names
 from layerwise.core.host import hookspecs
+from layerwise.core.host.absence import Absence
 from layerwise.core.host.calling import Caller, Place
-from layerwise.core.host.discovery import (
-    HOST,
-    Installed,
-    distribution_version,
-    find_installed,
-    foresee_hooks,
-    installed_versions,
-    normal_name,
-    unmet_need,
-)
+from layerwise.core.host.discovery import HOST, Installed, distribution_version, find_installed, unmet_need
 from layerwise.core.host.hook_checks import check_offers
-from layerwise.core.host.hookspecs import HOOKS
 from layerwise.core.host.kinds.offer import Offer, hook_of
+from layerwise.core.host.plugin_status import PluginStatus, check_groups, check_hooks
 from layerwise.core.host.registered import Registered
 
 __all__ = ["PluginStatus", "Registered", "Registry", "distribution_version"]
@@ -41,31 +35,10 @@ Kind = TypeVar("Kind", bound=Offer)
 
 
 @dataclass(frozen=True)
-class PluginStatus:
-    """One plugin as `layerwise plugins` lists it.
+class _Expected:
+    """A plugin that is imported when one of its hooks is asked for; None for any."""
 
-    Attributes:
-        name: Its name.
-        distribution: What it was installed with.
-        version: That distribution's version.
-        failure: Where it did not load, or one of its hooks failed, the traceback.
-        reason: The same in one line.
-        loaded: Whether it is imported; what nobody has asked for is not.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    failure: str = ""
-    reason: str = ""
-    loaded: bool = True
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    """A plugin that is imported when one of these hooks is asked for."""
-
-    hooks: Collection[str]
+    hooks: Collection[str] | None
     load: Callable[[], object]
     need: str = ""
 
@@ -83,17 +56,22 @@ class Registry:
         caller: Calls them all.
         recall: Asked who offered a name that nobody offers now.
         left_out: Plugins that are installed, and were not wanted.
+        warns: Whether people are told of a plugin that does not load, or is not what it declares; not where a list
+            of plugins says it.
     """
 
     plugins: list[PluginStatus] = field(default_factory=list)
     caller: Caller = field(default_factory=Caller)
     recall: Recall = field(default=lambda _hook, _name: ())
     left_out: list[Installed] = field(default_factory=list)
+    warns: bool = True
     _manager: pluggy.PluginManager = field(init=False)
     _offers: dict[str, list[Registered[Any]]] = field(default_factory=dict)
     _asked: dict[tuple[str, str], list[Registered[Any]]] = field(default_factory=dict)  # by hook and plugin
     _places: dict[str, int] = field(default_factory=dict)  # of loaded plugins in `plugins`, by qualified name
-    _waiting: dict[int, _Waiting] = field(default_factory=dict)  # by place in `plugins`
+    _expected: dict[int, _Expected] = field(default_factory=dict)  # by place in `plugins`, loaded ones too
+    # Held while a plugin is imported: otherwise a second thread that asks would import it, too, and a plugin that is
+    # added meanwhile would be missing from what the first one then keeps in `_offers`.
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def __post_init__(self) -> None:
@@ -102,15 +80,16 @@ class Registry:
 
     def register(self, plugin: object, name: str, distribution: str, release: str) -> None:
         """Add a plugin that is already imported; a refusal is remembered, not raised."""
-        self.plugins.append(PluginStatus(name, distribution, release))
-        self._register(plugin, len(self.plugins) - 1)
+        with self._lock:
+            self.plugins.append(PluginStatus(name, distribution, release))
+            self._register(plugin, len(self.plugins) - 1)
 
     def expect(
         self,
         name: str,
         distribution: str,
         release: str,
-        hooks: Collection[str],
+        hooks: Collection[str] | None,
         load: Callable[[], object],
         need: str = "",
     ) -> None:
@@ -120,45 +99,42 @@ class Registry:
             name: Its name.
             distribution: What it was installed with.
             release: That distribution's version.
-            hooks: Hooks that it may have, such as `comparators`.
+            hooks: The hooks that it declares, such as `comparators`; no other is asked. None where it may have any.
             load: Imports it.
             need: Why it cannot be loaded, where that is known already; then `load` is never called.
         """
-        self.plugins.append(PluginStatus(name, distribution, release, loaded=False))
-        self._waiting[len(self.plugins) - 1] = _Waiting(hooks, load, need)
-        self._offers.clear()
+        with self._lock:
+            mistakes = check_groups(hooks or ())
+            self.plugins.append(PluginStatus(name, distribution, release, loaded=False, mistakes=mistakes))
+            self._expected[len(self.plugins) - 1] = _Expected(hooks, load, need)
+            self._offers.clear()
 
-    def expect_installed(
-        self,
-        group: str = hookspecs.PROJECT,
-        blocked: Collection[str] = (),
-        only: Collection[str] | None = None,
-    ) -> None:
+    def expect_installed(self, blocked: Collection[str] = (), only: Collection[str] | None = None) -> None:
         """Add every plugin that is installed.
 
         Args:
-            group: The entry-point group.
             blocked: Names of plugins or distributions to do without.
             only: If not None, the only ones that are wanted.
         """
         release = distribution_version(HOST)
-        for found in find_installed(group):
-            wanted = only is None or found.answers_to(only)
-            if not wanted or found.answers_to(blocked):
-                self.left_out.append(found)
-                continue
-            hooks = foresee_hooks(found.entry, HOOKS)
-            need = unmet_need(found.requirements, release)
-            self.expect(found.name, found.distribution, found.version, hooks, found.entry.load, need)
+        with self._lock:
+            for found in find_installed():
+                wanted = only is None or found.answers_to(only)
+                if not wanted or found.answers_to(blocked):
+                    self.left_out.append(found)
+                    continue
+                need = unmet_need(found.requirements, release)
+                self.expect(found.name, found.distribution, found.version, found.hooks, found.entry.load, need)
 
     def all(self, kind: type[Kind]) -> Sequence[Registered[Kind]]:
         """All that is registered of a kind, in order of registration; built-in things first."""
         hook = hook_of(kind)
         with self._lock:
             if hook not in self._offers:
-                for place, waiting in list(self._waiting.items()):
-                    if hook in waiting.hooks:
-                        self._load(place)
+                for place, expected in list(self._expected.items()):
+                    status = self.plugins[place]
+                    if not status.loaded and not status.failure and _declares(expected, hook):
+                        self._load(place, expected)
                 self._offers[hook] = self._collect(f"register_{hook}", kind)
             return cast("Sequence[Registered[Kind]]", self._offers[hook])
 
@@ -186,45 +162,18 @@ class Registry:
             name: Its name.
             names: What there is; empty where the message lists it itself.
         """
-        makers = self.recall(hook_of(kind), name)
-        if makers:
-            return "; " + "; ".join(self._explain_maker(*maker) for maker in makers)
-        near = near_names(name, names)
-        if names and not near:
-            near = f"; `layerwise plugins --hook {hook_of(kind)}` lists what there is"
-        failed = [f"'{s.name}' ({s.distribution} {s.version})" for s in self.plugins if s.failure]
-        if failed:
-            near += f"; not loaded: {', '.join(failed)}, `layerwise plugins` says why"
-        if self.left_out:
-            left = [f"'{found.name}'" for found in sorted(self.left_out, key=lambda found: found.name != name)]
-            near += f"; left out by --no-plugin or LAYERWISE_PLUGINS: {', '.join(left[:3])}"
-            near += ", ..." if len(left) > 3 else ""
-        return near
+        hook = hook_of(kind)
+        return Absence(self.plugins, self.left_out, self.recall(hook, name)).explain(hook, name, names)
 
-    def _explain_maker(self, distribution: str, release: str) -> str:
-        """What became of a distribution by which results in the history were computed."""
-        used = f"results in this history were computed by it, from {distribution} {release}, which"
-        same = normal_name(distribution)
-        failed = [s for s in self.plugins if s.failure and normal_name(s.distribution) == same]
-        if failed:
-            return f"{used} did not load: {failed[0].reason}"
-        if any(normal_name(found.distribution) == same for found in self.left_out):
-            return f"{used} is left out by --no-plugin or LAYERWISE_PLUGINS"
-        now = installed_versions().get(same)
-        if now is None:
-            return f"{used} is not installed: `layerwise plugins install {distribution}`"
-        return f"{used} offered it; installed is {distribution} {now}, which does not"
-
-    def _load(self, place: int) -> None:
-        """Import a plugin that waits."""
-        waiting = self._waiting.pop(place)
+    def _load(self, place: int, expected: _Expected) -> None:
+        """Import a plugin. One that is interrupted is as it was before, and imported when it is asked for again."""
         status = self.plugins[place]
-        if waiting.need:
-            self._mark_failed(place, waiting.need, waiting.need)
+        if expected.need:
+            self._mark_failed(place, expected.need, expected.need)
             return
-        limit = None if status.distribution == HOST else self.caller.limits.loading
         try:
-            plugin = self.caller.call(Place(status.name, "import", "", "importing it"), waiting.load, (), limit)
+            where = Place(status.name, status.distribution, "import", "", "importing it")
+            plugin = self.caller.call(where, expected.load, ())
         except LayerwiseError as error:
             self._mark_failed(place, _reason(error), traceback.format_exc())
         else:
@@ -243,24 +192,43 @@ class Registry:
         else:
             self._places[name] = place
             self.plugins[place] = replace(status, loaded=True)
+            self._note_mistakes(plugin, place)
             self._offers.clear()
 
+    def _note_mistakes(self, plugin: object, place: int) -> None:
+        """Remember, and say, where a plugin does not have the hooks that it declares, or has others."""
+        expected = self._expected.get(place)
+        had = [caller.name.removeprefix("register_") for caller in self._manager.get_hookcallers(plugin) or ()]
+        mistakes = check_hooks(plugin, had, None if expected is None else expected.hooks)
+        status = self.plugins[place]
+        self.plugins[place] = replace(status, mistakes=(*status.mistakes, *mistakes))
+        for mistake in mistakes if self.warns else ():
+            self.caller.warn(f"plugin {status}: {mistake}")
+
     def _collect(self, hook: str, kind: type[Kind]) -> list[Registered[Kind]]:
-        implementations = {found.plugin_name: found for found in getattr(self._manager.hook, hook).get_hookimpls()}
+        found = {one.plugin_name: one for one in getattr(self._manager.hook, hook).get_hookimpls()}
         offers: list[Registered[Kind]] = []
-        for name in sorted(implementations, key=self._places.__getitem__):
+        for name in sorted(found, key=self._places.__getitem__):
+            place = self._places[name]
+            if place in self._expected and not _declares(self._expected[place], hook_of(kind)):
+                continue  # otherwise it would depend on what was looked up before whether this is found
             if (hook, name) not in self._asked:
-                self._asked[hook, name] = self._ask(implementations[name].function, self._places[name], hook, kind)
+                self._asked[hook, name] = self._ask(found[name].function, place, hook, kind)
             offers += self._asked[hook, name]
         return offers
 
     def _ask(self, function: Callable[[], object], place: int, hook: str, kind: type[Kind]) -> list[Registered[Kind]]:
         """What one plugin's hook offers; nothing if it fails, which is remembered."""
         status = self.plugins[place]
-        limit = None if status.distribution == HOST else self.caller.limits.loading
+
+        def ask() -> list[Kind]:
+            returned = function()  # an iterator's code is its plugin's, too, and so is that of its offers' properties
+            return check_offers(
+                list(returned) if isinstance(returned, Iterator) else returned, kind, status.name, hook
+            )
+
         try:
-            returned = self.caller.call(Place(status.name, hook, "", hook), _list, (function,), limit)
-            offers = check_offers(returned, kind, status.name, hook)
+            offers = self.caller.call(Place(status.name, status.distribution, hook, "", hook), ask, ())
         except LayerwiseError as error:
             self._mark_failed(place, _reason(error), traceback.format_exc())
             return []
@@ -270,14 +238,12 @@ class Registry:
         status = self.plugins[place]
         line = " ".join(reason.split())
         self.plugins[place] = replace(status, failure=failure, reason=line)
-        who = f"'{status.name}' ({status.distribution} {status.version})"
-        self.caller.warn(f"plugin {who} did not load: {line}; --no-plugin {status.name} does without it")
+        if self.warns:
+            self.caller.warn(f"plugin {status} did not load: {line}; --no-plugin {status.name} does without it")
 
 
-def _list(function: Callable[[], object]) -> object:
-    """What a hook returns, as a list where it is an iterator, whose code is its plugin's too."""
-    returned = function()
-    return list(returned) if isinstance(returned, Iterator) else returned
+def _declares(expected: _Expected, hook: str) -> bool:
+    return expected.hooks is None or hook in expected.hooks
 
 
 def _reason(error: LayerwiseError) -> str:

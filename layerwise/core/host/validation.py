@@ -16,6 +16,9 @@ from layerwise.core.base.errors import PluginError
 from layerwise.core.host.kinds import Comparator, Metric, Reorderer, StatisticValue, Transform
 from layerwise.core.host.registry import Registered
 
+Range = tuple[float | None, float | None]
+_SLACK = 1e-6
+
 
 def describe(value: object) -> str:
     """A short description of what came: type, and shape or value."""
@@ -70,7 +73,7 @@ def check_transformed(
 def check_metric(
     offer: Registered[Metric], value: object, n_stimuli: int, constant: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """A metric's (n, n) matrix: symmetric, finite except for stimuli with constant activations."""
+    """A metric's (n, n) matrix: symmetric, within its range, finite except for stimuli with constant activations."""
     matrix = check_array(offer, value, (n_stimuli, n_stimuli), finite=False).astype(np.float64)
     live = np.setdiff1d(np.arange(n_stimuli), constant)
     inner = matrix[np.ix_(live, live)]
@@ -78,20 +81,21 @@ def check_metric(
         raise _fail(offer, "values that are not finite", "finite values for stimuli that are not constant")
     if not np.allclose(inner, inner.T, rtol=1e-5, atol=1e-8):
         raise _fail(offer, "a matrix that is not symmetric", "a symmetric matrix")
+    finite = matrix[np.isfinite(matrix)]
+    ends = [float(finite.min()), float(finite.max())] if finite.size else []
+    for end in ends:
+        if not _is_within(end, offer.offer.value_range, max(map(abs, ends))):
+            raise _fail(offer, f"a matrix with the value {end}", f"values {_in_words(offer.offer.value_range)}")
     return matrix
 
 
 def check_comparison(offer: Registered[Comparator], value: object) -> float:
     """A comparator's number: real, finite, within the range that it declares."""
-    low, high = offer.offer.value_range
-    wanted = f"a finite number from {'-inf' if low is None else low} to {'inf' if high is None else high}"
+    wanted = f"a finite number {_in_words(offer.offer.value_range)}"
     if not _is_number(value):
         raise _fail(offer, describe(value), wanted)
     number = float(cast("float", value))
-    slack = 1e-6
-    if not math.isfinite(number):
-        raise _fail(offer, str(number), wanted)
-    if (low is not None and number < low - slack) or (high is not None and number > high + slack):
+    if not math.isfinite(number) or not _is_within(number, offer.offer.value_range, abs(number)):
         raise _fail(offer, str(number), wanted)
     return number
 
@@ -124,3 +128,15 @@ def check_statistic(offer: Registered[Any], value: object) -> StatisticValue:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+
+
+def _is_within(number: float, value_range: Range, scale: float) -> bool:
+    """Whether a number is in a declared range, up to rounding of numbers as large as `scale`."""
+    low, high = value_range
+    slack = _SLACK * max(1.0, scale)
+    return (low is None or number >= low - slack) and (high is None or number <= high + slack)
+
+
+def _in_words(value_range: Range) -> str:
+    low, high = value_range
+    return f"from {'-inf' if low is None else low} to {'inf' if high is None else high}"

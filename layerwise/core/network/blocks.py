@@ -104,12 +104,12 @@ def _block(graph: Graph, name: str, inner: set[str], masks: Mapping[str, int]) -
     shared = ~0
     for end in ends:
         shared &= masks[end]
-    labels = _number([_label([*_nodes_in(graph, masks[end] & ~shared)]) for end in ends])
+    labels = _number([_label([*_branch_nodes(graph, masks[end] & ~shared)]) for end in ends])
     branches = [Branch(end, label, masks[end] & ~shared == 0) for end, label in zip(ends, labels, strict=True)]
     return Block(name, tuple(branches), tuple(nested))
 
 
-def _nodes_in(graph: Graph, mask: int) -> Iterator[Node]:
+def _branch_nodes(graph: Graph, mask: int) -> Iterator[Node]:
     while mask:
         lowest = mask & -mask
         yield graph.nodes[lowest.bit_length() - 1]

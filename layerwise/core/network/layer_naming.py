@@ -86,8 +86,9 @@ def _role(graph: Graph, node: Node, logits: str | None) -> Role:
     return "logits" if node.name == logits else "hidden"
 
 
-def _is_layer(graph: Graph, node: Node, ends: Collection[str]) -> bool:
-    return node.name in (graph.input, graph.output, *ends) or node.op not in PASS_THROUGH
+def _is_layer(graph: Graph, node: Node, branches: Collection[str]) -> bool:
+    ends = (graph.input, graph.output)
+    return node.name in branches or node.name in ends or node.op not in PASS_THROUGH
 
 
 def _name_branches(
@@ -98,11 +99,11 @@ def _name_branches(
     places: dict[str, tuple[str | None, str | None]] = {block.node: (block.node, None) for block in blocks}
     parts: dict[str, tuple[str, ...]] = {}
     for block in blocks:
-        ends = [branch.node for branch in block.branches]
-        parts[block.node] = tuple(ends)
+        branches = [branch.node for branch in block.branches]
+        parts[block.node] = tuple(branches)
         for inner, indices in block.nested:
             places[inner] = (block.node, None)
-            parts[inner] = tuple(ends[index] for index in indices)
+            parts[inner] = tuple(branches[index] for index in indices)
         for branch in block.branches:
             wanted = f"{block.node}/{branch.label}"
             if branch.is_skip or branch.node in places:

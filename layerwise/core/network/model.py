@@ -28,7 +28,7 @@ class ModelInfo:
         name: What it is called in lists and reports.
         source: Where architecture and weights came from, in words (`bvlc_googlenet.caffemodel`, `untrained, seed 0`).
         fingerprint: Hex digest of everything that decides what it computes: `fingerprint_model`.
-        input_shape: Height, width and channels of the input tensor.
+        input_shape: Height, width and channels of the input tensor; empty where nothing was computed (an import).
         preprocessing: What is done to pixels in 0..255, in words.
         resize: The resize policy its authors used: `squash` or `crop`.
         n_parameters: Number of weights.
@@ -41,7 +41,7 @@ class ModelInfo:
     name: str
     source: str
     fingerprint: str
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     preprocessing: str
     resize: Resize
     n_parameters: int
@@ -51,7 +51,7 @@ class ModelInfo:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WeightTensor:
     """One weight tensor of a model.
 

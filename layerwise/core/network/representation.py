@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
 
+_ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
+
 NO_TRANSFORM = "none"
 """What plain activations are called where a transform is named."""
 
@@ -28,7 +30,7 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Representation:
     """A layer's activations for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
 
@@ -115,9 +117,9 @@ class Representation:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Products:
-    """Sums that a representation is made of, in float64 and before any rounding.
+    """Sums that a representation is made of, in float64 and before any rounding. Provisional until 1.0.
 
     Attributes:
         centred: float64 (n, n); Gram matrix of the activation vectors, each centred on its mean over units.
@@ -154,7 +156,9 @@ def concatenate(parts: Sequence[Products]) -> Products:
     for part in parts:
         shift = part.mean - mean
         shift[np.abs(shift) <= 1e-13 * np.abs(mean)] = 0  # rounding, which must not make a constant row vary
-        centred += part.centred + part.n_features * np.outer(shift, shift)
+        for start in range(0, len(shift), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            centred[rows] += part.centred[rows] + part.n_features * np.outer(shift[rows], shift)
     return Products(centred, mean, n_features)
 
 

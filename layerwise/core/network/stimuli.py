@@ -21,7 +21,7 @@ class Stimulus:
     label: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
     """One decoded stimulus.
 
@@ -58,7 +58,7 @@ class StimulusSet(ABC):
         """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedStimuli:
     """A stimulus set, decoded.
 

@@ -16,9 +16,9 @@ from layerwise.core.network.representation import read_only
 Vector = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerSummary:
-    """Moments and counts of one layer's activations.
+    """Moments and counts of one layer's activations. Provisional until 1.0.
 
     Attributes:
         n_features: Number of units p.

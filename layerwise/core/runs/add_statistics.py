@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, LayerStatistic, RunRecord, StatisticResult
 from layerwise.core.host import kinds
@@ -38,8 +38,6 @@ def measure_run(
         InputError: If the run is being computed now, there is no such statistic, or it needs more than
             representations.
     """
-    from threadpoolctl import threadpool_limits
-
     if run.status == "running":
         raise InputError(f"run {run.id} is being computed now; its statistics can be added when it is done")
     statistics = choose_statistics(registry, names)
@@ -48,7 +46,7 @@ def measure_run(
     for start in range(0, len(missing), _READ_AT_ONCE):
         some = missing[start : start + _READ_AT_ONCE]
         representations = history.read_representations([address for address, _ in some])
-        with threadpool_limits(1, user_api="blas"):  # matrices this small are slower on several threads
+        with single_threaded_blas():  # matrices this small are slower on several threads
             found = [
                 result
                 for task, representation in zip(some, representations, strict=True)
@@ -68,8 +66,7 @@ def _measure(task: Task, representation: Representation, remark: Callable[[str],
         except LayerwiseError as error:
             remark(f"layer '{address.layer}': {error}")
             continue
-        provider = Provider(statistic.qualified_name, statistic.version)
-        result = StatisticResult(statistic.name, provider, value.value, value.reason, value.vector)
+        result = StatisticResult(statistic.name, statistic.provider, value.value, value.reason, value.vector)
         found.append(LayerStatistic(address.layer, address.transform, result))
     return found
 
@@ -105,9 +102,7 @@ def _find_missing(history: HistoryProtocol, run: RunRecord, statistics: Wanted) 
     for layer in history.list_layers(run.id):
         for transform in run.transforms:
             lacking = [
-                statistic
-                for statistic in statistics
-                if (layer.name, transform, Provider(statistic.qualified_name, statistic.version)) not in stored
+                statistic for statistic in statistics if (layer.name, transform, statistic.provider) not in stored
             ]
             if lacking and (run.status == "finished" or (layer.name, transform) in begun):
                 missing.append((LayerAddress(run.id, layer.name, transform), lacking))

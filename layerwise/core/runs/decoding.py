@@ -7,7 +7,6 @@ Several threads decode (the decoders release the interpreter lock), one array re
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError, PluginError, StimulusError
+from layerwise.core.base.machine import n_cores
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_array, describe
@@ -51,10 +51,28 @@ def load_stimuli(
         InputError: If no source can read the location, stimuli cannot be decoded (all are listed), or fewer
             than two are left.
     """
+    source = find_source(registry, location)
+    listed = check_listing(source, source.call(source.offer.open, location))
+    return decode_stimuli(source, listed, size, resize, limit=limit, skip_bad=skip_bad, progress=progress)
+
+
+def decode_stimuli(
+    source: Registered[StimulusSource],
+    listed: StimulusSet,
+    size: tuple[int, int],
+    resize: Resize,
+    *,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> LoadedStimuli:
+    """Decode the stimuli that a source has listed; as `load_stimuli`.
+
+    Raises:
+        InputError: If stimuli cannot be decoded (all are listed), or fewer than two are left.
+    """
     if limit is not None and limit < MIN_STIMULI:
         raise InputError(f"a limit of {limit} leaves nothing to compare: at least {MIN_STIMULI} stimuli are needed")
-    source = find_source(registry, location)
-    listed = _check_listing(source, source.call(source.offer.open, location))
     stimuli = listed.stimuli[:limit]
     collected = _Collected(len(stimuli), size)
     for stimulus, decoded in zip(stimuli, _decode_all(source, listed, len(stimuli), size, resize), strict=True):
@@ -62,11 +80,11 @@ def load_stimuli(
         if progress is not None:
             progress(collected.n_seen, len(stimuli))
     if collected.failures and not skip_bad:
-        raise _refuse_failures(location, collected.failures, len(stimuli))
+        raise _refuse_failures(listed.source, collected.failures, len(stimuli))
     if len(collected.stimuli) < MIN_STIMULI:
         count = len(collected.stimuli)
         raise InputError(
-            f"{location}: {count} of {len(stimuli)} stimuli can be used, at least {MIN_STIMULI} are needed"
+            f"{listed.source}: {count} of {len(stimuli)} stimuli can be used, at least {MIN_STIMULI} are needed"
         )
     return collected.finish(listed, resize)
 
@@ -152,14 +170,19 @@ def _decode_all(
         except StimulusError as error:
             return error
 
-    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+    pool = ThreadPoolExecutor(n_cores(), thread_name_prefix="decode")
     try:
         yield from pool.map(decode, range(n_stimuli))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _check_listing(source: Registered[StimulusSource], listed: object) -> StimulusSet:
+def check_listing(source: Registered[StimulusSource], listed: object) -> StimulusSet:
+    """What a source opened or adopted, if it is a set whose names are unique.
+
+    Raises:
+        PluginError: If it is not.
+    """
     if not isinstance(listed, StimulusSet):
         came = f"{source.name}.open returned {describe(listed)}"
         raise PluginError(source.plugin, source.hook, came, "a StimulusSet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[Mod
         PluginError: If the loader fails, or returns something that is no sound model.
     """
     loader = find_loader(registry, request.model)
-    model = loader.call_unlimited(loader.offer.load, request)
+    model = loader.call(loader.offer.load, request)
     return loader, AttributedModel(loader, check_model(loader, model))
 
 
@@ -81,6 +82,14 @@ def _describe(loaders: Any) -> str:
     return "; ".join(f"{loader.name} ({loader.offer.description})" for loader in loaders)
 
 
+@dataclass(frozen=True)
+class Flaw:
+    """What is wrong with a model, in words: what came, and what was expected."""
+
+    came: str
+    expected: str
+
+
 def check_model(loader: Registered[ModelLoader], model: object) -> Model:
     """A model whose layers are outputs of its graph, with unique names and the shapes that the graph says.
 
@@ -89,35 +98,46 @@ def check_model(loader: Registered[ModelLoader], model: object) -> Model:
     """
     if not isinstance(model, Model):
         raise _fail(loader, f"a {type(model).__name__}", "a Model")
-    names = [layer.name for layer in model.layers]
-    if not names:
-        raise _fail(loader, "a model without layers", "at least an input and an output")
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise _fail(loader, f"a model with several layers called {', '.join(repeated)}", "unique names")
-    if [layer.position for layer in model.layers] != sorted({layer.position for layer in model.layers}):
-        raise _fail(loader, "layers whose positions do not rise", "layers in order of computation")
-    by_name = {layer.name: layer for layer in model.layers}
-    for layer in model.layers:
-        _check_layer(loader, model, layer, by_name)
-    if model.graph[model.graph.input].shape != model.info.input_shape:
-        shape = model.graph[model.graph.input].shape
-        raise _fail(loader, f"input_shape {model.info.input_shape}", f"the shape of the graph's input, {shape}")
+    flaw = find_flaw(model)
+    if flaw is not None:
+        raise _fail(loader, flaw.came, flaw.expected)
     return model
 
 
-def _check_layer(loader: Registered[ModelLoader], model: Model, layer: Layer, by_name: dict[str, Layer]) -> None:
+def find_flaw(model: Model) -> Flaw | None:
+    """What does not hold together in a model; None for a sound one."""
+    names = [layer.name for layer in model.layers]
+    if not names:
+        return Flaw("a model without layers", "at least an input and an output")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        return Flaw(f"a model with several layers called {', '.join(repeated)}", "unique names")
+    if [layer.position for layer in model.layers] != sorted({layer.position for layer in model.layers}):
+        return Flaw("a model with layers whose positions do not rise", "layers in order of computation")
+    by_name = {layer.name: layer for layer in model.layers}
+    for layer in model.layers:
+        flaw = _find_flaw_of_layer(model, layer, by_name)
+        if flaw is not None:
+            return flaw
+    shape = model.graph[model.graph.input].shape
+    if shape != model.info.input_shape:
+        return Flaw(f"a model of input_shape {model.info.input_shape}", f"the shape of the graph's input, {shape}")
+    return None
+
+
+def _find_flaw_of_layer(model: Model, layer: Layer, by_name: dict[str, Layer]) -> Flaw | None:
     if layer.node not in model.graph:
-        raise _fail(loader, f"layer '{layer.name}' of node '{layer.node}'", "a node of its graph")
+        return Flaw(f"layer '{layer.name}' of node '{layer.node}'", "a node of its graph")
     shape = model.graph[layer.node].shape
     if layer.shape != shape:
-        raise _fail(loader, f"layer '{layer.name}' with shape {layer.shape}", f"its node's shape {shape}")
+        return Flaw(f"layer '{layer.name}' with shape {layer.shape}", f"its node's shape {shape}")
     missing = [part for part in layer.parts if part not in by_name]
     if missing:
-        raise _fail(loader, f"layer '{layer.name}' with parts {missing}", "parts that are layers")
+        return Flaw(f"layer '{layer.name}' with parts {missing}", "parts that are layers")
     n_features = sum(by_name[part].n_features for part in layer.parts)
     if layer.parts and n_features != layer.n_features:
-        raise _fail(loader, f"layer '{layer.name}' whose parts have {n_features} features", f"{layer.n_features}")
+        return Flaw(f"layer '{layer.name}' whose parts have {n_features} features", f"{layer.n_features}")
+    return None
 
 
 def _fail(loader: Registered[ModelLoader], came: str, expected: str) -> PluginError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from layerwise.core.base.machine import host_cores, memory_limit, n_cores
+from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registered, Registry, distribution_version
 
 _COMPUTING = ("layerwise", "numpy", "scipy", "pillow")
@@ -23,16 +24,18 @@ def collect_versions(model_versions: Mapping[str, str]) -> dict[str, str]:
 
 
 def describe_host() -> dict[str, str]:
-    """The machine: its name, operating system, processor, cores and memory."""
+    """The machine: its name, operating system, processor, cores and memory; and what this process may use of both."""
     import psutil
 
+    limit = memory_limit()
     return {
         "hostname": platform.node(),
         "system": platform.platform(),
         "processor": _processor(),
-        "cores": str(os.cpu_count()),
+        "cores": str(host_cores()),
+        "cores_used": str(n_cores()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
-    }
+    } | ({} if limit is None else {"memory_limit": f"{limit / 2**30:.1f} GiB"})
 
 
 def _processor() -> str:
@@ -54,8 +57,14 @@ def list_plugins(registry: Registry) -> tuple[str, ...]:
 
 
 def provenance(offers: Iterable[Registered[Any]]) -> list[str]:
-    """`distribution:name version` of each offer: what a key is made of."""
-    return sorted(f"{offer.qualified_name} {offer.version}" for offer in offers)
+    """`distribution:name revision` of each offer: what a key is made of."""
+    return sorted(f"{offer.qualified_name} {offer.offer.revision}" for offer in offers)
+
+
+def list_decisive(registry: Registry) -> list[Registered[Any]]:
+    """The statistics that must be there while the network runs: those of representations can be added later."""
+    offers: Sequence[Registered[Any]] = registry.all(kinds.Statistic)
+    return [offer for offer in offers if not isinstance(offer.offer, kinds.RepresentationStatistic)]
 
 
 def digest_key(parts: Mapping[str, object]) -> str:

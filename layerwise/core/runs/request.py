@@ -19,8 +19,8 @@ class RunRequest:
     """One analysis as it is asked for.
 
     Attributes:
-        model: Name or file of the model.
-        stimuli: Path of the stimuli.
+        model: Name or path of the model; or a model itself, a `Model` or what a loader adopts (a Keras model).
+        stimuli: Path of the stimuli; or `LoadedStimuli`, or what a source adopts (an array of pixels).
         weights: A weights file or a word such as `imagenet`.
         layers: Selectors, adding up.
         transforms: Activation transforms beside the plain activations.
@@ -44,8 +44,8 @@ class RunRequest:
         command: The command as typed, for the record.
     """
 
-    model: str
-    stimuli: str
+    model: object
+    stimuli: object
     weights: str | None = None
     layers: tuple[str, ...] = ("layerwise:main",)
     transforms: tuple[str, ...] = ()
@@ -67,6 +67,11 @@ class RunRequest:
     class_names: str | None = None
     preprocessing: str | None = None
     command: str = ""
+
+    @property
+    def filed(self) -> list[object]:
+        """The labels that a run is filed under, which are part of what it is."""
+        return [self.checkpoint, self.step, self.lineage, dict(self.tags)]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The way of one run: load, select, plan; then stream, boil down, and store layer by layer.
+"""The way of one run: resolve, plan; then stream, boil down, and store layer by layer.
 
 `prepare_run` does everything up to the plan and touches no history, so that a dry run can stop there;
-`execute_run` claims the analysis in the store, which answers what it already has, and computes the rest.
+`execute_run` claims the analysis in the store, which answers what it already has, and computes the rest. What is
+stored already can be found before either (`lookup`).
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.machine import available_memory
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
-from layerwise.core.history.records import RunHeader
+from layerwise.core.history.records import Claim, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
@@ -27,15 +30,22 @@ from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
 from layerwise.core.host.validation import check_transformed
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.network.model import Model
 from layerwise.core.network.representation import NO_TRANSFORM, read_only
 from layerwise.core.network.stimuli import LoadedStimuli
-from layerwise.core.runs.add_statistics import measure_run
-from layerwise.core.runs.decoding import load_stimuli
-from layerwise.core.runs.loading import load_model
+from layerwise.core.runs.holding import holding
+from layerwise.core.runs.lookup import answer
 from layerwise.core.runs.predictions import keeps_probabilities
-from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins, provenance
+from layerwise.core.runs.provenance import (
+    collect_versions,
+    describe_host,
+    digest_key,
+    list_decisive,
+    list_plugins,
+    provenance,
+)
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
+from layerwise.core.runs.resolve import describe_given, resolve_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.planner import plan_stream
 from layerwise.core.runs.streaming.stream import needed_targets
@@ -46,8 +56,9 @@ class PreparedRun:
     """A run that is ready to go: everything but the streaming and the storing."""
 
     request: RunRequest
+    digest: str | None
     registry: Registry
-    loader: Registered[kinds.ModelLoader]
+    loader: Provider
     engine: Registered[kinds.Engine]
     model: Model
     stimuli: LoadedStimuli
@@ -57,8 +68,17 @@ class PreparedRun:
     seconds: dict[str, float]
 
 
-def prepare_run(request: RunRequest, registry: Registry, observer: Observer) -> PreparedRun:
-    """Load the model and the stimuli, select the layers, and plan.
+def prepare_run(
+    request: RunRequest, registry: Registry, observer: Observer, digest: str | None = None
+) -> PreparedRun:
+    """Resolve the model and the stimuli, select the layers, and plan.
+
+    Args:
+        request: What is asked for.
+        registry: What plugins offer.
+        observer: Told what is being done.
+        digest: Of the request (`lookup.digest_request`), taken before anything was loaded: under it the history
+            finds the run when it is asked for again.
 
     Raises:
         InputError: If anything is not as it must be; nothing has been stored then.
@@ -68,19 +88,22 @@ def prepare_run(request: RunRequest, registry: Registry, observer: Observer) -> 
     transforms = _choose_transforms(registry, request.transforms)
     if request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
-    observer.stage(f"loading {request.model}")
+    observer.stage(f"loading {describe_given(request.model)}")
     with _timed(seconds, "load"):
-        loader, model = load_model(registry, _load_request(request))
+        resolved = resolve_model(registry, request)
+    model = resolved.model
     layers = select_layers(registry, request.layers, model.layers)
-    observer.stage(f"decoding {request.stimuli}")
+    observer.stage(f"decoding {describe_given(request.stimuli)}")
     with _timed(seconds, "decode"):
-        stimuli = _load_stimuli(request, registry, model)
+        stimuli = resolve_stimuli(registry, request, model)
     for line in stimuli.skipped:
         observer.message(f"left out {line}")
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
-    plan = _plan(request, model, targets, stimuli.n_stimuli)
+    plan = _plan(request, model, targets, stimuli)
     observer.planned(plan)
-    return PreparedRun(request, registry, loader, engine, model, stimuli, layers, targets, plan, seconds)
+    return PreparedRun(
+        request, digest, registry, resolved.loader, engine, model, stimuli, layers, targets, plan, seconds
+    )
 
 
 def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
@@ -94,17 +117,14 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
     header = _describe(prepared)
     claim = store.begin_run(header, force=prepared.request.force)
     if claim.finished:
-        measure_run(prepared.registry, store, store.find_run(claim.run_id), (), observer.message)
-        return _stored_outcome(store, claim.run_id)
+        _remember(prepared, store, claim.run_id)
+        return answer(claim.run_id, prepared.registry, store, observer.message)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
-    try:
-        sink = _compute(prepared, store, observer, claim.run_id, claim.done)
-        store.finish_run(claim.run_id, prepared.seconds)
-    except BaseException as error:
-        interrupted = not isinstance(error, Exception)
-        store.fail_run(claim.run_id, str(error) or type(error).__name__, interrupted=interrupted)
-        raise
+    with holding(store, claim, partial(_fail, store, claim)):
+        sink = _compute(prepared, store, observer, claim)
+        store.finish_run(claim, prepared.seconds)
+    _remember(prepared, store, claim.run_id)
     record = store.find_run(claim.run_id)
     return RunOutcome(
         run_id=claim.run_id,
@@ -118,16 +138,19 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
     )
 
 
-def _compute(
-    prepared: PreparedRun, store: Archive, observer: Observer, run_id: str, done: frozenset[tuple[str, str]]
-) -> StoringSink:
-    job = _make_job(prepared, done)
+def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
+    if prepared.digest is not None:
+        store.remember_request(prepared.digest, run_id)
+
+
+def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: Claim) -> StoringSink:
+    job = _make_job(prepared, claim.done)
     statistics = prepared.registry.all(kinds.Statistic)
-    with StoringSink(run_id, store, observer, statistics, prepared.model.info, prepared.stimuli, done) as sink:
+    with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
-            prepared.engine.call_unlimited(prepared.engine.offer.stream, job, sink)
+            prepared.engine.call(prepared.engine.offer.stream, job, sink)
         sink.check_complete(prepared.engine, job)
         observer.stage("storing")
         with _timed(prepared.seconds, "store"):
@@ -139,7 +162,7 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
     targets = needed_targets(prepared.targets, done)
     plan = prepared.plan
     if targets != prepared.targets:
-        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli.n_stimuli)
+        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli)
     registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
     streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
     keep = {layer.name for layer in prepared.layers if keeps_probabilities(prepared.model, layer)}
@@ -174,28 +197,12 @@ def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registe
     return list(chosen.values())
 
 
-def _load_request(request: RunRequest) -> LoadRequest:
-    return LoadRequest(
-        model=request.model,
-        weights=request.weights,
-        seed=request.seed,
-        allow_unsafe=request.allow_unsafe,
-        class_names=request.class_names,
-        preprocessing=request.preprocessing,
-    )
-
-
-def _load_stimuli(request: RunRequest, registry: Registry, model: Model) -> LoadedStimuli:
-    height, width, _ = model.info.input_shape
-    resize = request.resize or model.info.resize
-    return load_stimuli(
-        registry, request.stimuli, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad
-    )
-
-
-def _plan(request: RunRequest, model: Model, targets: Sequence[Target], n_stimuli: int) -> StreamPlan:
+def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli: LoadedStimuli) -> StreamPlan:
     features = {target.key: _count_features(target) for target in targets}
-    return plan_stream(model.graph, targets, features, n_stimuli, request.batch_size, _find_budget(request))
+    budget, n_stimuli = _find_budget(request), stimuli.n_stimuli
+    return plan_stream(
+        model.graph, targets, features, n_stimuli, request.batch_size, budget, pixel_bytes=stimuli.pixels.nbytes
+    )
 
 
 def _count_features(target: Target) -> int:
@@ -208,9 +215,7 @@ def _count_features(target: Target) -> int:
 
 
 def _find_budget(request: RunRequest) -> Budget:
-    import psutil
-
-    memory = psutil.virtual_memory().available // 2 if request.memory is None else request.memory
+    memory = available_memory() // 2 if request.memory is None else request.memory
     if request.spool is not None:
         return Budget(memory, request.spool)
     folder = request.spool_folder or tempfile.gettempdir()
@@ -226,11 +231,11 @@ def _describe(prepared: PreparedRun) -> RunHeader:
     return RunHeader(
         key=_identify(prepared),
         model=model.info,
-        loader=Provider(prepared.loader.qualified_name, prepared.loader.version),
+        loader=prepared.loader,
         stimuli=stimuli,
         layers=prepared.layers,
         transforms=transforms,
-        engine=Provider(prepared.engine.qualified_name, prepared.engine.version),
+        engine=prepared.engine.provider,
         batch_size=request.batch_size,
         chunk_width=prepared.plan.chunk_width,
         command=request.command,
@@ -258,31 +263,17 @@ def _identify(prepared: PreparedRun) -> str:
             "resize": stimuli.resize,
             "layers": [layer.name for layer in prepared.layers],
             "transforms": provenance(transforms.values()),
-            "statistics": provenance(_list_decisive(prepared.registry)),
-            "loader": provenance([prepared.loader]),
+            "statistics": provenance(list_decisive(prepared.registry)),
+            "loader": [f"{prepared.loader.name} {prepared.loader.revision}"],
             "engine": provenance([prepared.engine]),
             "batch_size": request.batch_size,
-            "filed": [request.checkpoint, request.step, request.lineage, dict(request.tags)],
+            "filed": request.filed,
         }
     )
 
 
-def _list_decisive(registry: Registry) -> list[Registered[Any]]:
-    """The statistics that must be there while the network runs: those of representations can be added later."""
-    offers: Sequence[Registered[Any]] = registry.all(kinds.Statistic)
-    return [offer for offer in offers if not isinstance(offer.offer, kinds.RepresentationStatistic)]
-
-
-def _stored_outcome(store: Archive, run_id: str) -> RunOutcome:
-    record = store.find_run(run_id)
-    return RunOutcome(
-        run_id=run_id,
-        status="stored",
-        n_stimuli=record.n_stimuli,
-        layers=tuple(layer.name for layer in store.list_layers(run_id)),
-        seconds=dict(record.timings),
-        accuracy=record.accuracy,
-    )
+def _fail(store: Archive, claim: Claim, error: BaseException) -> None:
+    store.fail_run(claim, str(error) or type(error).__name__, interrupted=not isinstance(error, Exception))
 
 
 @contextmanager

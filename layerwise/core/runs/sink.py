@@ -1,20 +1,20 @@
 """From streamed layers to stored results: statistics, predictions, and one transaction per finished layer.
 
-Storing happens on a thread of its own, so that compressing and writing a layer costs the network no time.
+Storing happens on a thread of its own, so that compressing and writing a layer costs the network no time. A layer
+that waits to be written holds a matrix of all pairs of stimuli, so only few may wait.
 """
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
 from layerwise.core.base.errors import LayerwiseError, PluginError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import RunStore
-from layerwise.core.history.records import LayerResult, StatisticResult, WeightResult
+from layerwise.core.history.records import Claim, LayerResult, StatisticResult, WeightResult
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamedLayer, StreamJob
 from layerwise.core.host.registry import Registered
@@ -25,7 +25,9 @@ from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.predictions import measure_accuracy, read_probabilities, top_predictions
 from layerwise.core.runs.request import Observer
 
-_BEAT_SECONDS = 20.0
+N_UNWRITTEN = 2
+"""Layers at most that are handed over and not yet written: what the plan of a run's memory has to allow for."""
+
 Statistics = Sequence[Registered[kinds.Statistic]]
 
 
@@ -38,44 +40,42 @@ class StoringSink:
 
     def __init__(
         self,
-        run_id: str,
+        claim: Claim,
         store: RunStore,
         observer: Observer,
         statistics: Statistics,
         info: ModelInfo,
         stimuli: LoadedStimuli,
-        done: frozenset[tuple[str, str]],
     ) -> None:
         self.constant: dict[str, int] = {}
-        self._run_id = run_id
+        self._claim = claim
         self._store = store
         self._observer = observer
         self._statistics = statistics
         self._info = info
         self._stimuli = stimuli
-        self._done = done
         self._told: set[str] = set()
         self._received: set[tuple[str, str]] = set()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="layerwise-store")
         self._writes: list[Future[None]] = []
+        self._unwritten: deque[Future[None]] = deque()
         self._has_failed = False
-        self._last_beat = time.monotonic()
 
     def layer_finished(self, streamed: StreamedLayer) -> None:
-        """Hand the layer to the writing thread, unless it is stored already."""
+        """Hand the layer to the writing thread, unless it is stored already; wait while `N_UNWRITTEN` are there."""
         self._received.add(streamed.target.key)
         for failure in streamed.failures:
             self._tell(failure)
-        if streamed.target.key not in self._done:
-            self._submit(self._store_layer, streamed)
+        if streamed.target.key in self._claim.done:
+            return
+        if len(self._unwritten) == N_UNWRITTEN:
+            self._unwritten.popleft().result()
+        self._unwritten.append(self._submit(self._store_layer, streamed))
 
     def advance(self, n_stimuli: int, what: str) -> None:
-        """Pass progress on, and say from time to time that this process is alive."""
+        """Pass progress on."""
         self._observer.advance(n_stimuli, what)
         self._raise_failures()
-        if time.monotonic() - self._last_beat > _BEAT_SECONDS:
-            self._last_beat = time.monotonic()
-            self._submit(self._store.beat, self._run_id)
 
     def measure_weights(self, model: Model) -> None:
         """Measure the weights and write their statistics, while the network goes on."""
@@ -106,9 +106,11 @@ class StoringSink:
             write.result()
         self._writes.clear()
 
-    def _submit(self, function: Callable[..., None], *arguments: Any) -> None:
+    def _submit(self, function: Callable[..., None], *arguments: Any) -> Future[None]:
         self._raise_failures()
-        self._writes.append(self._writer.submit(self._write, function, *arguments))
+        write = self._writer.submit(self._write, function, *arguments)
+        self._writes.append(write)
+        return write
 
     def _write(self, function: Callable[..., None], *arguments: Any) -> None:
         """Write, unless an earlier write failed: what comes after a gap would hide it."""
@@ -140,19 +142,19 @@ class StoringSink:
         if streamed.activations is not None:
             self._store_predictions(read_probabilities(streamed.activations, target.layer))
         self._store.save_layer(
-            self._run_id, LayerResult(target.layer.name, target.transform_name, representation, tuple(results))
+            self._claim, LayerResult(target.layer.name, target.transform_name, representation, tuple(results))
         )
         if representation.constant.size:
             self.constant[target.layer.name] = int(representation.constant.size)
         self._observer.layer_finished(target.layer.name)
 
     def _store_weights(self, model: Model) -> None:
-        self._store.save_weights(self._run_id, measure_weights(model, self._statistics, self._tell))
+        self._store.save_weights(self._claim, measure_weights(model, self._statistics, self._tell))
 
     def _store_predictions(self, probabilities: Floats) -> None:
         predictions = top_predictions(probabilities, self._info)
         accuracy = measure_accuracy(probabilities, self._stimuli.labels, self._info)
-        self._store.save_predictions(self._run_id, predictions, accuracy)
+        self._store.save_predictions(self._claim, predictions, accuracy)
 
     def __enter__(self) -> StoringSink:
         return self
@@ -189,5 +191,4 @@ def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str]
 
 
 def _result(statistic: Registered[Any], value: kinds.StatisticValue) -> StatisticResult:
-    provider = Provider(statistic.qualified_name, statistic.version)
-    return StatisticResult(statistic.name, provider, value.value, value.reason, value.vector)
+    return StatisticResult(statistic.name, statistic.provider, value.value, value.reason, value.vector)

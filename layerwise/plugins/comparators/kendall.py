@@ -25,7 +25,7 @@ Ranks = NDArray[np.intp]  # what SciPy's counter takes
 _UNDEFINED = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ranking:
     """Dense ranks, and what counting needs of them.
 
@@ -46,7 +46,7 @@ class Ranking:
     n_untied: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RankedPairs:
     """One layer, prepared.
 

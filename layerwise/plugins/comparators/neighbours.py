@@ -22,7 +22,7 @@ _ROUNDING = 1e-9
 Vector = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neighbourhoods:
     """One layer, prepared.
 

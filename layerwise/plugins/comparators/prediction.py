@@ -22,7 +22,7 @@ from layerwise.plugins.comparators.vectors import centred_gram, flatten
 Vector = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictor:
     """One layer, prepared.
 

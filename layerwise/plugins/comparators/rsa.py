@@ -24,7 +24,7 @@ Vector = NDArray[np.float64]
 MIN_STIMULI = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairValues:
     """One layer, prepared.
 

@@ -22,7 +22,7 @@ Vector = NDArray[np.float64]
 _RIGID = frozenset({"orthogonal", "translation", "stimulus-permutation"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """A layer's stimuli along its directions, (n, r), and the sum of their squares."""
 

@@ -29,7 +29,7 @@ def variance_parameter(default: float) -> Parameter:
     return Parameter("variance", default, "share of the squared singular values to keep", minimum=1e-6, maximum=1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spectrum:
     """A layer's directions, largest first.
 

@@ -22,7 +22,7 @@ from layerwise.plugins.comparators.vectors import flatten
 Vector = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operator:
     """A layer's operator.
 

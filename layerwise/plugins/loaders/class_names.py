@@ -34,6 +34,14 @@ def read_classes(path: str | Path, n_classes: int) -> Classes:
     return tuple(lines), ()
 
 
+def list_class_files(named: str | None, weights: Path | None) -> list[Path]:
+    """The files in which `find_classes` may find classes: the named one, else those that lie beside the weights."""
+    if named is not None:
+        return [Path(named)]
+    beside = [weights.parent / name for name in _BESIDE] if weights is not None else []
+    return [path for path in beside if path.is_file()]
+
+
 def find_classes(named: str | None, weights: Path | None, n_classes: int) -> Classes:
     """The classes from the file that was named, else from one that lies beside the weights, else none.
 
@@ -44,11 +52,9 @@ def find_classes(named: str | None, weights: Path | None, n_classes: int) -> Cla
     """
     if named is not None:
         return read_classes(named, n_classes)
-    for name in _BESIDE if weights is not None else ():
-        path = weights.parent / name if weights is not None else Path(name)
-        if path.is_file():
-            try:
-                return read_classes(path, n_classes)
-            except InputError:
-                continue
+    for path in list_class_files(None, weights):
+        try:
+            return read_classes(path, n_classes)
+        except InputError:
+            continue
     return (), ()

@@ -11,7 +11,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.caffe import Blobs, read_caffemodel
-from layerwise.plugins.loaders.class_names import find_classes
+from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.googlenet_layers import MAIN, MEAN_BGR, N_CLASSES, build_googlenet, caffe_names
 from layerwise.plugins.loaders.keras.weights import load_weights
@@ -55,6 +55,11 @@ class GoogLeNetLoader(ModelLoader):
         elif path is not None:
             load_weights(network, path)
         return _describe(network, request, path)
+
+    def list_files(self, request: LoadRequest) -> list[Path]:
+        """The weights file where one is named, and names of classes."""
+        path = None if request.weights is None else Path(request.weights)
+        return [*([path] if path is not None else []), *list_class_files(request.class_names, path)]
 
 
 def _describe(network: Any, request: LoadRequest, path: Path | None) -> Model:

@@ -16,7 +16,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in luminance (ITU-R BT.601), as Pillow's `L` mode has them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Preprocessing:
     """What is done to pixels before the network sees them.
 

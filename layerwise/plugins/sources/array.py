@@ -45,23 +45,43 @@ class ArraySource(StimulusSource):
         path = resolve(location)
         arrays = _read_arrays(path)
         pixels = check_pixels(location, arrays[_find_pixels(location, arrays)])
-        width = len(str(len(pixels) - 1))
         names = _read_words(location, arrays, "names", len(pixels))
-        names = names or [f"{index:0{width}d}" for index in range(len(pixels))]
+        names = names or [stimulus.name for stimulus in _number(len(pixels))]
         name, count = Counter(names).most_common(1)[0]
         if count > 1:
             raise InputError(f"{location}: the name '{name}' occurs {count} times")
         labels = _read_words(location, arrays, "labels", len(pixels)) or [""] * len(pixels)
         stimuli = [Stimulus(name, label or None) for name, label in zip(names, labels, strict=True)]
-        return ArrayStimulusSet(path, pixels, stimuli)
+        return ArrayStimulusSet(path.stem, str(path), pixels, stimuli)
+
+    def adopt(self, stimuli: object) -> StimulusSet | None:
+        """Pixels that are an array in memory already.
+
+        Raises:
+            InputError: If they have not the shape or the type of pixels.
+        """
+        if not isinstance(stimuli, np.ndarray):
+            return None
+        pixels = check_pixels("the array of stimuli", stimuli)
+        return ArrayStimulusSet("array", "an array in memory", pixels, _number(len(pixels)))
+
+    def list_files(self, location: str) -> Sequence[Path]:
+        """The file."""
+        return (resolve(location),)
+
+
+def _number(n_stimuli: int) -> list[Stimulus]:
+    """Stimuli that have no names are numbered."""
+    width = len(str(n_stimuli - 1))
+    return [Stimulus(f"{index:0{width}d}") for index in range(n_stimuli)]
 
 
 class ArrayStimulusSet(StimulusSet):
     """Pixels held in memory, or in a file that is mapped."""
 
-    def __init__(self, path: Path, pixels: NDArray[Any], stimuli: Sequence[Stimulus]) -> None:
-        self.name = path.stem
-        self.source = str(path)
+    def __init__(self, name: str, source: str, pixels: NDArray[Any], stimuli: Sequence[Stimulus]) -> None:
+        self.name = name
+        self.source = source
         self.stimuli = tuple(stimuli)
         self._pixels = pixels
 

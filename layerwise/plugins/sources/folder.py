@@ -49,6 +49,11 @@ class ImageFolderSource(StimulusSource):
         stimuli = [Stimulus(readable_name(n), label) for n, label in zip(names, labels, strict=True)]
         return FileStimulusSet(folder, stimuli, [folder / name for name in names])
 
+    def list_files(self, location: str) -> Sequence[Path]:
+        """Its images, and the table of labels where there is one."""
+        folder = resolve(location)
+        return [folder / name for name in (*list_images(folder), LABELS) if (folder / name).is_file()]
+
 
 def list_images(folder: Path) -> list[str]:
     """Relative paths of the images in a folder and its sub-folders, in natural order.

@@ -40,19 +40,28 @@ class ManifestSource(StimulusSource):
             InputError: If it is no CSV, has no rows, a row without a path, or a name twice.
         """
         manifest = resolve(location)
-        rows = read_rows(manifest)
-        columns = _Columns()
-        if rows and not is_image_name(rows[0][1][0]):
-            columns = _read_header(rows.pop(0)[1])
-        if not rows:
-            raise InputError(f"{location} lists no images")
-        listed = [_read_row(location, line, row, columns) for line, row in rows]
-        _refuse_duplicates(
-            location, [(line, stimulus.name) for (line, _), (stimulus, _) in zip(rows, listed, strict=True)]
-        )
-        paths = [manifest.parent / path for _, path in listed]
-        where = [f"line {line}, {path}" for (line, _), (_, path) in zip(rows, listed, strict=True)]
-        return FileStimulusSet(manifest, [stimulus for stimulus, _ in listed], paths, where)
+        listed, paths = _list_images(location)
+        where = [f"line {line}, {path}" for line, _, path in listed]
+        return FileStimulusSet(manifest, [stimulus for _, stimulus, _ in listed], paths, where)
+
+    def list_files(self, location: str) -> Sequence[Path]:
+        """The manifest and the images that it names."""
+        manifest = resolve(location)
+        return [manifest, *_list_images(location)[1]]
+
+
+def _list_images(location: str) -> tuple[list[tuple[int, Stimulus, Path]], list[Path]]:
+    """Line, stimulus and path as written of each row of a manifest; and where the files lie."""
+    manifest = resolve(location)
+    rows = read_rows(manifest)
+    columns = _Columns()
+    if rows and not is_image_name(rows[0][1][0]):
+        columns = _read_header(rows.pop(0)[1])
+    if not rows:
+        raise InputError(f"{location} lists no images")
+    listed = [(line, *_read_row(location, line, row, columns)) for line, row in rows]
+    _refuse_duplicates(location, [(line, stimulus.name) for line, stimulus, _ in listed])
+    return listed, [manifest.parent / path for _, _, path in listed]
 
 
 def _read_header(cells: Sequence[str]) -> _Columns:

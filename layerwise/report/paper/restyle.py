@@ -48,6 +48,7 @@ class Sheet:
 
 def lay_out(chart: Spec, look: Look, title: str = "") -> Sheet:
     """A chart's specification as it goes on paper; the one that is given is not changed."""
+    # The page's `config` goes: what it says of type and grid is for a screen, and would win over the look's.
     spec = {key: value for key, value in _copy(chart).items() if key not in ("$schema", "usermeta", "config")}
     scale = look.font_size / PAGE_FONT_SIZE
     for view in list_views(spec):
@@ -70,6 +71,7 @@ def resize(sheet: Sheet, factor: float) -> Sheet:
     """The sheet with the width of every view multiplied, and its height too where it keeps its shape."""
     spec = _copy(sheet.spec)
     for view in list_views(spec):
+        # Heights stay otherwise: a chart of lines that grew with its width would not fit the page it is set on.
         for side in ("width", "height") if sheet.keeps_shape else ("width",):
             if isinstance(view.get(side), int | float):
                 view[side] = round(view[side] * factor, 3)
@@ -126,6 +128,7 @@ def settle(sheet: Sheet) -> Sheet:
 
 def _copy(value: Any) -> Any:
     """A deep copy of plain data, without what only a pointer could make use of."""
+    # Rows of data are shared, not copied: nothing here changes them, and they are nearly all of a specification.
     if isinstance(value, dict):
         return {key: inner if key == "values" else _copy(inner) for key, inner in value.items()}
     return [_copy(inner) for inner in value] if isinstance(value, list) else value
@@ -156,6 +159,7 @@ def _scale_mark(view: Spec, scale: float) -> None:
             if isinstance(mark.get(key), int | float):
                 mark[key] = mark[key] * scale
         if isinstance(mark.get("size"), int | float):
+            # The size of a point is an area, and scales with the square; that of a bar is its width.
             mark["size"] = mark["size"] * scale * (1 if mark.get("type") == "bar" else scale)
         if isinstance(mark.get("strokeDash"), list):
             mark["strokeDash"] = [length * scale for length in mark["strokeDash"]]
@@ -177,6 +181,7 @@ def _recolour(view: Spec, look: Look) -> None:
 def _tell_apart(parts: list[Spec], scale: float) -> None:
     """Dashes and shapes beside colour, for the lines and points of several series that are drawn over each other."""
     pointed = any(_kind(part) in _POINTS and _series(part) for part in parts)
+    # Legends merge only where the scales have the same domain: hence the names, whatever order the data come in.
     for part in parts:
         names = _series(part)
         if not names:
@@ -291,6 +296,7 @@ def _settle_labels(view: Spec, font_size: float, spec: Spec) -> None:
             continue
         if not names or not isinstance(names, list) or not isinstance(length, int | float):
             continue
+        # vl-convert overlaps labels without a word; so upright before small, and small before leaving some out.
         step = length / len(names)
         if axis.get("labelAngle") == -45 and step < 1.35 * font_size:
             axis["labelAngle"] = -90

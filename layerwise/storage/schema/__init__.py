@@ -24,13 +24,14 @@ from layerwise.storage.schema.layer_tables import (
     weight_statistics,
     weights,
 )
-from layerwise.storage.schema.run_tables import layers, models, runs, stimuli, stimulus_sets, tags
+from layerwise.storage.schema.run_tables import attempts, layers, models, requests, runs, stimuli, stimulus_sets, tags
 
 __all__ = [
     "HEAD",
     "REVISIONS",
     "VERSION_TABLE",
     "VIEWS",
+    "attempts",
     "comparisons",
     "intervals",
     "layers",
@@ -43,6 +44,7 @@ __all__ = [
     "profile_layers",
     "profiles",
     "representations",
+    "requests",
     "run_weight_statistics",
     "runs",
     "statistics",
@@ -54,7 +56,7 @@ __all__ = [
     "weights",
 ]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision of the schema that this version knows, oldest first; the last is the present one."""
 
 HEAD = REVISIONS[-1]

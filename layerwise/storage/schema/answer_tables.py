@@ -44,7 +44,7 @@ profiles = sa.Table(
     Column("n_crossings", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     sa.UniqueConstraint(
-        "run_id", "comparator_name", "comparator_version", "parameters", "transform", "selection", "definition"
+        "run_id", "comparator_name", "comparator_revision", "parameters", "transform", "selection", "definition"
     ),
 )
 

@@ -42,10 +42,11 @@ def reference(name: str, target: str, *, primary: bool = False, index: bool = Fa
 
 
 def made_by(kind: str, *, primary: bool = True) -> list[Column[Any]]:
-    """Columns for what made a row: its qualified name, its version and the settings that are not the defaults."""
+    """Columns for what made a row: its name, revision, version, and the settings that are not the defaults."""
     return [
         Column(f"{kind}_name", Text, primary_key=primary, nullable=False),
-        Column(f"{kind}_version", Text, primary_key=primary, nullable=False),
+        Column(f"{kind}_revision", Integer, primary_key=primary, nullable=False, server_default="1"),
+        Column(f"{kind}_version", Text, nullable=False),
         Column("parameters", Text, primary_key=primary, nullable=False, server_default="{}"),
     ]
 
@@ -64,13 +65,14 @@ def statistic_key() -> list[Column[Any]]:
     return [
         Column("name", Text, primary_key=True),
         Column("provider_name", Text, primary_key=True),
-        Column("provider_version", Text, primary_key=True),
+        Column("provider_revision", Integer, primary_key=True, nullable=False, server_default="1"),
     ]
 
 
 def statistic_value() -> list[Column[Any]]:
-    """Columns for what a statistic says: its place among the others, the number, why there is none, the numbers."""
+    """Columns for what a statistic says: by which version, its place, the number, why there is none, the numbers."""
     return [
+        Column("provider_version", Text, nullable=False),
         Column("position", Integer, nullable=False),
         Column("value", Float(53)),
         Column("reason", Text, nullable=False),

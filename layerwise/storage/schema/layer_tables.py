@@ -19,6 +19,7 @@ representations = sa.Table(
     Column("norm", LargeBinary, nullable=False),
     Column("n_tiles", Integer, nullable=False),
     Column("checksum", String(64), nullable=False),
+    Column("attempt", Integer),
     sa.UniqueConstraint("layer_id", "transform"),
 )
 

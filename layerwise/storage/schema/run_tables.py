@@ -57,11 +57,14 @@ runs = sa.Table(
     Column("id", String(16), primary_key=True),
     Column("key", String(128), nullable=False, index=True),
     Column("status", String(16), nullable=False),
+    Column("origin", String(16), nullable=False, server_default="computed"),
     Column("model_id", Integer, ForeignKey("models.id"), nullable=False, index=True),
     Column("stimulus_set_id", Integer, ForeignKey("stimulus_sets.id"), nullable=False, index=True),
     Column("loader_name", Text, nullable=False),
+    Column("loader_revision", Integer, nullable=False, server_default="1"),
     Column("loader_version", Text, nullable=False),
     Column("engine_name", Text, nullable=False),
+    Column("engine_revision", Integer, nullable=False, server_default="1"),
     Column("engine_version", Text, nullable=False),
     Column("transforms", sa.JSON, nullable=False),
     Column("batch_size", Integer, nullable=False),
@@ -85,7 +88,27 @@ runs = sa.Table(
     Column("heartbeat_at", UtcDateTime, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("hostname", Text, nullable=False),
+    Column("pid_space", Text),
+    Column("process_started", Float(53)),
+    Column("claim_token", String(64)),
     sa.CheckConstraint("status IN ('running', 'finished', 'failed', 'interrupted')", name="status"),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    reference("run_id", "runs.id", primary=True),
+    Column("number", Integer, primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("command", Text, nullable=False),
+    Column("versions", sa.JSON, nullable=False),
+    Column("plugins", sa.JSON, nullable=False),
+    Column("host", sa.JSON, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("error", Text),
+    Column("pid", BigInteger),
+    Column("hostname", Text),
 )
 
 tags = sa.Table(
@@ -113,4 +136,11 @@ layers = sa.Table(
     Column("branch", Text),
     Column("parts", sa.JSON, nullable=False),
     sa.UniqueConstraint("run_id", "name"),
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    reference("run_id", "runs.id", index=True),
 )

@@ -98,9 +98,20 @@ def test_settings_are_part_of_the_key_in_any_order_and_as_typed(registry):
     assert one.parameters == '{"how":"mean","k":5}'
 
 
-def test_another_metric_and_its_version_are_part_of_the_key(registry):
+def test_another_metric_and_its_revision_are_part_of_the_key(registry):
     measure = find_measure(registry, "trace", {"power": 2}, "ranked")
-    assert measure.provider.parameters == '{"metric":"dist:ranked 7","power":2.0}'
+    assert measure.provider.parameters == '{"metric":"dist:ranked r1","power":2.0}'
+    assert measure.provider.version == "7"
+
+
+def test_the_version_of_a_metric_from_elsewhere_is_kept_beside_the_comparator_s(registry):
+    class Other(Ranked):
+        name = "other"
+        revision = 3
+
+    registry.register(SimpleNamespace(register_metrics=hookimpl(lambda: [Other()])), "more", "more", "0.4")
+    provider = find_measure(registry, "trace", None, "other").provider
+    assert (provider.parameters, provider.version) == ('{"metric":"more:other r3"}', "7, more 0.4")
 
 
 def test_settings_reach_the_measure_and_leave_the_registered_one_alone(registry):

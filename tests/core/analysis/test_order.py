@@ -9,12 +9,11 @@ import pytest
 
 from layerwise.core.analysis.order import order_stimuli
 from layerwise.core.base.errors import InputError, PluginError
-from layerwise.core.history.records import LayerAddress, Ordering
+from layerwise.core.history.records import LayerAddress
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Metric, Reorderer
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import represent
 
 RUN = SimpleNamespace(id="run1")
 LAYERS = [
@@ -24,29 +23,13 @@ LAYERS = [
 ]
 
 
-class Memory:
-    """A history with three layers of the same run."""
-
-    def __init__(self) -> None:
-        self.layers = LAYERS
-        self.orderings: list[Ordering] = []
-        self.read: list[LayerAddress] = []
-
-    def list_layers(self, run_id):
-        return self.layers
-
-    def list_stimuli(self, run_id):
-        return [SimpleNamespace(label=label) for label in ("b", "a", None, "c")]
-
-    def read_representation(self, address):
-        self.read.append(address)
-        return represent(np.random.default_rng(0).normal(size=(4, 9)))
-
-    def read_orderings(self, run_id):
-        return self.orderings
-
-    def save_ordering(self, ordering):
-        self.orderings.append(ordering)
+@pytest.fixture
+def history(fake):
+    """A history of one run with three layers, and one of them under a transform."""
+    made, rows = fake.MadeHistory(), np.random.default_rng(0).normal(size=(4, 9))
+    places = [*((layer.name, "none") for layer in LAYERS), ("conv", "rank")]
+    fake.add_rows(made, "run1", dict.fromkeys(places, rows), layers=LAYERS, labels=("b", "a", None, "c"))
+    return made
 
 
 def registry_giving(answer: object) -> Registry:
@@ -65,25 +48,24 @@ def registry_giving(answer: object) -> Registry:
     return registry
 
 
-def test_an_ordering_is_computed_once_and_then_read():
-    history = Memory()
+def test_an_ordering_is_computed_once_and_then_read(history):
     first = order_stimuli(registry_giving(np.array([2, 0, 3, 1])), history, RUN, "output", "toy")
     assert first.permutation == (2, 0, 3, 1)
     assert first.address == LayerAddress("run1", "prob")
     again = order_stimuli(registry_giving("not asked"), history, RUN, "prob", "dist:toy")
     assert again == first
-    assert len(history.read) == 1
+    assert history.n_read == 1
 
 
-def test_each_layer_and_transform_has_an_ordering_of_its_own():
-    history, registry = Memory(), registry_giving(np.arange(4))
+def test_each_layer_and_transform_has_an_ordering_of_its_own(history):
+    registry = registry_giving(np.arange(4))
     for by, transform in (("conv", "none"), ("conv", "rank"), ("input", "none")):
         order_stimuli(registry, history, RUN, by, "toy", transform)
-    assert len(history.orderings) == 3
+    assert history.n_kept == 3
 
 
 @pytest.mark.parametrize("kind", ["similarity", "distance"])
-def test_another_metric_decides_and_is_kept_apart(kind):
+def test_another_metric_decides_and_is_kept_apart(kind, history):
     class Gram(Metric):
         name = "gram"
         description = "gram"
@@ -102,14 +84,14 @@ def test_another_metric_decides_and_is_kept_apart(kind):
             seen.append(similarity)
             return np.arange(4)
 
-    registry, history = Registry(), Memory()
+    registry = Registry()
     plugin = SimpleNamespace(
         register_reorderers=hookimpl(lambda: [Looking()]), register_metrics=hookimpl(lambda: [Gram()])
     )
     registry.register(plugin, "plugin", "dist", "1")
     plain = order_stimuli(registry, history, RUN, "conv", "toy")
     other = order_stimuli(registry, history, RUN, "conv", "toy", metric="gram")
-    assert (plain.reorderer.parameters, other.reorderer.parameters) == ("{}", '{"metric":"dist:gram 1"}')
+    assert (plain.reorderer.parameters, other.reorderer.parameters) == ("{}", '{"metric":"dist:gram r1"}')
     assert order_stimuli(registry, history, RUN, "conv", "toy", metric="gram") == other
     assert len(seen) == 2
     assert seen[1].max() == pytest.approx(
@@ -117,32 +99,30 @@ def test_another_metric_decides_and_is_kept_apart(kind):
     )  # 1 - similarity is a distance, and 1 - distance turns one into the other
 
 
-def test_without_a_layer_the_input_counts_or_the_first_that_is_there():
-    history = Memory()
+def test_without_a_layer_the_input_counts_or_the_first_that_is_there(history):
     assert order_stimuli(registry_giving(np.arange(4)), history, RUN, None, "toy").address.layer == "pixels"
-    history.layers = [LAYERS[0], LAYERS[2]]
+    history.drop_layer("run1", "pixels")
     assert order_stimuli(registry_giving(np.arange(4)), history, RUN, None, "toy").address.layer == "conv"
 
 
-def test_nothing_is_kept_when_that_is_not_wanted():
-    history = Memory()
+def test_nothing_is_kept_when_that_is_not_wanted(history):
     order_stimuli(registry_giving(np.arange(4)), history, RUN, "input", "toy", save=False)
-    assert history.orderings == []
+    assert history.n_kept == 0
 
 
 @pytest.mark.parametrize("answer", [[0, 1, 2], [0, 1, 1, 2], [0.0, 1.0, 2.0, 3.0], [[0], [1, 2]], None, [1, 2, 3, 4]])
-def test_what_is_no_permutation_is_the_plugins_error(answer):
+def test_what_is_no_permutation_is_the_plugins_error(answer, history):
     with pytest.raises(PluginError, match=r"plugin 'plugin'.*toy returned"):
-        order_stimuli(registry_giving(answer), Memory(), RUN, "input", "toy")
+        order_stimuli(registry_giving(answer), history, RUN, "input", "toy")
 
 
-def test_a_layer_that_is_not_there_suggests_a_near_one():
+def test_a_layer_that_is_not_there_suggests_a_near_one(history):
     with pytest.raises(InputError, match="no layer 'cnv'; did you mean conv"):
-        order_stimuli(registry_giving(np.arange(4)), Memory(), RUN, "cnv", "toy")
+        order_stimuli(registry_giving(np.arange(4)), history, RUN, "cnv", "toy")
 
 
-def test_a_run_without_layers_cannot_be_ordered():
-    history = Memory()
-    history.layers = []
+def test_a_run_without_layers_cannot_be_ordered(history):
+    for layer in LAYERS:
+        history.drop_layer("run1", layer.name)
     with pytest.raises(InputError, match="no finished layer"):
         order_stimuli(registry_giving(np.arange(4)), history, RUN, None, "toy")

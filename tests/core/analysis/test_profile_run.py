@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from layerwise.core.analysis.profile_run import profile_run
 from layerwise.core.base.errors import InputError
-from layerwise.core.base.provider import Provider
-from layerwise.core.history.profiles import Profile, ProfileKey
-from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Comparator
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import Representation, represent
-
-RUN = SimpleNamespace(id="run1", stimuli_fingerprint="same", stimuli_name="photos", n_stimuli=6)
+from layerwise.core.network.representation import Representation
 
 
 def layer(name: str, position: int, **more) -> Layer:
@@ -33,37 +25,6 @@ LAYERS = [
     layer("late", 3, is_main=True),
     layer("out", 4, role="output", is_main=True),
 ]
-
-
-class Memory:
-    """A history of one run that remembers comparisons and profiles."""
-
-    def __init__(self, layers: Sequence[Layer] = tuple(LAYERS)) -> None:
-        self.layers = list(layers)
-        self.levels = {item.name: float(item.position) for item in LAYERS}
-        self.profiles: dict[ProfileKey, Profile] = {}
-        self.comparisons: list[Comparison] = []
-
-    def find_run(self, run: str):
-        return RUN
-
-    def list_layers(self, run_id: str) -> list[Layer]:
-        return self.layers
-
-    def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
-        return [represent(np.eye(6) + self.levels[address.layer]) for address in addresses]
-
-    def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        return []
-
-    def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        self.comparisons.extend(comparisons)
-
-    def read_profile(self, key: ProfileKey) -> Profile | None:
-        return self.profiles.get(key)
-
-    def save_profile(self, key: ProfileKey, profile: Profile) -> None:
-        self.profiles[key] = profile
 
 
 class Apart(Comparator):
@@ -118,8 +79,20 @@ def registry() -> Registry:
     return made
 
 
-def test_the_main_layers_are_profiled_in_order(registry):
-    profile = profile_run(registry, Memory(), RUN, "apart")
+@pytest.fixture
+def make(fake):
+    """Make a history of one run, whose layers differ in level alone; gives the history and the run."""
+
+    def add(layers=LAYERS):
+        history = fake.MadeHistory()
+        rows = {layer.name: np.eye(6) + layer.position for layer in layers}
+        return history, fake.add_rows(history, "run1", rows, layers=layers)
+
+    return add
+
+
+def test_the_main_layers_are_profiled_in_order(registry, make):
+    profile = profile_run(registry, *make(), "apart")
     assert profile.layers == ("in", "mid", "late", "out")
     assert profile.steps[1:] == pytest.approx([1, 2, 1])
     assert profile.shares[1:] == pytest.approx([0.25, 0.5, 0.25])
@@ -127,42 +100,42 @@ def test_the_main_layers_are_profiled_in_order(registry):
     assert profile.crossings[0].depth == pytest.approx(0.5)
 
 
-def test_a_kept_profile_is_the_answer_and_other_layers_are_another_question(registry):
-    history = Memory()
-    first = profile_run(registry, history, RUN, "apart")
-    history.levels["mid"] = 99.0
-    assert profile_run(registry, history, RUN, "apart") is first
-    other = profile_run(registry, history, RUN, "apart", [LAYERS[3], LAYERS[0], LAYERS[1]])
+def test_a_kept_profile_is_the_answer_and_other_layers_are_another_question(registry, make):
+    history, run = make()
+    first = profile_run(registry, history, run, "apart")
+    history.rewrite_layer("run1", "mid", np.eye(6) + 99)
+    again = profile_run(registry, history, run, "apart")
+    assert np.array_equal(again.steps, first.steps, equal_nan=True)
+    other = profile_run(registry, history, run, "apart", [LAYERS[3], LAYERS[0], LAYERS[1]])
     assert other.layers == ("in", "mid", "late")
     assert other.steps[1] == pytest.approx(99)
-    assert len(history.profiles) == 2
 
 
-def test_nothing_is_kept_where_it_is_not_wanted(registry):
-    history = Memory()
-    profile_run(registry, history, RUN, "apart", save=False)
-    assert (history.profiles, history.comparisons) == ({}, [])
+def test_nothing_is_kept_where_it_is_not_wanted(registry, make):
+    history, run = make()
+    profile_run(registry, history, run, "apart", save=False)
+    assert history.n_kept == 0
 
 
 @pytest.mark.parametrize(("name", "why"), [("difference", "can be negative"), ("unbounded", "has no largest value")])
-def test_a_measure_without_steps_is_refused(registry, name, why):
+def test_a_measure_without_steps_is_refused(registry, make, name, why):
     with pytest.raises(InputError, match=f"'{name}' {why}"):
-        profile_run(registry, Memory(), RUN, name)
+        profile_run(registry, *make(), name)
 
 
-def test_an_undefined_step_says_which_and_why_and_is_not_kept(registry):
-    history = Memory()
-    profile = profile_run(registry, history, RUN, "picky")
+def test_an_undefined_step_says_which_and_why_and_is_not_kept(registry, make):
+    history, run = make()
+    profile = profile_run(registry, history, run, "picky")
     assert profile.smoothness is None
     assert profile.reason == "the step from late to out is undefined (out: it is too late)"
-    assert history.profiles == {}
+    assert history.n_kept == len(history.comparisons)
 
 
-def test_a_run_without_two_layers_has_no_profile(registry):
+def test_a_run_without_two_layers_has_no_profile(registry, make):
     with pytest.raises(InputError, match="at least two layers, of run run1 there are 1"):
-        profile_run(registry, Memory(LAYERS[:1]), RUN, "apart")
+        profile_run(registry, *make(LAYERS[:1]), "apart")
 
 
-def test_where_no_main_layer_was_analysed_all_that_are_no_arms_are_profiled(registry):
+def test_where_no_main_layer_was_analysed_all_that_are_no_arms_are_profiled(registry, make):
     layers = [layer("mid", 1), layer("mid/a", 2, block="mid", branch="a"), layer("late", 3)]
-    assert profile_run(registry, Memory(layers), RUN, "apart").layers == ("mid", "late")
+    assert profile_run(registry, *make(layers), "apart").layers == ("mid", "late")

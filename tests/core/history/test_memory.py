@@ -1,91 +1,141 @@
-"""An overlay keeps what is computed from a history in memory, and leaves the history as it is."""
+"""A history in memory beside what the storage suite holds it to: its arrays, its threads, its one process."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 
+from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
-from layerwise.core.history.memory import overlay
-from layerwise.core.history.profiles import ProfileIntervals
-from layerwise.core.history.records import Comparison, LayerAddress, Ordering
+from layerwise.core.history.memory import MemoryHistory
+from layerwise.core.history.protocols import Archive
+from layerwise.core.history.records import (
+    Comparison,
+    LayerAddress,
+    LayerResult,
+    RunHeader,
+    StatisticResult,
+)
+from layerwise.core.network.representation import Representation, represent
 
-CKA = Provider("layerwise:cka", "1")
-FIRST, SECOND, ELSEWHERE = LayerAddress("a", "x"), LayerAddress("b", "y"), LayerAddress("c", "z")
-
-
-@dataclass
-class Stored:
-    """A history that holds one comparison and one ordering, and can only be read."""
-
-    kept: list[Any] = field(default_factory=lambda: [Comparison(CKA, FIRST, FIRST, 1.0)])
-
-    def read_comparisons(self, comparator: Provider, run_ids: Any) -> list[Any]:
-        return [found for found in self.kept if found.comparator == comparator]
-
-    def read_intervals(self, *asked: Any) -> list[Any]:
-        return []
-
-    read_tests = read_intervals
-
-    def read_profile(self, key: Any) -> Any:
-        return "stored" if key == "known" else None
-
-    def read_profile_intervals(self, *asked: Any) -> None:
-        return None
-
-    def read_orderings(self, run_id: str) -> list[Any]:
-        return []
-
-    def find_run(self, run: str) -> str:
-        return f"run {run}"
+MINE = Provider("mine:one", "1")
 
 
-def test_what_is_saved_is_found_beside_what_was_stored() -> None:
-    history: Any = overlay(Stored())  # type: ignore[arg-type]
-    fresh = Comparison(CKA, FIRST, SECOND, 0.5)
-    history.save_comparisons([fresh, Comparison(CKA, FIRST, ELSEWHERE, 0.1)])
-    assert history.read_comparisons(CKA, ["a", "b"]) == [Comparison(CKA, FIRST, FIRST, 1.0), fresh]
-    assert history.read_comparisons(Provider("layerwise:cka", "2"), ["a", "b"]) == []
+@pytest.fixture
+def header(fake: Any) -> RunHeader:
+    """What is known of a run with layers `a` and `b` on four stimuli."""
+    return fake.make_header("ab")
 
 
-def test_a_later_value_takes_the_place_of_an_earlier_one() -> None:
-    history: Any = overlay(Stored(kept=[]))  # type: ignore[arg-type]
-    for value in (0.5, 0.7):
-        history.save_comparisons([Comparison(CKA, FIRST, SECOND, value)])
-    assert [found.value for found in history.read_comparisons(CKA, ["a", "b"])] == [0.7]
+def test_it_is_what_the_engine_writes_to_and_is_answered_from() -> None:
+    archive: Archive = MemoryHistory()
+    assert archive.list_runs() == []
 
 
-def test_intervals_and_tests_are_kept_by_how_they_were_made() -> None:
-    history: Any = overlay(Stored())  # type: ignore[arg-type]
-    interval, tested = ComparisonInterval(CKA, FIRST, SECOND, 0.1, 0.2), ComparisonTest(CKA, FIRST, SECOND, 0.04)
-    history.save_intervals(IntervalPlan(100), [interval])
-    history.save_tests(PermutationPlan(100), [tested])
-    assert history.read_intervals(CKA, IntervalPlan(100), ["a", "b"]) == [interval]
-    assert history.read_intervals(CKA, IntervalPlan(200), ["a", "b"]) == []
-    assert history.read_tests(CKA, PermutationPlan(100), ["a", "b"]) == [tested]
-    assert history.read_tests(CKA, PermutationPlan(100, seed=1), ["a", "b"]) == []
+def test_what_becomes_of_an_array_after_it_was_saved_changes_nothing(header: RunHeader) -> None:
+    history = MemoryHistory()
+    claim = history.begin_run(header)
+    rows = represent(np.random.default_rng(0).normal(size=(4, 9)))
+    correlation, mean, norm = rows.correlation.copy(), rows.mean.copy(), rows.norm.copy()
+    vector = np.arange(3.0)
+    own = Representation(correlation, mean, norm, 9)
+    history.save_layer(claim, LayerResult("a", "none", own, (StatisticResult("v", MINE, None, "", vector),)))
+    for array in (correlation, mean, norm, vector):
+        array[...] = 7
+    kept = history.read_representation(LayerAddress(claim.run_id, "a"))
+    assert kept.correlation.tobytes() == rows.correlation.tobytes()
+    assert (kept.mean.tolist(), kept.norm.tolist()) == (rows.mean.tolist(), rows.norm.tolist())
+    (statistic,) = history.read_statistics(claim.run_id)
+    assert statistic.result.vector is not None
+    assert statistic.result.vector.tolist() == [0, 1, 2]
+    for array in (kept.correlation, kept.mean, kept.norm, statistic.result.vector):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.flags.writeable = True
 
 
-def test_profiles_and_orderings_are_kept_too() -> None:
-    history: Any = overlay(Stored())  # type: ignore[arg-type]
-    history.save_profile("new", "made")
-    assert [history.read_profile(key) for key in ("new", "known", "other")] == ["made", "stored", None]
-    intervals = ProfileIntervals(IntervalPlan(100), {}, {})
-    history.save_profile_intervals("new", intervals)
-    assert history.read_profile_intervals("new", IntervalPlan(100)) == intervals
-    assert history.read_profile_intervals("new", IntervalPlan(200)) is None
-    ordering = Ordering(Provider("layerwise:label", "1"), FIRST, (1, 0))
-    history.save_ordering(ordering)
-    assert history.read_orderings("a") == [ordering]
-    assert history.read_orderings("b") == []
+def in_threads(*calls: Callable[[], Any]) -> list[Any]:
+    """The answers of calls that are all under way at once; an error is its own answer."""
+    start = threading.Barrier(len(calls))
+
+    def carry_out(call: Callable[[], Any]) -> Any:
+        start.wait()
+        try:
+            return call()
+        except LayerwiseError as error:
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(carry_out, calls))
 
 
-def test_everything_else_is_the_history_s_own_but_nothing_is_written_to_it() -> None:
-    history: Any = overlay(Stored())  # type: ignore[arg-type]
-    assert history.find_run("a") == "run a"
-    with pytest.raises(AttributeError, match="an overlay cannot save_layer"):
-        history.save_layer("a", None)
+def test_of_two_threads_that_begin_the_same_analysis_one_gets_it(header: RunHeader) -> None:
+    inside, other_inside, go = threading.Event(), threading.Event(), threading.Event()
+
+    def name_run() -> str:
+        """Hold the first thread in the middle of its claim until the second had every chance to get there, too."""
+        (other_inside if inside.is_set() else inside).set()
+        go.wait()
+        return f"run{threading.get_ident()}"
+
+    history = MemoryHistory(name_run)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(history.begin_run, header)
+        inside.wait()
+        second = pool.submit(history.begin_run, header)
+        other_inside.wait(0.2)
+        go.set()
+        assert first.result().token
+        with pytest.raises(InputError, match="is computing the same analysis now"):
+            second.result()
+    assert len(history.list_runs()) == 1
+
+
+def test_threads_may_save_and_read_at_once_and_nothing_is_lost(fake: Any) -> None:
+    history, names = fake.MadeHistory(), [f"layer{index}" for index in range(20)]
+    fake.add_rows(history, "run1", dict.fromkeys(names, np.eye(4)))
+
+    def save(start: int) -> None:
+        for index in range(start, len(names), 4):
+            ends = LayerAddress("run1", names[index]), LayerAddress("run1", names[start])
+            history.save_comparisons([Comparison(MINE, *ends, 0.5)])
+            history.read_comparisons(MINE, ["run1"])
+
+    in_threads(*(lambda start=start: save(start) for start in range(4)))
+    assert len(history.read_comparisons(MINE, ["run1"])) == len(names)
+
+
+def test_work_that_ended_without_a_word_is_gone_on_with(header: RunHeader) -> None:
+    history = MemoryHistory()
+    claim = history.begin_run(header)
+    history.save_layer(claim, LayerResult("a", "none", represent(np.eye(4))))
+    with pytest.raises(ZeroDivisionError), history.keep_alive(claim):
+        raise ZeroDivisionError
+    assert history.find_run(claim.run_id).status == "interrupted"
+    again = history.begin_run(header)
+    assert (again.run_id, again.resumed, again.done) == (claim.run_id, True, frozenset({("a", "none")}))
+    with history.keep_alive(claim):
+        pass
+    assert history.find_run(again.run_id).status == "running", "who has lost a run has let it go"
+
+
+def test_it_belongs_to_one_process() -> None:
+    with pytest.raises(TypeError):
+        pickle.dumps(MemoryHistory())
+
+
+def test_runs_are_told_apart_by_when_they_began_however_fast_they_came(header: RunHeader) -> None:
+    history = MemoryHistory()
+    claims = [history.begin_run(header, force=True)]
+    for _ in range(50):
+        history.finish_run(claims[-1], {})
+        claims.append(history.begin_run(header, force=True))
+    assert [run.id for run in history.list_runs()] == [claim.run_id for claim in reversed(claims)]
+    assert history.find_run("latest").id == claims[-2].run_id

@@ -2,64 +2,64 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from layerwise.core.host import hookspecs
-from layerwise.core.host.discovery import foresee_hooks, may_have, normal_name, unmet_need
+from layerwise.core.host import discovery, hookspecs
+from layerwise.core.host.discovery import find_installed, may_have, normal_name, unmet_need
 from layerwise.core.host.kinds import Comparator, Metric
 from layerwise.core.host.registry import Registry
-from layerwise.plugins import BUILTINS, KINDS, load_plugins, read_limits, read_names
+from layerwise.plugins import BUILTINS, KINDS, load_plugins, read_names
 
 
 @pytest.fixture
-def modules(tmp_path, monkeypatch):
-    """A function that writes a module; it fails as soon as it is imported."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+def entries(monkeypatch):
+    """A function that declares entry points, each as (group, name, module); no module of them can be imported."""
 
-    def write(name: str, source: str) -> None:
-        path = tmp_path.joinpath(*name.split(".")).with_suffix(".py")
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"raise RuntimeError('imported')\n{source}", encoding="utf-8")
+    def declare(*found: tuple[str, str, str]) -> None:
+        made = EntryPoints(EntryPoint(name, value, group) for group, name, value in found)
+        monkeypatch.setattr(discovery, "entry_points", lambda: made)
 
-    return write
+    return declare
 
 
-def foreseen(value: str) -> set[str]:
-    return set(foresee_hooks(EntryPoint("x", value, "layerwise"), KINDS))
+def test_what_a_plugin_offers_is_said_by_the_groups_of_its_entry_points(entries):
+    entries(
+        ("layerwise.metrics", "mine", "lw_mine"),
+        ("layerwise.comparators", "mine", "lw_mine"),
+        ("layerwise.metrics", "other", "lw_other"),
+        ("layerwise_torch", "no", "lw_no"),
+        ("console_scripts", "layerwise", "lw_no"),
+    )
+    assert [(found.name, found.hooks) for found in find_installed()] == [
+        ("mine", {"metrics", "comparators"}),
+        ("other", {"metrics"}),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("source", "hooks"),
-    [
-        ("def register_metrics(): ...", {"metrics"}),
-        ("def register_metrics(): ...\ndef register_comparators(): ...", {"metrics", "comparators"}),
-        ("from .others import register_engines", {"engines"}),
-        ("@hookimpl(specname='register_commands')\ndef mine(): ...", {"commands"}),
-        ("from .others import *", set(KINDS)),
-        ("globals()['register_' + 'metrics'] = 3", set(KINDS)),
-        ("def __getattr__(name): ...", set(KINDS)),
-        ("nothing = 3", set(KINDS)),
-    ],
-)
-def test_hooks_are_foreseen_from_the_source_without_running_it(modules, source, hooks):
-    modules("lw_foreseen", source)
-    assert foreseen("lw_foreseen") == hooks
-    assert "lw_foreseen" not in sys.modules
+def test_a_plugin_in_the_group_without_a_hook_may_have_any_and_one_in_both_has_those_it_says(entries):
+    entries(
+        ("layerwise", "old", "lw_old"), ("layerwise", "both", "lw_both"), ("layerwise.metrics", "both", "lw_both")
+    )
+    assert {found.name: found.hooks for found in find_installed()} == {"old": None, "both": {"metrics"}}
 
 
-def test_a_module_in_a_package_is_found_without_importing_the_package(modules):
-    modules("lw_package.__init__", "")
-    modules("lw_package.inner", "def register_metrics(): ...")
-    assert foreseen("lw_package.inner") == {"metrics"}
-    assert "lw_package" not in sys.modules
+def test_modules_that_share_a_name_are_plugins_of_their_own(entries):
+    entries(("layerwise.metrics", "mine", "lw_mine:first"), ("layerwise.comparators", "mine", "lw_mine:second"))
+    found = find_installed()
+    assert [(one.name, one.hooks) for one in found] == [
+        ("lw_mine:first", {"metrics"}),
+        ("lw_mine:second", {"comparators"}),
+    ]
+    assert all(one.answers_to(["mine"]) for one in found)
 
 
-@pytest.mark.parametrize("value", ["no_such_module_at_all", "lw_object:plugin", "json:JSONDecoder", "math"])
-def test_what_cannot_be_read_may_have_every_hook(value):
-    assert foreseen(value) == set(KINDS)
+def test_commands_are_looked_for_without_importing_anything(entries):
+    entries(("layerwise.metrics", "lw_quiet", "no_such_module"))
+    assert (may_have("commands"), may_have("metrics")) == (False, True)
+    entries(("layerwise", "lw_old", "no_such_module"))
+    assert may_have("commands")
 
 
 def test_a_plugin_is_imported_when_its_kind_is_asked_for_and_not_before():
@@ -126,28 +126,8 @@ def test_names_of_distributions_are_compared_as_pip_compares_them():
     assert normal_name("My_Cka.plus") == "my-cka-plus"
 
 
-def test_commands_are_looked_for_without_importing_anything(modules, monkeypatch):
-    from layerwise.core.host import discovery
-
-    modules("lw_quiet", "def register_metrics(): ...")
-    monkeypatch.setattr(discovery, "entry_points", lambda group: [EntryPoint("lw_quiet", "lw_quiet", group)])
-    assert not may_have("commands")
-    assert may_have("metrics")
-    assert "lw_quiet" not in sys.modules
-
-
 @pytest.mark.parametrize(
     ("said", "names"), [(None, None), ("", ()), (" , ", ()), ("a", ("a",)), (" a ,b,", ("a", "b"))]
 )
 def test_the_wanted_plugins_are_read_from_the_environment(said, names):
     assert read_names({} if said is None else {"LAYERWISE_PLUGINS": said}) == names
-
-
-@pytest.mark.parametrize(("said", "limit"), [("5", 5.0), ("0.5", 0.5), ("0", None), ("inf", None)])
-def test_the_timeout_is_read_from_the_environment(said, limit):
-    limits = read_limits({"LAYERWISE_PLUGIN_TIMEOUT": said})
-    assert (limits.loading, limits.calling) == (limit, limit)
-
-
-def test_an_option_goes_before_the_environment():
-    assert read_limits({"LAYERWISE_PLUGIN_TIMEOUT": "5"}, 7.0).calling == 7.0

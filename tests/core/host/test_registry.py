@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import threading
+from importlib.metadata import EntryPoint, EntryPoints
 from types import SimpleNamespace
 
 import pytest
@@ -96,9 +97,9 @@ def test_an_unknown_name_suggests_near_ones():
         ),
         (SimpleNamespace(register_metrics=hookimpl(lambda: "toy")), "returned str"),
         (plugin("toy"), "returned a str among its offers"),
-        (plugin(metric("")), "has no name"),
-        (plugin(metric(None)), "has no name"),
-        (plugin(metric("toy", None)), "toy has no description"),
+        (plugin(metric("")), "Toy.name is '', expected a word without spaces and colons"),
+        (plugin(metric(None)), "Toy.name is None, expected a word"),
+        (plugin(metric("toy", None)), "Toy.description is None, expected text"),
         (plugin(metric("toy"), metric("toy")), "offers a name twice"),
     ],
 )
@@ -130,7 +131,9 @@ def test_the_same_plugin_twice_is_listed_and_still_works_once():
 
 
 def test_a_plugin_named_like_one_that_did_not_load_keeps_its_own_provenance(monkeypatch):
-    monkeypatch.setattr(discovery, "entry_points", lambda group: [EntryPoint("same", "no_such_module", group)])
+    monkeypatch.setattr(
+        discovery, "entry_points", lambda: EntryPoints([EntryPoint("same", "no_such_module", "layerwise")])
+    )
     registry = Registry(caller=Caller(warn=str))
     registry.expect_installed()
     registry.register(plugin(metric("good")), "same", "good-dist", "1")
@@ -172,11 +175,13 @@ def test_hooks_are_called_once():
 
 
 def test_an_installed_plugin_that_does_not_import_is_listed_with_its_traceback(monkeypatch):
-    entries = [
-        EntryPoint("broken", "no_such_module_anywhere", "layerwise"),
-        EntryPoint("blocked", "no_such_module_either", "layerwise"),
-    ]
-    monkeypatch.setattr(discovery, "entry_points", lambda group: entries)
+    entries = EntryPoints(
+        [
+            EntryPoint("broken", "no_such_module_anywhere", "layerwise.metrics"),
+            EntryPoint("blocked", "no_such_module_either", "layerwise"),
+        ]
+    )
+    monkeypatch.setattr(discovery, "entry_points", lambda: entries)
     told: list[str] = []
     registry = Registry(caller=Caller(warn=told.append))
     registry.expect_installed(blocked=["blocked"])
@@ -210,6 +215,177 @@ def test_errors_that_are_meant_for_the_user_pass_through(error):
     with pytest.raises(type(error)) as caught:
         registry.get(Metric, "toy").call(compute)
     assert caught.value is error
+
+
+class Asked:
+    """A lock that says when a second thread wants it."""
+
+    def __init__(self, lock) -> None:
+        self._lock, self._owner, self.is_wanted = lock, None, threading.Event()
+
+    def __enter__(self):
+        if self._owner not in (None, threading.get_ident()):
+            self.is_wanted.set()
+        self._lock.__enter__()
+        self._owner = threading.get_ident()
+
+    def __exit__(self, *raised):
+        self._lock.__exit__(*raised)
+
+
+def collide(registry: Registry, second) -> threading.Thread:
+    """Begin something on a second thread, and come back once it is done, or waits for its turn."""
+    lock = registry._lock
+
+    def run() -> None:
+        second()
+        lock.is_wanted.set()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert lock.is_wanted.wait(60)
+    return thread
+
+
+@pytest.fixture
+def shared() -> Registry:
+    """A registry whose lock says when a second thread wants it."""
+    registry = Registry()
+    registry._lock = Asked(registry._lock)
+    return registry
+
+
+def test_two_threads_that_look_something_up_at_once_import_a_plugin_once(shared):
+    loaded, found, threads = [], [], []
+
+    def load() -> object:
+        loaded.append(threading.get_ident())
+        if len(loaded) == 1:
+            threads.append(collide(shared, lambda: found.append(list(shared.all(Metric)))))
+        return plugin(metric("toy"))
+
+    shared.expect("mine", "d", "1", ["metrics"], load)
+    assert [offer.name for offer in shared.all(Metric)] == ["toy"]
+    threads[0].join()
+    assert loaded == [threading.get_ident()]
+    assert [offer.name for offer in found[0]] == ["toy"]
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_a_plugin_that_is_added_while_another_thread_looks_something_up_is_found(shared, is_loaded):
+    late, threads = plugin(metric("late")), []
+
+    def add() -> None:
+        if is_loaded:
+            shared.register(late, "late", "d", "1")
+        else:
+            shared.expect("late", "d", "1", ["metrics"], lambda: late)
+
+    def load() -> object:
+        threads.append(collide(shared, add))
+        return plugin(metric("toy"))
+
+    shared.expect("mine", "d", "1", ["metrics"], load)
+    shared.all(Metric)
+    threads[0].join()
+    assert [offer.name for offer in shared.all(Metric)] == ["toy", "late"]
+
+
+def test_a_plugin_whose_import_is_interrupted_is_imported_when_it_is_asked_for_again():
+    tries = []
+
+    def load() -> object:
+        tries.append(1)
+        if len(tries) == 1:
+            raise KeyboardInterrupt
+        return plugin(metric("toy"))
+
+    registry = Registry()
+    registry.expect("mine", "d", "1", ["metrics"], load)
+    with pytest.raises(KeyboardInterrupt):
+        registry.all(Metric)
+    assert registry.get(Metric, "toy").plugin == "mine"
+
+
+def unmarked() -> list[Metric]:
+    return []
+
+
+UNMARKED = SimpleNamespace(register_metrics=unmarked)
+BOTH = SimpleNamespace(register_metrics=hookimpl(lambda: [metric("toy")]), register_reorderers=hookimpl(lambda: []))
+
+
+@pytest.mark.parametrize(
+    ("declared", "source", "mistakes"),
+    [
+        (["metrics", "reorderers"], BOTH, []),
+        (None, BOTH, []),
+        (
+            ["metrics"],
+            BOTH,
+            ["it has register_reorderers, but is not in the entry-point group 'layerwise.r"],
+        ),
+        (
+            ["metrics", "reorderers", "engines"],
+            BOTH,
+            ["it is in the entry-point group 'layerwise.engines', but has no hook register_engines"],
+        ),
+        (
+            ["metrics"],
+            UNMARKED,
+            ["register_metrics is not marked with @layerwise.hookimpl"],
+        ),
+        (
+            None,
+            UNMARKED,
+            ["register_metrics is not marked with @layerwise.hookimpl"],
+        ),
+        (
+            None,
+            SimpleNamespace(),
+            ["it has no hook: no function register_... that is marked"],
+        ),
+        (
+            ["metrics", "reorderers", "metric"],
+            BOTH,
+            ["there is no entry-point group 'layerwise.metric'; did you mean layerwise.metrics"],
+        ),
+    ],
+)
+def test_what_a_plugin_declares_is_held_to_what_it_has(declared, source, mistakes):
+    told: list[str] = []
+    registry = Registry(caller=Caller(warn=told.append))
+    registry.expect("mine", "my-dist", "2.1", declared, lambda: source)
+    registry.all(Metric)
+    found = registry.plugins[0].mistakes
+    assert len(found) == len(mistakes)
+    assert all(line.startswith(start) for line, start in zip(found, mistakes, strict=True))
+    assert all(line.startswith("plugin 'mine' (my-dist 2.1): ") for line in told)
+
+
+def test_a_hook_that_is_not_declared_is_not_asked_whatever_was_looked_up_before():
+    registry = Registry(caller=Caller(warn=str))
+    registry.expect("mine", "d", "1", ["reorderers"], lambda: BOTH)
+    assert list(registry.all(Metric)) == []
+    registry.all(Reorderer)
+    registry.register(plugin(metric("other")), "other", "d", "1")
+    assert [offer.name for offer in registry.all(Metric)] == ["other"]
+
+
+def test_a_name_that_nobody_offers_leads_to_plugins_with_mistakes():
+    registry = Registry(caller=Caller(warn=str))
+    registry.expect("mine", "my-dist", "2.1", ["metrics"], SimpleNamespace)
+    with pytest.raises(
+        InputError, match=r"no metric 'toy'; mistakes in: 'mine' \(my-dist 2.1\), `layerwise plugins`"
+    ):
+        registry.get(Metric, "toy")
+
+
+def test_what_an_offer_computes_is_kept_under_its_full_name_and_version():
+    registry = Registry()
+    registry.register(plugin(metric("toy")), "mine", "my-dist", "2.1")
+    provider = registry.get(Metric, "toy").provider
+    assert (provider.name, provider.version) == ("my-dist:toy", "2.1")
 
 
 def test_statistics_of_all_kinds_share_a_hook():

@@ -45,17 +45,41 @@ def test_any_length_can_be_allowed_and_numbers_that_are_not_finite_too():
         check_array(offer(), value, (None,))
 
 
+UNBOUNDED = {"value_range": (None, None)}
+
+
 def test_a_metric_may_be_undefined_for_constant_stimuli_only():
     matrix = np.eye(3)
     matrix[1, :] = matrix[:, 1] = np.nan
-    assert check_metric(offer(), matrix, 3, np.array([1])).dtype == np.float64
+    assert check_metric(offer(**UNBOUNDED), matrix, 3, np.array([1])).dtype == np.float64
     with refused("finite values for stimuli that are not constant"):
-        check_metric(offer(), matrix, 3, NOTHING)
+        check_metric(offer(**UNBOUNDED), matrix, 3, NOTHING)
 
 
 def test_a_metric_must_be_symmetric():
     with refused("expected a symmetric matrix"):
-        check_metric(offer(), np.array([[1.0, 0.5], [0.4, 1.0]]), 2, NOTHING)
+        check_metric(offer(**UNBOUNDED), np.array([[1.0, 0.5], [0.4, 1.0]]), 2, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("value_range", "value"),
+    [((-1.0, 1.0), 1.1), ((-1.0, 1.0), -1.1), ((0.0, None), -1e-3), ((None, 0), 5), ((0, 1), 1 + 1e-5)],
+)
+@pytest.mark.parametrize("constant", [NOTHING, np.array([0])])
+def test_a_metric_outside_of_its_range_is_refused_also_for_constant_stimuli(value_range, value, constant):
+    matrix = np.array([[0.0, value], [value, 0.0]])
+    with refused(f"a matrix with the value {value}.*expected values from"):
+        check_metric(offer(value_range=value_range), matrix, 2, constant)
+
+
+@pytest.mark.parametrize(("largest", "value"), [(1.0, -1e-9), (1e6, -1e-3)])
+def test_a_metric_may_leave_its_range_by_the_rounding_of_its_largest_values(largest, value):
+    matrix = np.array([[value, largest], [largest, value]])
+    assert check_metric(offer(value_range=(0.0, None)), matrix, 2, NOTHING) is not None
+
+
+def test_a_metric_that_is_nowhere_defined_is_in_every_range():
+    assert check_metric(offer(value_range=(0.0, 1.0)), np.full((2, 2), np.nan), 2, np.arange(2)).shape == (2, 2)
 
 
 @pytest.mark.parametrize("value", [0, 1.0, np.float32(0.5), np.int64(1), 1 + 1e-9])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
+from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host import hookspecs
 from layerwise.core.host.kinds import ActivationStatistic, ModelLoader, RepresentationStatistic, StatisticValue
@@ -18,7 +20,7 @@ from layerwise.core.host.registry import Registry
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
 from layerwise.plugins import load_plugins
-from layerwise.storage import open_store
+from layerwise.storage import heartbeat, open_store
 
 ALL = ("all",)
 
@@ -67,7 +69,12 @@ def registry(model: Any) -> Registry:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Any]:
+def store() -> MemoryHistory:
+    return MemoryHistory()
+
+
+@pytest.fixture
+def store_on_disk(tmp_path: Path) -> Iterator[Any]:
     with open_store(f"sqlite:///{tmp_path}/history.db") as store:
         yield store
 
@@ -235,6 +242,61 @@ def test_a_statistic_that_raises_leaves_a_reason_that_names_it_and_the_run_goes_
     assert outcome.status == "finished"
     [result] = {s.result.reason for s in store.read_statistics(outcome.run_id) if s.result.name == "broken"}
     assert "plugin 'breaker' (register_statistics): broken.compute raised ZeroDivisionError: oh no" in result
+
+
+class Slow(RepresentationStatistic):
+    name = "slow"
+    description = "says nothing for long"
+
+    def __init__(self, wait: Any) -> None:
+        self._wait = wait
+
+    def compute(self, representation: Any) -> StatisticValue:
+        self._wait()
+        return StatisticValue(0.0)
+
+
+def test_a_run_gives_signs_of_life_while_a_plugin_s_statistic_says_nothing(
+    registry: Registry, store_on_disk: Any, pixels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beaten, beat = threading.Event(), heartbeat.beat
+    store, database = store_on_disk, store_on_disk._database
+
+    def give_a_sign(*arguments: Any) -> bool:
+        answer = beat(*arguments)
+        beaten.set()
+        return answer
+
+    def wait() -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("UPDATE runs SET heartbeat_at = '2020-01-01 00:00:00.000000'")
+        beaten.clear()
+        assert beaten.wait(600)
+        seen.append(store.query("SELECT min(heartbeat_at) FROM runs").item())
+
+    seen: list[str] = []
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(heartbeat, "beat", give_a_sign)
+    registry.register(Plugin(statistics=[Slow(wait)]), "slow", "slow", "1.0")
+    outcome = run(registry, store, pixels, layers=("output",))
+    assert outcome.status == "finished"
+    assert len(seen) == 1
+    assert str(seen[0]) > "2021"
+
+
+def test_a_run_that_fails_with_its_history_says_why_it_failed(
+    registry: Registry, store: Any, pixels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise LayerwiseError("the history is out of reach")
+
+    monkeypatch.setattr(store, "fail_run", fail)
+    request = RunRequest("toy", str(pixels), layers=ALL, batch_size=4)
+    prepared = prepare_run(request, registry, SilentObserver())
+    with pytest.raises(LayerwiseError, match="no space left"):
+        execute_run(prepared, store, StopAt("block/b", LayerwiseError("no space left")))
+    assert [run.status for run in store.list_runs()] == ["interrupted"]
+    assert run(registry, store, pixels).resumed
 
 
 def test_a_loader_that_raises_is_an_error_that_names_it(store: Any, pixels: Path) -> None:

@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 
 from layerwise.core.history.records import LayerAddress
-from layerwise.plugins.sections.branches import importance
-from layerwise.plugins.sections.branches import queries as arms
+from layerwise.plugins.sections.branches import importance, queries
 from layerwise.plugins.sections.branches import section as branches
 from layerwise.plugins.sections.maps import layer_map
 from layerwise.report.content import Alternatives, ReportContext
@@ -18,7 +17,7 @@ from layerwise.report.scale import find_scale
 @pytest.fixture
 def context(fake) -> ReportContext:
     """One run of 40 stimuli, with three blocks."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=40, layers=fake.make_layers(n_blocks=3))
     return ReportContext((run,), history, fake.make_registry())
 
@@ -34,22 +33,22 @@ def rsa(context: ReportContext, first: str, second: str) -> float:
     return float(np.corrcoef(rows[0][triangle], rows[1][triangle])[0, 1])
 
 
-def test_the_two_modules_in_the_middle_of_googlenet_are_mixed4c_and_mixed4d() -> None:
+def test_the_two_found_in_the_middle_of_googlenet_are_mixed4c_and_mixed4d() -> None:
     blocks = [f"mixed{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
-    modules = [arms.Module(name, ()) for name in blocks]
-    assert [module.name for module in arms.middle_modules(modules)] == ["mixed4c", "mixed4d"]
-    assert [module.name for module in arms.middle_modules(modules[:1])] == ["mixed3a"]
-    assert list(branches.list_views(modules))[4] == "mixed4c and mixed4d"
-    assert list(branches.list_views(modules))[-1] == "All blocks"
-    assert list(branches.list_views(modules[:2])) == ["mixed3a and mixed3b"]
-    assert list(branches.list_views(modules[:1])) == ["mixed3a"]
+    found = [queries.Block(name, ()) for name in blocks]
+    assert [block.name for block in queries.middle_blocks(found)] == ["mixed4c", "mixed4d"]
+    assert [block.name for block in queries.middle_blocks(found[:1])] == ["mixed3a"]
+    assert list(branches.list_views(found))[4] == "mixed4c and mixed4d"
+    assert list(branches.list_views(found))[-1] == "All blocks"
+    assert list(branches.list_views(found[:2])) == ["mixed3a and mixed3b"]
+    assert list(branches.list_views(found[:1])) == ["mixed3a"]
 
 
-def test_the_arm_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) -> None:
+def test_the_branch_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) -> None:
     def widest(*labels: str) -> str | None:
         layer = fake.make_layers()[0]
         made = tuple(type(layer)(f"b/{label}", "n", "conv", (1,), 0, branch=label) for label in labels)
-        found = arms.Module("b", made).widest
+        found = queries.Block("b", made).widest
         return found.branch if found else None
 
     assert widest("1x1", "3x3", "5x5", "pool") == "5x5"
@@ -58,23 +57,23 @@ def test_the_arm_with_the_largest_kernel_is_marked_unless_two_are_alike(fake) ->
     assert widest("pool", "a", "1x1") is None
 
 
-def test_the_branch_matrix_runs_from_input_over_the_arms_to_output(context, fake) -> None:
-    found = arms.query_branch_matrix(context, context.runs[0])
+def test_the_branch_matrix_runs_from_input_over_the_branches_to_output(context, fake) -> None:
+    found = queries.query_branch_matrix(context, context.runs[0])
     assert found.names == ["input", *(f"mixed3{block}/{arm}" for block in "bc" for arm in fake.ARMS), "output"]
     for cell in found.frame.to_dicts():
         assert cell["value"] == pytest.approx(rsa(context, cell["row"], cell["column"]), abs=1e-6)
 
 
-def test_very_many_arms_are_compared_in_the_middle_only(context, monkeypatch) -> None:
-    monkeypatch.setattr(arms, "N_ARMS_MOST", 11)
-    found = arms.query_arms(context, context.runs[0])
-    assert [module.name for module in found.modules] == ["mixed3b", "mixed3c"]
+def test_very_many_branches_are_compared_in_the_middle_only(context, monkeypatch) -> None:
+    monkeypatch.setattr(queries, "N_BRANCHES_MOST", 11)
+    found = queries.query_branches(context, context.runs[0])
+    assert [block.name for block in found.blocks] == ["mixed3b", "mixed3c"]
     assert len(found.layers) == 10
 
 
 @pytest.mark.parametrize("end", ["input", "output"])
-def test_each_kind_of_arm_is_followed_along_the_blocks_to_either_end(context, fake, end) -> None:
-    frame = arms.query_depth(context, context.runs[0], end)
+def test_each_kind_of_branch_is_followed_along_the_blocks_to_either_end(context, fake, end) -> None:
+    frame = queries.query_depth(context, context.runs[0], end)
     assert frame["layer"].unique(maintain_order=True).to_list() == ["mixed3a", "mixed3b", "mixed3c"]
     assert frame["series"].to_list() == list(fake.ARMS) * 3
     for row in frame.to_dicts():
@@ -85,13 +84,12 @@ def test_each_kind_of_arm_is_followed_along_the_blocks_to_either_end(context, fa
 
 
 def test_a_run_without_its_output_has_nothing_along_the_blocks(context) -> None:
-    layers = context.history.layers[context.runs[0].id]
-    layers[:] = [layer for layer in layers if layer.role != "output"]
-    assert arms.query_depth(context, context.runs[0]).is_empty()
+    context.history.drop_layer(context.runs[0].id, "output")
+    assert queries.query_depth(context, context.runs[0]).is_empty()
 
 
-def test_all_blocks_side_by_side_hold_every_two_arms_of_a_block(context) -> None:
-    frame = arms.query_agreement(arms.query_arms(context, context.runs[0]))
+def test_all_blocks_side_by_side_hold_every_two_branches_of_a_block(context) -> None:
+    frame = queries.query_agreement(queries.query_branches(context, context.runs[0]))
     assert frame.height == 3 * 6
     for cell in frame.to_dicts():
         one, other = cell["row"].split(" and ")
@@ -115,8 +113,8 @@ def outlines(chart) -> list[list[dict]]:
     return [layer["data"]["values"] for layer in spec["layer"] if "x2" in layer["encoding"]]
 
 
-def test_modules_are_framed_and_their_5x5_arms_are_between_dashed_lines(context) -> None:
-    found = arms.query_branch_matrix(context, context.runs[0])
+def test_found_are_framed_and_their_5x5_branches_are_between_dashed_lines(context) -> None:
+    found = queries.query_branch_matrix(context, context.runs[0])
     scale = branches.find_scale(context)
     frames, dashed = outlines(branches.draw_branch_matrix(found, scale))
     assert [(frame["x"], frame["x2"], frame["y"], frame["y2"]) for frame in frames] == [
@@ -129,9 +127,9 @@ def test_modules_are_framed_and_their_5x5_arms_are_between_dashed_lines(context)
 
 def test_a_kind_of_branch_has_one_colour_on_all_charts(context) -> None:
     run = context.runs[0]
-    kinds = arms.list_kinds(context.history.list_layers(run.id))
+    kinds = queries.list_kinds(context.history.list_layers(run.id))
     some = [kind for kind in kinds if kind != kinds[0]]  # as where the first is undefined in a chart
-    frame = arms.query_depth(context, run).filter(pl.col("series") != kinds[0])
+    frame = queries.query_depth(context, run).filter(pl.col("series") != kinds[0])
     charts = [branches.draw_depth(frame, find_scale(context), "output", kinds)]
     charts += [importance.draw_importance(importance.query_importance(context, run, "output"), kinds)]
     charts += [layer_map.draw_layer_map(layer_map.query_layer_map(context, run))]

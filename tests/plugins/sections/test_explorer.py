@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
 from layerwise.core.history.records import LayerAddress
-from layerwise.core.network.representation import represent
 from layerwise.plugins.sections.stimuli import changes, explorer
 from layerwise.plugins.sections.stimuli.coding import triangle
 from layerwise.report.atlas import PairExplorer, PairMeasure
@@ -25,7 +24,7 @@ DISTANCE = PairMeasure("euclidean", "", "distance")
 @pytest.fixture
 def context(fake) -> ReportContext:
     """One run of 40 stimuli, with two blocks."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     return ReportContext((fake.add_run(history, n_stimuli=40),), history, fake.make_registry())
 
 
@@ -167,7 +166,7 @@ def test_the_pairs_listed_are_those_of_the_metric_that_is_asked_for(context) -> 
 
 
 def test_without_input_and_output_the_first_and_the_last_layer_come_first(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=12, layers=fake.make_layers()[1:-1])
     context = ReportContext((run,), history, fake.make_registry())
     content = explorer.Explorer().build(context).figures[0].content
@@ -177,7 +176,7 @@ def test_without_input_and_output_the_first_and_the_last_layer_come_first(fake) 
 
 def test_one_layer_or_two_stimuli_cannot_be_looked_at_closer(fake) -> None:
     for n_stimuli, layers in ((20, fake.make_layers()[:1]), (2, None)):
-        history = fake.FakeHistory()
+        history = fake.MadeHistory()
         run = fake.add_run(history, n_stimuli=n_stimuli, layers=layers)
         assert not explorer.Explorer().applies(ReportContext((run,), history, fake.make_registry()))
 
@@ -195,7 +194,7 @@ def test_a_constant_stimulus_is_in_no_pair_that_is_listed(context) -> None:
     run = context.runs[0]
     rows = np.random.default_rng(0).normal(size=(40, 30))
     rows[7] = 3.0
-    context.history.representations[LayerAddress(run.id, "conv1")] = represent(rows)
+    context.history.rewrite_layer(run.id, "conv1", rows)
     place = [layer.name for layer, _ in explorer.read_matrices(context, run)].index("conv1")
     for pair in explorer.query_pairs(context, run):
         if place in pair.layers:

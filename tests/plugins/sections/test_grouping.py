@@ -13,7 +13,7 @@ from layerwise.report.page import in_order
 @pytest.fixture(scope="module")
 def run(fake):
     """Make a record: `run("a", model="googlenet", stimuli="photos")`; model and stimuli decide what is the same."""
-    template = fake.add_run(fake.FakeHistory(), n_stimuli=8)
+    template = fake.add_run(fake.MadeHistory(), n_stimuli=8)
 
     def make(id_: str, model: str = "googlenet", stimuli: str = "photos", source: str = "weights.h5", **more):
         info = replace(template.model, name=model.partition(" ")[0], source=source, fingerprint=model + source)
@@ -141,7 +141,7 @@ def test_names_tell_models_apart_with_as_few_words_as_it_takes(run) -> None:
 
 
 def test_groups_are_told_apart_only_where_there_are_several(fake) -> None:
-    runs = [fake.add_run(fake.FakeHistory(), f"run{index}", n_stimuli=4) for index in range(4)]
+    runs = [fake.add_run(fake.MadeHistory(), f"run{index}", n_stimuli=4) for index in range(4)]
     alone, two = grouping.Grouping((tuple(runs[:2]),)), grouping.Grouping((tuple(runs[:2]), tuple(runs[2:])))
     assert list(alone.told_apart(lambda run: run.id)) == [(tuple(runs[:2]), "", "")]
     assert [ends for _, *ends in two.told_apart(lambda run: run.id)] == [["-1", " · run0"], ["-2", " · run2"]]

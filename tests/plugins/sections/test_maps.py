@@ -13,7 +13,6 @@ from scipy.spatial import procrustes
 from scipy.spatial.distance import pdist, squareform
 
 from layerwise.core.history.records import LayerAddress
-from layerwise.core.network.representation import represent
 from layerwise.plugins.sections.maps import labelling, layer_map, mds
 from layerwise.plugins.sections.maps import section as maps
 from layerwise.report.atlas import StimulusMap
@@ -25,7 +24,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 @pytest.fixture
 def context(fake) -> ReportContext:
     """One run of 40 stimuli, with two blocks."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     return ReportContext((fake.add_run(history, n_stimuli=40),), history, fake.make_registry())
 
 
@@ -187,8 +186,8 @@ def test_a_stimulus_of_which_nothing_is_defined_lies_nowhere(context) -> None:
     run = context.runs[0]
     rows = np.random.default_rng(0).normal(size=(40, 30))
     rows[7] = 3.0
-    context.history.representations[LayerAddress(run.id, "conv1")] = represent(rows)
-    context.history.representations[LayerAddress(run.id, "conv2")] = represent(np.ones((40, 5)))
+    context.history.rewrite_layer(run.id, "conv1", rows)
+    context.history.rewrite_layer(run.id, "conv2", np.ones((40, 5)))
     content = maps.Maps().build(context).figures[-1].content
     found = {content.atlas.matrices[one.matrix].name: one for one in content.maps}
     assert [i for i, point in enumerate(found["conv1"].points) if point is None] == [7]
@@ -235,7 +234,7 @@ def test_the_map_of_the_layers_is_that_of_the_measure_that_is_asked_for(context,
 
 def test_layers_of_which_the_measure_is_undefined_are_left_out_and_named(context) -> None:
     run = context.runs[0]
-    context.history.representations[LayerAddress(run.id, "conv1")] = represent(np.ones((40, 5)))
+    context.history.rewrite_layer(run.id, "conv1", np.ones((40, 5)))
     found = layer_map.query_layer_map(context, run)
     assert found.left_out == ("conv1",)
     assert "Undefined, and left out: conv1." in maps.Maps().build(context).figures[0].method
@@ -243,7 +242,7 @@ def test_layers_of_which_the_measure_is_undefined_are_left_out_and_named(context
 
 def test_two_layers_are_no_map_and_one_layer_still_has_a_map_of_stimuli(fake) -> None:
     for n_layers in (1, 2):
-        history = fake.FakeHistory()
+        history = fake.MadeHistory()
         run = fake.add_run(history, n_stimuli=12, layers=fake.make_layers()[:n_layers])
         context = ReportContext((run,), history, fake.make_registry())
         assert [figure.name for figure in maps.Maps().build(context).figures] == [f"stimuli-{run.id}"]

@@ -15,7 +15,6 @@ from PIL import Image
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress, Ordering
 from layerwise.core.host.kinds import Metric, Reorderer
-from layerwise.core.network.representation import represent
 from layerwise.plugins.sections.stimuli import atlas as atlases
 from layerwise.plugins.sections.stimuli import matrices
 from layerwise.plugins.sections.stimuli.coding import CodedValues, code_values, decode_values, triangle
@@ -26,7 +25,7 @@ from layerwise.report.content import Choice, ReportContext
 @pytest.fixture
 def context(fake) -> ReportContext:
     """One run of 40 stimuli, with two blocks."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     return ReportContext((fake.add_run(history, n_stimuli=40),), history, fake.make_registry())
 
 
@@ -96,11 +95,10 @@ def test_a_comparator_s_own_metric_is_shown_and_pearson_where_it_has_none(contex
 
 
 def test_a_metric_of_ranks_is_read_from_the_ranks(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=12, transforms=("none", "rank"))
     rows = np.random.default_rng(5).normal(size=(12, 9))
-    for layer in history.list_layers(run.id):
-        history.representations[LayerAddress(run.id, layer.name, "rank")] = represent(rows)
+    history.rewrite_layer(run.id, "input", rows, "rank")
     context = ReportContext((run,), history, fake.make_registry(), Choice(metric="spearman"))
     matrix = atlases.query_atlas(context, run).matrices[0]
     decoded = decode_values(CodedValues(matrix.codes, matrix.step, matrix.offset))
@@ -111,7 +109,7 @@ def test_stimuli_with_constant_activations_are_marked_in_the_matrices(context) -
     run = context.runs[0]
     rows = np.random.default_rng(0).normal(size=(40, 30))
     rows[7] = 3.0
-    context.history.representations[LayerAddress(run.id, "conv1")] = represent(rows)
+    context.history.rewrite_layer(run.id, "conv1", rows)
     figure = matrices.Matrices().build(context).figures[0]
     assert isinstance(figure.content, MatrixBrowser)
     found = {matrix.name: matrix for matrix in figure.content.atlas.matrices}
@@ -159,7 +157,7 @@ def test_with_very_many_stimuli_only_input_and_output_are_ordered_by(monkeypatch
     names = [order.name for order in atlases.query_orders(context, context.runs[0])]
     assert names == ["input", "output", "label", "order of the set"]
     monkeypatch.setattr(atlases, "N_STIMULI_MOST", 39)
-    context.history.orderings.clear()
+    context.history.forget_results()
     assert [order.name for order in atlases.query_orders(context, context.runs[0])] == names[2:]
 
 
@@ -181,10 +179,8 @@ def test_stimuli_come_with_label_and_answer_in_words(context) -> None:
         assert stimulus.right == (predictions[index].class_name == stored.label)
 
 
-def test_stimuli_without_pictures_have_none_in_the_atlas(context) -> None:
-    run = context.runs[0]
-    stimuli = context.history.list_stimuli(run.id)
-    context.history.stimuli[run.id] = [replace(stimulus, thumbnail=b"") for stimulus in stimuli]
+def test_stimuli_without_pictures_have_none_in_the_atlas(context, fake) -> None:
+    run = fake.add_run(context.history, "unseen", 12, pictures=False)
     assert atlases.query_atlas(context, run).thumbnails == ()
 
 
@@ -198,7 +194,7 @@ def test_pictures_are_made_smaller_where_together_they_are_too_much(monkeypatch,
 
 
 def test_two_stimuli_can_be_shown_but_not_ordered_by_a_layer(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=2)
     atlas = atlases.query_atlas(ReportContext((run,), history, fake.make_registry()), run)
     assert all(len(matrix.codes) == 1 for matrix in atlas.matrices)

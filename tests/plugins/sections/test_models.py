@@ -26,8 +26,8 @@ from layerwise.report.scale import find_scale
 @pytest.fixture
 def context(fake) -> ReportContext:
     """Three models of different depth on the same stimuli; the first also on others."""
-    history = fake.FakeHistory()
-    template = fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    history = fake.MadeHistory()
+    template = fake.make_model()
     small, large = fake.make_layers(n_hidden=1, n_blocks=1), fake.make_layers(n_hidden=4, n_blocks=2)
     wanted = [("one", small, "s"), ("two", large, "s"), ("three", small, "s"), ("one", small, "t")]
     runs = [
@@ -239,7 +239,7 @@ def test_the_same_model_on_two_sets_is_held_against_itself(context) -> None:
 
 
 def test_only_layers_that_both_sets_have_are_compared(context) -> None:
-    context.history.layers["run3"] = [layer for layer in context.history.layers["run3"] if layer.name != "conv0"]
+    context.history.drop_layer("run3", "conv0")
     runs = (context.runs[0], context.runs[3])
     (pair,) = stimulus_sets.query_sets(context, runs, set_names(runs))
     assert "conv0" not in pair.layers
@@ -270,7 +270,7 @@ def test_undefined_cells_are_left_out_of_the_agreement() -> None:
 def test_three_sets_are_chosen_from_a_list_and_two_are_not(context, fake) -> None:
     model = context.runs[0].model
     third = fake.add_run(
-        context.history, "run9", 18, layers=context.history.layers["run0"], seed=9, model=model,
+        context.history, "run9", 18, layers=context.history.list_layers("run0"), seed=9, model=model,
         stimuli_fingerprint="v" * 64, stimuli_name="set v",
     )  # fmt: skip
     two = stimulus_sets.StimulusSets().build(replace(context, runs=(context.runs[0], context.runs[3])))
@@ -296,7 +296,7 @@ def names_within(figures: tuple[Figure, ...]) -> list[str]:
 def test_two_groups_of_models_are_told_apart(context, fake) -> None:
     other = replace(context.runs[1].model, name="four", fingerprint="four")
     fake.add_run(context.history, "run8", 18, seed=8, model=other, stimuli_fingerprint="t" * 64, stimuli_name="set t")
-    both = replace(context, runs=tuple(context.history.runs.values()))
+    both = replace(context, runs=tuple(context.history.list_runs()))
     section = models.Models().build(both)
     names = names_within(section.figures)
     assert len(set(names)) == len(names)

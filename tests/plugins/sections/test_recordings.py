@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress
 from layerwise.plugins.sections.models import section as models
 from layerwise.plugins.sections.overview import compared
@@ -21,7 +20,6 @@ from layerwise.report.content import Alternatives, Choice, ReportContext, Table
 from layerwise.report.paper.ask import ask_figure
 from layerwise.report.queries import recording_ids
 
-IMPORT = Provider("layerwise:import", "0.1.0")
 AREAS = {"V1": "conv0", "V4": "mixed3a", "IT": "avgpool0"}
 
 
@@ -31,31 +29,31 @@ def add_recording(fake, history, run_id: str, name: str, seed: int = 0, areas=tu
         replace(layer, name=area, role="hidden", position=place)
         for place, (area, layer) in enumerate(zip(areas, fake.make_layers()[1:], strict=False))
     ]
-    template = next(iter(history.runs.values()))
+    template = history.find_run("net0")
     run = fake.add_run(
         history,
         run_id,
         template.n_stimuli,
         layers=layers,
         model=replace(template.model, name=name, fingerprint=name, n_parameters=0),
-        loader=IMPORT,
+        origin="imported",
         accuracy=None,
     )
     rng = np.random.default_rng(seed)
     for area in areas:
-        source = history.representations[LayerAddress("net0", AREAS[area])]
+        source = history.read_representation(LayerAddress("net0", AREAS[area]))
         noisy = rng.normal(size=source.correlation.shape) * noise * source.correlation.std()
         made = np.clip(source.correlation + (noisy + noisy.T) / 2, -1, 1).astype(np.float32)
         np.fill_diagonal(made, 1)
-        history.representations[LayerAddress(run_id, area)] = replace(source, correlation=made)
+        history.rewrite_layer(run_id, area, replace(source, correlation=made))
     return run
 
 
 @pytest.fixture
 def history(fake):
     """Two networks."""
-    found = fake.FakeHistory()
-    template = fake.add_run(fake.FakeHistory(), n_stimuli=4).model
+    found = fake.MadeHistory()
+    template = fake.make_model()
     for index in range(2):
         model = replace(template, name=f"net{index}", fingerprint=f"net{index}")
         fake.add_run(found, f"net{index}", 40, seed=index, model=model)
@@ -68,7 +66,7 @@ def make_context(fake, history):
 
     def make(*runs: str, **choice) -> ReportContext:
         return ReportContext(
-            tuple(history.runs[run] for run in runs), history, fake.make_registry(), Choice(**choice)
+            tuple(history.find_run(run) for run in runs), history, fake.make_registry(), Choice(**choice)
         )
 
     return make
@@ -101,11 +99,11 @@ def test_each_area_finds_the_layer_that_it_was_made_of(fake, history, make_conte
 
 def test_a_layer_that_does_as_well_is_no_worse_and_one_that_does_not_is(fake, history, make_context) -> None:
     add_recording(fake, history, "brain", "macaque")
-    twin = history.representations[LayerAddress("net0", "conv0")]
+    twin = history.read_representation(LayerAddress("net0", "conv0"))
     jitter = np.random.default_rng(1).normal(size=twin.correlation.shape) * 1e-3
-    history.representations[LayerAddress("net0", "conv1")] = replace(
-        twin, correlation=(twin.correlation + (jitter + jitter.T) / 2).astype(np.float32)
-    )
+    made = (twin.correlation + (jitter + jitter.T) / 2).astype(np.float32)
+    np.fill_diagonal(made, 1)
+    history.rewrite_layer("net0", "conv1", replace(twin, correlation=made))
     found = match(make_context("brain", "net0"))
     standing = recorded.match_frame(found).filter(series="V1")
     twins = standing.filter(standing.get_column("layer").is_in(["conv0", "conv1"]))
@@ -130,7 +128,12 @@ def test_recordings_are_no_models_with_a_depth_and_a_course(fake, history, make_
 def test_an_import_with_an_input_and_an_output_is_a_network(fake, history, make_context) -> None:
     layers = fake.make_layers()
     fake.add_run(
-        history, "torch", 40, layers=layers, loader=IMPORT, model=replace(history.runs["net0"].model, fingerprint="t")
+        history,
+        "torch",
+        40,
+        layers=layers,
+        origin="imported",
+        model=replace(history.find_run("net0").model, fingerprint="t"),
     )
     context = make_context("torch", "net0")
     assert models.Models().applies(context)

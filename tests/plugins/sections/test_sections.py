@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from layerwise.core.history.records import LayerAddress, Prediction
+from layerwise.core.analysis.measure import find_measure
+from layerwise.core.history.profiles import ProfileKey
+from layerwise.core.history.records import Attempt, LayerAddress, Prediction
 from layerwise.core.network.model import ModelInfo
 from layerwise.plugins.sections.branches import importance
 from layerwise.plugins.sections.layers import sparseness
 from layerwise.plugins.sections.layers import weights as weight_section
+from layerwise.plugins.sections.overview import provenance
 from layerwise.plugins.sections.overview import section as overview
 from layerwise.plugins.sections.stimuli import gallery
 from layerwise.plugins.sections.transition import curves as profile_figures
@@ -24,14 +29,14 @@ from layerwise.report.section import SectionBuilder
 @pytest.fixture
 def context(fake) -> ReportContext:
     """One run of 40 stimuli, with two blocks."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     return ReportContext((fake.add_run(history, n_stimuli=40),), history, fake.make_registry())
 
 
 @pytest.fixture
 def training(fake) -> ReportContext:
     """Four checkpoints of one training, given in the wrong order."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     runs = [
         fake.add_run(history, f"run{step}", 30, learned=step / 3, lineage="digits", step=step)
         for step in (2, 0, 3, 1)
@@ -61,7 +66,7 @@ def test_the_profile_is_the_similarity_to_input_output_and_the_layer_before(cont
 
 
 def test_a_run_without_its_input_still_has_a_profile(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=20, layers=fake.make_layers()[1:])
     context = ReportContext((run,), history, fake.make_registry())
     profile = transition.query_profile(context, run)
@@ -90,7 +95,8 @@ def test_shares_add_up_and_the_facts_say_what_the_profile_says(context) -> None:
     assert facts["smoothness"].value == f"{profile.smoothness:.2f}"
     assert facts["largest share"].value == f"{frame['share'].max():.0%}"
     assert facts["crossing"].note.startswith("relative depth, between ")
-    assert list(context.history.profiles.values()) == [profile]
+    measure = find_measure(context.registry, "rsa-pearson")
+    assert context.history.read_profile(ProfileKey(run.id, profile.layers, measure.provider)) is profile
 
 
 def test_the_pace_of_each_run_goes_from_nothing_to_everything(training) -> None:
@@ -120,7 +126,7 @@ def test_importance_has_a_bar_for_each_branch_of_each_block(context, fake) -> No
 
 
 def test_a_run_without_blocks_or_output_has_no_importance(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     layers = [layer for layer in fake.make_layers() if layer.role != "output"]
     run = fake.add_run(history, n_stimuli=12, layers=layers)
     context = ReportContext((run,), history, fake.make_registry())
@@ -157,15 +163,12 @@ def test_cards_are_spread_over_the_set_in_order_and_have_five_classes(context) -
 def test_a_label_that_is_an_identifier_is_shown_as_the_class_s_name(context, fake) -> None:
     run = context.runs[0]
     model = ModelInfo(**{**vars(run.model), "class_ids": tuple(f"n{i}" for i in range(6))})
-    stimulus = context.history.list_stimuli(run.id)[0]
-    labelled = type(stimulus)(0, "x.jpg", "n1", "0", b"")
-    context.history.stimuli["other"] = [labelled]
-    record = type(run)(**{**vars(run), "id": "other", "model": model})
+    record = fake.add_run(context.history, "other", 1, labels=["n1"], model=model, pictures=False)
     assert gallery.query_cards(context, record)[0].subtitle == "desert"
 
 
 def test_sections_about_branches_and_training_do_not_apply_where_there_are_none(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     run = fake.add_run(history, n_stimuli=20, layers=fake.make_layers(n_blocks=0))
     context = ReportContext((run,), history, fake.make_registry())
     applying = {found.name for found in context.registry.all(SectionBuilder) if found.offer.applies(context)}
@@ -221,3 +224,14 @@ def test_the_colours_of_correlations_grow_darker_evenly_away_from_zero() -> None
         assert (side > 0).all()
         assert side.max() / side.min() < 1.6
     assert values[0] == pytest.approx(values[-1], abs=8)
+
+
+def test_provenance_lists_the_attempts_at_a_run_where_there_was_more_than_one(context) -> None:
+    run = context.runs[0]
+    first = Attempt(1, "interrupted", "run", {"numpy": "2.4"}, (), {}, run.started_at, n_layers=3)
+    again = replace(run, attempts=(first, replace(first, number=2, status="finished", versions={"numpy": "2.5"})))
+    rows = dict(provenance.list_provenance(again))
+    assert rows["attempt 1"].startswith("interrupted, 3 layers")
+    assert rows["attempt 2"].endswith("numpy 2.4 -> 2.5")
+    assert rows["origin"] == "computed"
+    assert "attempt 1" not in dict(provenance.list_provenance(replace(run, attempts=(first,))))

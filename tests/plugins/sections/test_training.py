@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from polars.testing import assert_frame_equal
 
+from layerwise.core.analysis.profile_run import profile_run
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress, StatisticResult, WeightResult
 from layerwise.plugins.sections.layers.weights import query_ridges
@@ -23,7 +24,7 @@ BUILT_IN = Provider("layerwise:built-in", "0.1.0")
 @pytest.fixture
 def context(fake) -> ReportContext:
     """Four checkpoints of one training, given in the wrong order, and a run that is none of them."""
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     runs = [
         fake.add_run(history, f"run{step}", 30, learned=step / 3, lineage="digits", step=step)
         for step in (2, 0, 3, 1)
@@ -61,7 +62,7 @@ def test_checkpoints_come_in_the_order_of_their_steps_with_every_layer_s_three_s
 
 
 def test_a_layer_that_the_last_checkpoint_lacks_has_no_final_state(context, found, fake) -> None:
-    context.history.layers["run3"] = [layer for layer in context.history.layers["run3"] if layer.name != "conv1"]
+    context.history.drop_layer("run3", "conv1")
     frame = training.query_training(context, found)
     lost = frame.filter(layer="conv1")
     assert lost["checkpoint"].to_list() == STEPS[:3]
@@ -70,7 +71,7 @@ def test_a_layer_that_the_last_checkpoint_lacks_has_no_final_state(context, foun
 
 
 def test_layers_that_only_later_checkpoints_have_are_put_where_they_belong(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     runs = [
         fake.add_run(history, f"run{step}", 12, layers=fake.make_layers(n_hidden=1 + 3 * step, n_blocks=0), step=step)
         for step in range(2)
@@ -85,13 +86,13 @@ def test_layers_that_only_later_checkpoints_have_are_put_where_they_belong(fake)
 
 def test_many_stimuli_are_compared_with_the_last_checkpoint_part_by_part(context, found, monkeypatch) -> None:
     whole = training.query_training(context, found)
-    context.history.comparisons.clear()
+    context.history.forget_results()
     monkeypatch.setattr(training, "N_VALUES_AT_ONCE", 1)
     assert_frame_equal(training.query_training(context, found), whole, abs_tol=1e-12)
 
 
 def test_checkpoints_of_the_same_name_stay_apart(fake) -> None:
-    history = fake.FakeHistory()
+    history = fake.MadeHistory()
     runs = tuple(fake.add_run(history, f"run{i}", 12, lineage="a", checkpoint="last") for i in range(2))
     assert training.name_checkpoints(runs).names == ("1: last", "2: last")
 
@@ -122,7 +123,7 @@ def test_a_training_has_all_its_figures(context) -> None:
 def test_two_trainings_are_told_apart(context, fake) -> None:
     for step in range(2):
         fake.add_run(context.history, f"more{step}", 30, lineage="letters", step=step)
-    both = replace(context, runs=tuple(context.history.runs.values()))
+    both = replace(context, runs=tuple(context.history.list_runs()))
     figures = checkpoints.Checkpoints().build(both).figures
     names = [figure.name for figure in figures]
     assert len(set(names)) == len(names) == 18
@@ -132,12 +133,11 @@ def test_two_trainings_are_told_apart(context, fake) -> None:
 def test_the_transition_in_numbers_is_that_of_each_profile(context, found) -> None:
     frame = training.query_course(context, found)
     assert frame["checkpoint"].unique(maintain_order=True).to_list() == STEPS
-    for key, profile in context.history.profiles.items():
-        name = STEPS[int(key.run_id[-1])]
+    for name, run in zip(STEPS, found.runs, strict=True):
+        profile = profile_run(context.registry, context.history, run, "rsa-pearson")
         values = dict(frame.filter(checkpoint=name).select("series", "value").iter_rows())
         assert values["smoothness"] == profile.smoothness
         assert values.get("crossing") == (profile.crossings[0].depth if profile.crossings else None)
-    assert len(context.history.profiles) == 4
 
 
 def test_a_distance_without_an_end_still_shows_a_training(context, found) -> None:
@@ -151,15 +151,16 @@ def test_a_distance_without_an_end_still_shows_a_training(context, found) -> Non
 def weigh(context: ReportContext, run_id: str, std: float) -> None:
     result = StatisticResult("weight-std", BUILT_IN, std)
     bias = WeightResult("conv0/bias", "conv0", (8,), 0, (StatisticResult("weight-std", BUILT_IN, 9.0),))
-    context.history.weights[run_id] = [WeightResult("conv0/kernel", "conv0", (3, 3, 8, 8), 1, (result,)), bias]
+    kernel = WeightResult("conv0/kernel", "conv0", (3, 3, 8, 8), 1, (result,))
+    context.history.rewrite_weights(run_id, [kernel, bias])
 
 
 def test_the_spread_of_weights_is_counted_in_doublings_since_the_start(context, found) -> None:
     for run_id, std in (("run0", 0.1), ("run1", 0.2), ("run2", 0.05), ("run3", 0.0)):
         weigh(context, run_id, std)
     frame = training.query_weight_statistics(context, found).filter(series="weight-std")
-    assert frame["row"].unique().to_list() == ["conv0"]
-    assert frame["value"].to_list() == [0.0, pytest.approx(1.0), pytest.approx(-1.0), None]
+    assert "conv0/bias" not in frame["row"].to_list()
+    assert frame.filter(row="conv0")["value"].to_list() == [0.0, pytest.approx(1.0), pytest.approx(-1.0), None]
     figures = {figure.name: figure for figure in checkpoints.Checkpoints().build(context).figures}
     assert isinstance(figures["weights"].content, Alternatives)
     assert [figure.name for figure in figures["weights"].content.figures] == ["weight-std"]

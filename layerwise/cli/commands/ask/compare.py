@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,11 +17,8 @@ from layerwise.cli.session import open_history, session_of
 from layerwise.core.base.errors import PluginError
 
 if TYPE_CHECKING:
+    from layerwise.core.analysis.choose import Chosen
     from layerwise.core.analysis.compare import ComparisonTable
-    from layerwise.core.history.protocols import HistoryProtocol
-    from layerwise.core.history.records import LayerAddress, RunRecord
-    from layerwise.core.host.registry import Registry
-    from layerwise.core.network.layers import Layer
 
 _N_WARNINGS = 3
 
@@ -51,7 +46,9 @@ def compare_runs(
         layerwise compare latest --with cka svcca --layers main
         layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
     """
+    from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import compare_layers
+    from layerwise.core.history.records import LayerAddress
 
     registry = session_of(context).registry
     measures = measuring.find(registry, comparators or [DEFAULT_COMPARATOR])
@@ -60,7 +57,7 @@ def compare_runs(
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
         chosen = choose_layers(registry, store, [store.find_run(run) for run in runs], layers)
-        addresses = _addresses(chosen, transform)
+        addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
         for measure in measures:
             try:
                 table = compare_layers(registry, store, measure, addresses, progress=progress_of(measure.name))
@@ -75,27 +72,6 @@ def compare_runs(
         for one in found:
             _print_table(*one, chosen)
     tell_failures(failures, "compared")
-
-
-def choose_layers(
-    registry: Registry, history: HistoryProtocol, runs: Sequence[RunRecord], selectors: Sequence[str] | None
-) -> list[tuple[RunRecord, Layer]]:
-    """The stored layers of these runs that the selectors pick, all of them without selectors."""
-    from layerwise.core.host.selection import select_layers
-
-    chosen: list[tuple[RunRecord, Layer]] = []
-    for run in dict.fromkeys(run.id for run in runs):
-        record = next(candidate for candidate in runs if candidate.id == run)
-        stored = history.list_layers(run)
-        picked = select_layers(registry, selectors, stored) if selectors else stored
-        chosen += [(record, layer) for layer in picked]
-    return chosen
-
-
-def _addresses(chosen: Sequence[tuple[RunRecord, Layer]], transform: str) -> list[LayerAddress]:
-    from layerwise.core.history.records import LayerAddress
-
-    return [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
 
 
 def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]:
@@ -118,10 +94,9 @@ def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]
     }
 
 
-def _print_table(
-    name: str, table: ComparisonTable, surety: Surety, chosen: Sequence[tuple[RunRecord, Layer]]
-) -> None:
+def _print_table(name: str, table: ComparisonTable, surety: Surety, chosen: Chosen) -> None:
     from layerwise.cli.matrix import print_matrix
+    from layerwise.core.analysis.choose import list_neighbours, list_same_layers
     from layerwise.core.base.parameters import NO_PARAMETERS
 
     console = stdout_console()
@@ -131,11 +106,11 @@ def _print_table(
     console.print(f"{name} ({table.comparator.name} {table.comparator.version}{settings})", markup=False)
     print_matrix(console, names, table.matrix)
     numbers = (name, *surety.heads())
-    steps = _neighbours(chosen)
+    steps = list_neighbours(chosen)
     if steps:
         rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in steps]
         console.print(make_table(("from", "to", *numbers), rows, right=numbers))
-    same = _same_layers(chosen)
+    same = list_same_layers(chosen)
     if same:
         rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in same]
         console.print(make_table(("layer", "same layer", *numbers), rows, right=numbers))
@@ -148,18 +123,3 @@ def _print_table(
     if len(table.warnings) > _N_WARNINGS:
         n_more = len(table.warnings) - _N_WARNINGS
         console.print(f"Beware: {n_more} more layers with such a warning; --json lists them", markup=False)
-
-
-def _neighbours(chosen: Sequence[tuple[RunRecord, Layer]]) -> list[tuple[int, int]]:
-    """Indices of main layers that follow each other in the same run."""
-    main = [index for index, (_, layer) in enumerate(chosen) if layer.is_main]
-    pairs = itertools.pairwise(main)
-    return [(first, second) for first, second in pairs if chosen[first][0].id == chosen[second][0].id]
-
-
-def _same_layers(chosen: Sequence[tuple[RunRecord, Layer]]) -> list[tuple[int, int]]:
-    """Indices of each layer of the first run and the layer of the same name in every other run."""
-    first_run = chosen[0][0].id if chosen else ""
-    place = {layer.name: index for index, (run, layer) in enumerate(chosen) if run.id == first_run}
-    others = [(index, layer.name) for index, (run, layer) in enumerate(chosen) if run.id != first_run]
-    return [(place[name], index) for index, name in others if name in place]

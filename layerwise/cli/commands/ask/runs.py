@@ -24,6 +24,10 @@ def list_runs(
         Literal["running", "finished", "failed", "interrupted"] | None, typer.Option(help="Only runs in this state.")
     ] = None,
     lineage: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this training.")] = None,
+    origin: Annotated[
+        Literal["computed", "snapshot", "ablated", "imported"] | None,
+        typer.Option(help="Only runs whose numbers come from there."),
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Only runs with this tag; repeatable.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the newest N.")] = None,
     database: Database = DEFAULT_DATABASE,
@@ -37,7 +41,7 @@ def list_runs(
     """
     from layerwise.core.history.records import RunFilter
 
-    where = RunFilter(model, stimuli, status, lineage, parse_tags(tag), limit)
+    where = RunFilter(model, stimuli, status, lineage, parse_tags(tag), limit, origin)
     with open_history(database) as store:
         found = store.list_runs(where)
     if as_json:
@@ -56,6 +60,7 @@ def run_record(run: RunRecord) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "status": run.status,
+        "origin": run.origin,
         "model": run.model.name,
         "weights": run.model.source,
         "stimuli": run.stimuli_name,

@@ -41,9 +41,8 @@ def show_run(
         record = store.find_run(run)
         rows = survey_layers(session_of(context).registry, store, record, transform)
     if as_json:
-        print_json(
-            {**run_record(record), "warnings": list(_warnings(record, rows)), "overview": [vars(r) for r in rows]}
-        )
+        told = {"warnings": list(_warnings(record, rows)), "overview": [vars(row) for row in rows]}
+        print_json({**run_record(record), "attempts": [vars(each) for each in record.attempts], **told})
         return
     console = stdout_console()
     for line in (*_header(record), ""):
@@ -53,18 +52,13 @@ def show_run(
         console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 
-def is_imported(run: RunRecord) -> bool:
-    """Whether a run is what `layerwise import` stored, so that what was assumed of it must be said."""
-    from layerwise.core.history.records import LOADER
-
-    return run.loader.name == LOADER
-
-
 def _header(run: RunRecord) -> Iterator[str]:
+    from layerwise.core.history.attempts import describe_attempts
+
     yield f"Run {run.id}: {run.status}"
     n_parameters = f", {count(run.model.n_parameters)} parameters" if run.model.n_parameters else ""
     yield f"Model: {run.model.name} ({run.model.source}){n_parameters}"
-    if is_imported(run):
+    if run.origin == "imported":  # what was assumed of the numbers must be said
         yield f"Imported: {run.model.preprocessing}"
     if checkpoint_of(run):
         step = "" if run.step is None else f" (step {run.step})"
@@ -77,6 +71,7 @@ def _header(run: RunRecord) -> Iterator[str]:
     took = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in run.timings.items())
     yield f"Started: {run.started_at:%Y-%m-%d %H:%M:%S} UTC" + (f"; {took}" if took else "")
     yield f"Command: {run.command}"
+    yield from (f"{attempt.capitalize()}: {said}" for attempt, said in describe_attempts(run.attempts))
     if run.tags:
         yield "Tags: " + ", ".join(f"{key}={value}" for key, value in run.tags.items())
 

@@ -32,9 +32,8 @@ def list_plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = Fa
     """List plugins: version, distribution, what each offers, and why one did not load."""
     from layerwise.cli.plugins.listing import print_plugins
 
-    session = session_of(context)
-    registry = session.registry
-    session.warns = False  # the list says which did not load
+    registry = session_of(context).registry
+    registry.warns = False  # the list says which did not load
     print_plugins(registry, hook, as_json=as_json)
 
 

@@ -14,13 +14,8 @@ from layerwise.cli.session import open_history, session_of
 from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
-    from layerwise.core.history.protocols import HistoryProtocol
-    from layerwise.core.history.records import LayerAddress, RunRecord
-    from layerwise.core.host.kinds import Metric
-    from layerwise.core.host.registry import Registered
+    from layerwise.core.history.records import RunRecord
     from layerwise.core.network.layers import Layer
-    from layerwise.interchange.exported import Export
-    from layerwise.interchange.matrices import MatrixExport
 
 
 def export_run(
@@ -60,17 +55,14 @@ def export_run(
         layerwise export latest --layers main -o main.h5
         layerwise export latest --metric correlation-distance -o rdms.parquet
     """
-    from layerwise.core.base.writing import check_target, replacing
-    from layerwise.core.history.records import LayerAddress
     from layerwise.core.host.kinds import Metric
     from layerwise.core.host.selection import select_layers
     from layerwise.core.network.layers import find_layer
-    from layerwise.interchange.files import choose_format, choose_matrix_writer, choose_writer
+    from layerwise.interchange.export_run import check_export, export_layers
 
     if layer and layers:
         raise InputError("--layer names one layer, --layers selects several: give one of them")
-    choose_format(output, form)
-    check_target(output)
+    check_export(output, form)
     registry = session_of(context).registry
     chosen_metric = None if metric is None else registry.get(Metric, metric)
     with open_history(database) as store:
@@ -78,14 +70,16 @@ def export_run(
         stored = store.list_layers(record.id)
         selected = select_layers(registry, layers, stored) if layers else stored
         chosen = [find_layer(layer, stored)] if layer else selected
-        addresses = [LayerAddress(record.id, found.name, transform) for found in chosen]
-        stimuli = [stimulus.name for stimulus in store.list_stimuli(record.id)]
-        with replacing(output) as target:
-            if chosen_metric is None:
-                choose_writer(output, form)(target, _represent(store, chosen, addresses, stimuli, layer is None))
-            else:
-                matrices = _compute(store, chosen, addresses, stimuli, layer is None, chosen_metric)
-                choose_matrix_writer(output, form)(target, matrices)
+        export_layers(
+            store,
+            record,
+            chosen,
+            output,
+            form=form,
+            metric=chosen_metric,
+            transform=transform,
+            prefixed=layer is None,
+        )
     _tell_written(output, record, chosen, metric, as_json=as_json)
 
 
@@ -101,41 +95,3 @@ def _tell_written(
     n_layers = "1 layer" if len(chosen) == 1 else f"{len(chosen)} layers"
     what = n_layers if metric is None else f"what {metric} makes of {n_layers}"
     typer.echo(f"Wrote {output}: {what}, {record.n_stimuli} stimuli ({size(n_bytes)}).")
-
-
-def _represent(
-    history: HistoryProtocol,
-    layers: Sequence[Layer],
-    addresses: Sequence[LayerAddress],
-    stimuli: Sequence[str],
-    several: bool,
-) -> Export:
-    from layerwise.interchange.exported import Export
-
-    return Export(layers, history.read_representations(addresses), stimuli, prefixed=several)
-
-
-def _compute(
-    history: HistoryProtocol,
-    layers: Sequence[Layer],
-    addresses: Sequence[LayerAddress],
-    stimuli: Sequence[str],
-    several: bool,
-    metric: Registered[Metric],
-) -> MatrixExport:
-    from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address
-    from layerwise.interchange.matrices import MatrixExport
-
-    try:
-        representations = history.read_representations([find_read_address(metric, one) for one in addresses])
-    except InputError as error:
-        raise explain_missing(metric, error) from error
-    return MatrixExport(
-        metric.name,
-        f"{metric.qualified_name} {metric.version}",
-        metric.offer.kind,
-        layers,
-        [compute_metric(metric, representation) for representation in representations],
-        stimuli,
-        prefixed=several,
-    )

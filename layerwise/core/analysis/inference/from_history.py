@@ -32,7 +32,7 @@ Pair = tuple[LayerAddress, LayerAddress]
 SAME_LAYER = "a layer is not tested against itself"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class IntervalTable:
     """Intervals of all pairs of some layers.
 
@@ -49,7 +49,7 @@ class IntervalTable:
     reasons: Mapping[Pair, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PermutationTable:
     """Permutation tests of all pairs of some layers.
 

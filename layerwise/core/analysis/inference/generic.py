@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.core.analysis.compare import PAIRS_AT_ONCE
+from layerwise.core.analysis.compute_pairs import PAIRS_AT_ONCE
 from layerwise.core.analysis.inference.pairwise import PairTable, replicate_pairs, run_all, tabulate
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.inference.resampling import (

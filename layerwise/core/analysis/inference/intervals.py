@@ -20,7 +20,7 @@ MAX_UNDEFINED = 0.1
 _UNBOUNDED = Scale(None, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """One number with its replicates, all of them finite, on the scale on which they are spread evenly.
 

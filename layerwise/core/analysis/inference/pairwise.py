@@ -7,9 +7,7 @@ table with itself, and leaving one stimulus out is subtracting what its pairs co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +15,8 @@ from numpy.typing import NDArray
 
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.inference.resampling import draw_multiplicities, draw_permutation
+from layerwise.core.analysis.parallel import side_by_side
+from layerwise.core.base.blas import single_threaded_blas
 
 _SINGLE_ABOVE = 1_000_000  # cells from which single precision is worth it; it is good to 1e-6
 _ROUNDING = 1e-6
@@ -146,10 +146,8 @@ class PairTable:
 
 def run_all(of: Callable[[int], Values], n_times: int) -> Values:
     """What `of` gives for 0, 1, ..., side by side on as many threads as there are cores, one each for products."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return np.stack(list(pool.map(of, range(n_times))))
+    with single_threaded_blas(), side_by_side(True) as spread:
+        return np.stack(list(spread(of, range(n_times))))
 
 
 def tabulate(comparator: object, states: Sequence[Any], n_stimuli: int, *, reweight: bool) -> PairTable | None:

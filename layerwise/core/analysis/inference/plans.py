@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from layerwise.core.analysis.inference.intervals import check_level, find_method
 from layerwise.core.base.errors import InputError
-from layerwise.core.history.intervals import IntervalPlan, PermutationPlan
+from layerwise.core.history.intervals import DEFAULT_LEVEL, DEFAULT_METHOD, IntervalPlan, PermutationPlan
 
 MIN_RESAMPLES = 20
+
+
+def make_interval_plan(
+    n_resamples: int, seed: int = 0, method: str | None = None, level: float | None = None
+) -> IntervalPlan:
+    """How intervals are made, with the default method and level where none is named.
+
+    Raises:
+        InputError: If there is no such method, or a number makes no sense.
+    """
+    level = DEFAULT_LEVEL if level is None else level
+    plan = IntervalPlan(n_resamples, seed, method or DEFAULT_METHOD, level)
+    check_interval_plan(plan)
+    return plan
 
 
 def check_interval_plan(plan: IntervalPlan) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from layerwise.core.analysis.choose import list_main_layers
 from layerwise.core.analysis.inference.generic import replicate
 from layerwise.core.analysis.inference.intervals import find_method, make_intervals
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.measure import Measure
 from layerwise.core.analysis.profile import measure_profile
-from layerwise.core.analysis.profile_run import choose_layers, find_ends, largest_value
+from layerwise.core.analysis.profile_run import find_ends, largest_value
 from layerwise.core.history.intervals import Interval, IntervalPlan
 from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
 from layerwise.core.history.protocols import HistoryProtocol
@@ -56,7 +57,7 @@ def ask_profile_intervals(
     """
     check_interval_plan(plan)
     largest = largest_value(measure)
-    chosen = choose_layers(history, run) if layers is None else sorted(layers, key=lambda layer: layer.position)
+    chosen = list_main_layers(history, run) if layers is None else sorted(layers, key=lambda layer: layer.position)
     names = tuple(layer.name for layer in chosen)
     addresses = [measure.resolve(LayerAddress(run.id, name, transform)) for name in names]
     key = ProfileKey(run.id, names, measure.provider, addresses[0].transform)

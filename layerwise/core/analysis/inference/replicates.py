@@ -22,7 +22,7 @@ Values = NDArray[np.float64]
 Statistic = Callable[[Values], Mapping[str, float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Replicates:
     """Numbers, and the same numbers on other draws of the stimuli; NaN where one is undefined.
 

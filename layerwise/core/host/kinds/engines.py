@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Offer):
-    """Carries out the streaming of one run: on this machine, or on several."""
+    """Carries out the streaming of one run: on this machine, or on several. Provisional until 1.0."""
 
     _hook = "engines"
 

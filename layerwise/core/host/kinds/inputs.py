@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from layerwise.core.host.kinds.offer import Offer
@@ -35,14 +36,14 @@ class ModelLoader(Offer):
             InputError: If the model, its weights or its file are not as they must be.
         """
 
-    def adopt(self, network: object, request: LoadRequest) -> Model | None:  # noqa: ARG002 - most loaders adopt nothing
+    def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A model of a network that lives in this process already; the network is not changed.
 
         Cheap where it is another loader's: a network of a framework that has not been imported cannot be there,
         so ask `sys.modules` rather than import it.
 
         Args:
-            network: Any object: a `keras.Model`, a `torch.nn.Module`.
+            model: Any object: a `keras.Model`, a `torch.nn.Module`.
             request: What else is said of it: `model` is what to call it, `class_names` and `preprocessing` are as for
                 a file. The network has its weights; `weights` and `seed` mean nothing here.
 
@@ -53,6 +54,16 @@ class ModelLoader(Offer):
         Raises:
             InputError: If it knows them, but not this one, or has to be told more; says what.
         """
+        del model, request
+        return None
+
+    def list_files(self, request: LoadRequest) -> Sequence[Path] | None:
+        """The files that decide, with the request, what `load` gives; None where that is not known.
+
+        The same request and the same bytes in these files must give the same model: then a run that is asked for
+        again is found in the history without loading anything. Cheap, and without importing a framework.
+        """
+        del request
         return None
 
 
@@ -72,6 +83,23 @@ class StimulusSource(Offer):
         Raises:
             InputError: If there is nothing there, or it is not as it must be.
         """
+
+    def adopt(self, stimuli: object) -> StimulusSet | None:
+        """A set made of an object that is there already (an array, say); None if it is nothing for this source.
+
+        Raises:
+            InputError: If it is for this source, but not as it must be.
+        """
+        del stimuli
+        return None
+
+    def list_files(self, location: str) -> Sequence[Path] | None:
+        """The files that decide which stimuli `open` lists and what they are; None where that is not known.
+
+        As for models: what these files hold says whether a run that is asked for again is stored already. Cheap.
+        """
+        del location
+        return None
 
 
 class LayerSelector(Offer):

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.floating]
 
+INVARIANCES = frozenset(
+    {"orthogonal", "isotropic-scaling", "invertible-linear", "translation", "stimulus-permutation"}
+)
+"""What a comparator may say that it is invariant to."""
+
 
 class Metric(Offer):
     """First order: a representation to an (n, n) similarity or distance between stimuli.

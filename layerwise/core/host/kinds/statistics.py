@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from layerwise.core.network.summary import LayerSummary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StatisticValue:
     """What a statistic says of a layer or a weight tensor.
 
@@ -64,7 +64,13 @@ class JointStatistic(Statistic):
 
 
 class StreamedStatistic(Statistic):
-    """A statistic that must see single units' activations as they stream by."""
+    """A statistic that must see single units' activations as they stream by.
+
+    A state belongs to one layer, and only one call at a time is given it: it needs no lock of its own. The calls may
+    come from different threads, and those for different layers at the same time, so everything that changes belongs
+    into the state and nothing onto the statistic itself. The order in which pieces of a layer come is not promised,
+    and may differ from one run to the next.
+    """
 
     @abstractmethod
     def start(self, n_stimuli: int, n_features: int) -> Any:
@@ -72,7 +78,10 @@ class StreamedStatistic(Statistic):
 
     @abstractmethod
     def update(self, state: Any, activations: Floats, stimuli: slice, units: slice) -> None:
-        """Take in activations of shape (len(stimuli), len(units)); each cell of the layer comes once."""
+        """Take in activations of shape (len(stimuli), len(units)); each cell of the layer comes once, in any order.
+
+        Never called for one state by two threads at once.
+        """
 
     @abstractmethod
     def finish(self, state: Any) -> StatisticValue:

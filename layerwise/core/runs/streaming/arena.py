@@ -1,19 +1,21 @@
 """Where a segment's layers lie until they become products: one reused buffer, and a file for what exceeds it.
 
 Columns are stored in chunks of shape (n_stimuli, width), each contiguous, so that a batch's rows are written in
-one piece and a chunk is multiplied without a stride. Plain reads and writes serve the file, not a memory map,
-whose pages would count as the process's memory.
+one piece and a chunk is multiplied without a stride. Plain reads and writes serve the file, not a memory map, whose
+pages would count as the process's memory: what is spooled because memory is short would be what gets it killed.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import queue
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import numpy as np
 
@@ -23,20 +25,21 @@ from layerwise.core.runs.streaming.plan import FLOAT_BYTES
 
 
 class Spool:
-    """An anonymous file that is gone when it is closed, however the process ends."""
+    """An anonymous file that is gone when it is closed, however the process ends. Any thread may read and write."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._file: IO[bytes] | None = None
+        self._file: io.FileIO | None = None
         self._opening = threading.Lock()
+        self._moving = threading.Lock()  # the file's position, where reads and writes need one
 
-    def _descriptor(self) -> int:
+    def _opened(self) -> io.FileIO:
         with self._opening:
             if self._file is None:
                 self._file = self._open()
-            return self._file.fileno()
+            return self._file
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> io.FileIO:
         try:
             return tempfile.TemporaryFile(dir=self._folder, prefix="layerwise-spool-", buffering=0)
         except OSError as error:
@@ -46,10 +49,10 @@ class Spool:
     def write(self, offset: int, values: Floats) -> None:
         """Write contiguous float32 values at a byte offset."""
         view = memoryview(np.ascontiguousarray(values).data).cast("B")
-        descriptor = self._descriptor()
+        file = self._opened()
         try:
             while view:
-                written = os.pwrite(descriptor, view, offset)
+                written = self._write_at(file, view, offset)
                 offset, view = offset + written, view[written:]
         except OSError as error:
             where = self._folder or tempfile.gettempdir()
@@ -60,11 +63,29 @@ class Spool:
     def read(self, offset: int, into: Floats) -> None:
         """Fill a contiguous float32 array from a byte offset."""
         view = memoryview(into.data).cast("B")
+        file = self._opened()
         while view:
-            count = os.preadv(self._descriptor(), [view], offset)
+            count = self._read_at(file, view, offset)
             if not count:
                 raise LayerwiseError("the spool file ended early")
             offset, view = offset + count, view[count:]
+
+    # Reads and writes at a place leave the file's position alone, so that threads need not wait for each other.
+    # Windows has neither: there the position is moved under a lock, which is slower and as right.
+
+    def _write_at(self, file: io.FileIO, view: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(file.fileno(), view, offset)
+        with self._moving:
+            file.seek(offset)
+            return file.write(view)
+
+    def _read_at(self, file: io.FileIO, view: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(file.fileno(), [view], offset)
+        with self._moving:
+            file.seek(offset)
+            return file.readinto(view)
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -79,6 +100,31 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Rooms:
+    """Arrays into which spooled chunks are read back: so many at a time, whoever wants more waits for one.
+
+    Kept from one chunk to the next, since fresh pages cost as much as reading. An array for each thread would be more
+    than a plan can allow for where there are many cores.
+    """
+
+    def __init__(self, n_rooms: int, n_cells: int) -> None:
+        self._n_cells = n_cells
+        self._free: queue.LifoQueue[Floats | None] = queue.LifoQueue()
+        for _ in range(n_rooms):
+            self._free.put(None)  # made when a chunk first needs it: often nothing is spooled
+
+    @contextmanager
+    def room(self, n_cells: int) -> Iterator[Floats]:
+        """An array of so many cells, for as long as the block lasts."""
+        array = self._free.get()
+        try:
+            if array is None:
+                array = np.empty(self._n_cells, dtype=np.float32)
+            yield array[:n_cells]
+        finally:
+            self._free.put(array)
 
 
 class Chunk:
@@ -102,17 +148,23 @@ class Chunk:
         if self._values is None:
             self._spool.write(self._offset + start * self.width * FLOAT_BYTES, rows)
 
-    def load(self, scratch: Callable[[], Floats]) -> Floats:
-        """All rows, (n_stimuli, width); spooled ones are read into the array that `scratch` gives."""
+    @contextmanager
+    def loaded(self, rooms: Rooms) -> Iterator[Floats]:
+        """All rows, (n_stimuli, width), for as long as the block lasts; spooled ones are read into a room."""
         if self._values is not None:
-            return self._values
-        values = scratch()[: self._n_stimuli * self.width].reshape(self._n_stimuli, self.width)
-        self._spool.read(self._offset, values)
-        return values
+            yield self._values
+            return
+        with rooms.room(self._n_stimuli * self.width) as room:
+            self._spool.read(self._offset, room)
+            yield room.reshape(self._n_stimuli, self.width)
 
 
 class Arena:
-    """One float32 buffer, allocated once and dealt out anew for each pass."""
+    """One float32 buffer, allocated once and dealt out anew for each pass.
+
+    Once, because the system hands out fresh pages one by one and zeroed: new buffers for each segment cost more than
+    what is written to them.
+    """
 
     def __init__(self, n_stimuli: int, memory_bytes: int, spool: Spool) -> None:
         self._n_stimuli = n_stimuli

@@ -22,7 +22,11 @@ _CHUNK_FLOATS = 2**23
 
 
 def chunk_width(n_stimuli: int) -> int:
-    """Columns per product: about 32 MiB of float32, a function of the number of stimuli alone."""
+    """Columns per product: about 32 MiB of float32, a function of the number of stimuli alone.
+
+    Of that alone: float32 products of other chunks have other last digits. Were the width to follow from memory or
+    cores, the same run would give other numbers on another machine, and what is stored could not be trusted to be it.
+    """
     return max(256, min(65536, _CHUNK_FLOATS // n_stimuli // 256 * 256))
 
 
@@ -33,10 +37,15 @@ def split_targets(targets: Sequence[Target]) -> tuple[tuple[Target, ...], tuple[
     derived: list[Target] = []
     for target in targets:
         additive = target.transform is None or target.transform.offer.additive
-        parts = [(part, target.transform_name) for part in target.layer.parts]
+        parts = part_keys(target)
         is_sum = additive and parts and all(part in wanted for part in parts)
         (derived if is_sum else streamed).append(target)
     return tuple(streamed), tuple(derived)
+
+
+def part_keys(target: Target) -> list[tuple[str, str]]:
+    """Keys of the targets whose concatenation a block is."""
+    return [(part, target.transform_name) for part in target.layer.parts]
 
 
 def node_cost(graph: Graph, node: Node) -> float:

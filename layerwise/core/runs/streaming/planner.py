@@ -1,22 +1,26 @@
-"""Making a plan: where to cut, and how each segment fits into the budget.
+"""Making a plan: where to cut, how each segment fits into the budget, and what a budget must at least be.
 
-Cuts are chosen by dynamic programming over the cut points of the graph: a cut costs writing and reading its
-tensor, a segment wider than the buffer costs the disk.
+What is held whatever the plan comes first (`memory`); the rest is shared out between layers and boundaries, the
+network is cut for these shares (`cuts`), and what does not fit is spooled or left for another pass over its segment.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
+from layerwise.core.base import machine
 from layerwise.core.base.errors import InputError
-from layerwise.core.host.plans import Budget, SegmentPlan, Span, StreamPlan, Target
+from layerwise.core.host.plans import Budget, Concurrency, SegmentPlan, Span, StreamPlan, Target
 from layerwise.core.network.graph import Graph
+from layerwise.core.runs.streaming.cuts import Shares, choose_cuts
+from layerwise.core.runs.streaming.memory import transit_bytes, weigh
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES, chunk_width, node_cost, split_targets
 
-_SEGMENT_OVERHEAD = 16 * 2**20  # what starting another segment costs, in bytes that could be copied meanwhile
-_SPOOL_PENALTY = 4  # a byte on disk is written and read, each at half the speed of memory or less
+_MIB = 2**20
+_N_ATTEMPTS = 8
 
 
 def plan_stream(
@@ -26,6 +30,8 @@ def plan_stream(
     n_stimuli: int,
     batch_size: int,
     budget: Budget,
+    pixel_bytes: int = 0,
+    n_cores: int | None = None,
 ) -> StreamPlan:
     """Cut the network, and fit each segment into the budget.
 
@@ -36,26 +42,14 @@ def plan_stream(
         n_stimuli: Number of stimuli.
         batch_size: Stimuli per call of the network.
         budget: What may be used.
+        pixel_bytes: Bytes of the decoded stimuli, which are part of what is used.
+        n_cores: Threads at most; by default the cores that this process may use.
 
     Raises:
-        InputError: If not even one chunk of columns fits into the memory.
+        InputError: If one layer at a time does not fit into the memory either; says how much is needed.
     """
-    streamed, derived = split_targets(targets)
-    planner = _Planner(graph, streamed, features, n_stimuli, batch_size, budget)
-    segments = planner.plan()
-    whole = sum(node_cost(graph, node) for node in graph)
-    return StreamPlan(
-        segments=segments,
-        streamed=streamed,
-        derived=derived,
-        n_stimuli=n_stimuli,
-        n_features=sum(features[target.key] for target in streamed),
-        batch_size=batch_size,
-        chunk_width=planner.width,
-        forward_passes=sum(segment.cost * len(segment.passes) for segment in segments) / whole,
-        memory_bytes=planner.peak_memory(segments) + planner.batch,
-        spool_bytes=planner.peak_spool(segments),
-    )
+    planner = _Planner(graph, targets, features, n_stimuli, batch_size, pixel_bytes)
+    return planner.plan(budget, n_cores or machine.n_cores())
 
 
 class _Planner:
@@ -64,112 +58,132 @@ class _Planner:
     def __init__(
         self,
         graph: Graph,
-        streamed: Sequence[Target],
+        targets: Sequence[Target],
         features: Mapping[tuple[str, str], int],
         n_stimuli: int,
         batch_size: int,
-        budget: Budget,
+        pixel_bytes: int,
     ) -> None:
         self.graph = graph
         self.features = features
         self.n_stimuli = n_stimuli
+        self.batch_size = batch_size
         self.width = chunk_width(n_stimuli)
-        self.batch = (
-            4 * max(node.n_features for node in graph) * batch_size * FLOAT_BYTES
-        )  # the widest node, and three more
-        streaming = budget.memory - self.batch
-        self.boundary_memory = streaming // 4
-        self.arena = streaming // 2
-        self.spool = budget.spool // 2  # half for layers, a quarter for each of the two boundaries in use
-        self.boundary_spool = budget.spool // 4
-        smallest = self.batch + 2 * self.width * n_stimuli * FLOAT_BYTES
-        if budget.memory < smallest:
-            least = -(-smallest // 2**20)
-            raise InputError(
-                f"--memory is too small: {n_stimuli} stimuli in batches of {batch_size} need {least} MiB"
-            )
-        self.cuts = graph.cut_points([target.layer.node for target in streamed])
-        self.position = {node.name: index for index, node in enumerate(graph)}
-        self.by_step = self._assign(streamed)
+        self.column = n_stimuli * FLOAT_BYTES
+        self.streamed, self.derived = split_targets(targets)
+        self.cuts = graph.cut_points([target.layer.node for target in self.streamed])
+        self.by_step = self._assign()
+        ordered = [target for step in self.by_step for target in step]
+        self.holdings = weigh(graph, ordered, self.derived, features, n_stimuli, batch_size, self.width, pixel_bytes)
 
-    def _assign(self, streamed: Sequence[Target]) -> list[list[Target]]:
+    def _assign(self) -> list[list[Target]]:
         """The targets of each step between neighbouring cut points; the input belongs to the first."""
-        ends = [self.position[cut] for cut in self.cuts[1:]]
+        position = {node.name: index for index, node in enumerate(self.graph)}
+        ends = [position[cut] for cut in self.cuts[1:]]
         steps: list[list[Target]] = [[] for _ in ends] or [[]]
-        for target in streamed:
-            place = self.position[target.layer.node]
-            steps[next((index for index, end in enumerate(ends) if place <= end), 0)].append(target)
+        for target in self.streamed:
+            steps[bisect_left(ends, position[target.layer.node])].append(target)
         while len(steps) > 1 and not steps[-1]:
             steps.pop()
         return steps
 
-    def plan(self) -> tuple[SegmentPlan, ...]:
-        """The cheapest way to cut, then each segment fitted into the budget."""
-        bounds = self._choose_cuts()
-        segments = []
-        for first, last in pairwise(bounds):
-            is_last = last == len(self.by_step)
-            end = None if is_last else self.cuts[last]
-            segments.append(self._fit(first, last, end))
-        return tuple(segments)
+    def plan(self, budget: Budget, n_cores: int) -> StreamPlan:
+        """The fastest plan that is predicted to stay within the budget.
 
-    def _bytes(self, first: int, last: int) -> int:
-        return sum(self._target_bytes(t) for step in self.by_step[first:last] for t in step)
-
-    def _target_bytes(self, target: Target) -> int:
-        return self.features[target.key] * self.n_stimuli * FLOAT_BYTES
-
-    def _boundary_bytes(self, cut: int) -> int:
-        return self.graph[self.cuts[cut]].n_features * self.n_stimuli * FLOAT_BYTES
-
-    def _choose_cuts(self) -> list[int]:
-        """Steps at which a segment begins, and the end, by dynamic programming over the cut points.
-
-        A cut costs its tensor, written and read once; what exceeds the buffer costs the disk. The buffer is
-        at most 1.5 times what the widest step needs: a larger one would only mean more fresh pages.
+        What a segment hands over batch by batch is known only once the network is cut. Where that is more than the
+        widest step's, less is shared out and the network cut anew; with nothing spare there is no smaller plan.
         """
-        n_steps = len(self.by_step)
-        widest = max(self._bytes(step, step + 1) for step in range(n_steps))
-        limit = min(self.arena, widest + widest // 2)
-        best: list[tuple[float, int]] = [(0.0, 0)] + [(math.inf, 0)] * n_steps
-        for last in range(1, n_steps + 1):
-            kept = 0 if last == n_steps else self._boundary_bytes(last)
-            if kept > max(self.boundary_memory, self.boundary_spool):
-                continue
-            on_disk = _SPOOL_PENALTY * kept if kept > self.boundary_memory else 2 * kept
-            for first in range(last):
-                excess = max(0, self._bytes(first, last) - limit)
-                cost = best[first][0] + on_disk + _SPOOL_PENALTY * excess + _SEGMENT_OVERHEAD
-                if cost < best[last][0]:
-                    best[last] = (cost, first)
-        bounds = [n_steps]
-        while bounds[-1]:
-            bounds.append(best[bounds[-1]][1])
-        return bounds[::-1]
+        spare = budget.memory - self.holdings.minimum - self._widest_transit()
+        for attempt in range(_N_ATTEMPTS if spare > 0 else 0):
+            plan = self._cut(spare, budget, n_cores)
+            excess = plan.memory_bytes - budget.memory
+            if excess <= 0:
+                return plan
+            spare = max(0, spare - excess) if attempt < _N_ATTEMPTS - 2 else 0
+        smallest = self._cut(0, budget, 1)
+        if smallest.memory_bytes > budget.memory:
+            raise InputError(self._refusal(smallest.memory_bytes, budget.memory))
+        return smallest
 
-    def _fit(self, first: int, last: int, end: str | None) -> SegmentPlan:
+    def _refusal(self, needed: int, allowed: int) -> str:
+        by_batch = self.holdings.working + self.holdings.scratch + self._widest_transit()
+        remedy = "smaller batches (--batch-size)" if by_batch > needed // 2 else "fewer stimuli (--limit)"
+        return (
+            f"{self.n_stimuli} stimuli in batches of {self.batch_size} need {-(-needed // _MIB)} MiB of memory, "
+            f"and {allowed // _MIB} MiB may be used: allow more (--memory), or take {remedy}"
+        )
+
+    def _cut(self, spare: int, budget: Budget, n_cores: int) -> StreamPlan:
+        concurrency, shares = self.holdings.share_out(spare, budget.spool, n_cores)
+        steps = [sum(self._bytes(target) for target in step) for step in self.by_step]
+        boundaries = [self._boundary_bytes(cut) for cut in self.cuts[1:]]
+        bounds = choose_cuts(steps, boundaries, shares)
+        segments = tuple(self._fit(first, last, shares) for first, last in pairwise(bounds))
+        segments = fill_memory(segments, budget.memory - self._peak_memory(segments, concurrency))
+        whole = sum(node_cost(self.graph, node) for node in self.graph)
+        return StreamPlan(
+            segments=segments,
+            streamed=self.streamed,
+            derived=self.derived,
+            n_stimuli=self.n_stimuli,
+            n_features=sum(self.features[target.key] for target in self.streamed),
+            batch_size=self.batch_size,
+            chunk_width=self.width,
+            forward_passes=sum(segment.cost * len(segment.passes) for segment in segments) / whole,
+            memory_bytes=self._peak_memory(segments, concurrency),
+            spool_bytes=self._peak_spool(segments),
+            concurrency=concurrency,
+        )
+
+    def _bytes(self, target: Target) -> int:
+        return self.features[target.key] * self.column
+
+    def _boundary_bytes(self, node: str) -> int:
+        return self.graph[node].n_features * self.column
+
+    def _transit(self, targets: Sequence[Target]) -> int:
+        return transit_bytes(self.graph, targets, self.features, self.batch_size)
+
+    def _widest_transit(self) -> int:
+        return max(self._transit(step) for step in self.by_step)
+
+    def _fit(self, first: int, last: int, shares: Shares) -> SegmentPlan:
         targets = [target for step in self.by_step[first:last] for target in step]
-        passes = self._split_passes(targets)
-        held = max((self._span_bytes(spans) for spans in passes), default=0)
-        memory = min(held, self.arena)
-        boundary = 0 if end is None else self._boundary_bytes(last)
+        end = None if last == len(self.by_step) else self.cuts[last]
+        passes = self._split_passes(targets, shares.arena + shares.spool)
+        held = max(self._span_bytes(spans) for spans in passes)
+        memory = min(held, shares.arena)
         start = self.cuts[first]
         goals = [target.layer.node for target in targets] + ([end] if end else [])
-        inside = self.graph.ancestors(goals or [start]) - self.graph.ancestors([start])
         return SegmentPlan(
             start=start,
             end=end,
             passes=passes,
             memory_bytes=memory,
             spool_bytes=held - memory,
-            end_spooled=boundary > self.boundary_memory,
-            cost=sum(node_cost(self.graph, self.graph[name]) for name in inside),
+            end_spooled=end is not None and self._boundary_bytes(end) > shares.boundary_memory,
+            cost=sum(node_cost(self.graph, self.graph[name]) for name in self._between(start, goals)),
         )
 
-    def _split_passes(self, targets: Sequence[Target]) -> tuple[tuple[Span, ...], ...]:
-        """Fill passes with whole chunks up to what memory and spool hold together."""
-        column = self.n_stimuli * FLOAT_BYTES
-        capacity = self.arena + self.spool
+    def _between(self, start: str, goals: Sequence[str]) -> Iterator[str]:
+        """What must be computed of the tensor at `start` to have all goals, each once.
+
+        Nothing before a cut point is reached but through it, so the walk stays inside its segment.
+        """
+        found = {start}
+        waiting = list(goals)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(self.graph[name].inputs)
+                yield name
+
+    def _split_passes(self, targets: Sequence[Target], capacity: int) -> tuple[tuple[Span, ...], ...]:
+        """Fill passes with whole chunks up to what memory and spool hold together.
+
+        In order, so that at most one target is split between a pass and the next, and one matrix of sums waits.
+        """
         passes: list[list[Span]] = [[]]
         room = capacity
         for target in targets:
@@ -177,32 +191,41 @@ class _Planner:
             n_chunks = -(-n_features // self.width)
             chunk = 0
             while chunk < n_chunks:
-                size = min(self.width, n_features - chunk * self.width) * column
-                if size > room:
-                    passes.append([])
-                    room = capacity
                 stop = chunk
                 while stop < n_chunks:
-                    size = min(self.width, n_features - stop * self.width) * column
+                    size = min(self.width, n_features - stop * self.width) * self.column
                     if size > room:
                         break
                     room -= size
                     stop += 1
-                passes[-1].append(Span(target, n_features, chunk, stop))
+                if stop > chunk:
+                    passes[-1].append(Span(target, n_features, chunk, stop))
+                if stop < n_chunks:
+                    passes.append([])
+                    room = capacity
                 chunk = stop
         return tuple(tuple(spans) for spans in passes)
 
     def _span_bytes(self, spans: Sequence[Span]) -> int:
-        columns = sum(min(s.last * self.width, s.n_features) - s.first * self.width for s in spans)
-        return columns * self.n_stimuli * FLOAT_BYTES
+        return sum(min(s.last * self.width, s.n_features) - s.first * self.width for s in spans) * self.column
 
-    def peak_memory(self, segments: Sequence[SegmentPlan]) -> int:
-        """Most bytes of layers and boundaries in memory at once."""
-        arena = max((segment.memory_bytes for segment in segments), default=0)
+    def _peak_memory(self, segments: Sequence[SegmentPlan], concurrency: Concurrency) -> int:
+        """What is predicted to be held at once; the buffer is allocated once, for the widest segment."""
+        arena = max(segment.memory_bytes for segment in segments)
+        spools = any(segment.spool_bytes for segment in segments)
         kept = [0] + [self._kept(segment, spooled=False) for segment in segments]
-        return arena + max(before + after for before, after in pairwise(kept))
+        moving = max(
+            before + after + self._moved(segment)
+            for segment, before, after in zip(segments, kept[:-1], kept[1:], strict=True)
+        )
+        return self.holdings.held(concurrency, spools=spools) + arena + moving
 
-    def peak_spool(self, segments: Sequence[SegmentPlan]) -> int:
+    def _moved(self, segment: SegmentPlan) -> int:
+        """What the network hands over batch by batch in the widest pass; a boundary in memory counts as that."""
+        ends = self._kept(segment, spooled=True) * 2 * self.batch_size // self.n_stimuli
+        return ends + max(self._transit([span.target for span in spans]) for spans in segment.passes)
+
+    def _peak_spool(self, segments: Sequence[SegmentPlan]) -> int:
         """Most bytes of layers and boundaries on disk at once."""
         kept = [0] + [self._kept(segment, spooled=True) for segment in segments]
         return max(
@@ -213,4 +236,14 @@ class _Planner:
     def _kept(self, segment: SegmentPlan, *, spooled: bool) -> int:
         if segment.end is None or segment.end_spooled is not spooled:
             return 0
-        return self.graph[segment.end].n_features * self.n_stimuli * FLOAT_BYTES
+        return self._boundary_bytes(segment.end)
+
+
+def fill_memory(segments: Sequence[SegmentPlan], left_over: int) -> tuple[SegmentPlan, ...]:
+    """What boundaries turned out not to need, as buffer in place of disk; nothing else about the segments changes."""
+    arena = max(segment.memory_bytes for segment in segments) + max(0, left_over)
+    held = [segment.memory_bytes + segment.spool_bytes for segment in segments]
+    return tuple(
+        replace(segment, memory_bytes=min(size, arena), spool_bytes=size - min(size, arena))
+        for segment, size in zip(segments, held, strict=True)
+    )

@@ -40,6 +40,8 @@ class StimulusSums:
 
     def take(self, rows: slice, values: Floats, mean: Floats, centred: Floats, scratch: Scratch) -> None:
         """Centre a piece of a chunk into `centred`, and gather its moments and counts."""
+        # Sums are products with ones, and a chunk's temporaries are reused: this loop reads every activation of every
+        # layer several times, so that what it costs is how often a number leaves the cache.
         np.subtract(values, mean, out=centred)
         square = np.multiply(centred, centred, out=scratch.like(values, 0))
         ones = scratch.ones[: values.shape[1]]

@@ -17,7 +17,7 @@ from layerwise.core.host.validation import check_transformed
 from layerwise.core.network.model import Floats
 from layerwise.core.network.representation import read_only
 from layerwise.core.runs.streaming.accumulate import ChunkTask, LayerAccumulator
-from layerwise.core.runs.streaming.arena import Chunk
+from layerwise.core.runs.streaming.arena import Chunk, Rooms
 from layerwise.core.runs.streaming.sums import Scratch, StimulusSums
 
 _CELLS_AT_ONCE = 2**17  # float64 copies of so many stay in the cache
@@ -58,15 +58,14 @@ class UnitTask(ChunkTask):
         np.copyto(rows, activations[:, self.columns])
         self.chunk.store(start, rows)
 
-    def multiply(self, room: Callable[[], Floats], scratch: Callable[[], Scratch]) -> Floats:
+    def multiply(self, rooms: Rooms, scratch: Callable[[], Scratch]) -> Floats:
         """Transform the units, gather what is wanted of them, and multiply.
 
         Chunks of one layer are multiplied side by side, so that each gathers for itself.
         """
-        values = self.chunk.load(room)
-        self.sums = StimulusSums(len(values))
-        with np.errstate(invalid="ignore", over="ignore"):
-            if np.isfinite(values).all():  # otherwise left as they are, so that the stimulus can be named
+        with np.errstate(invalid="ignore", over="ignore"), self.chunk.loaded(rooms) as values:
+            self.sums = StimulusSums(len(values))
+            if all(np.isfinite(row).all() for row in values):  # else left alone, so that the stimulus can be named
                 self._transform(values)
             self._gather_all(values, scratch())
             return values @ values.T

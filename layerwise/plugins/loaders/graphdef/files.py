@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
-from layerwise.plugins.loaders.class_names import find_classes
+from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
@@ -46,6 +46,11 @@ class FrozenGraphLoader(ModelLoader):
         usual = find_preprocessing("inception5h" if _is_inception5h(graph_def) else "none")
         return _make_model(graph_def, source, output, path, request, usual)
 
+    def list_files(self, request: LoadRequest) -> list[Path]:
+        """The graph's file, and names of classes."""
+        path = Path(request.model)
+        return [path, *list_class_files(request.class_names, path)]
+
 
 class SavedModelLoader(ModelLoader):
     """Loads the serving signature of a SavedModel folder.
@@ -67,11 +72,21 @@ class SavedModelLoader(ModelLoader):
         Raises:
             InputError: If it is damaged, or has no signature with one image in and one tensor out.
         """
-        folder = Path(request.model)
-        folder = folder.parent if folder.name == _SAVED_MODEL else folder
+        folder = _folder_of(request.model)
         _refuse_weights(request)
         graph_def, source, output = _freeze(folder)
         return _make_model(graph_def, source, output, folder, request, find_preprocessing("none"))
+
+    def list_files(self, request: LoadRequest) -> list[Path]:
+        """All files of the folder, and names of classes."""
+        folder = _folder_of(request.model)
+        inside = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [*inside, *list_class_files(request.class_names, folder)]
+
+
+def _folder_of(model: str) -> Path:
+    path = Path(model)
+    return path.parent if path.name == _SAVED_MODEL else path
 
 
 def _refuse_weights(request: LoadRequest) -> None:

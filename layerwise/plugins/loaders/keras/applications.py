@@ -21,7 +21,7 @@ import numpy as np
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
-from layerwise.plugins.loaders.class_names import Classes, find_classes
+from layerwise.plugins.loaders.class_names import Classes, find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing
@@ -75,6 +75,13 @@ class KerasApplicationsLoader(ModelLoader):
             class_ids=ids,
         )
         return KerasModel(network, description)
+
+    def list_files(self, request: LoadRequest) -> list[Path] | None:
+        """The weights file where one is named, and names of classes; not known for weights that Keras fetches."""
+        if request.weights == "imagenet":
+            return None
+        path = None if request.weights is None else Path(request.weights)
+        return [*([path] if path is not None else []), *list_class_files(request.class_names, path)]
 
 
 def _build(build: Any, name: str, request: LoadRequest) -> Any:

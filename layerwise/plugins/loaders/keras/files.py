@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
-from layerwise.plugins.loaders.class_names import find_classes
+from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights, quiet_keras
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
@@ -55,18 +55,24 @@ class KerasFileLoader(ModelLoader):
         description = _describe(network, path.stem, source, request, path)
         return KerasModel(network, description, has_own_names=True)
 
-    def adopt(self, network: object, request: LoadRequest) -> Model | None:
+    def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A live `keras.Model`, one that is being trained for instance; its `refresh` costs a hash of its weights.
 
         Raises:
             InputError: If it is not a functional or sequential model of one image.
         """
         keras = sys.modules.get("keras")
-        if keras is None or not isinstance(network, keras.Model):
+        if keras is None or not isinstance(model, keras.Model):
             return None
         from layerwise.plugins.loaders.keras.model import KerasModel
 
-        return KerasModel(network, _describe(network, request.model, "in memory", request, None))
+        return KerasModel(model, _describe(model, request.model, "in memory", request, None))
+
+    def list_files(self, request: LoadRequest) -> list[Path]:
+        """The model file, other weights where they are named, and names of classes."""
+        path = Path(request.model)
+        weights = [Path(request.weights)] if request.weights is not None else []
+        return [path, *weights, *list_class_files(request.class_names, path)]
 
 
 def _describe(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> ModelDescription:

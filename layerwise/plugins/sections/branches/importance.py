@@ -22,7 +22,7 @@ _CAPTIONS = {
     "output": "Of what all branches of a block together explain of the output's similarities, the share that is lost "
     "without one of them. Where they explain little together (point at a bar), shares are shares of little.",
     BLOCK: "The same for the block itself, of which the branches are the parts: how much of its structure is one "
-    "branch's alone. A tall bar is an arm that brings something into the block that no other arm has.",
+    "branch's alone. A tall bar is a branch that brings something into the block that no other branch has.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Section: the arms of the blocks, side by side and along the network; two modules as in the published figure."""
+"""Section: the branches of the blocks, side by side and along the network; two blocks as in the published figure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from layerwise.core.history.records import RunRecord
 from layerwise.plugins.sections.branches.importance import list_importance_figures
 from layerwise.plugins.sections.branches.queries import (
-    Arms,
+    Block,
+    BlockBranches,
     BranchMatrix,
-    Module,
-    find_modules,
+    find_blocks,
     list_kinds,
-    middle_modules,
+    middle_blocks,
     query_agreement,
-    query_arms,
+    query_branches,
     query_depth,
 )
 from layerwise.plugins.sections.layers.layer_matrix import draw_cells
@@ -52,10 +52,10 @@ def _outline(spans: list[tuple[str, str, str, str]], **style: Any) -> Any:
 
 
 def draw_branch_matrix(found: BranchMatrix, scale: Scale) -> Any:
-    """The branch matrix: modules framed, the arms with the largest kernel between dashed lines."""
+    """The branch matrix: blocks framed, the branches with the largest kernel between dashed lines."""
     first, last = found.names[0], found.names[-1]
-    frames = [(m.arms[0].name, m.arms[-1].name) * 2 for m in found.modules]
-    widest = [module.widest.name for module in found.modules if module.widest is not None]
+    frames = [(m.branches[0].name, m.branches[-1].name) * 2 for m in found.blocks]
+    widest = [block.widest.name for block in found.blocks if block.widest is not None]
     dashed = [(name, name, first, last) for name in widest] + [(first, last, name, name) for name in widest]
     chart = draw_cells(found.names, found.frame, scale)
     chart += _outline(frames, stroke="#111111", strokeWidth=3)
@@ -65,7 +65,7 @@ def draw_branch_matrix(found: BranchMatrix, scale: Scale) -> Any:
 
 
 def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "output", among: Sequence[str] = ()) -> Any:
-    """Similarity to the output, or the input, of each kind of arm (of all `among`), along the blocks."""
+    """Similarity to the output, or the input, of each kind of branch (of all `among`), along the blocks."""
     import altair as alt
 
     blocks = frame["layer"].unique(maintain_order=True).to_list()
@@ -85,7 +85,7 @@ def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "output", among: Se
 
 
 def draw_agreement(frame: pl.DataFrame, scale: Scale) -> Any:
-    """How alike each two arms of a block are, pairs of arms by blocks."""
+    """How alike each two branches of a block are, pairs of branches by blocks."""
     grid = Grid(
         frame["row"].unique(maintain_order=True).to_list(),
         frame["column"].unique(maintain_order=True).to_list(),
@@ -102,21 +102,21 @@ def draw_agreement(frame: pl.DataFrame, scale: Scale) -> Any:
 
 
 class Branches(SectionBuilder):
-    """What the parallel arms of a block do differently."""
+    """What the parallel branches of a block do differently."""
 
     name = "branches"
-    description = "the arms of all blocks against each other, against input and output, and along the blocks"
+    description = "the branches of all blocks against each other, against input and output, and along the blocks"
     position: ClassVar[int] = 60
 
     def applies(self, context: ReportContext) -> bool:
         """Whether there is something to show."""
-        return any(find_modules(context.history.list_layers(run.id)) for run in featured_runs(context))
+        return any(find_blocks(context.history.list_layers(run.id)) for run in featured_runs(context))
 
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
         figures = [figure for run in featured_runs(context) for figure in self._figures(context, run)]
         introduction = (
-            "The arms of a block see the same thing through kernels of different sizes. Do they agree on it?"
+            "The branches of a block see the same thing through kernels of different sizes. Do they agree on it?"
         )
         return ReportSection("Branches", tuple(figures), introduction)
 
@@ -150,42 +150,42 @@ class Branches(SectionBuilder):
         )
 
     def _figures(self, context: ReportContext, run: RunRecord) -> list[Figure]:
-        found = query_arms(context, run)
-        if not found.modules:
+        found = query_branches(context, run)
+        if not found.blocks:
             return []
-        method = f"{comparator_words(context)}; {run.n_stimuli} stimuli; arms in order of computation."
+        method = f"{comparator_words(context)}; {run.n_stimuli} stimuli; branches in order of computation."
         figures = [self._matrices(context, run, found, method)]
-        if len(found.modules) > 1:
+        if len(found.blocks) > 1:
             figures += [self._agreement(context, run, found, method), *self._depth(context, run, method)]
         return [*figures, *list_importance_figures(context, run)]
 
-    def _matrices(self, context: ReportContext, run: RunRecord, found: Arms, method: str) -> Figure:
-        scale, middle = find_scale(context), middle_modules(found.modules)
-        marked = sorted({m.widest.branch for m in found.modules if m.widest is not None and m.widest.branch})
-        dashes = f" Dashed lines mark the arms with the largest kernel ({', '.join(marked)})." if marked else ""
-        views = list_views(found.modules)
+    def _matrices(self, context: ReportContext, run: RunRecord, found: BlockBranches, method: str) -> Figure:
+        scale, middle = find_scale(context), middle_blocks(found.blocks)
+        marked = sorted({m.widest.branch for m in found.blocks if m.widest is not None and m.widest.branch})
+        dashes = f" Dashed lines mark the branches with the largest kernel ({', '.join(marked)})." if marked else ""
+        views = list_views(found.blocks)
         inner = []
-        for index, (title, modules) in enumerate(views.items(), start=1):
-            name = "branches" if modules == middle else "branches-all" if title == ALL_BLOCKS else f"branches-{index}"
-            chart = Chart(draw_branch_matrix(found.pick(modules), scale))
+        for index, (title, blocks) in enumerate(views.items(), start=1):
+            name = "branches" if blocks == middle else "branches-all" if title == ALL_BLOCKS else f"branches-{index}"
+            chart = Chart(draw_branch_matrix(found.pick(blocks), scale))
             inner.append(Figure(f"{name}-{run.id}", title, chart))
         first = list(views.values()).index(middle)
         caption = (
-            f"{scale.noun.capitalize()} among the arms of blocks, the input and the output; each block is framed."
+            f"{scale.noun.capitalize()} among the branches of blocks, the input and the output; each block is framed."
             f"{dashes}"
         )
         title = title_for(context, run, "Branch by branch")
         content = Alternatives("Blocks", tuple(inner), first)
         return Figure(f"blocks-{run.id}", title, content, caption, method)
 
-    def _agreement(self, context: ReportContext, run: RunRecord, found: Arms, method: str) -> Figure:
+    def _agreement(self, context: ReportContext, run: RunRecord, found: BlockBranches, method: str) -> Figure:
         scale = find_scale(context)
         caption = (
-            f"All blocks side by side: each row is two kinds of arms, each column a block; {scale.reading}. A row "
-            "that stands out is two arms that never see the stimuli alike."
+            f"All blocks side by side: each row is two kinds of branches, each column a block; {scale.reading}. "
+            "A row that stands out is two branches that never see the stimuli alike."
         )
         chart = Chart(draw_agreement(query_agreement(found), scale))
-        title = title_for(context, run, "Do the arms of a block agree?")
+        title = title_for(context, run, "Do the branches of a block agree?")
         return Figure(f"agreement-{run.id}", title, chart, caption, method)
 
     def _depth(self, context: ReportContext, run: RunRecord, method: str) -> list[Figure]:
@@ -199,17 +199,17 @@ class Branches(SectionBuilder):
         if not inner:
             return []
         caption = (
-            "Each line is one kind of arm, followed through the blocks of the network. A line apart from the others "
-            "is an arm whose view of the stimuli is its own."
+            "Each line is one kind of branch, followed through the blocks of the network. A line apart from the "
+            "others is a branch whose view of the stimuli is its own."
         )
         title = title_for(context, run, "Each kind of branch along the blocks")
         return [Figure(f"along-{run.id}", title, SideBySide(tuple(inner)), caption, method)]
 
 
-def list_views(modules: Sequence[Module]) -> dict[str, tuple[Module, ...]]:
+def list_views(blocks: Sequence[Block]) -> dict[str, tuple[Block, ...]]:
     """Which blocks can be looked at together, by heading: each two neighbours, and all at once."""
-    if len(modules) == 1:
-        return {modules[0].name: tuple(modules)}
-    pairs: list[tuple[Module, ...]] = list(itertools.pairwise(modules))
-    views = {" and ".join(module.name for module in pair): pair for pair in pairs}
-    return views if len(modules) == 2 else {**views, ALL_BLOCKS: tuple(modules)}
+    if len(blocks) == 1:
+        return {blocks[0].name: tuple(blocks)}
+    pairs: list[tuple[Block, ...]] = list(itertools.pairwise(blocks))
+    views = {" and ".join(block.name for block in pair): pair for pair in pairs}
+    return views if len(blocks) == 2 else {**views, ALL_BLOCKS: tuple(blocks)}

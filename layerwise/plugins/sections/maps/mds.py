@@ -18,7 +18,7 @@ N_STEPS = 20
 N_SMALL = 700  # points of which a map takes no time to speak of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scaled:
     """Points and how well they keep the distances.
 

@@ -26,7 +26,7 @@ SAME_LAYER = "the same layer of the other"
 N_ALL_PAIRS = 4  # of so many models each is held against each; of more, the first against all others
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelPair:
     """Two networks, and how alike each layer of one is to each layer of the other.
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 LEAST_CELLS = 3  # below so many there is nothing to correlate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SetPair:
     """One model on two sets of stimuli.
 

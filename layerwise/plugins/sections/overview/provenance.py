@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from layerwise.core.history.attempts import describe_attempts
 from layerwise.core.history.records import RunRecord
 from layerwise.report.content import Figure, Listing, ReportContext, ReportSection, Table
 from layerwise.report.queries import featured_runs, title_for
@@ -17,6 +18,7 @@ def list_provenance(run: RunRecord) -> tuple[Row, ...]:
     rows: list[Row] = [
         ("run", run.id),
         ("status", run.status),
+        ("origin", run.origin),
         ("model", f"{run.model.name} ({run.model.source})"),
         ("model fingerprint", run.model.fingerprint),
         ("preprocessing", f"{run.model.preprocessing}; resized by {run.resize}"),
@@ -36,6 +38,7 @@ def list_provenance(run: RunRecord) -> tuple[Row, ...]:
         ("plugins", ", ".join(run.plugins) or "none"),
         ("versions", ", ".join(f"{package} {release}" for package, release in run.versions.items())),
         ("host", ", ".join(f"{key}: {value}" for key, value in run.host.items())),
+        *describe_attempts(run.attempts),
     ]
     return tuple(rows)
 

@@ -46,7 +46,7 @@ class Area:
     address: LayerAddress
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Match:
     """Areas against the layers of one network.
 

@@ -1,4 +1,4 @@
-"""Rows by columns of coloured cells: layers by another network's layers, layers by checkpoints, arms by blocks."""
+"""Rows by columns of coloured cells: layers by another network's layers or by checkpoints, branches by blocks."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from layerwise.report.atlas import ChangedPair, LayerPair, PairMeasure
 N_CHANGED = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlacedPairs:
     """One layer's pairs of stimuli, each of them as in the strict upper triangle by rows.
 

@@ -42,7 +42,7 @@ PANEL = 130
 SINGLE = 420
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OrderedMatrices:
     """The matrices of some layers in one order of the stimuli.
 

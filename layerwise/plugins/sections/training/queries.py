@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from layerwise.core.analysis.compare import Pair, compare_pairs
+from layerwise.core.analysis.compare import compare_pairs
+from layerwise.core.analysis.compute_pairs import Pair
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.plugins.sections.layers.sparseness import query_sparseness
 from layerwise.plugins.sections.shared.grouping import Runs

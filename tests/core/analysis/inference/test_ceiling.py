@@ -9,7 +9,6 @@ from layerwise.core.analysis.inference.ceiling import ask_ceiling, correct_for_l
 from layerwise.core.analysis.measure import find_measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
-from layerwise.core.history.records import LayerAddress
 from layerwise.core.network.representation import represent
 from layerwise.plugins.split_half import HalfATransform, HalfBTransform, split_units
 
@@ -74,27 +73,20 @@ def test_only_a_correlation_has_a_noise_ceiling(registry):
         measure_ceiling(find_measure(registry, "cka"), halves_of(noisy_units(20)))
 
 
-def test_a_run_without_halves_says_how_to_get_them(rsa):
-    class Nothing:
-        def read_representations(self, addresses):
-            assert [address.transform for address in addresses] == ["half-a", "half-b"]
-            raise InputError("layer 'a' is not stored under 'half-a', only under none")
-
+def test_a_run_without_halves_says_how_to_get_them(rsa, fake):
+    history = fake.MadeHistory()
+    fake.add_rows(history, "run1", {"a": noisy_units(60)})
     with pytest.raises(
         InputError, match="only under none; a noise ceiling needs a run with `--transform half-a` and"
     ):
-        ask_ceiling(Nothing(), rsa, "run1", "a")
+        ask_ceiling(history, rsa, "run1", "a")
 
 
-def test_a_stored_layer_s_halves_are_read(rsa):
-    halves = halves_of(noisy_units(60))
-    stored = {LayerAddress("run1", "a", name): half for name, half in zip(("half-a", "half-b"), halves, strict=True)}
-
-    class Memory:
-        def read_representations(self, addresses):
-            return [stored[address] for address in addresses]
-
-    assert ask_ceiling(Memory(), rsa, "run1", "a") == measure_ceiling(rsa, halves)
+def test_a_stored_layer_s_halves_are_read(rsa, fake):
+    history, units = fake.MadeHistory(), noisy_units(60).astype(np.float32)
+    halves = {("a", half.name): half.apply(units) for half in (HalfATransform(), HalfBTransform())}
+    fake.add_rows(history, "run1", halves)
+    assert ask_ceiling(history, rsa, "run1", "a") == measure_ceiling(rsa, halves_of(units))
 
 
 @pytest.mark.parametrize("n_units", [2, 3, 64, 1001])

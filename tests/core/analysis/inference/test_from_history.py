@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,55 +13,35 @@ from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.intervals import IntervalPlan, PermutationPlan
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host.kinds import Comparator
-from layerwise.core.network.representation import represent
 
 A, B, C, FLAT = (LayerAddress("run1", name) for name in ("a", "b", "c", "flat"))
 PLAN, TESTS = IntervalPlan(60), PermutationPlan(99)
 
 
-class Memory:
-    """A history of four layers: two alike, one of its own, one without any activations; remembers what is kept."""
+@pytest.fixture
+def make(fake):
+    """Make a history of four layers: two alike, one of its own, one without any activations."""
 
-    def __init__(self, n_stimuli: int = 24) -> None:
+    def fill(n_stimuli: int = 24, **changes):
         rng = np.random.default_rng(0)
         shared = rng.normal(size=(n_stimuli, 40))
-        self.representations = {
-            A: represent(shared + 0.3 * rng.normal(size=shared.shape)),
-            B: represent(shared + 0.3 * rng.normal(size=shared.shape)),
-            C: represent(rng.normal(size=shared.shape)),
-            FLAT: represent(np.ones((n_stimuli, 3))),
-        }
-        self.kept: dict = {}
-        self.n_read = 0
-        self.fingerprints = {"run1": "same", "run2": "other"}
+        rows = {name: shared + 0.3 * rng.normal(size=shared.shape) for name in "ab"}
+        rows |= {"c": rng.normal(size=shared.shape), "flat": np.ones((n_stimuli, 3))}
+        history = fake.MadeHistory()
+        fake.add_rows(history, "run1", rows | changes)
+        return history
 
-    def find_run(self, run):
-        return SimpleNamespace(
-            id=run, stimuli_fingerprint=self.fingerprints[run], stimuli_name=f"photos of {run}", n_stimuli=6
-        )
-
-    def read_representations(self, addresses):
-        self.n_read += len(addresses)
-        return [self.representations[address] for address in addresses]
-
-    def _read(self, comparator, plan, run_ids):
-        return [item for (who, how, *_), item in self.kept.items() if (who, how) == (comparator, plan)]
-
-    def _save(self, plan, found):
-        self.kept |= {(item.comparator, plan, item.first, item.second): item for item in found}
-
-    read_intervals = read_tests = _read
-    save_intervals = save_tests = _save
+    return fill
 
 
 @pytest.fixture
-def history() -> Memory:
-    return Memory()
+def history(make):
+    return make()
 
 
 def test_every_pair_has_an_interval_around_its_value(history, rsa):
     table = ask_intervals(history, rsa, [A, B, C], PLAN)
-    states = [rsa.prepare(history.representations[address]) for address in (A, B, C)]
+    states = [rsa.prepare(history.peek(address)) for address in (A, B, C)]
     values = np.array([[rsa.compare(one, other) for other in states] for one in states])
     assert table.low.shape == (3, 3)
     assert np.allclose(table.low, table.low.T)
@@ -86,7 +65,7 @@ def test_intervals_are_read_back_when_asked_for_again(history, rsa):
 def test_nothing_is_kept_if_not_wanted(history, rsa):
     ask_intervals(history, rsa, [A, B], PLAN, save=False)
     ask_tests(history, rsa, [A, B], TESTS, save=False)
-    assert history.kept == {}
+    assert history.n_kept == 0
 
 
 def test_an_undefined_layer_has_reasons_and_the_others_their_intervals(history, rsa):
@@ -128,7 +107,7 @@ def test_other_kept_tests_do_not_change_the_family(history, rsa):
 def test_every_kind_of_measure_can_be_asked(history, registry, name):
     measure = find_measure(registry, name)
     intervals, tests = ask_intervals(history, measure, [A, B, C], PLAN), ask_tests(history, measure, [A, B, C], TESTS)
-    states = [measure.prepare(history.representations[address]) for address in (A, B, C)]
+    states = [measure.prepare(history.peek(address)) for address in (A, B, C)]
     value = measure.compare(states[0], states[1])
     assert intervals.low[0, 1] - 1e-9 <= value <= intervals.high[0, 1] + 1e-9
     assert tests.p[0, 1] == pytest.approx(0.01)
@@ -165,29 +144,27 @@ def test_a_difference_with_an_undefined_layer_has_a_reason(history, rsa):
     assert found.interval.reason == "the number itself is undefined"
 
 
-def test_few_stimuli_are_refused(rsa):
+def test_few_stimuli_are_refused(rsa, make):
     with pytest.raises(InputError, match="at least 4 stimuli, here are 3"):
-        ask_intervals(Memory(n_stimuli=3), rsa, [A, B], PLAN)
+        ask_intervals(make(3), rsa, [A, B], PLAN)
     with pytest.raises(InputError, match="at least 4 stimuli, here are 3"):
-        ask_tests(Memory(n_stimuli=3), rsa, [A, B], TESTS)
+        ask_tests(make(3), rsa, [A, B], TESTS)
 
 
 @pytest.mark.parametrize("n_stimuli", [4, 5, 6, 8])
 @pytest.mark.parametrize("name", ["rsa-pearson", "rsa-spearman", "cka"])
-def test_with_hardly_enough_stimuli_there_is_an_interval_or_a_reason(registry, name, n_stimuli):
+def test_with_hardly_enough_stimuli_there_is_an_interval_or_a_reason(registry, make, name, n_stimuli):
     measure = find_measure(registry, name)
-    history = Memory(n_stimuli)
+    history = make(n_stimuli)
     table = ask_intervals(history, measure, [A, B], PLAN)
     assert np.isfinite(table.low[0, 1]) != bool(table.reasons.get((A, B)))
     assert np.isfinite(ask_tests(history, measure, [A, B], TESTS).p[0, 1])
 
 
 @pytest.mark.parametrize("name", ["rsa-pearson", "rsa-spearman"])
-def test_ties_everywhere_do_no_harm(registry, name):
-    history = Memory()
-    rng = np.random.default_rng(0)
-    words = rng.integers(2, size=(24, 4)).astype(float)
-    history.representations |= {A: represent(words), B: represent(words[:, ::-1] + 1)}
+def test_ties_everywhere_do_no_harm(registry, make, name):
+    words = np.random.default_rng(0).integers(2, size=(24, 4)).astype(float)
+    history = make(a=words, b=words[:, ::-1] + 1)
     table = ask_intervals(history, find_measure(registry, name), [A, B, C], PLAN)
     assert all(
         np.isfinite(table.low[i, j]) or (first, second) in table.reasons
@@ -196,7 +173,8 @@ def test_ties_everywhere_do_no_harm(registry, name):
     )
 
 
-def test_runs_of_other_stimuli_are_refused(history, rsa):
+def test_runs_of_other_stimuli_are_refused(history, rsa, fake):
+    fake.add_rows(history, "run2", {"a": np.eye(24)}, stimuli_fingerprint="other")
     with pytest.raises(InputError, match="only runs on the same stimuli"):
         ask_intervals(history, rsa, [A, LayerAddress("run2", "a")], PLAN)
 

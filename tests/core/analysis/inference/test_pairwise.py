@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -106,8 +105,9 @@ def test_a_layer_without_a_defined_measure_leaves_the_others_alone(rsa):
 
 def test_the_number_of_threads_changes_nothing(rsa, monkeypatch):
     layers = make_layers(gaps=False)
+    monkeypatch.setattr("layerwise.core.analysis.parallel.n_cores", lambda: 3)
     many = replicate(rsa, layers, 30, 0)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr("layerwise.core.analysis.parallel.n_cores", lambda: 1)
     one = replicate(rsa, layers, 30, 0)
     assert np.array_equal(many.resampled, one.resampled)
     assert np.array_equal(many.left_out, one.left_out)

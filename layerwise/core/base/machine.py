@@ -1,0 +1,67 @@
+"""What this process may use of the machine: cores and memory. The one place that counts either.
+
+Limits of containers and batch jobs (Docker, Kubernetes, Slurm) count, in which a host's own numbers mislead: a pool
+of 64 threads on two cores is slow, and a plan for memory that is not there is killed without a word.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from layerwise.core.base.cgroups import read_limits
+
+_ROOT = Path("/")
+
+
+def n_cores(root: Path = _ROOT) -> int:
+    """Cores that this process may use, at least 1: by affinity, and by the quota of its container, rounded up.
+
+    Args:
+        root: Where `proc` and `sys` are; another one for tests.
+    """
+    cores, quota = _count_own_cores(), read_limits(root).n_cores
+    return cores if quota is None else min(cores, quota)
+
+
+def host_cores() -> int:
+    """Cores that the whole machine has, whoever may use them: for the record, never for the size of a pool."""
+    return os.cpu_count() or 1
+
+
+def available_memory(root: Path = _ROOT) -> int:
+    """Bytes of memory that this process can still have: of the host's, the container's and `ulimit -v`, the least.
+
+    Args:
+        root: Where `proc` and `sys` are; another one for tests.
+    """
+    import psutil
+
+    allowed = (int(psutil.virtual_memory().available), read_limits(root).memory_left, _left_of_address_space())
+    return min(n_bytes for n_bytes in allowed if n_bytes is not None)
+
+
+def memory_limit(root: Path = _ROOT) -> int | None:
+    """Bytes of memory that the container gives to all its processes together; None where it sets no limit."""
+    return read_limits(root).memory
+
+
+def _count_own_cores() -> int:
+    count = getattr(os, "process_cpu_count", None)  # since Python 3.13; heeds PYTHON_CPU_COUNT as well
+    if count is not None:
+        return count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _left_of_address_space() -> int | None:
+    """What `ulimit -v` leaves; None where it sets no limit, as on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    import psutil
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    return max(0, limit - int(psutil.Process().memory_info().vms))

@@ -1,0 +1,66 @@
+"""What every history checks before it keeps something, and how it says that something is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from layerwise.core.base.words import near_names
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from layerwise.core.history.records import LayerAddress
+    from layerwise.core.network.representation import Representation
+
+
+def check_representation(representation: Representation) -> None:
+    """Check that a representation could be given back as it is from its upper triangle and its norms.
+
+    Raises:
+        ValueError: If its matrix is not symmetric, not float32, or has another diagonal than it must have.
+    """
+    import numpy as np
+
+    matrix, n_stimuli = representation.correlation, representation.n_stimuli
+    if matrix.dtype != np.float32 or matrix.shape != (n_stimuli, n_stimuli):
+        raise ValueError(f"correlations of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
+    if representation.norm.shape != (n_stimuli,):
+        raise ValueError(f"norms of shape {representation.norm.shape} for {n_stimuli} stimuli")
+    if not np.array_equal(matrix, matrix.T, equal_nan=True):
+        raise ValueError("correlations that are not symmetric")
+    if not np.array_equal(np.diagonal(matrix), diagonal_of(representation.norm), equal_nan=True):
+        raise ValueError("a diagonal that is not 1 (NaN for stimuli with constant activations)")
+
+
+def diagonal_of(norm: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The diagonal of a correlation matrix: 1, and NaN for stimuli with constant activations; (n,)."""
+    import numpy as np
+
+    return np.where(norm > 0, np.float32(1), np.float32(np.nan))
+
+
+def check_vector(vector: NDArray[np.float64]) -> None:
+    """Check that a statistic's vector is one.
+
+    Raises:
+        ValueError: If it has more than one axis.
+    """
+    import numpy as np
+
+    if np.ndim(vector) != 1:
+        raise ValueError(f"a vector of shape {np.shape(vector)}; one axis is expected")
+
+
+def describe_missing(address: LayerAddress, known: Iterable[LayerAddress]) -> str:
+    """Why there is nothing at an address, and what is near; `known` are those where there is something."""
+    stored = [other for other in known if other.run_id == address.run_id]
+    transforms = [other.transform for other in stored if other.layer == address.layer]
+    if transforms:
+        return (
+            f"layer '{address.layer}' of run {address.run_id} is not stored under '{address.transform}', "
+            f"only under {', '.join(transforms)}"
+        )
+    names = list(dict.fromkeys(other.layer for other in stored))
+    return f"run {address.run_id} has no stored layer '{address.layer}'{near_names(address.layer, names)}"

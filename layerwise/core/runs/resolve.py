@@ -1,0 +1,145 @@
+"""From what is asked for to what can be run: a model from a name, a path or a live object, and decoded stimuli.
+
+A name or a path goes to the first loader or source that accepts it. An object that is there already (a Keras model
+that is being trained, an array of pixels) goes to the first that adopts it; a `Model` and `LoadedStimuli` are used
+as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.provider import Provider
+from layerwise.core.host.checked_model import AttributedModel
+from layerwise.core.host.kinds import ModelLoader, StimulusSource
+from layerwise.core.host.registry import Registry, distribution_version
+from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.runs.decoding import MIN_STIMULI, check_listing, decode_stimuli, fingerprint_stimuli, load_stimuli
+from layerwise.core.runs.loading import check_model, find_flaw, load_model
+from layerwise.core.runs.request import RunRequest
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model that can be run.
+
+    Attributes:
+        loader: Who made it a `Model`.
+        model: The model; every call of it is its loader's.
+    """
+
+    loader: Provider
+    model: Model
+
+
+def load_request(request: RunRequest) -> LoadRequest:
+    """What a loader is asked for, where the model is named.
+
+    Raises:
+        InputError: If the model is an object and not a name.
+    """
+    if not isinstance(request.model, str):
+        raise InputError(f"a model's name or path is needed here, not {_describe(request.model)}")
+    return _ask(request, request.model)
+
+
+def _ask(request: RunRequest, model: str) -> LoadRequest:
+    return LoadRequest(
+        model=model,
+        weights=request.weights,
+        seed=request.seed,
+        allow_unsafe=request.allow_unsafe,
+        class_names=request.class_names,
+        preprocessing=request.preprocessing,
+    )
+
+
+def resolve_model(registry: Registry, request: RunRequest) -> ResolvedModel:
+    """The model of a request, loaded where it is named, adopted where it is a framework's object.
+
+    Raises:
+        InputError: If no loader accepts or adopts it, or it is not as it must be.
+        PluginError: If a loader fails, or what it gives is no sound model.
+    """
+    given = request.model
+    if isinstance(given, str):
+        loader, model = load_model(registry, load_request(request))
+        return ResolvedModel(loader.provider, model)
+    if isinstance(given, Model):
+        flaw = find_flaw(given)
+        if flaw is not None:
+            raise InputError(f"the model given is {flaw.came}, expected {flaw.expected}")
+        return ResolvedModel(Provider("layerwise:given", distribution_version("layerwise")), given)
+    asked = _ask(request, _name(given))
+    for offered in registry.all(ModelLoader):
+        adopted = offered.call(offered.offer.adopt, given, asked)
+        if adopted is not None:
+            return ResolvedModel(offered.provider, AttributedModel(offered, check_model(offered, adopted)))
+    raise InputError(f"no loader knows what to do with {_describe(given)}: give a model, its name or its path")
+
+
+def resolve_stimuli(registry: Registry, request: RunRequest, model: Model) -> LoadedStimuli:
+    """The stimuli of a request, decoded at the size that the model wants.
+
+    Raises:
+        InputError: If no source reads or adopts them, some cannot be decoded (all are listed), fewer than two are
+            left, or stimuli that are decoded already have another size.
+    """
+    given = request.stimuli
+    height, width, _ = model.info.input_shape
+    resize = request.resize or model.info.resize
+    if isinstance(given, LoadedStimuli):
+        return _take(given, (height, width), request.limit)
+    if isinstance(given, str):
+        return load_stimuli(registry, given, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad)
+    for source in registry.all(StimulusSource):
+        adopted = source.call(source.offer.adopt, given)
+        if adopted is not None:
+            listed = check_listing(source, adopted)
+            return decode_stimuli(
+                source, listed, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad
+            )
+    raise InputError(f"no stimulus source knows what to do with {_describe(given)}: give pixels, or their path")
+
+
+def _take(given: LoadedStimuli, size: tuple[int, int], limit: int | None) -> LoadedStimuli:
+    """The first of decoded stimuli, which must have the model's size."""
+    if given.pixels.shape[1:3] != size:
+        came = " x ".join(str(side) for side in given.pixels.shape[1:3])
+        raise InputError(f"the stimuli given are decoded at {came} pixels, but the model takes {size[0]} x {size[1]}")
+    n_stimuli = given.n_stimuli if limit is None else min(limit, given.n_stimuli)
+    if n_stimuli < MIN_STIMULI:
+        raise InputError(f"{n_stimuli} stimulus leaves nothing to compare: at least {MIN_STIMULI} are needed")
+    if n_stimuli == given.n_stimuli:
+        return given
+    hashes = given.content_hashes[:n_stimuli]
+    return replace(
+        given,
+        stimuli=given.stimuli[:n_stimuli],
+        pixels=given.pixels[:n_stimuli],
+        thumbnails=given.thumbnails[:n_stimuli],
+        content_hashes=hashes,
+        fingerprint=fingerprint_stimuli(hashes),
+    )
+
+
+def describe_given(given: object) -> str:
+    """What a model or stimuli are called while they are resolved."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, Model):
+        return given.info.name
+    return given.name if isinstance(given, LoadedStimuli) else _describe(given)
+
+
+def _name(given: object) -> str:
+    """What a framework's object calls itself, else its class."""
+    name = getattr(given, "name", None)
+    return name if isinstance(name, str) and name else type(given).__name__
+
+
+def _describe(given: object) -> str:
+    kind = type(given)
+    return f"a {kind.__qualname__}" if kind.__module__ == "builtins" else f"a {kind.__module__}.{kind.__qualname__}"

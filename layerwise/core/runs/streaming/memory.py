@@ -1,0 +1,141 @@
+"""What a run holds in memory, in bytes: what it cannot do without, and how what is left of a budget is shared out.
+
+What is an n x n matrix grows with the square of the number of stimuli n: 200 MB in float64 for 5,000. Few are alive
+at a time, whatever the number of layers: the layer that is being summed, the branches that wait for their block,
+products in flight, and what waits to be stored or is being stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from layerwise.core.host.plans import Concurrency, Target
+from layerwise.core.network.graph import Graph
+from layerwise.core.runs.sink import N_UNWRITTEN
+from layerwise.core.runs.streaming.cuts import Shares
+from layerwise.core.runs.streaming.plan import FLOAT_BYTES, part_keys
+
+_DOUBLE_BYTES = 8
+_OVERHEAD = 8 * 2**20  # the database's pages, rows to be written, what the allocator does not give back
+_N_VECTORS = 18  # float64 (n,) of each layer: sums while it streams, and its summary
+_N_WORKING = 3  # tensors as large as the widest that a framework needs to compute it: what it reads, pads and writes
+_N_STORING = 6.0  # matrices while a layer is written: products, correlations in float32, and 4.5 for a statistic
+_SCRATCH_BYTES = 13  # three float32 arrays and one of flags, of each worker: see `sums.Scratch`
+_UNIT_BYTES = 16  # two float64 sums of each unit of a segment
+_SHARE = 8  # of what is spare, an eighth each for workers, products and rooms: the rest is for layers and boundaries
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Bytes that a run holds whatever its plan, and what one more of everything costs.
+
+    Attributes:
+        fixed: Stimuli, matrices, and one batch inside the network.
+        working: That batch, which is a part of it.
+        scratch: Temporary arrays of one worker.
+        product: One product of a chunk, float32 (n, n).
+        chunk: One chunk of the widest layer.
+    """
+
+    fixed: int
+    working: int
+    scratch: int
+    product: int
+    chunk: int
+
+    @property
+    def minimum(self) -> int:
+        """With one of everything: a worker, a product, a room, and two chunks, of which the buffer's half is one."""
+        return self.fixed + self.scratch + self.product + 3 * self.chunk
+
+    def share_out(self, spare: int, spool: int, n_cores: int) -> tuple[Concurrency, Shares]:
+        """Divide what there is beyond the minimum, in bytes of memory, and all of the disk.
+
+        Half of what is left for streaming is the buffer's, and a quarter is each boundary's: two are alive at a time,
+        the one that a segment reads and the one that it writes. Of the disk likewise.
+        """
+        share = spare // _SHARE
+        n_workers = 1 + min(n_cores - 1, share // self.scratch)
+        # Twice as many products as workers, so that none waits while the sums are a chunk behind.
+        n_products = 1 + min(2 * n_workers - 1, share // self.product)
+        n_rooms = 1 + min(min(n_workers, n_products) - 1, share // self.chunk)
+        taken = (n_workers - 1) * self.scratch + (n_products - 1) * self.product + (n_rooms - 1) * self.chunk
+        streaming = spare - taken + 2 * self.chunk
+        shares = Shares(
+            arena=streaming // 2, boundary_memory=streaming // 4, spool=spool // 2, boundary_spool=spool // 4
+        )
+        return Concurrency(n_workers, n_products, n_rooms), shares
+
+    def held(self, concurrency: Concurrency, *, spools: bool) -> int:
+        """All but layers, boundaries and the batches that are digested."""
+        rooms = concurrency.n_rooms * self.chunk if spools else 0
+        return self.fixed + concurrency.n_workers * self.scratch + concurrency.n_products * self.product + rooms
+
+
+def weigh(
+    graph: Graph,
+    streamed: Sequence[Target],
+    derived: Sequence[Target],
+    features: Mapping[tuple[str, str], int],
+    n_stimuli: int,
+    batch_size: int,
+    width: int,
+    pixel_bytes: int,
+) -> Holdings:
+    """What a run of these targets holds.
+
+    Args:
+        graph: The network.
+        streamed: Targets that are computed from activations, in order of computation.
+        derived: Targets that are sums of others.
+        features: Number of features of each target, by its key.
+        n_stimuli: Number of stimuli n.
+        batch_size: Stimuli per call of the network.
+        width: Columns of a chunk.
+        pixel_bytes: Bytes of the decoded stimuli.
+    """
+    columns = min(width, max((features[target.key] for target in streamed), default=1))
+    matrix = n_stimuli**2 * _DOUBLE_BYTES
+    matrices = count_matrices(streamed, derived) + (N_UNWRITTEN - 1) + _N_STORING
+    vectors = _N_VECTORS * n_stimuli * _DOUBLE_BYTES * len(streamed)
+    widest = max(node.n_features for node in graph)
+    working = _N_WORKING * widest * batch_size * FLOAT_BYTES
+    outputs = (t for t in (*streamed, *derived) if t.layer.role == "output" and t.transform is None)
+    kept = sum(features[target.key] * n_stimuli * FLOAT_BYTES for target in outputs)  # for predictions
+    return Holdings(
+        fixed=_OVERHEAD + pixel_bytes + int(matrices * matrix) + vectors + working + kept,
+        working=working,
+        scratch=batch_size * columns * _SCRATCH_BYTES,
+        product=n_stimuli**2 * FLOAT_BYTES,
+        chunk=n_stimuli * columns * FLOAT_BYTES,
+    )
+
+
+def count_matrices(streamed: Sequence[Target], derived: Sequence[Target]) -> int:
+    """Most matrices of sums at once: the layer that is being summed, and branches that wait for their blocks."""
+    finished: set[tuple[str, str]] = set()
+    held: set[tuple[str, str]] = set()
+    waiting = list(derived)
+    most = 1
+    for target in streamed:
+        found = [target.key]
+        while found:
+            finished.update(found)
+            held.update(found)
+            most = max(most, len(held))
+            found = [t.key for t in waiting if t.key not in finished and finished.issuperset(part_keys(t))]
+        waiting = [target for target in waiting if target.key not in finished]
+        held &= {key for target in waiting for key in part_keys(target)}
+    return most
+
+
+def transit_bytes(
+    graph: Graph, targets: Sequence[Target], features: Mapping[tuple[str, str], int], batch_size: int
+) -> int:
+    """What a segment hands over, while one batch is digested and the next one is computed; and its units' sums."""
+    nodes = {target.layer.node for target in targets}
+    width = sum(graph[node].n_features for node in nodes)
+    width += sum(features[target.key] for target in targets if target.transform is not None)
+    units = sum(features[target.key] for target in targets)
+    return 2 * width * batch_size * FLOAT_BYTES + units * _UNIT_BYTES

@@ -1,0 +1,38 @@
+"""Rows that are kept under a key: found by who made them, and replaced where they are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from layerwise.core.base.parameters import NO_PARAMETERS
+from layerwise.core.base.provider import Provider
+
+
+def provider_key(kind: str, provider: Provider) -> dict[str, Any]:
+    """The columns of a provider that are part of a key."""
+    named = {f"{kind}_name": provider.name, f"{kind}_revision": provider.revision}
+    return named | {"parameters": provider.parameters}
+
+
+def provider_columns(kind: str, provider: Provider) -> dict[str, Any]:
+    """All columns of a provider; the version says which release has computed, and is not looked up by."""
+    return provider_key(kind, provider) | {f"{kind}_version": provider.version}
+
+
+def provider_of(row: sa.RowMapping, kind: str) -> Provider:
+    """The provider in a row; without settings where the row has none."""
+    settings = row.get("parameters", NO_PARAMETERS)
+    return Provider(row[f"{kind}_name"], row[f"{kind}_version"], settings, row[f"{kind}_revision"])
+
+
+def replace_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows, in place of those of the same primary key: two statements, however many rows there are."""
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key.columns]
+    same = [table.c[name] == sa.bindparam(f"b_{name}") for name in key]
+    connection.execute(sa.delete(table).where(*same), [{f"b_{name}": row[name] for name in key} for row in rows])
+    connection.execute(sa.insert(table), rows)

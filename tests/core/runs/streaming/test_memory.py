@@ -1,0 +1,180 @@
+"""A plan says what a run will hold in memory, matrices of all pairs of stimuli included, and a run keeps to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerwise.core.base.blas import single_threaded_blas
+from layerwise.core.base.errors import InputError
+from layerwise.core.host import hookspecs, kinds
+from layerwise.core.host.jobs import StreamJob
+from layerwise.core.host.plans import Budget, StreamPlan, Target
+from layerwise.core.network.representation import represent
+from layerwise.core.runs.request import RunRequest, SilentObserver
+from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.streaming import memory
+from layerwise.core.runs.streaming.planner import plan_stream
+from layerwise.core.runs.streaming.stream import stream_segments
+from layerwise.plugins import load_plugins
+from layerwise.storage import open_store
+from layerwise.testing import summarize
+
+MIB = 2**20
+
+
+def plan_toy(model: Any, n: int, budget: Budget, n_cores: int = 2, batch_size: int = 16) -> StreamPlan:
+    targets = tuple(Target(layer) for layer in model.layers)
+    features = {target.key: target.layer.n_features for target in targets}
+    return plan_stream(model.graph, targets, features, n, batch_size, budget, n_cores=n_cores)
+
+
+@pytest.mark.parametrize("n", [5_000, 20_000])
+def test_a_plan_for_many_stimuli_counts_their_matrices_and_stays_within_the_budget(toy: Any, n: int) -> None:
+    matrix = 8 * n**2
+    budget = Budget(16 * matrix, 2**40)
+    plan = plan_toy(toy.ToyModel(), n, budget)
+    branches, stored = 3, 2  # what waits for its block, and what the sink holds
+    assert plan.memory_bytes > (branches + 1 + stored) * matrix
+    assert plan.memory_bytes <= budget.memory
+    assert plan.forward_passes == pytest.approx(1, abs=0.01)
+
+
+def test_where_memory_is_short_fewer_products_are_in_flight_before_a_layer_is_refused(toy: Any) -> None:
+    n = 5_000
+    ample = plan_toy(toy.ToyModel(), n, Budget(2**36, 0), n_cores=16)
+    tight = plan_toy(toy.ToyModel(), n, Budget(12 * 8 * n**2, 0), n_cores=16)
+    assert (ample.concurrency.n_workers, ample.concurrency.n_products) == (16, 32)
+    assert 1 <= tight.concurrency.n_products < 8
+    assert tight.memory_bytes <= 12 * 8 * n**2
+
+
+def test_a_budget_that_holds_not_even_one_layer_is_refused_with_what_is_needed_and_what_to_do(toy: Any) -> None:
+    with pytest.raises(InputError) as refused:
+        plan_toy(toy.ToyModel(), 5_000, Budget(75 * MIB, 2**40))
+    message = str(refused.value)
+    assert message.startswith("5000 stimuli in batches of 16 need ")
+    assert "75 MiB may be used: allow more (--memory), or take fewer stimuli (--limit)" in message
+    assert "\n" not in message
+    needed = int(re.search(r"need (\d+) MiB", message)[1])  # type: ignore[index]
+    assert plan_toy(toy.ToyModel(), 5_000, Budget(needed * MIB, 2**40)).memory_bytes <= needed * MIB
+    with pytest.raises(InputError):
+        plan_toy(toy.ToyModel(), 5_000, Budget((needed - 1) * MIB, 2**40))
+
+
+def test_where_batches_are_what_does_not_fit_smaller_ones_are_recommended(toy: Any) -> None:
+    with pytest.raises(InputError, match=r"smaller batches \(--batch-size\)"):
+        plan_toy(toy.ToyModel(), 20, Budget(2**20, 0), batch_size=1000)
+
+
+def test_decoded_stimuli_are_part_of_what_is_held(toy: Any) -> None:
+    model = toy.ToyModel()
+    target = Target(model.layers[0])
+    sizes = [
+        plan_stream(
+            model.graph, [target], {target.key: 432}, 20, 4, Budget(2**30, 0), pixel_bytes=n_bytes
+        ).memory_bytes
+        for n_bytes in (0, 1000)
+    ]
+    assert sizes[1] - sizes[0] == 1000
+
+
+class Dropping:
+    """A sink that keeps nothing."""
+
+    def layer_finished(self, streamed: Any) -> None:
+        pass
+
+    def advance(self, n_stimuli: int, what: str) -> None:
+        pass
+
+
+def test_streaming_never_holds_a_matrix_for_every_layer(toy: Any) -> None:
+    n, model = 1_000, toy.ToyModel()
+    plan = plan_toy(model, n, Budget(2**30, 0), n_cores=1)
+    job = StreamJob(model, toy.make_stimuli(n), tuple(Target(layer) for layer in model.layers), plan)
+    layers = max(segment.memory_bytes for segment in plan.segments)
+    tracemalloc.start()
+    try:
+        stream_segments(job, Dropping())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    matrices = memory.count_matrices(plan.streamed, plan.derived) + plan.concurrency.n_products / 2
+    assert peak < layers + (matrices + 1) * 8 * n**2 + 8 * MIB
+
+
+class ToyLoader(kinds.ModelLoader):
+    name = "toy"
+    description = "a toy"
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def accepts(self, model: str) -> bool:
+        return model == "toy"
+
+    def load(self, request: Any) -> Any:
+        return self.model
+
+
+class Plugin:
+    def __init__(self, loader: ToyLoader) -> None:
+        self.loader = loader
+
+    @hookspecs.hookimpl
+    def register_model_loaders(self) -> list[ToyLoader]:
+        return [self.loader]
+
+
+@pytest.mark.parametrize("spare", [0, 64])
+def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, spare: int) -> None:
+    n = 400
+    np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).pixels)
+    registry = load_plugins()
+    registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
+    request = RunRequest("toy", str(tmp_path / "noise.npz"), layers=("main", "branches"), spool=2**30)
+    with open_store(f"sqlite:///{tmp_path}/warm.db") as store:  # imports would count
+        execute_run(
+            prepare_run(dataclasses.replace(request, limit=12), registry, SilentObserver()), store, SilentObserver()
+        )
+    with pytest.raises(InputError) as refused:
+        prepare_run(dataclasses.replace(request, memory=1), registry, SilentObserver())
+    budget = (int(re.search(r"need (\d+) MiB", str(refused.value))[1]) + spare) * MIB  # type: ignore[index]
+    tracemalloc.start()
+    try:
+        prepared = prepare_run(dataclasses.replace(request, memory=budget), registry, SilentObserver())
+        tracemalloc.reset_peak()
+        with open_store(f"sqlite:///{tmp_path}/history.db") as store, single_threaded_blas():
+            execute_run(prepared, store, SilentObserver())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= prepared.plan.memory_bytes <= budget
+
+
+def test_every_builtin_statistic_gets_by_with_what_a_plan_allows_for() -> None:
+    n = 400
+    rows = np.random.default_rng(0).normal(size=(n, 300)).astype(np.float32)
+    summary, representation = summarize(rows), represent(rows)
+    allowed = (memory._N_STORING - 1.5) * 8 * n**2  # beside the layer's products and its correlations in float32
+    tracemalloc.start()
+    try:
+        for statistic in load_plugins().all(kinds.Statistic):
+            subjects: tuple[Any, ...] = (summary, representation)
+            if isinstance(statistic.offer, kinds.RepresentationStatistic):
+                subjects = (dataclasses.replace(representation),)  # whose spectrum is not known yet
+            elif not isinstance(statistic.offer, kinds.JointStatistic):
+                continue
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            statistic.offer.compute(*subjects)
+            assert tracemalloc.get_traced_memory()[1] - before <= allowed, statistic.name
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,113 @@
+"""Layers on their way to the store: few wait, none is lost without a word, and none is written after a gap."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.history.records import Claim, LayerResult
+from layerwise.core.host.jobs import StreamedLayer
+from layerwise.core.runs.request import SilentObserver
+from layerwise.core.runs.sink import N_UNWRITTEN, StoringSink
+from layerwise.core.runs.streaming.stream import stream_segments
+from layerwise.testing import RecordingSink, load_digits, make_job
+
+CLAIM = Claim("a1", token="secret")
+PATIENCE = 600
+
+
+class Store:
+    """Keeps the names of layers; each write may be held up or fail."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.gate = threading.Event()
+        self.error: Exception | None = None
+
+    def save_layer(self, claim: Claim, result: LayerResult) -> None:
+        assert claim is CLAIM
+        assert self.gate.wait(PATIENCE)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        self.written.append(result.layer)
+
+    def save_predictions(self, *_: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def job() -> Any:
+    return make_job(load_digits(12))
+
+
+@pytest.fixture(scope="module")
+def layers(job: Any) -> list[StreamedLayer]:
+    recorded = RecordingSink()
+    stream_segments(job, recorded)
+    assert len(recorded.layers) > N_UNWRITTEN + 1
+    return recorded.layers
+
+
+def make_sink(store: Any, job: Any, claim: Claim = CLAIM) -> StoringSink:
+    return StoringSink(claim, store, SilentObserver(), (), job.model.info, job.stimuli)
+
+
+def hand_over(sink: StoringSink, layers: Sequence[StreamedLayer]) -> None:
+    for layer in layers:
+        sink.layer_finished(layer)
+
+
+def test_a_layer_is_taken_only_once_there_is_room_for_it(job: Any, layers: list[StreamedLayer]) -> None:
+    store, is_taken = Store(), threading.Event()
+
+    def open_gate() -> None:
+        is_taken.wait(0.2)  # it is not, however long one waits: the gate is closed
+        store.gate.set()
+
+    with make_sink(store, job) as sink:
+        hand_over(sink, layers[:N_UNWRITTEN])
+        opener = threading.Thread(target=open_gate)
+        opener.start()
+        sink.layer_finished(layers[N_UNWRITTEN])
+        written_before = list(store.written)
+        is_taken.set()
+        opener.join(PATIENCE)
+    assert layers[0].target.layer.name in written_before
+    assert store.written == [layer.target.layer.name for layer in layers[: N_UNWRITTEN + 1]]
+
+
+def test_a_write_that_fails_is_raised_before_room_for_another_layer_is_given(
+    job: Any, layers: list[StreamedLayer]
+) -> None:
+    store = Store()
+    store.error = LayerwiseError("the disk is full")
+    store.gate.set()
+    with make_sink(store, job) as sink, pytest.raises(LayerwiseError, match="the disk is full"):
+        hand_over(sink, layers[: N_UNWRITTEN + 1])
+    assert store.written == []
+
+
+def test_the_last_write_that_fails_is_raised_when_all_is_written(job: Any, layers: list[StreamedLayer]) -> None:
+    store = Store()
+    store.error = LayerwiseError("the disk is full")
+    with make_sink(store, job) as sink:
+        sink.layer_finished(layers[0])
+        store.gate.set()
+        with pytest.raises(LayerwiseError, match="the disk is full"):
+            sink.flush()
+
+
+def test_layers_that_are_stored_already_are_neither_written_nor_waited_for(
+    job: Any, layers: list[StreamedLayer]
+) -> None:
+    store = Store()
+    done = frozenset(layer.target.key for layer in layers)
+    claim = Claim("a1", done=done, token="secret")
+    with make_sink(store, job, claim) as sink:
+        hand_over(sink, layers)
+        sink.flush()
+    assert store.written == []
