@@ -53,8 +53,8 @@ def test_splitting_the_softmax_off_leaves_the_network_as_it_was(small_network: A
 
 
 def test_the_layers_of_a_keras_file_are_its_own_and_its_branches(load: Any, keras_file: Path) -> None:
-    arms = ["block/1x1", "b_reduce", "block/3x3", "c_pool", "block/pool"]
-    expected = ["image", "stem", "stem_norm", "stem_relu", *arms, "block", "average", "logits", "classes"]
+    branches = ["block/1x1", "b_reduce", "block/3x3", "c_pool", "block/pool"]
+    expected = ["image", "stem", "stem_norm", "stem_relu", *branches, "block", "average", "logits", "classes"]
     assert names_of(load(keras_file)) == expected
 
 
