@@ -74,12 +74,6 @@ class KerasFileLoader(ModelLoader):
         weights = [Path(request.weights)] if request.weights is not None else []
         return [path, *weights, *list_class_files(request.class_names, path)]
 
-    def list_files(self, request: LoadRequest) -> list[Path]:
-        """The model file, other weights where they are named, and names of classes."""
-        path = Path(request.model)
-        weights = [Path(request.weights)] if request.weights is not None else []
-        return [path, *weights, *list_class_files(request.class_names, path)]
-
 
 def _describe(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> ModelDescription:
     """What is known of a network: from the request, and from the file it came from."""
