@@ -1,4 +1,4 @@
-"""What the engine writes: a run's beginning, its layers one by one, its end.
+"""Writing a run: its beginning, its layers one by one, its end.
 
 Every call is one transaction, and begins by giving a sign of life in the run's row, if that still holds the token of
 the claim. A process that was thought dead, and whose run another one goes on with, finds that out there and stops.

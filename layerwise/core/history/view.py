@@ -1,4 +1,4 @@
-"""A history seen through: what wraps another one and changes a few of its answers starts from here.
+"""A view of another history: what wraps one and changes a few of its answers starts from here.
 
 A subclass overrides what it answers itself; everything else is passed on, method by method, so that mypy and the
 test of this module see when the protocol grows and a view does not.

@@ -1,4 +1,4 @@
-"""Who computes what: the beginning of a run, decided in one transaction.
+"""Claims: which process may compute and write a run, decided in one transaction.
 
 The same analysis is computed once: a finished one is pointed to, one whose process has died is gone on
 with, and one that lives is left alone. Where its process can be looked up, a run lives as long as that exists;
