@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.analysis.inference.generic import compare_every_pair, permute, replicate
+from layerwise.core.analysis.inference.every_pair import compare_every_pair
+from layerwise.core.analysis.inference.generic import permute, replicate
 from layerwise.core.analysis.inference.intervals import METHODS, make_intervals
 from layerwise.core.analysis.inference.permutation import permutation_p
 from layerwise.core.analysis.inference.profile_intervals import list_numbers

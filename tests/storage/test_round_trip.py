@@ -173,7 +173,7 @@ def test_statistics_are_read_back_with_their_vectors(store: Store, samples: Any)
     read = store.read_statistics(run_id)
     assert [(row.layer, row.transform) for row in read] == [("mixed", "none")] * 3
     for row, statistic in zip(read, written.statistics, strict=True):
-        assert replace(row.result, vector=None) == replace(statistic, vector=None)
+        assert vars(replace(row.result, vector=None)) == vars(replace(statistic, vector=None))
     assert read[2].result.vector is not None
     assert read[2].result.vector.tobytes() == written.statistics[2].vector.tobytes()
 

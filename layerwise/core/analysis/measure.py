@@ -187,6 +187,29 @@ def find_measure(
     chosen = registry.get(Metric, metric)
     if not isinstance(found.offer, MetricComparator):
         raise InputError(f"'{found.name}' compares no metric's matrices, so it cannot be asked for '{metric}'")
-    if type(chosen.offer) is type(found.offer.metric):
-        return Measure(found)
+    default = find_default_metric(registry, found)
+    if default is not None and chosen.qualified_name == default.qualified_name:
+        return Measure(found)  # under the key of the default, however it is asked for
     return Measure(replace(found, offer=found.offer.with_metric(chosen.offer)), chosen)
+
+
+def find_default_metric(registry: Registry, comparator: Registered[Comparator]) -> Registered[Metric] | None:
+    """The metric that a comparator compares unless it is asked for another, as it is registered.
+
+    None where it compares none, or one that nobody offers. Class, name and settings decide together: several offers
+    may share a class, and two distributions a name; of these the comparator's own comes first.
+    """
+    offer = comparator.offer
+    if not isinstance(offer, MetricComparator):
+        return None
+    alike = [metric for metric in registry.all(Metric) if _are_alike(metric.offer, offer.metric)]
+    return min(alike, key=lambda metric: metric.distribution != comparator.distribution, default=None)
+
+
+def _are_alike(one: Metric, other: Metric) -> bool:
+    """Whether two metrics are the same offer: if in doubt they are not, which costs a computation, never a number."""
+    if one is other:
+        return True
+    mine, theirs = vars(one), vars(other)
+    same_kind = type(one) is type(other) and one.name == other.name and mine.keys() == theirs.keys()
+    return same_kind and all(np.array_equal(mine[name], theirs[name]) for name in mine)

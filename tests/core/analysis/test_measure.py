@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from layerwise.core.analysis.measure import find_measure
+from layerwise.core.analysis.measure import find_default_metric, find_measure
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.base.parameters import Parameter, canonical
 from layerwise.core.history.records import LayerAddress
@@ -170,3 +170,64 @@ def test_a_wrong_matrix_is_the_metric_s_plugin_s_error(registry):
 
 def test_canonical_json_is_the_same_for_the_same_settings():
     assert canonical({"b": 1, "a": "x"}) == canonical({"a": "x", "b": 1}) == '{"a":"x","b":1}'
+
+
+class Minkowski(Metric):
+    """Distances between means and norms; several of these are offered, each under a name of its own."""
+
+    description = "Minkowski distance"
+    kind = "distance"
+
+    def __init__(self, name, p):
+        self.name, self.p = name, p
+
+    def compute(self, representation):
+        apart = np.abs(np.subtract.outer(representation.norm, representation.norm))
+        return apart**self.p
+
+
+class Sum(Trace):
+    name = "sum"
+
+    def __init__(self, metric):
+        self.metric = metric
+
+    def prepare_matrix(self, matrix):
+        return float(matrix.sum())
+
+
+def register(registry, distribution, comparators=(), metrics=()):
+    plugin = SimpleNamespace(
+        register_comparators=hookimpl(lambda: list(comparators)), register_metrics=hookimpl(lambda: list(metrics))
+    )
+    registry.register(plugin, distribution, distribution, "1")
+
+
+def test_a_metric_that_shares_its_class_with_the_default_is_used_and_kept_under_its_own_name(registry):
+    one, two = Minkowski("minkowski-1", 1), Minkowski("minkowski-2", 2)
+    register(registry, "mine", [Sum(Minkowski("minkowski-2", 2))], [one, two])
+    rows = represent(np.random.default_rng(0).normal(size=(4, 3)))
+    default, asked = find_measure(registry, "sum"), find_measure(registry, "sum", metric="minkowski-1")
+    assert asked.prepare(rows) == one.compute(rows).sum() != two.compute(rows).sum()
+    assert asked.provider != default.provider
+    assert find_measure(registry, "sum", metric="minkowski-2").provider == default.provider
+
+
+def test_a_metric_of_the_default_s_class_and_name_with_other_settings_is_another(registry):
+    register(registry, "theirs", metrics=[Minkowski("minkowski", 3)])
+    register(registry, "mine", [Sum(Minkowski("minkowski", 2))], [Minkowski("minkowski", 2)])
+    rows = represent(np.random.default_rng(0).normal(size=(4, 3)))
+    default = find_measure(registry, "sum")
+    assert find_measure(registry, "sum", metric="mine:minkowski").provider == default.provider
+    other = find_measure(registry, "sum", metric="theirs:minkowski")
+    assert other.provider != default.provider
+    assert other.prepare(rows) == Minkowski("minkowski", 3).compute(rows).sum()
+
+
+def test_the_same_metric_offered_by_two_is_the_default_of_the_comparator_s_own_distribution(registry):
+    register(registry, "theirs", metrics=[Minkowski("minkowski", 2)])
+    register(registry, "mine", [Sum(Minkowski("minkowski", 2))], [Minkowski("minkowski", 2)])
+    found = find_default_metric(registry, registry.get(Comparator, "sum"))
+    assert found is not None
+    assert found.qualified_name == "mine:minkowski"
+    assert find_default_metric(registry, registry.get(Comparator, "plain")) is None

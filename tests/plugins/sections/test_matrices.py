@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress, Ordering
 from layerwise.core.host.kinds import Metric, Reorderer
+from layerwise.plugins.comparators.rsa import PearsonRsa
 from layerwise.plugins.sections.stimuli import atlas as atlases
 from layerwise.plugins.sections.stimuli import matrices
 from layerwise.plugins.sections.stimuli.coding import CodedValues, code_values, decode_values, triangle
 from layerwise.report.atlas import MatrixBrowser
 from layerwise.report.content import Choice, ReportContext
+from layerwise.testing import make_plugin
 
 
 @pytest.fixture
@@ -199,3 +202,53 @@ def test_two_stimuli_can_be_shown_but_not_ordered_by_a_layer(fake) -> None:
     atlas = atlases.query_atlas(ReportContext((run,), history, fake.make_registry()), run)
     assert all(len(matrix.codes) == 1 for matrix in atlas.matrices)
     assert all(sorted(order.permutation) == [0, 1] for order in atlas.orders)
+
+
+class Power(Metric):
+    description = "powers of the correlation"
+    kind = "similarity"
+
+    def __init__(self, name: str, exponent: int) -> None:
+        self.name, self.exponent = name, exponent
+
+    def compute(self, representation):
+        return representation.correlation.astype(np.float64) ** self.exponent
+
+
+class PowerRsa(PearsonRsa):
+    name = "power-rsa"
+    metric = Power("cubed", 3)
+
+
+def test_the_metric_shown_is_the_comparator_s_own_where_others_share_its_class(context) -> None:
+    plugin = make_plugin(PowerRsa(), Power("as-it-is", 1), Power("cubed", 3))
+    context.registry.register(plugin, "powers", "powers", "1")
+    assert atlases.shown_metric(asked(context, comparator="power-rsa")).qualified_name == "powers:cubed"
+    assert atlases.shown_metric(asked(context, comparator="power-rsa", metric="as-it-is")).name == "as-it-is"
+
+
+def test_a_reorderer_that_fails_is_told_of_once_and_the_other_orders_are_shown(context, monkeypatch) -> None:
+    def fail(self, similarity, labels):
+        raise ZeroDivisionError("oops")
+
+    found = next(offer for offer in context.registry.all(Reorderer) if offer.name == "average-linkage")
+    monkeypatch.setattr(type(found.offer), "order", fail)
+    told: list[str] = []
+    monkeypatch.setattr(context.registry.caller, "warn", told.append)
+    context.history.forget_results()
+    names = [order.name for order in atlases.query_orders(context, context.runs[0])]
+    assert names == ["label", "order of the set"]
+    (line,) = told
+    assert "raised ZeroDivisionError: oops" in line
+    assert "\n" not in line
+
+
+def test_stimuli_that_cannot_be_ordered_are_no_failure(context, monkeypatch) -> None:
+    def refuse(self, similarity, labels):
+        raise InputError("too few stimuli")
+
+    found = next(offer for offer in context.registry.all(Reorderer) if offer.name == "average-linkage")
+    monkeypatch.setattr(type(found.offer), "order", refuse)
+    monkeypatch.setattr(context.registry.caller, "warn", pytest.fail)
+    context.history.forget_results()
+    assert [order.name for order in atlases.query_orders(context, context.runs[0])] == ["label", "order of the set"]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layerwise.core.analysis.inference.generic import compare_every_pair, replicate
+from layerwise.core.analysis.inference.every_pair import compare_every_pair
+from layerwise.core.analysis.inference.generic import replicate
 from layerwise.core.analysis.inference.intervals import find_method, make_intervals
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.measure import Measure

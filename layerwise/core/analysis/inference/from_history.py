@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from layerwise.core.analysis.compare import check_same_stimuli
 from layerwise.core.analysis.inference.correction import DEFAULT_CORRECTION, PValues, find_correction
-from layerwise.core.analysis.inference.generic import permute, replicate
+from layerwise.core.analysis.inference.generic import Permuted, permute_blocks, replicate, replicate_blocks
 from layerwise.core.analysis.inference.intervals import find_method, make_intervals
+from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.inference.permutation import permutation_p
 from layerwise.core.analysis.inference.plans import check_interval_plan, check_permutation_plan
-from layerwise.core.analysis.inference.replicates import Replicates, Values
+from layerwise.core.analysis.inference.replicates import Values
 from layerwise.core.analysis.measure import Measure
 from layerwise.core.history.intervals import (
     ComparisonInterval,
@@ -88,7 +90,12 @@ class Difference:
 
 
 def ask_intervals(
-    history: HistoryProtocol, measure: Measure, layers: Sequence[LayerAddress], plan: IntervalPlan, save: bool = True
+    history: HistoryProtocol,
+    measure: Measure,
+    layers: Sequence[LayerAddress],
+    plan: IntervalPlan,
+    save: bool = True,
+    memory: int | None = None,
 ) -> IntervalTable:
     """An interval for every pair of these layers.
 
@@ -98,6 +105,7 @@ def ask_intervals(
         layers: Layers, of one run or of several on the same stimuli.
         plan: How.
         save: Whether to keep what had to be computed.
+        memory: Bytes that may be taken at a time; None for a share of what is available (`working_memory.SHARE`).
 
     Raises:
         InputError: If the plan makes no sense, there are fewer than four stimuli, or the runs are of different ones.
@@ -110,11 +118,7 @@ def ask_intervals(
         (item.first, item.second): item for item in history.read_intervals(measure.provider, plan, _run_ids(rows))
     }
     if any(pair not in kept for pair in pairs):
-        found = make_intervals(_replicate(history, measure, rows, plan), find_method(plan.method), plan.level)
-        kept = {
-            pair: ComparisonInterval(measure.provider, *pair, item.low, item.high, item.reason)
-            for pair, item in zip(pairs, found, strict=True)
-        }
+        kept = _compute_intervals(history, measure, rows, plan, memory)
         if save:
             history.save_intervals(plan, list(kept.values()))
     chosen = [kept[pair] for pair in pairs]
@@ -134,6 +138,7 @@ def ask_tests(
     plan: PermutationPlan,
     correction: str = DEFAULT_CORRECTION,
     save: bool = True,
+    memory: int | None = None,
 ) -> PermutationTable:
     """A permutation test for every pair of these layers, corrected for all of them.
 
@@ -147,7 +152,7 @@ def ask_tests(
     pairs = [(first, second) for first in rows for second in rows]
     kept = {(item.first, item.second): item for item in history.read_tests(measure.provider, plan, _run_ids(rows))}
     if any(pair not in kept for pair in pairs):
-        kept = _test(history, measure, rows, plan)
+        kept = _compute_tests(history, measure, rows, plan, memory)
         if save:
             history.save_tests(plan, list(kept.values()))
     chosen = [kept[pair] for pair in pairs]
@@ -177,7 +182,7 @@ def ask_differences(
     check_same_stimuli(history, rows)
     place = {address: index for index, address in enumerate(rows)}
     indices = np.array([[place[end] for end in ends] for ends in wanted], dtype=np.intp).reshape(-1, 4).T
-    replicates = _replicate(history, measure, rows, plan)
+    replicates = replicate(measure, StoredLayers(history, rows), plan.n_resamples, plan.seed)
     change = replicates.select((indices[0], indices[1])).minus(replicates.select((indices[2], indices[3])))
     found = make_intervals(change, find_method(plan.method), plan.level)
     return [
@@ -186,17 +191,42 @@ def ask_differences(
     ]
 
 
-def _replicate(
-    history: HistoryProtocol, measure: Measure, rows: Sequence[LayerAddress], plan: IntervalPlan
-) -> Replicates:
-    return replicate(measure, history.read_representations(rows), plan.n_resamples, plan.seed)
+def _compute_intervals(
+    history: HistoryProtocol,
+    measure: Measure,
+    rows: Sequence[LayerAddress],
+    plan: IntervalPlan,
+    memory: int | None,
+) -> dict[Pair, ComparisonInterval]:
+    intervals: dict[Pair, ComparisonInterval] = {}
+    layers = StoredLayers(history, rows)
+    for places, replicates in replicate_blocks(measure, layers, plan.n_resamples, plan.seed, memory):
+        found = make_intervals(replicates, find_method(plan.method), plan.level)
+        some = [rows[place] for place in places]
+        for (first, second), item in zip(product(some, some), found, strict=True):
+            interval = ComparisonInterval(measure.provider, first, second, item.low, item.high, item.reason)
+            intervals[first, second] = interval
+    return intervals
 
 
-def _test(
-    history: HistoryProtocol, measure: Measure, rows: Sequence[LayerAddress], plan: PermutationPlan
+def _compute_tests(
+    history: HistoryProtocol,
+    measure: Measure,
+    rows: Sequence[LayerAddress],
+    plan: PermutationPlan,
+    memory: int | None,
 ) -> dict[Pair, ComparisonTest]:
-    estimate, permuted = permute(measure, history.read_representations(rows), plan.n_permutations, plan.seed)
-    p = permutation_p(estimate, permuted, measure.kind, plan.alternative)
+    tests: dict[Pair, ComparisonTest] = {}
+    layers = StoredLayers(history, rows)
+    for places, found in permute_blocks(measure, layers, plan.n_permutations, plan.seed, memory):
+        tests |= _test_block(measure, [rows[place] for place in places], found, plan)
+    return tests
+
+
+def _test_block(
+    measure: Measure, rows: Sequence[LayerAddress], found: Permuted, plan: PermutationPlan
+) -> dict[Pair, ComparisonTest]:
+    p = permutation_p(found.estimate, found.permuted, measure.kind, plan.alternative)
     if measure.symmetric:  # permuting either layer is one test: the one of the pair in the order of the layers
         p = np.where(np.tri(len(p), k=-1, dtype=np.bool_), p.T, p)
     tests: dict[Pair, ComparisonTest] = {}
@@ -207,8 +237,8 @@ def _test(
             if i == j:
                 value, reason = None, SAME_LAYER
             elif not np.isfinite(p[i, j]):
-                n_undefined = int((~np.isfinite(permuted[:, i, j])).sum())
-                value, reason = None, f"undefined for {n_undefined} of {len(permuted)} permutations"
+                n_undefined = int((~np.isfinite(found.permuted[:, i, j])).sum())
+                value, reason = None, f"undefined for {n_undefined} of {plan.n_permutations} permutations"
             tests[first, second] = ComparisonTest(measure.provider, first, second, value, reason)
     return tests
 

@@ -1,18 +1,21 @@
-"""Any measure on other draws of the stimuli: prepared anew for each, through `prepare` and `compare` alone.
+"""Any measure on other draws of the stimuli, block by block: what intervals and tests are made from.
 
-Where the comparator is a correlation over pairs of stimuli (`pairwise`), the same numbers come out much faster.
+Where the comparator is a correlation over pairs of stimuli, a table of those answers for all draws (`pairwise`).
+Otherwise layers are prepared anew for each draw, through `prepare` and `compare` alone: the same, but much slower.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from layerwise.core.analysis.compute_pairs import PAIRS_AT_ONCE
-from layerwise.core.analysis.inference.pairwise import PairTable, replicate_pairs, run_all, tabulate
+from layerwise.core.analysis.inference.every_pair import compare_every_pair, compare_states, prepare_or_none
+from layerwise.core.analysis.inference.layer_blocks import Places, choose_block_size, list_blocks, pick_layers
+from layerwise.core.analysis.inference.pairwise import PairTable, has_scores, offers_scores, run_all, tabulate
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.inference.resampling import (
     Draw,
@@ -23,18 +26,38 @@ from layerwise.core.analysis.inference.resampling import (
     subset_size,
 )
 from layerwise.core.analysis.measure import Measure
-from layerwise.core.base.errors import InputError
+from layerwise.core.analysis.working_memory import WorkingMemory, plan_memory, size_of
 from layerwise.core.network.representation import Representation
 
 
-def replicate(measure: Measure, representations: Sequence[Representation], n_resamples: int, seed: int) -> Replicates:
+@dataclass(frozen=True, eq=False)
+class Permuted:
+    """A measure between layers, and the same with the stimuli of the row's layer permuted; NaN where undefined.
+
+    Attributes:
+        estimate: (n_layers, n_layers).
+        permuted: (n_permutations, n_layers, n_layers).
+    """
+
+    estimate: Values
+    permuted: Values
+
+
+def replicate(
+    measure: Measure,
+    representations: Sequence[Representation],
+    n_resamples: int,
+    seed: int,
+    memory: int | None = None,
+) -> Replicates:
     """A measure for every pair of layers, on all stimuli, on each resample, and with stimuli left out.
 
     Args:
         measure: The measure.
-        representations: The layers, of the same stimuli.
+        representations: The layers, of the same stimuli; `StoredLayers` are read as they are needed.
         n_resamples: How many resamples to draw.
         seed: Decides the draws.
+        memory: Bytes that may be taken at a time besides the result; None for a share of what is available.
 
     Returns:
         Replicates of (n_layers, n_layers).
@@ -43,28 +66,56 @@ def replicate(measure: Measure, representations: Sequence[Representation], n_res
         InputError: If there are fewer than four stimuli.
         PluginError: If the comparator fails.
     """
-    states, table = _prepare_all(measure, representations, reweight=True)
+    blocks = replicate_blocks(measure, representations, n_resamples, seed, memory)
+    first = next(blocks)
+    parts = ((places, (block.estimate, block.resampled, block.left_out)) for places, block in chain([first], blocks))
+    estimate, resampled, left_out = _join(parts, len(representations))
+    return replace(first[1], estimate=estimate, resampled=resampled, left_out=left_out)
+
+
+def replicate_blocks(
+    measure: Measure,
+    representations: Sequence[Representation],
+    n_resamples: int,
+    seed: int,
+    memory: int | None = None,
+) -> Iterator[tuple[Places, Replicates]]:
+    """The same for blocks of layers that fit into memory, with their places; every two layers are in one of them.
+
+    The draws depend on the seed alone, so that a block gives what all layers together would, and layers that are in
+    several blocks give the same numbers in each.
+    """
     n_stimuli = representations[0].n_stimuli
-    if table is not None:
-        return replicate_pairs(table, n_resamples, seed)
+    check_n_stimuli(n_stimuli)
 
-    def on(chosen: Draw) -> Values:
-        return compare_every_pair(measure, [item.take(chosen) for item in representations])
+    def of_table(table: PairTable, n_threads: int) -> Replicates:
+        resampled, left_out = table.resample(n_resamples, seed, n_threads), table.leave_out(n_threads)
+        return Replicates(table.correlate(), resampled, left_out, n_stimuli, 0, (-1.0, 1.0))
 
-    groups = list(leave_out_groups(n_stimuli, seed))
-    times = _timer(measure)
-    return Replicates(
-        estimate=_compare(measure, states, states, same=True),
-        resampled=times(lambda number: on(draw_subset(n_stimuli, number, seed)), n_resamples),
-        left_out=times(lambda number: on(groups[number]), len(groups)),
-        n_stimuli=n_stimuli,
-        subset_size=subset_size(n_stimuli),
-        value_range=measure.comparator.offer.value_range,
-    )
+    def of_layers(layers: Sequence[Representation], n_threads: int) -> Replicates:
+        def on(chosen: Draw) -> Values:
+            return compare_every_pair(measure, (item.take(chosen) for item in layers))
+
+        groups = list(leave_out_groups(n_stimuli, seed))
+        return Replicates(
+            estimate=compare_every_pair(measure, layers),
+            resampled=_run(lambda number: on(draw_subset(n_stimuli, number, seed)), n_resamples, n_threads),
+            left_out=_run(lambda number: on(groups[number]), len(groups), n_threads),
+            n_stimuli=n_stimuli,
+            subset_size=subset_size(n_stimuli),
+            value_range=measure.comparator.offer.value_range,
+        )
+
+    question = _Question(measure, n_resamples + n_stimuli, True, of_table, of_layers)
+    return _answer_in_blocks(question, representations, plan_memory(memory, n_stimuli))
 
 
 def permute(
-    measure: Measure, representations: Sequence[Representation], n_permutations: int, seed: int
+    measure: Measure,
+    representations: Sequence[Representation],
+    n_permutations: int,
+    seed: int,
+    memory: int | None = None,
 ) -> tuple[Values, Values]:
     """A measure for every pair of layers, and the same with the stimuli of the row's layer permuted.
 
@@ -75,97 +126,109 @@ def permute(
         InputError: If there are fewer than four stimuli.
         PluginError: If the comparator fails.
     """
-    states, table = _prepare_all(measure, representations, reweight=False)
-    n_stimuli = representations[0].n_stimuli
-    if table is not None:
-        return table.correlate(), table.permute(n_permutations, seed)
-
-    def of(number: int) -> Values:
-        order = draw_permutation(n_stimuli, number, seed)
-        moved = _prepare_or_none(measure, [item.take(order) for item in representations])
-        return _compare(measure, moved, states, same=False)
-
-    return _compare(measure, states, states, same=True), _timer(measure)(of, n_permutations)
+    blocks = permute_blocks(measure, representations, n_permutations, seed, memory)
+    parts = ((places, (block.estimate, block.permuted)) for places, block in blocks)
+    estimate, permuted = _join(parts, len(representations))
+    return estimate, permuted
 
 
-def compare_every_pair(measure: Measure, representations: Sequence[Representation]) -> Values:
-    """The measure for every pair of layers, (n_layers, n_layers); NaN where it is undefined."""
-    states = _prepare_or_none(measure, representations)
-    return _compare(measure, states, states, same=True)
-
-
-def _prepare_all(
-    measure: Measure, representations: Sequence[Representation], *, reweight: bool
-) -> tuple[list[Any], PairTable | None]:
-    """The prepared layers, and what they are for the fast way where there is one.
-
-    Raises:
-        InputError: If there are fewer than four stimuli.
-    """
+def permute_blocks(
+    measure: Measure,
+    representations: Sequence[Representation],
+    n_permutations: int,
+    seed: int,
+    memory: int | None = None,
+) -> Iterator[tuple[Places, Permuted]]:
+    """The same for blocks of layers that fit into memory, with their places; every two layers are in one of them."""
     n_stimuli = representations[0].n_stimuli
     check_n_stimuli(n_stimuli)
-    states = _prepare_or_none(measure, representations)
-    return states, tabulate(measure.comparator.offer, states, n_stimuli, reweight=reweight)
+
+    def of_table(table: PairTable, n_threads: int) -> Permuted:
+        return Permuted(table.correlate(), table.permute(n_permutations, seed, n_threads))
+
+    def of_layers(layers: Sequence[Representation], n_threads: int) -> Permuted:
+        states = [prepare_or_none(measure, layer) for layer in layers]
+
+        def of(number: int) -> Values:
+            order = draw_permutation(n_stimuli, number, seed)
+            moved = [prepare_or_none(measure, layer.take(order)) for layer in layers]
+            return compare_states(measure, moved, states, same=False)
+
+        return Permuted(compare_states(measure, states, states, same=True), _run(of, n_permutations, n_threads))
+
+    question = _Question(measure, n_permutations, False, of_table, of_layers)
+    return _answer_in_blocks(question, representations, plan_memory(memory, n_stimuli))
 
 
-def _timer(measure: Measure) -> Callable[[Callable[[int], Values], int], Values]:
-    """Side by side where the comparator says that it may be; otherwise one after the other."""
-    return run_all if measure.comparator.offer.threaded else _run_one_by_one
+Answer = TypeVar("Answer")
 
 
-def _run_one_by_one(of: Callable[[int], Values], n_times: int) -> Values:
-    return np.stack([of(number) for number in range(n_times)])
+@dataclass(frozen=True)
+class _Question(Generic[Answer]):
+    """What is asked of each block of layers.
+
+    Attributes:
+        measure: What compares layers.
+        n_draws: How many matrices the answer has.
+        reweight: Whether stimuli are drawn anew, rather than permuted.
+        of_table: The answer from pair scores, on so many threads.
+        of_layers: The answer where there are none.
+    """
+
+    measure: Measure
+    n_draws: int
+    reweight: bool
+    of_table: Callable[[PairTable, int], Answer]
+    of_layers: Callable[[Sequence[Representation], int], Answer]
 
 
-def _prepare_or_none(measure: Measure, representations: Sequence[Representation]) -> list[Any]:
-    """The prepared layers; None where the measure is undefined."""
-    states: list[Any] = []
-    for representation in representations:
-        try:
-            states.append(measure.prepare(representation))
-        except InputError:
-            states.append(None)
-    return states
+def _answer_in_blocks(
+    question: _Question[Answer], layers: Sequence[Representation], memory: WorkingMemory
+) -> Iterator[tuple[Places, Answer]]:
+    measure, n_stimuli = question.measure, memory.n_stimuli
+    if offers_scores(measure, reweight=question.reweight):
+
+        def predict_table(n: int, n_threads: int) -> int:
+            table = PairTable.predict_bytes(n, n_stimuli) + n_threads * PairTable.predict_thread_bytes(n, n_stimuli)
+            return table + memory.task_bytes + 8 * question.n_draws * n**2
+
+        size, n_threads = choose_block_size(len(layers), memory.n_bytes, predict_table, threaded=True)
+        blocks = list_blocks(len(layers), size)
+        first = tabulate(measure, pick_layers(layers, blocks[0]))
+        # One way or the other for all blocks: drawing with and without replacement doesn't mix.
+        if first is not None and (len(blocks) == 1 or has_scores(measure, layers)):
+            yield blocks[0], question.of_table(first, n_threads)
+            del first
+            for places in blocks[1:]:
+                table = tabulate(measure, pick_layers(layers, places))
+                if table is not None:
+                    yield places, question.of_table(table, n_threads)
+            return
+        del first
+    state_bytes = size_of(prepare_or_none(measure, layers[0]))
+
+    def predict(n: int, n_threads: int) -> int:
+        held = n * (4 * n_stimuli**2 + state_bytes)
+        return held + n_threads * (2 * n * state_bytes + memory.task_bytes) + 8 * question.n_draws * n**2
+
+    threaded = measure.comparator.offer.threaded
+    size, n_threads = choose_block_size(len(layers), memory.n_bytes, predict, threaded=threaded)
+    for places in list_blocks(len(layers), size):
+        yield places, question.of_layers(list(pick_layers(layers, places)), n_threads if threaded else 0)
 
 
-def _compare(measure: Measure, rows: Sequence[Any], columns: Sequence[Any], *, same: bool) -> Values:
-    """Every pair: at once where the comparator can, what that leaves undefined one by one."""
-    matrix = np.full((len(rows), len(columns)), np.nan)
-    left = [index for index, state in enumerate(rows) if state is not None]
-    right = [index for index, state in enumerate(columns) if state is not None]
-    if left and right:
-        firsts = [rows[index] for index in left]
-        seconds = firsts if same else [columns[index] for index in right]
-        with contextlib.suppress(InputError):  # one pair is undefined: each by itself
-            found = measure.compare_all(firsts, seconds)
-            if found is not None:
-                matrix[np.ix_(left, right)] = found
-    mirror = same and measure.symmetric
-    missing = [(i, j) for i in left for j in right if not (np.isfinite(matrix[i, j]) or (mirror and j < i))]
-    for start in range(0, len(missing), PAIRS_AT_ONCE):
-        some = missing[start : start + PAIRS_AT_ONCE]
-        values = _compare_some(measure, [(rows[i], columns[j]) for i, j in some])
-        for (i, j), value in zip(some, values, strict=True):
-            matrix[i, j] = value
-            if mirror:
-                matrix[j, i] = value
-    return matrix
+def _join(blocks: Iterable[tuple[Places, tuple[Values, ...]]], n_layers: int) -> list[Values]:
+    """The numbers of all layers, (..., n_layers, n_layers), from those of blocks; as they are where there is one."""
+    joined: list[Values] = []
+    for places, parts in blocks:
+        if len(places) == n_layers:
+            return list(parts)
+        joined = joined or [np.full((*part.shape[:-2], n_layers, n_layers), np.nan) for part in parts]
+        for whole, part in zip(joined, parts, strict=True):
+            whole[..., places[:, None], places] = part
+    return joined
 
 
-def _compare_some(measure: Measure, pairs: Sequence[tuple[Any, Any]]) -> Sequence[float]:
-    """Several pairs at once where the comparator can; what that leaves undefined one by one."""
-    values = np.full(len(pairs), np.nan)
-    if measure.compares_pairs and len(pairs) > 1:
-        with contextlib.suppress(InputError):
-            values = measure.compare_pairs([first for first, _ in pairs], [second for _, second in pairs])
-    return [
-        float(value) if np.isfinite(value) else _compare_pair(measure, *pair)
-        for pair, value in zip(pairs, values, strict=True)
-    ]
-
-
-def _compare_pair(measure: Measure, first: Any, second: Any) -> float:
-    try:
-        return measure.compare(first, second)
-    except InputError:
-        return float("nan")
+def _run(of: Callable[[int], Values], n_times: int, n_threads: int) -> Values:
+    """Side by side; of no thread at all one after the other, with BLAS as it is."""
+    return run_all(of, n_times, n_threads) if n_threads else np.stack([of(number) for number in range(n_times)])

@@ -7,18 +7,24 @@ table with itself, and leaving one stimulus out is subtracting what its pairs co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.analysis.inference.replicates import Replicates, Values
+from layerwise.core.analysis.inference.every_pair import prepare_or_none
+from layerwise.core.analysis.inference.replicates import Values
 from layerwise.core.analysis.inference.resampling import draw_multiplicities, draw_permutation
+from layerwise.core.analysis.measure import Measure
 from layerwise.core.analysis.parallel import side_by_side
 from layerwise.core.base.blas import single_threaded_blas
+from layerwise.core.network.representation import Representation
 
 _SINGLE_ABOVE = 1_000_000  # cells from which single precision is worth it; it is good to 1e-6
+_STRETCH = 1 << 18  # pairs: 724 stimuli in one stretch
 _ROUNDING = 1e-6
 MIN_PAIRS = 3
 
@@ -42,72 +48,129 @@ class PairwiseCorrelation(Protocol):
 
 
 class PairTable:
-    """The pair scores of several layers, ready to be weighted and permuted."""
+    """The pair scores of several layers, ready to be weighted and permuted.
 
-    def __init__(self, scores: Sequence[NDArray[np.floating]], n_stimuli: int) -> None:
-        """Standardise each layer's scores, so that nothing cancels in single precision."""
+    It is filled layer by layer (`put`), so that prepared layers need not wait for each other; then it is asked. Sums
+    over pairs are taken in stretches of `_STRETCH` of them: a whole copy of the table for each thread would be what
+    takes most of the memory. How long a stretch is must not depend on memory or cores, or numbers would.
+    """
+
+    def __init__(self, n_layers: int, n_stimuli: int) -> None:
+        """An empty table: layers that are never put have no scores.
+
+        Args:
+            n_layers: How many layers there will be.
+            n_stimuli: How many stimuli each of them has.
+        """
         self.n_stimuli = n_stimuli
-        self.n_layers = len(scores)
-        self.first, self.second = np.triu_indices(n_stimuli, 1)
-        self._live = np.array([bool(np.isfinite(row).any()) for row in scores])
-        table = np.stack([_standardise(row) for row in scores], axis=1)
-        table[:, ~self._live] = 0.0  # a layer without any score is taken out of the results, not out of the table
-        defined = np.isfinite(table)
-        self._is_whole = bool(defined.all())
-        if self._is_whole:
-            columns = np.column_stack([table, np.ones(len(table))])
-        else:
-            filled = np.where(defined, table, 0.0)
-            columns = np.column_stack([filled, filled**2, defined])
-        self._precision = np.float32 if columns.size > _SINGLE_ABOVE else np.float64
-        self._columns = columns.astype(self._precision)
+        self.n_layers = n_layers
+        self.first = np.repeat(np.arange(n_stimuli, dtype=np.int32), np.arange(n_stimuli)[::-1])
+        self.second = np.concatenate([np.arange(i + 1, n_stimuli, dtype=np.int32) for i in range(n_stimuli)])
+        self._live = np.zeros(n_layers, dtype=np.bool_)
+        n_cells = len(self.first) * (n_layers + 1)
+        self._precision = np.float32 if n_cells > _SINGLE_ABOVE else np.float64
+        self._columns = np.zeros((len(self.first), n_layers + 1), dtype=self._precision)
+        self._columns[:, -1] = 1.0  # so that sums of scores come with the sums of their products
+        self._defined: NDArray[np.bool_] | None = None  # (n_pairs, n_layers), where some pairs are undefined
+
+    def put(self, layer: int, scores: NDArray[np.floating]) -> None:
+        """Set one layer's scores, (n_pairs,), standardised so that nothing cancels in single precision."""
+        row = _standardise(scores)
+        defined = np.isfinite(row)
+        if not defined.any():
+            return  # a layer without any score is taken out of the results, not out of the table
+        self._live[layer] = True
+        if not defined.all():
+            if self._defined is None:
+                self._defined = np.ones((len(row), self.n_layers), dtype=np.bool_)
+            self._defined[:, layer] = defined
+            row[~defined] = 0.0
+        self._columns[:, layer] = row
 
     def correlate(self) -> Values:
         """The measure for every pair of layers; (n_layers, n_layers)."""
-        return self._solve(self._total())
+        return self._solve(self._total)
 
-    def resample(self, n_resamples: int, seed: int) -> Values:
+    def resample(self, n_resamples: int, seed: int, n_threads: int | None = None) -> Values:
         """The measure on each resample; (n_resamples, n_layers, n_layers), NaN where too little is left."""
 
         def of(number: int) -> Values:
             return self.reweight(draw_multiplicities(self.n_stimuli, number, seed))
 
-        return run_all(of, n_resamples)
+        return run_all(of, n_resamples, n_threads)
 
     def reweight(self, multiplicities: NDArray[np.intp]) -> Values:
         """The measure where each stimulus is there so many times; (n_layers, n_layers)."""
-        weights = multiplicities[self.first] * multiplicities[self.second]
-        there = np.flatnonzero(weights)
-        root = np.sqrt(weights[there]).astype(self._precision)
-        weighted = self._columns[there] * root[:, None]
-        return self._solve(np.matmul(weighted.T, weighted))
+        total = np.zeros((self._width, self._width))
+        for stretch in self._stretches():
+            weights = multiplicities[self.first[stretch]] * multiplicities[self.second[stretch]]
+            there = np.flatnonzero(weights)  # about 40 %: the rest has no say, so it is not multiplied
+            root = np.sqrt(weights[there]).astype(self._precision)
+            weighted = self._rows(there + stretch.start)
+            weighted *= root[:, None]
+            total += np.matmul(weighted.T, weighted)
+        return self._solve(total)
 
-    def leave_out(self) -> Values:
+    def leave_out(self, n_threads: int | None = None) -> Values:
         """The measure without each stimulus in turn; (n_stimuli, n_layers, n_layers)."""
-        total = self._total()
+        total = self._total
 
         def without(stimulus: int) -> Values:
-            rows: Values = self._columns[(self.first == stimulus) | (self.second == stimulus)].astype(np.float64)
+            rows: Values = self._rows(find_pairs(stimulus, self.n_stimuli)).astype(np.float64)
             return self._solve(total - rows.T @ rows)
 
-        return run_all(without, self.n_stimuli)
+        return run_all(without, self.n_stimuli, n_threads)
 
-    def permute(self, n_permutations: int, seed: int) -> Values:
+    def permute(self, n_permutations: int, seed: int, n_threads: int | None = None) -> Values:
         """The measure with the stimuli of the row's layer permuted; (n_permutations, n_layers, n_layers)."""
         squares = np.full(self.n_layers, len(self.first), dtype=np.float64)  # as standardised; permuting keeps them
-        place = np.zeros((self.n_stimuli, self.n_stimuli), dtype=np.intp)
-        place[self.first, self.second] = place[self.second, self.first] = np.arange(len(self.first))
 
         def of(number: int) -> Values:
             order = draw_permutation(self.n_stimuli, number, seed)
-            moved = self._columns[place[order[self.first], order[self.second]]]
-            return self._solve_between(np.matmul(moved.T, self._columns), squares)
+            total = np.zeros((self._width, self._width))
+            for stretch in self._stretches():
+                ends = order[self.first[stretch]], order[self.second[stretch]]
+                moved = self._rows(find_place(np.minimum(*ends), np.maximum(*ends), self.n_stimuli))
+                total += np.matmul(moved.T, self._rows(stretch))
+            return self._solve_between(total, squares)
 
-        return run_all(of, n_permutations)
+        return run_all(of, n_permutations, n_threads)
 
+    @staticmethod
+    def predict_bytes(n_layers: int, n_stimuli: int) -> int:
+        """What a table takes: its numbers, which of them are defined, and which stimuli each pair is of."""
+        n_pairs = n_stimuli * (n_stimuli - 1) // 2
+        n_each = 4 if n_pairs * (n_layers + 1) > _SINGLE_ABOVE else 8
+        return n_pairs * (n_each * (n_layers + 1) + n_layers + 8)
+
+    @staticmethod
+    def predict_thread_bytes(n_layers: int, n_stimuli: int) -> int:
+        """What each thread takes besides: its stretch of the table, twice where rows are permuted."""
+        n_pairs = min(_STRETCH, n_stimuli * (n_stimuli - 1) // 2)
+        width = 3 * n_layers + 1
+        return n_pairs * (2 * 8 * width + 5 * 8) + 4 * 8 * width**2
+
+    @property
+    def _width(self) -> int:
+        return self.n_layers + 1 if self._defined is None else 3 * self.n_layers
+
+    def _stretches(self) -> Iterator[slice]:
+        return (slice(start, start + _STRETCH) for start in range(0, len(self.first), _STRETCH))
+
+    def _rows(self, pairs: slice | NDArray[np.integer]) -> NDArray[np.floating]:
+        """A copy of rows of what is multiplied: scores and ones; with gaps scores, squares and what is defined."""
+        if self._defined is None:
+            return np.array(self._columns[pairs])
+        filled = self._columns[pairs, : self.n_layers]
+        return np.column_stack([filled, filled**2, self._defined[pairs].astype(self._precision)])
+
+    @cached_property
     def _total(self) -> Values:
-        columns: Values = self._columns.astype(np.float64)
-        return np.asarray(columns.T @ columns)
+        total = np.zeros((self._width, self._width))
+        for stretch in self._stretches():
+            rows: Values = self._rows(stretch).astype(np.float64)
+            total += rows.T @ rows
+        return total
 
     def _solve(self, products: NDArray[np.floating]) -> Values:
         """Correlations from the sums of products of a table with itself; the diagonal is exactly 1."""
@@ -126,7 +189,7 @@ class PairTable:
         """
         sums = products.astype(np.float64)
         k = self.n_layers
-        if self._is_whole:
+        if self._defined is None:
             count = np.full((k, k), sums[k, k])
             row_sum, column_sum = sums[:k, [k]], sums[[k], :k]
             row_square, column_square = squares[:, None], squares[None, :]
@@ -144,35 +207,78 @@ class PairTable:
             return np.where(enough, np.clip(covariance / np.sqrt(left * right), -1, 1), np.nan)
 
 
-def run_all(of: Callable[[int], Values], n_times: int) -> Values:
-    """What `of` gives for 0, 1, ..., side by side on as many threads as there are cores, one each for products."""
-    with single_threaded_blas(), side_by_side(True) as spread:
-        return np.stack(list(spread(of, range(n_times))))
+def find_place(first: NDArray[np.integer], second: NDArray[np.integer], n_stimuli: int) -> NDArray[np.intp]:
+    """Where pairs of stimuli are in the strict upper triangle by rows; `first` below `second`, pair by pair."""
+    row = first.astype(np.intp)
+    return row * (2 * n_stimuli - row - 1) // 2 + second - row - 1
 
 
-def tabulate(comparator: object, states: Sequence[Any], n_stimuli: int, *, reweight: bool) -> PairTable | None:
-    """The pair scores of prepared layers, or None where the comparator is not a correlation over pairs.
+def find_pairs(stimulus: int, n_stimuli: int) -> NDArray[np.intp]:
+    """Where the n - 1 pairs of one stimulus are in the strict upper triangle by rows, in ascending order."""
+    before, after = np.arange(stimulus), np.arange(stimulus + 1, n_stimuli)
+    own = np.array([stimulus])
+    return np.concatenate([find_place(before, own, n_stimuli), find_place(own, after, n_stimuli)])
+
+
+def run_all(of: Callable[[int], Values], n_times: int, n_threads: int | None = None) -> Values:
+    """What `of` gives for 0, 1, ..., on several threads, each with one for products.
+
+    On one thread BLAS has one, too: sums that it splits among several round differently.
+    """
+    with single_threaded_blas(), side_by_side(True, n_threads) as spread:
+        results = iter(spread(of, range(n_times)))
+        first = next(results)
+        together = np.empty((n_times, *first.shape))
+        for number, result in enumerate(chain([first], results)):
+            together[number] = result
+    return together
+
+
+def offers_scores(measure: Measure, *, reweight: bool) -> bool:
+    """Whether a measure is a correlation over pairs of stimuli.
 
     Args:
-        comparator: The comparator's own object.
-        states: What it prepared, one a layer; None where the measure is undefined.
-        n_stimuli: How many stimuli there are.
+        measure: What compares layers.
         reweight: Whether stimuli are to be drawn anew, rather than permuted.
     """
-    if not isinstance(comparator, PairwiseCorrelation) or (reweight and not comparator.reweightable):
-        return None
-    n_pairs = n_stimuli * (n_stimuli - 1) // 2
-    undefined = np.full(n_pairs, np.nan)
-    scores = [undefined if state is None else comparator.pair_scores(state) for state in states]
-    known = [row for row in scores if row is not None]
-    return PairTable(known, n_stimuli) if len(known) == len(states) else None
+    offer = measure.comparator.offer
+    return isinstance(offer, PairwiseCorrelation) and (offer.reweightable or not reweight)
 
 
-def replicate_pairs(table: PairTable, n_resamples: int, seed: int) -> Replicates:
-    """Every pair of layers on all stimuli, on each resample, and without each stimulus."""
-    return Replicates(
-        table.correlate(), table.resample(n_resamples, seed), table.leave_out(), table.n_stimuli, 0, (-1.0, 1.0)
-    )
+def tabulate(measure: Measure, layers: Sequence[Representation]) -> PairTable | None:
+    """The pair scores of layers, of a measure that offers them; None where those of one layer depend on the other.
+
+    Layers are prepared one by one, and nothing but their scores is kept.
+
+    Raises:
+        PluginError: If the comparator fails.
+    """
+    table: PairTable | None = None
+    for place, (layer, scores) in enumerate(_list_scores(measure, layers)):
+        if scores is None:
+            return None
+        if table is None:
+            table = PairTable(len(layers), layer.n_stimuli)
+        table.put(place, scores)
+    return table
+
+
+def has_scores(measure: Measure, layers: Sequence[Representation]) -> bool:
+    """Whether all layers have pair scores that depend on no other layer."""
+    return all(scores is not None for _, scores in _list_scores(measure, layers))
+
+
+def _list_scores(
+    measure: Measure, layers: Iterable[Representation]
+) -> Iterator[tuple[Representation, NDArray[np.floating] | None]]:
+    """Each layer with its scores; all NaN where the measure is undefined, and None as `pair_scores` has it."""
+    offer = measure.comparator.offer
+    for layer in layers:
+        state = prepare_or_none(measure, layer)
+        if state is None or not isinstance(offer, PairwiseCorrelation):
+            yield layer, np.full(layer.n_stimuli * (layer.n_stimuli - 1) // 2, np.nan)
+        else:
+            yield layer, offer.pair_scores(state)
 
 
 def _standardise(scores: NDArray[np.floating]) -> Values:

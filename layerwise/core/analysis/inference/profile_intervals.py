@@ -12,6 +12,7 @@ import numpy as np
 from layerwise.core.analysis.choose import list_main_layers
 from layerwise.core.analysis.inference.generic import replicate
 from layerwise.core.analysis.inference.intervals import find_method, make_intervals
+from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.measure import Measure
@@ -69,7 +70,7 @@ def ask_profile_intervals(
     def numbers_of(matrix: Values) -> dict[str, float]:
         return list_numbers(measure_profile(names, matrix, measure.kind, largest, *ends))
 
-    matrices = replicate(measure, history.read_representations(addresses), plan.n_resamples, plan.seed)
+    matrices = replicate(measure, StoredLayers(history, addresses), plan.n_resamples, plan.seed)
     found = _arrange(plan, names, *matrices.map(numbers_of))
     if save:
         history.save_profile_intervals(key, found)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.analysis.inference.generic import replicate
 from layerwise.core.analysis.inference.intervals import find_method, make_intervals
+from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.inference.replicates import Replicates
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
@@ -136,9 +137,9 @@ def _make_sure(context: ReportContext, match: Match, addresses: Sequence[LayerAd
     plan = plan_bands(context, measure)
     if plan is None:
         return match
-    representations = context.history.read_representations([measure.resolve(place) for place in addresses])
+    layers = StoredLayers(context.history, [measure.resolve(place) for place in addresses])
     try:
-        replicates = replicate(measure, representations, plan.n_resamples, plan.seed)
+        replicates = replicate(measure, layers, plan.n_resamples, plan.seed)
     except InputError:  # too few stimuli
         return match
     n_areas, n_layers = match.matrix.shape

@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.analysis.measure import find_default_metric
 from layerwise.core.analysis.order import order_stimuli
-from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.records import Prediction, RunRecord
-from layerwise.core.host.kinds import Metric, MetricComparator
+from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_metric
 from layerwise.core.network.layers import Layer
@@ -48,10 +49,8 @@ def shown_metric(context: ReportContext) -> Registered[Metric]:
     measure = chosen_measure(context)
     if measure.metric is not None:
         return measure.metric
-    offer = measure.comparator.offer
-    own = offer.metric if isinstance(offer, MetricComparator) else None
-    fitting = [found for found in context.registry.all(Metric) if type(found.offer) is type(own)]
-    return fitting[0] if fitting else context.registry.get(Metric, PLAIN_METRIC)
+    own = find_default_metric(context.registry, measure.comparator)
+    return own or context.registry.get(Metric, PLAIN_METRIC)
 
 
 def pair_measure(metric: Registered[Metric]) -> PairMeasure:
@@ -136,8 +135,12 @@ def _order_by(context: ReportContext, run: RunRecord, layer: Layer, name: str) -
     transform = matrix_transform(context, run)
     try:
         found = order_stimuli(context.registry, context.history, run, layer.name, REORDERER, transform, metric=wanted)
-    except LayerwiseError:
+    except InputError:
         return None  # too few stimuli, or constant ones only: the other orders can still be shown
+    except PluginError as error:  # likewise, but nobody would know why an order is missing
+        line = f"{error}; the stimuli are shown without the orders that it would give"
+        context.once(("order failed", line), lambda: context.registry.caller.warn(line))
+        return None
     return StimulusOrder(name, found.permutation)
 
 

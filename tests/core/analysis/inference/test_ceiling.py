@@ -34,7 +34,7 @@ def test_the_reliability_foretells_the_agreement_with_as_many_other_units(rsa):
         [measure_ceiling(rsa, halves_of(noisy_units(60, seed=seed))).reliability for seed in range(20)]
     )
     layers = [[represent(noisy_units(60, seed=seed)) for seed in (one, one + 50)] for one in range(20)]
-    from layerwise.core.analysis.inference.generic import compare_every_pair
+    from layerwise.core.analysis.inference.every_pair import compare_every_pair
 
     agreement = np.mean([compare_every_pair(rsa, pair)[0, 1] for pair in layers])
     assert reliability == pytest.approx(agreement, abs=0.06)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from layerwise.core.analysis.inference.generic import compare_every_pair, permute, replicate
-from layerwise.core.analysis.inference.pairwise import tabulate
+from layerwise.core.analysis.inference import pairwise
+from layerwise.core.analysis.inference.every_pair import compare_every_pair
+from layerwise.core.analysis.inference.generic import permute, replicate
+from layerwise.core.analysis.inference.pairwise import PairTable, find_pairs, find_place, tabulate
 from layerwise.core.analysis.inference.resampling import draw_multiplicities, draw_permutation
 from layerwise.core.network.representation import represent
 
@@ -27,8 +29,7 @@ def make_layers(gaps: bool) -> list:
 
 
 def table_of(measure, layers):
-    states = [measure.prepare(layer) for layer in layers]
-    table = tabulate(measure.comparator.offer, states, layers[0].n_stimuli, reweight=True)
+    table = tabulate(measure, layers)
     assert table is not None
     return table
 
@@ -154,3 +155,29 @@ def _without(norm: np.ndarray) -> np.ndarray:
     changed = norm.copy()
     changed[2] = 0
     return changed
+
+
+@pytest.mark.parametrize("n_stimuli", [2, 3, 7])
+def test_the_pairs_of_a_stimulus_are_found_without_looking_at_all_of_them(n_stimuli):
+    first, second = np.triu_indices(n_stimuli, 1)
+    assert np.array_equal(find_place(first, second, n_stimuli), np.arange(len(first)))
+    for stimulus in range(n_stimuli):
+        expected = np.flatnonzero((first == stimulus) | (second == stimulus))
+        assert np.array_equal(find_pairs(stimulus, n_stimuli), expected)
+
+
+def test_a_table_knows_which_stimuli_each_pair_is_of():
+    table = PairTable(1, 6)
+    assert np.array_equal((table.first, table.second), np.triu_indices(6, 1))
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("stretch", [1, 7, 10_000])
+def test_sums_in_stretches_are_those_over_all_pairs(rsa, monkeypatch, gaps, stretch):
+    whole = table_of(rsa, make_layers(gaps))
+    monkeypatch.setattr(pairwise, "_STRETCH", stretch)
+    cut = table_of(rsa, make_layers(gaps))
+    assert np.allclose(whole.correlate(), cut.correlate(), atol=1e-12)
+    assert np.allclose(whole.resample(5, 0), cut.resample(5, 0), atol=1e-12)
+    assert np.allclose(whole.permute(5, 0), cut.permute(5, 0), atol=1e-12)
+    assert np.allclose(whole.leave_out(), cut.leave_out(), atol=1e-12)

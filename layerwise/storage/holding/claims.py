@@ -23,10 +23,10 @@ from layerwise.core.history.run_ids import new_run_id
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.stimuli import LoadedStimuli
-from layerwise.storage.attempts import begin_attempt, end_attempt
 from layerwise.storage.connect import Database
+from layerwise.storage.holding.attempts import begin_attempt, end_attempt
+from layerwise.storage.holding.processes import can_look_up, process_exists, this_process
 from layerwise.storage.identity import model_checksum, stimuli_checksum
-from layerwise.storage.processes import can_look_up, process_exists, this_process
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags
 
 SILENCE = timedelta(seconds=120)
