@@ -1,4 +1,4 @@
-"""Whose rows are these? The stimuli of an imported matrix: those of a run or a folder, or new ones known by name.
+"""Matching the rows of an imported matrix to stimuli: those of a run or a folder, or new ones known by name.
 
 Two runs can be compared if their stimulus sets have the same fingerprint. A matrix that is imported onto a set takes
 that set's fingerprint, and its rows take the set's order; one that is not gets a fingerprint from its names. A file

@@ -1,4 +1,4 @@
-"""The questions that several sections ask of a history."""
+"""What report sections ask of a history: the chosen measure, main layers, comparisons, labels of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes two rows the same: checksums of what runs share.
+"""Checksums of models and stimulus sets: what makes two rows the same.
 
 A fingerprint says that two models compute the same, or that two stimulus sets have the same content. The same
 content can be described in different words (another path, other labels); a checksum over the whole

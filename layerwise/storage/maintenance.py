@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import LayerAddress
 from layerwise.storage import schema
-from layerwise.storage.claims import is_live
+from layerwise.storage.answers.results import read_packed, unpack_at
 from layerwise.storage.connect import Database
+from layerwise.storage.holding.claims import is_live
 from layerwise.storage.identity import model_checksum, stimuli_checksum
 from layerwise.storage.reader import model_from_row
 from layerwise.storage.removal import remove_run
-from layerwise.storage.results import read_packed, unpack_at
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets
 from layerwise.storage.tiles import TileError, decode_vector
 

@@ -22,9 +22,9 @@ from layerwise.core.history.records import (
 from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
-from layerwise.storage.attempts import read_attempts
-from layerwise.storage.claims import is_live
 from layerwise.storage.connect import Database
+from layerwise.storage.holding.attempts import read_attempts
+from layerwise.storage.holding.claims import is_live
 from layerwise.storage.rows import provider_of
 from layerwise.storage.schema import (
     layers,

@@ -1,4 +1,4 @@
-"""SQL for people, who may look at everything and change nothing.
+"""Read-only SQL queries for people, with limits of time and size.
 
 Three locks, one behind the other: only a statement that begins like a question is taken; the connection is
 one that cannot write (a file opened for reading, a transaction set to read only); and on SQLite an authorizer

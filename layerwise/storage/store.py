@@ -9,16 +9,16 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from layerwise.storage.answers.inference import InferenceStore
+from layerwise.storage.answers.profiles import ProfileStore
+from layerwise.storage.answers.requests import RequestStore
+from layerwise.storage.answers.results import ResultStore
 from layerwise.storage.connect import Database, can_write, check_file, check_writable, has_content, parse_url
-from layerwise.storage.inference import InferenceStore
 from layerwise.storage.maintenance import Maintenance
 from layerwise.storage.memory import MEMORY_URL, MemoryStore
 from layerwise.storage.migrate import check_revision, ensure_schema
-from layerwise.storage.profiles import ProfileStore
 from layerwise.storage.providers import ProviderSearch
 from layerwise.storage.reader import RunReader
-from layerwise.storage.requests import RequestStore
-from layerwise.storage.results import ResultStore
 from layerwise.storage.sql import Queries
 from layerwise.storage.writer import RunWriter
 

@@ -1,4 +1,4 @@
-"""What the engine writes: a run's beginning, its layers one by one, its end.
+"""Writing a run: its beginning, its layers one by one, its end.
 
 Every call is one transaction, and begins by giving a sign of life in the run's row, if that still holds the token of
 the claim. A process that was thought dead, and whose run another one goes on with, finds that out there and stops.
@@ -24,10 +24,10 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
-from layerwise.storage.attempts import end_attempt
-from layerwise.storage.claims import claim_run, held, sign
 from layerwise.storage.connect import Database
-from layerwise.storage.heartbeat import keep_alive
+from layerwise.storage.holding.attempts import end_attempt
+from layerwise.storage.holding.claims import claim_run, held, sign
+from layerwise.storage.holding.heartbeat import keep_alive
 from layerwise.storage.removal import remove_run
 from layerwise.storage.rows import replace_rows
 from layerwise.storage.schema import (

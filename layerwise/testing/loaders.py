@@ -27,7 +27,8 @@ def check_loader(
     Layers are outputs of the graph with the shapes it says; `preprocess` takes uint8 and float32 pixels and changes
     neither; `compile` gives float32 of the right shapes, for any batch, the same when asked twice and the same when
     the network is cut at any of its cut points; blocks are the concatenation of their parts; probabilities sum to 1;
-    weights have unique names; loading twice gives the same fingerprint. What is no model is not accepted, or refused.
+    weights have unique names; loading twice gives the same fingerprint, and so does a refresh where nothing has
+    changed. What is no model is not accepted, or refused.
 
     Args:
         loader: The loader.
@@ -47,6 +48,7 @@ def check_loader(
     again = _load(loader, request)
     same = again.info.fingerprint == model.info.fingerprint
     expect(same, loader, "gives another fingerprint when the same model is loaded twice")
+    _check_refresh(loader, again)
     _check_weights(loader, model)
     pixels = np.random.default_rng(seed).integers(0, 256, (3, *model.info.input_shape[:2], 3), dtype=np.uint8)
     tensor = _check_preprocessing(loader, model, pixels)
@@ -117,6 +119,16 @@ def _check_info(loader: ModelLoader, model: Model) -> None:
     names = len(info.class_names)
     fits = names in (0, output.n_features)
     expect(fits, loader, f"gives {names} class names for {output.n_features} outputs, expected as many, or none")
+
+
+def _check_refresh(loader: ModelLoader, model: Model) -> None:
+    before, graph = model.info, model.graph
+    try:
+        ask(loader, "when its model's weights are read anew", model.refresh)
+    except InputError:  # those of a file, which cannot change
+        return
+    same = model.info == before and model.graph is graph
+    expect(same, loader, "gives a model that is another one after a refresh, though its weights are the same")
 
 
 def _check_weights(loader: ModelLoader, model: Model) -> None:

@@ -52,12 +52,12 @@ def small_network() -> Any:
     x = layers.Conv2D(6, 3, padding="same", name="stem")(x)
     x = layers.BatchNormalization(name="stem_norm")(x)
     x = layers.ReLU(name="stem_relu")(x)
-    arms = [
+    branches = [
         layers.Conv2D(4, 1, activation="relu", name="a")(x),
         layers.Conv2D(5, 3, padding="same", activation="relu", name="b")(layers.Conv2D(2, 1, name="b_reduce")(x)),
         layers.Conv2D(3, 1, activation="relu", name="c")(layers.MaxPooling2D(3, 1, "same", name="c_pool")(x)),
     ]
-    x = layers.Concatenate(name="block")(arms)
+    x = layers.Concatenate(name="block")(branches)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     x = layers.Dropout(0.5, name="drop")(x)
     return keras.Model(source, layers.Dense(5, activation="softmax", name="classes")(x), name="small")
@@ -113,13 +113,13 @@ def _build_frozen_graph() -> Any:
         x = v1.nn.max_pool2d(x, 3, 2, "SAME", name="maxpool0")
         x = v1.nn.local_response_normalization(x, 2, 1.0, 2e-5, 0.75, name="localresponsenorm0")
         pooled = v1.nn.max_pool2d(x, 3, 1, "SAME", name="mixed3a_pool")
-        arms = [
+        branches = [
             conv(x, 1, 3, "mixed3a_1x1"),
             conv(conv(x, 1, 2, "mixed3a_3x3_bottleneck"), 3, 5, "mixed3a_3x3"),
             conv(conv(x, 1, 2, "mixed3a_5x5_bottleneck"), 5, 2, "mixed3a_5x5"),
             conv(pooled, 1, 2, "mixed3a_pool_reduce"),
         ]
-        x = v1.concat(arms, 3, name="mixed3a")
+        x = v1.concat(branches, 3, name="mixed3a")
         aside = v1.reshape(v1.nn.avg_pool2d(x, 4, 1, "VALID", name="head0_pool"), [-1, 12])
         v1.nn.softmax(v1.matmul(aside, weights("head0_w", 12, 11)), name="softmax0")
         x = v1.nn.max_pool2d(x, 3, 1, "SAME", name="maxpool4")

@@ -13,7 +13,8 @@ import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import Claim, LayerAddress, RunFilter
-from layerwise.storage import Store, claims
+from layerwise.storage import Store
+from layerwise.storage.holding import claims
 
 LONG_AGO = "2020-01-01 00:00:00.000000"
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from layerwise.core.base.errors import LayerwiseError
-from layerwise.storage import Store, connect, heartbeat, open_store
+from layerwise.storage import Store, connect, open_store
+from layerwise.storage.holding import heartbeat
 
 LONG_AGO = "2020-01-01 00:00:00.000000"
 PATIENCE = 600

@@ -17,7 +17,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
 from layerwise.core.history.records import Claim, Comparison, LayerAddress, RunHeader
 from layerwise.storage import Store, open_store
-from layerwise.storage.claims import sign
+from layerwise.storage.holding.claims import sign
 
 SAMPLES = Path(__file__).with_name("conftest.py")
 BEGINNING = """

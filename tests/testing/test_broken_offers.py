@@ -294,6 +294,13 @@ def info(**changes):
     return loading(info=lambda model: dataclasses.replace(model.info, **changes))
 
 
+def forgetful(model):
+    def refresh():
+        model.info = dataclasses.replace(model.info, fingerprint="another")
+
+    return refresh
+
+
 def in_batches(model):
     compile_ = type(model).compile
 
@@ -337,6 +344,7 @@ LOADERS = [
     ({"known_models": lambda self: ["other"]}, r"says that it knows 'other', but does not accept it"),
     ({"load": lambda self, request: None}, r"returned a NoneType, expected a Model"),
     (info(fingerprint=""), r"info.fingerprint is '', expected text"),
+    (loading(refresh=forgetful), r"another one after a refresh"),
     (info(class_names=("one",)), r"gives 1 class names for 10 outputs"),
     (info(has_probabilities=True) | loading(layers=lambda m: m.layers[:-1]), r"0 layers in the role 'output'"),
     (loading(weights=lambda m: lambda: iter([*type(m).weights(m)] * 2)), r"weight tensors with the same name"),

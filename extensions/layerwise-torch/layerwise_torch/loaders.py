@@ -42,7 +42,7 @@ class TorchModuleLoader(ModelLoader):
 
         return load_module(request)
 
-    def adopt(self, network: object, request: LoadRequest) -> Model | None:
+    def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A live `torch.nn.Module`: a copy of it is analysed, so that its training is left alone.
 
         The size of its input and what is done to pixels are said in the network's attribute `layerwise`.
@@ -51,11 +51,11 @@ class TorchModuleLoader(ModelLoader):
             InputError: If it does not take images of that size, or cannot be analysed.
         """
         torch = sys.modules.get("torch")
-        if torch is None or not isinstance(network, torch.nn.Module):
+        if torch is None or not isinstance(model, torch.nn.Module):
             return None
         from layerwise_torch.networks import adopt_network
 
-        return adopt_network(network, request)
+        return adopt_network(model, request)
 
 
 class TorchFileLoader(ModelLoader):

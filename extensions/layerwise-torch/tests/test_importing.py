@@ -89,7 +89,7 @@ def test_initial_weights_follow_from_the_seed_and_leave_random_numbers_alone(loa
         ("torch:nowhere.at.all:Net", "there is no Python module 'nowhere'"),
         ("torch:nowhere.py:Net", "there is no Python file 'nowhere.py'"),
         ("torch:small:Inceptoin", "'small' has no 'Inceptoin'; did you mean Inception"),
-        ("torch:small:Module", "torch:small:Module failed to make the network: TypeError: .*c_in"),
+        ("torch:small:Mixed", "torch:small:Mixed failed to make the network: TypeError: .*c_in"),
         ("torch:small:failing", "torch:small:failing failed to make the network: ValueError: no weights$"),
         ("torch:small:number", "torch:small:number gives a int, not a torch.nn.Module"),
         ("torch:small:CONSTANT", "torch:small:CONSTANT is a int, not a torch.nn.Module or what makes one"),

@@ -7,7 +7,14 @@ import pytest
 import torch
 from layerwise import LayerAddress, open_history
 
-ARMS = {"a": "1x1", "b_reduce": "3x3_reduce", "b": "3x3", "c_reduce": "5x5_reduce", "c": "5x5", "pool_proj": "proj"}
+BRANCHES = {
+    "a": "1x1",
+    "b_reduce": "3x3_reduce",
+    "b": "3x3",
+    "c_reduce": "5x5_reduce",
+    "c": "5x5",
+    "pool_proj": "proj",
+}
 
 
 def build_twin():
@@ -20,20 +27,20 @@ def build_twin():
 
     x = source = keras.Input((16, 16, 3), name="input")
     x = layers.MaxPooling2D(2, name="shrunk")(conv(x, 8, 3, "first"))
-    arms = [
+    branches = [
         conv(x, 4, 1, "1x1"),
         conv(conv(x, 3, 1, "3x3_reduce"), 6, 3, "3x3"),
         conv(conv(x, 2, 1, "5x5_reduce"), 3, 5, "5x5"),
         conv(layers.MaxPooling2D(3, 1, "same", name="arm_pool")(x), 3, 1, "proj"),
     ]
-    x = layers.GlobalAveragePooling2D(name="average")(layers.Concatenate(name="mixed")(arms))
+    x = layers.GlobalAveragePooling2D(name="average")(layers.Concatenate(name="mixed")(branches))
     x = layers.Dense(5, name="logits")(x)
     return keras.Model(source, layers.Softmax(name="output")(x))
 
 
 def translate(keras_network):
     """The Keras network's weights as a state dictionary of `twin.Twin`."""
-    names = {"first": "first", "logits": "logits", **{f"mixed.{ours}": theirs for ours, theirs in ARMS.items()}}
+    names = {"first": "first", "logits": "logits", **{f"mixed.{ours}": theirs for ours, theirs in BRANCHES.items()}}
     state = {}
     for ours, theirs in names.items():
         kernel, bias = keras_network.get_layer(theirs).get_weights()

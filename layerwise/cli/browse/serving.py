@@ -1,4 +1,4 @@
-"""Listening: a port of this machine, found before anything is promised, and an end that is quiet."""
+"""Serving the local pages: a port of this machine, found before anything is promised, and an end that is quiet."""
 
 from __future__ import annotations
 

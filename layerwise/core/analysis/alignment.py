@@ -1,4 +1,4 @@
-"""Which layer of one network is the counterpart of which layer of another, in order from input to output.
+"""Aligning the layers of two networks by dynamic time warping: which layer is the counterpart of which.
 
 Pure functions of a layer x layer matrix between two networks. The *best path* leads from both first layers to both
 last ones without ever going back, through the most similar pairs on the way: dynamic time warping, with layers for

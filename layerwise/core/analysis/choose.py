@@ -1,4 +1,4 @@
-"""What a question is asked of: which layers of which runs, which measures, which pairs of comparisons."""
+"""Choosing what a question is about: layers of runs by selectors, measures by name, pairs of comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each branch of a block contributes to the similarity structure of a layer, and no sibling could.
+"""Variance partitioning of a layer's similarity structure among the branches of a block: unique contributions.
 
 The similarities that a layer finds among all pairs of stimuli are one vector, its strict upper triangle. That of a
 target is explained by those of the branches, linearly: how much of what all branches explain together is lost

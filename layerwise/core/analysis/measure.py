@@ -1,4 +1,4 @@
-"""A question to ask of layers: a comparator with its settings and, where it compares matrices, a metric.
+"""A measure: a comparator with its settings and, where it compares matrices, a metric, ready to be asked.
 
 The registry knows comparators and metrics by name; a `Measure` is one of them made ready, with the provider under
 which its values are kept.

@@ -1,4 +1,4 @@
-"""Doing many things of a kind on several cores, or one after the other where that is not allowed."""
+"""A thread pool for pairs and layers, or one after the other where threads are not allowed."""
 
 from __future__ import annotations
 

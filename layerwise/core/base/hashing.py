@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from layerwise.core.base.machine import n_cores
+
 
 def hash_file(path: Path) -> str:
     """Hex SHA-256 of a file's content.
@@ -24,5 +26,5 @@ def hash_files(paths: Sequence[Path]) -> list[str]:
     Raises:
         OSError: If one cannot be read.
     """
-    with ThreadPoolExecutor(thread_name_prefix="hash") as pool:
+    with ThreadPoolExecutor(n_cores(), thread_name_prefix="hash") as pool:
         return list(pool.map(hash_file, paths))

@@ -1,4 +1,4 @@
-"""What the engine and the reports need of a history, without knowing a database."""
+"""The protocols of a history: what runs, analyses and reports need of one, without knowing a database."""
 
 from __future__ import annotations
 

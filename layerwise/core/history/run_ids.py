@@ -1,4 +1,4 @@
-"""Names of runs: how one is drawn, and which is meant by what somebody typed."""
+"""Ids of runs: how one is drawn, and which run is meant by an id, a prefix or `latest`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A history seen through: what wraps another one and changes a few of its answers starts from here.
+"""A view of another history: what wraps one and changes a few of its answers starts from here.
 
 A subclass overrides what it answers itself; everything else is passed on, method by method, so that mypy and the
 test of this module see when the protocol grows and a view does not.
@@ -69,7 +69,7 @@ class HistoryView:
         return self._history.read_representations(addresses)
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
-        """All statistics of a run's layers, in order of computation."""
+        """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""
         return self._history.read_statistics(run_id)
 
     def read_weights(self, run_id: str) -> list[WeightResult]:
@@ -81,11 +81,11 @@ class HistoryView:
         return self._history.read_predictions(run_id)
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
-        """Stored comparisons by this comparator, version and settings among the layers of these runs."""
+        """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
         return self._history.read_comparisons(comparator, run_ids)
 
     def save_comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        """Keep comparisons; those of the same comparator, version, settings and pair are replaced."""
+        """Keep comparisons; those of the same comparator, revision, settings and pair are replaced."""
         self._history.save_comparisons(comparisons)
 
     def read_intervals(
@@ -123,7 +123,7 @@ class HistoryView:
         self._history.save_profile_intervals(key, found)
 
     def save_statistics(self, run_id: str, results: Sequence[LayerStatistic]) -> None:
-        """Add statistics to stored layers; those of the same name, provider and version are replaced."""
+        """Add statistics to stored layers; those of the same name, provider and revision are replaced."""
         self._history.save_statistics(run_id, results)
 
     def read_orderings(self, run_id: str) -> list[Ordering]:
@@ -131,5 +131,5 @@ class HistoryView:
         return self._history.read_orderings(run_id)
 
     def save_ordering(self, ordering: Ordering) -> None:
-        """Keep an ordering; one of the same reorderer, version, settings and layer is replaced."""
+        """Keep an ordering; one of the same reorderer, revision, settings and layer is replaced."""
         self._history.save_ordering(ordering)

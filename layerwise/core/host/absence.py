@@ -1,4 +1,4 @@
-"""Why there may be nothing of a name: the ends of error messages."""
+"""Error messages for names that nobody offers: near names, and plugins that failed, are left out or gone."""
 
 from __future__ import annotations
 

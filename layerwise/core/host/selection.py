@@ -1,4 +1,4 @@
-"""From what people type after `--layers` to layers."""
+"""Selecting layers: from what people type after `--layers` to layers."""
 
 from __future__ import annotations
 

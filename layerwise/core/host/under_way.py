@@ -1,4 +1,4 @@
-"""The calls of plugins that are under way, thread by thread, and telling people which one they are waiting for.
+"""Calls of plugins that are under way, by thread, and the notice of whom people are waiting for.
 
 A thread looks every second at each call that has been silent for ten. It only looks: nothing interrupts a call, sets
 an alarm or moves it to another thread, because a plugin may hold on to what belongs to its thread (`torch.no_grad`,

@@ -22,7 +22,7 @@ PASS_THROUGH = frozenset({"dropout", "flatten", "reshape", "identity", "pad", "c
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One branch of a block.
+    """One of the tensors that a block concatenates.
 
     Attributes:
         node: The node that feeds the concatenation.

@@ -1,4 +1,4 @@
-"""Work on a run that this process holds: alive while it lasts, and let go of where it fails."""
+"""Holding a claimed run: alive while the work lasts, failed or discarded where it ends badly."""
 
 from __future__ import annotations
 

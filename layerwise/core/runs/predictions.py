@@ -1,4 +1,4 @@
-"""What the model says each stimulus is, and how often it is right."""
+"""Predictions and accuracy: what the model says each stimulus is, and how often it is right."""
 
 from __future__ import annotations
 

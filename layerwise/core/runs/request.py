@@ -1,4 +1,4 @@
-"""What is asked of an analysis, what it says while it works, and what comes out."""
+"""The request of a run, its outcome, and the observer that hears its progress."""
 
 from __future__ import annotations
 

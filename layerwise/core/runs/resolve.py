@@ -35,11 +35,19 @@ class ResolvedModel:
 
 
 def load_request(request: RunRequest) -> LoadRequest:
-    """What a loader is asked for; an object is called as it calls itself, or after its class."""
-    given = request.model
-    name = given if isinstance(given, str) else getattr(given, "name", None)
+    """What a loader is asked for, where the model is named.
+
+    Raises:
+        InputError: If the model is an object and not a name.
+    """
+    if not isinstance(request.model, str):
+        raise InputError(f"a model's name or path is needed here, not {_describe(request.model)}")
+    return _ask(request, request.model)
+
+
+def _ask(request: RunRequest, model: str) -> LoadRequest:
     return LoadRequest(
-        model=name if isinstance(name, str) else type(given).__name__,
+        model=model,
         weights=request.weights,
         seed=request.seed,
         allow_unsafe=request.allow_unsafe,
@@ -64,8 +72,9 @@ def resolve_model(registry: Registry, request: RunRequest) -> ResolvedModel:
         if flaw is not None:
             raise InputError(f"the model given is {flaw.came}, expected {flaw.expected}")
         return ResolvedModel(Provider("layerwise:given", distribution_version("layerwise")), given)
+    asked = _ask(request, _name(given))
     for offered in registry.all(ModelLoader):
-        adopted = offered.call(offered.offer.adopt, given, load_request(request))
+        adopted = offered.call(offered.offer.adopt, given, asked)
         if adopted is not None:
             return ResolvedModel(offered.provider, AttributedModel(offered, check_model(offered, adopted)))
     raise InputError(f"no loader knows what to do with {_describe(given)}: give a model, its name or its path")
@@ -123,6 +132,12 @@ def describe_given(given: object) -> str:
     if isinstance(given, Model):
         return given.info.name
     return given.name if isinstance(given, LoadedStimuli) else _describe(given)
+
+
+def _name(given: object) -> str:
+    """What a framework's object calls itself, else its class."""
+    name = getattr(given, "name", None)
+    return name if isinstance(name, str) and name else type(given).__name__
 
 
 def _describe(given: object) -> str:

@@ -6,6 +6,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from layerwise.core.history.records import (
     Comparison,
     LayerAddress,
     LayerResult,
+    LayerStatistic,
+    RunFilter,
     RunHeader,
     StatisticResult,
 )
@@ -139,3 +142,34 @@ def test_runs_are_told_apart_by_when_they_began_however_fast_they_came(header: R
         claims.append(history.begin_run(header, force=True))
     assert [run.id for run in history.list_runs()] == [claim.run_id for claim in reversed(claims)]
     assert history.find_run("latest").id == claims[-2].run_id
+
+
+def test_every_attempt_is_remembered_with_what_it_was_made_with_and_what_it_stored(header: RunHeader) -> None:
+    history = MemoryHistory()
+    claim = history.begin_run(header)
+    history.save_layer(claim, LayerResult("a", "none", represent(np.eye(4))))
+    history.fail_run(claim, "out of memory")
+    again = history.begin_run(replace(header, command="later", versions={"numpy": "9"}))
+    history.save_layer(again, LayerResult("b", "none", represent(np.eye(4))))
+    first, second = history.find_run(claim.run_id).attempts
+    assert (first.status, first.error, first.n_layers) == ("failed", "out of memory", 1)
+    assert (second.status, second.ended_at, second.n_layers) == ("running", None, 1)
+    assert (first.command, second.command, second.versions) == (header.command, "later", {"numpy": "9"})
+    with history.keep_alive(again):
+        pass
+    assert history.find_run(claim.run_id).attempts[1].status == "interrupted"
+    history.finish_run(history.begin_run(header), {})
+    ended = history.find_run(claim.run_id).attempts
+    assert [attempt.status for attempt in ended] == ["failed", "interrupted", "finished"]
+    assert all(attempt.ended_at is not None for attempt in ended)
+
+
+def test_of_several_revisions_of_a_statistic_the_newest_is_read_and_runs_are_found_by_origin(fake: Any) -> None:
+    history = fake.MadeHistory()
+    fake.add_rows(history, "run1", {"a": np.eye(4)}, origin="ablated")
+    fake.add_rows(history, "run2", {"a": np.eye(4)})
+    for revision in (3, 2):
+        result = StatisticResult("mean", replace(MINE, revision=revision), float(revision))
+        history.save_statistics("run1", [LayerStatistic("a", "none", result)])
+    assert [item.result.value for item in history.read_statistics("run1")] == [3.0]
+    assert [run.id for run in history.list_runs(RunFilter(origin="ablated"))] == ["run1"]

@@ -42,7 +42,7 @@ def labels(graph: Graph) -> dict[str, list[str]]:
     return {block.node: [branch.label for branch in block.branches] for block in find_blocks(graph)}
 
 
-def test_an_inception_module_has_the_four_arms_it_is_known_for() -> None:
+def test_an_inception_block_has_the_four_branches_it_is_known_for() -> None:
     draw = Sketch()
     draw.conv("a", "in", 1)
     draw.conv("b", draw.conv("b0", "in", 1), 3)

@@ -13,7 +13,7 @@ from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.model import Model
+from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.resolve import resolve_model, resolve_stimuli
 from layerwise.core.runs.run import execute_run, prepare_run
@@ -38,9 +38,9 @@ class Adopting(ModelLoader):
     def load(self, request: Any) -> Any:
         raise NotImplementedError
 
-    def adopt(self, network: object, request: Any) -> Any:
-        self.called = request.model
-        return self.made if isinstance(network, Network) else None
+    def adopt(self, model: object, request: LoadRequest) -> Any:
+        self.asked = request
+        return self.made if isinstance(model, Network) else None
 
 
 def make_registry(*loaders: ModelLoader) -> Registry:
@@ -62,9 +62,14 @@ def test_a_live_model_and_decoded_stimuli_are_analysed_like_files(toy, tmp_path:
 def test_a_framework_s_model_goes_to_the_loader_that_adopts_it(toy):
     registry = make_registry(Adopting(toy.ToyModel()))
     resolved = resolve_model(registry, RunRequest(Network(), ""))
-    assert registry.get(ModelLoader, "adopting").offer.called == "Network"
     assert resolved.loader.name == "dist:adopting"
     assert isinstance(resolved.model, Model)
+
+
+def test_what_is_said_of_a_framework_s_model_reaches_its_loader(toy):
+    loader = Adopting(toy.ToyModel())
+    resolve_model(make_registry(loader), RunRequest(Network(), "", class_names="names.txt", preprocessing="unit"))
+    assert loader.asked == LoadRequest("Network", class_names="names.txt", preprocessing="unit")
 
 
 def test_what_a_loader_adopts_is_checked_as_what_it_loads(toy):

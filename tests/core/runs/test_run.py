@@ -20,7 +20,8 @@ from layerwise.core.host.registry import Registry
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
 from layerwise.plugins import load_plugins
-from layerwise.storage import heartbeat, open_store
+from layerwise.storage import open_store
+from layerwise.storage.holding import heartbeat
 
 ALL = ("all",)
 

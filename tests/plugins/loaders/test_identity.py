@@ -215,6 +215,7 @@ def test_a_keras_model_is_the_same_in_another_process(tmp_path: Path) -> None:
         for loader, path in zip((KerasFileLoader(), SavedModelLoader()), paths, strict=True)
     ]
     assert done.stdout.split() == here
+    assert done.stderr == ""
 
 
 def saved_model_print(network: Any, folder: Path) -> str:

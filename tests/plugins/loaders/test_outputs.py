@@ -62,6 +62,7 @@ ENDS: dict[str, tuple[Callable[[Any, Any], Any], str, bool, str | None]] = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning")
 @pytest.mark.parametrize("case", ENDS)
 def test_an_output_is_probabilities_only_if_it_is(case: str) -> None:
     build, op, expected, logits = ENDS[case]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-MODULES = {
+BLOCKS = {
     "3a": (192, 64, 96, 128, 16, 32, 32),
     "3b": (256, 128, 128, 192, 32, 96, 64),
     "4a": (480, 192, 96, 208, 16, 48, 64),
@@ -38,8 +38,8 @@ class Inception(nn.Module):
         self.pool_proj = Convolution(c_in, pool, 1)
 
     def forward(self, x):
-        arms = [self.a(x), self.b(self.b_reduce(x)), self.c(self.c_reduce(x)), self.pool_proj(self.pool(x))]
-        return torch.cat(arms, dim=1)
+        branches = [self.a(x), self.b(self.b_reduce(x)), self.c(self.c_reduce(x)), self.pool_proj(self.pool(x))]
+        return torch.cat(branches, dim=1)
 
 
 class GoogLeNet(nn.Module):
@@ -54,7 +54,7 @@ class GoogLeNet(nn.Module):
         self.conv2d2 = Convolution(64, 192, 3, padding=1)
         self.lrn1 = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
         self.maxpool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
-        for place, channels in MODULES.items():
+        for place, channels in BLOCKS.items():
             if place in POOL_BEFORE:
                 setattr(self, POOL_BEFORE[place], nn.MaxPool2d(3, 2, ceil_mode=True))
             setattr(self, f"mixed{place}", Inception(*channels))
@@ -65,7 +65,7 @@ class GoogLeNet(nn.Module):
     def forward(self, x):
         x = self.lrn0(self.maxpool0(self.conv2d0(x)))
         x = self.maxpool1(self.lrn1(self.conv2d2(self.conv2d1(x))))
-        for place in MODULES:
+        for place in BLOCKS:
             x = getattr(self, POOL_BEFORE[place])(x) if place in POOL_BEFORE else x
             x = getattr(self, f"mixed{place}")(x)
         x = torch.flatten(self.avgpool0(x), 1)
@@ -75,9 +75,9 @@ class GoogLeNet(nn.Module):
 def caffe_names() -> Iterator[tuple[str, str]]:
     """The path of each layer with weights here, and its name in Caffe."""
     yield from (("conv2d0", "conv1/7x7_s2"), ("conv2d1", "conv2/3x3_reduce"), ("conv2d2", "conv2/3x3"))
-    arms = {"a": "1x1", "b_reduce": "3x3_reduce", "b": "3x3", "c_reduce": "5x5_reduce", "c": "5x5"}
-    for place in MODULES:
-        yield from ((f"mixed{place}.{arm}", f"inception_{place}/{theirs}") for arm, theirs in arms.items())
+    branches = {"a": "1x1", "b_reduce": "3x3_reduce", "b": "3x3", "c_reduce": "5x5_reduce", "c": "5x5"}
+    for place in BLOCKS:
+        yield from ((f"mixed{place}.{branch}", f"inception_{place}/{theirs}") for branch, theirs in branches.items())
         yield (f"mixed{place}.pool_proj", f"inception_{place}/pool_proj")
     yield ("logits", "loss3/classifier")
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 SETTINGS = {"size": (32, 32)}
 
 
-class Module(nn.Module):
+class Mixed(nn.Module):
     """an inception block whose branches write over their inputs, as most published ones do."""
 
     def __init__(self, c_in):
@@ -48,9 +48,9 @@ class Inception(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(3, 8, 3, 2, 1)
-        self.mixed0 = Module(8)
+        self.mixed0 = Mixed(8)
         self.stage = nn.Sequential(Residual(15), Residual(15))
-        self.mixed1 = Module(15)
+        self.mixed1 = Mixed(15)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(15, 10)
 

@@ -1,4 +1,4 @@
-"""A measure for every pair of layers in memory, NaN where it is undefined: what is done anew for each draw."""
+"""A measure for every pair of layers in memory, NaN where it is undefined: computed anew for each draw."""
 
 from __future__ import annotations
 

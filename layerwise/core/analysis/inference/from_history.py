@@ -1,4 +1,4 @@
-"""Intervals, tests and differences of comparisons: from history where they are kept, otherwise computed and kept.
+"""Bootstrap intervals, permutation tests and differences of comparisons: from history, or computed and kept.
 
 The draws depend on the seed alone, so that an interval is the same whichever other layers are asked about.
 """

@@ -1,4 +1,4 @@
-"""Any measure on other draws of the stimuli, block by block: what intervals and tests are made from.
+"""Bootstrap and permutation of any measure, block by block: other draws of the stimuli.
 
 Where the comparator is a correlation over pairs of stimuli, a table of those answers for all draws (`pairwise`).
 Otherwise layers are prepared anew for each draw, through `prepare` and `compare` alone: the same, but much slower.

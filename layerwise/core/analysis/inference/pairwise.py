@@ -1,4 +1,4 @@
-"""The fast way for measures that are a Pearson correlation over pairs of stimuli, one number a pair and layer.
+"""Fast bootstrap and permutation for RSA and other Pearson correlations over pairs of stimuli.
 
 A resample in which stimulus i is there w_i times has the pair (i, j) w_i w_j times; pairs of a stimulus with itself
 are left out, as rsatoolbox does. So all layer pairs of a resample are one weighted product of the (pairs x layers)

@@ -1,4 +1,4 @@
-"""A number and what it would have been on other stimuli: what every interval is made from.
+"""Bootstrap and jackknife replicates: a number and what it would have been on other stimuli.
 
 Two schemes draw the stimuli anew. With replacement, pairs of one stimulus with itself left out, where a measure
 is a correlation over pairs and can weight them. For every other measure, subsets without replacement: a stimulus

@@ -1,4 +1,4 @@
-"""Random draws of stimuli: with replacement, without, and permutations.
+"""Resampling stimuli: bootstrap draws, subsets without replacement, and permutations.
 
 Each draw has a generator of its own, spawned from the seed by what it is for and its number, so that the tenth
 resample is the same whether ten or a thousand are drawn, by one thread or by eight.

@@ -1,4 +1,4 @@
-"""The scale on which a measure is taken to be spread evenly: one without ends.
+"""Scales without ends (Fisher's z, logarithms), on which a measure's estimates are spread evenly.
 
 A correlation of 0.97 cannot be 0.1 larger, but much more than 0.1 smaller; on Fisher's z scale its estimates are
 spread evenly. The same is done for every measure with a bounded range. Where an estimate or a replicate is at an

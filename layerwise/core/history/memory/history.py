@@ -187,7 +187,7 @@ class MemoryHistory(RunsInMemory):
                 key=lambda one: (
                     self._place(one.address),
                     one.reorderer.name,
-                    one.reorderer.version,
+                    one.reorderer.revision,
                     one.reorderer.parameters,
                 ),
             )

@@ -1,4 +1,4 @@
-"""A history that may be read but not written: what is computed from it is kept in memory, beside it.
+"""An overlay: a history that is only read, and what is computed from it kept in memory beside it.
 
 Reports compute what is not stored yet, and ask for it again section by section. Over an overlay they can be made of
 a history that somebody else owns, and leave no trace in it.

@@ -36,23 +36,14 @@ class ModelLoader(Offer):
             InputError: If the model, its weights or its file are not as they must be.
         """
 
-    def list_files(self, request: LoadRequest) -> Sequence[Path] | None:
-        """The files that decide, with the request, what `load` gives; None where that is not known.
-
-        The same request and the same bytes in these files must give the same model: then a run that is asked for
-        again is found in the history without loading anything. Cheap, and without importing a framework.
-        """
-        del request
-        return None
-
-    def adopt(self, network: object, request: LoadRequest) -> Model | None:  # noqa: ARG002 - most loaders adopt nothing
+    def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A model of a network that lives in this process already; the network is not changed.
 
         Cheap where it is another loader's: a network of a framework that has not been imported cannot be there,
         so ask `sys.modules` rather than import it.
 
         Args:
-            network: Any object: a `keras.Model`, a `torch.nn.Module`.
+            model: Any object: a `keras.Model`, a `torch.nn.Module`.
             request: What else is said of it: `model` is what to call it, `class_names` and `preprocessing` are as for
                 a file. The network has its weights; `weights` and `seed` mean nothing here.
 
@@ -63,6 +54,16 @@ class ModelLoader(Offer):
         Raises:
             InputError: If it knows them, but not this one, or has to be told more; says what.
         """
+        del model, request
+        return None
+
+    def list_files(self, request: LoadRequest) -> Sequence[Path] | None:
+        """The files that decide, with the request, what `load` gives; None where that is not known.
+
+        The same request and the same bytes in these files must give the same model: then a run that is asked for
+        again is found in the history without loading anything. Cheap, and without importing a framework.
+        """
+        del request
         return None
 
 

@@ -1,4 +1,4 @@
-"""Where a segment's layers lie until they become products: one reused buffer, and a file for what exceeds it.
+"""The buffer of a segment's layers until they become products, and the spool file for what exceeds it.
 
 Columns are stored in chunks of shape (n_stimuli, width), each contiguous, so that a batch's rows are written in
 one piece and a chunk is multiplied without a stride. Plain reads and writes serve the file, not a memory map, whose

@@ -1,4 +1,4 @@
-"""Taking a batch of activations in, on the workers, while the network computes the next one."""
+"""Worker threads that centre and sum a batch of activations while the network computes the next one."""
 
 from __future__ import annotations
 

@@ -55,18 +55,18 @@ class KerasFileLoader(ModelLoader):
         description = _describe(network, path.stem, source, request, path)
         return KerasModel(network, description, has_own_names=True)
 
-    def adopt(self, network: object, request: LoadRequest) -> Model | None:
+    def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A live `keras.Model`, one that is being trained for instance; its `refresh` costs a hash of its weights.
 
         Raises:
             InputError: If it is not a functional or sequential model of one image.
         """
         keras = sys.modules.get("keras")
-        if keras is None or not isinstance(network, keras.Model):
+        if keras is None or not isinstance(model, keras.Model):
             return None
         from layerwise.plugins.loaders.keras.model import KerasModel
 
-        return KerasModel(network, _describe(network, request.model, "in memory", request, None))
+        return KerasModel(model, _describe(model, request.model, "in memory", request, None))
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """The model file, other weights where they are named, and names of classes."""

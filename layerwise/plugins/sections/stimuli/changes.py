@@ -1,4 +1,4 @@
-"""Which pairs of stimuli two layers see differently: the orange and the desert of the original question.
+"""Which pairs of stimuli changed most between two layers: more alike in the one than in the other.
 
 Values of two layers are not on one scale: r = 0.4 is nothing special in an early layer, and a lot in a late one. So
 each pair has a place in each layer, between the layer's least alike pair (0) and its most alike one (1), and what

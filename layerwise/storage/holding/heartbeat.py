@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.history.records import Claim
-from layerwise.storage.claims import held, let_go
 from layerwise.storage.connect import Database
+from layerwise.storage.holding.claims import held, let_go
 from layerwise.storage.schema import runs
 
 BEAT_SECONDS = 20.0

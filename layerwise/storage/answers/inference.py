@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress
+from layerwise.storage.answers.results import representation_ids
 from layerwise.storage.connect import Database
-from layerwise.storage.results import representation_ids
 from layerwise.storage.rows import provider_columns, provider_key, replace_rows
 from layerwise.storage.schema import intervals, layers, permutation_tests, representations
 

@@ -1,4 +1,4 @@
-"""Who computes what: the beginning of a run, decided in one transaction.
+"""Claims: which process may compute and write a run, decided in one transaction.
 
 The same analysis is computed once: a finished one is pointed to, one whose process has died is gone on
 with, and one that lives is left alone. Where its process can be looked up, a run lives as long as that exists;
@@ -23,10 +23,10 @@ from layerwise.core.history.run_ids import new_run_id
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.stimuli import LoadedStimuli
-from layerwise.storage.attempts import begin_attempt, end_attempt
 from layerwise.storage.connect import Database
+from layerwise.storage.holding.attempts import begin_attempt, end_attempt
+from layerwise.storage.holding.processes import can_look_up, process_exists, this_process
 from layerwise.storage.identity import model_checksum, stimuli_checksum
-from layerwise.storage.processes import can_look_up, process_exists, this_process
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags
 
 SILENCE = timedelta(seconds=120)

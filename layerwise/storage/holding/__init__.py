@@ -1,0 +1,1 @@
+"""Who computes a run: claims, attempts, signs of life, and the processes they come from."""
