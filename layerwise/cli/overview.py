@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.network.representation import strict_upper
+
 if TYPE_CHECKING:
     from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import RunRecord
@@ -80,7 +82,7 @@ def survey_layers(
 
 def mean_correlation(representation: Representation) -> float | None:
     """Mean correlation over all pairs of different stimuli; undefined ones are left out, None if all are."""
-    upper = representation.correlation[np.triu_indices(representation.n_stimuli, 1)].astype(np.float64)
+    upper = strict_upper(representation.correlation).astype(np.float64)
     defined = upper[np.isfinite(upper)]
     return float(defined.mean()) if defined.size else None
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.machine import available_memory
+from layerwise.core.network.representation import strict_upper
 
 MIN_STIMULI = 3
 TOLERANCE = 1e-5
@@ -37,8 +38,7 @@ class CheckedMatrix:
     @property
     def pairs(self) -> Floats:
         """The values of all pairs of different, defined stimuli."""
-        values: Floats = self.values[np.ix_(self.live, self.live)]
-        return values[~np.tri(len(values), dtype=np.bool_)]
+        return strict_upper(self.values[np.ix_(self.live, self.live)])
 
 
 def check_numbers(values: NDArray[Any]) -> Floats:

@@ -73,8 +73,10 @@ def pack(representation: Representation) -> Packed:
     """
     import numpy as np
 
+    from layerwise.core.network.representation import strict_upper
+
     check_representation(representation)
-    values = upper_triangle(representation.correlation)
+    values = np.asarray(strict_upper(representation.correlation), dtype="<f4")
     mean = np.asarray(representation.mean, dtype="<f8").tobytes()
     norm = np.asarray(representation.norm, dtype="<f8").tobytes()
     tiles = tuple(encode_tile(values[at : at + TILE_VALUES]) for at in range(0, len(values), TILE_VALUES))
@@ -104,20 +106,6 @@ def unpack(packed: Packed) -> Representation:
     if _digest(packed.n_features, packed.mean, packed.norm, values) != packed.checksum:
         raise TileError("the checksum over all of it does not match")
     return Representation(symmetric_matrix(values, norm), mean, norm, packed.n_features)
-
-
-def upper_triangle(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The values above the diagonal of an (n, n) matrix, row by row; n (n - 1) / 2 of them."""
-    import numpy as np
-
-    size = len(matrix)
-    values = np.empty(size * (size - 1) // 2, dtype="<f4")
-    at = 0
-    for row in range(size - 1):
-        width = size - 1 - row
-        values[at : at + width] = matrix[row, row + 1 :]
-        at += width
-    return values
 
 
 def symmetric_matrix(values: NDArray[np.float32], norm: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -15,9 +15,9 @@ from layerwise.core.base.words import near_names
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
-from layerwise.core.host.registry import Registered, Registry
+from layerwise.core.host.registry import Registry
 from layerwise.core.network.layers import Layer, find_layer
-from layerwise.core.network.representation import NO_TRANSFORM, Representation
+from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
 
 BLOCK = "block"
 """As a target: the block itself."""
@@ -76,7 +76,7 @@ def apportion_run(
     names = dict.fromkeys(layer.name for block in branches for layer in (*branches[block], *wanted[block]))
     addresses = [LayerAddress(run.id, name, transform) for name in names]
     read = zip(names, history.read_representations(addresses), strict=True)
-    vectors = {name: _upper_triangle(offer, representation) for name, representation in read}
+    vectors = {name: strict_upper(compute_metric(offer, representation)) for name, representation in read}
     return [_apportion(block, branches[block], target, vectors) for block in branches for target in wanted[block]]
 
 
@@ -109,10 +109,6 @@ def _find_targets(block: str, targets: Sequence[str], layers: Sequence[Layer]) -
         whole = next((layer for layer in layers if layer.name == block), None)
         if whole is not None:
             yield whole
-
-
-def _upper_triangle(metric: Registered[Metric], representation: Representation) -> NDArray[np.float64]:
-    return compute_metric(metric, representation)[~np.tri(representation.n_stimuli, dtype=np.bool_)]
 
 
 def _apportion(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ from layerwise.core.base.errors import InputError
 
 _ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
 
+Number = TypeVar("Number", bound=np.generic)
 NO_TRANSFORM = "none"
 """What plain activations are called where a transform is named."""
 
@@ -28,6 +29,21 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def strict_upper(matrix: NDArray[Number]) -> NDArray[Number]:
+    """The values above the diagonal of an (n, n) matrix, row by row; a copy of n (n - 1) / 2 of them.
+
+    The one order in which pairs of stimuli are stored, compared and shown.
+    """
+    n = len(matrix)
+    values = np.empty(n * (n - 1) // 2, dtype=matrix.dtype)
+    start = 0
+    for row in range(n - 1):  # faster than a mask, which would be a second matrix
+        stop = start + n - 1 - row
+        values[start:stop] = matrix[row, row + 1 :]
+        start = stop
+    return values
 
 
 @dataclass(frozen=True, eq=False)

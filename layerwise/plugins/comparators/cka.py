@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
 from layerwise.plugins.metrics import squared_distances
 
@@ -106,7 +106,7 @@ class RbfCka(CosineComparator):
         """
         centred_gram(representation, "CKA")  # refuses what has no differences
         squared = squared_distances(representation)
-        median = float(np.median(squared[~np.tri(len(squared), dtype=np.bool_)]))
+        median = float(np.median(strict_upper(squared)))
         if median <= 0:
             raise InputError("CKA's width is undefined: most pairs of stimuli have the same activations")
         kernel = np.exp(squared / (-2 * self.settings["sigma"] ** 2 * median))

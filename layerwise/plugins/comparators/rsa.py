@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Matrix, MetricComparator
+from layerwise.core.network.representation import strict_upper
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import average_ranks
 
@@ -49,7 +50,7 @@ def upper_triangle(matrix: Matrix, owner: str = "RSA") -> Vector:
         constant = n_stimuli - n_defined
         why = f" ({constant} of {n_stimuli} have constant activations)" if constant else ""
         raise InputError(f"{owner} needs at least {MIN_STIMULI} stimuli, here are {n_defined}{why}")
-    return np.asarray(matrix[~np.tri(n_stimuli, dtype=np.bool_)], dtype=np.float64)
+    return np.asarray(strict_upper(matrix), dtype=np.float64)
 
 
 class Rsa(MetricComparator):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Comparator
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.representation import Representation, strict_upper
 
 Vector = NDArray[np.float64]
 
@@ -58,8 +58,7 @@ class CosineComparator(Comparator):
 
 def flatten(matrix: NDArray[np.float64]) -> Vector:
     """A symmetric matrix as a vector with the same inner products: the diagonal, then sqrt(2) times the rest."""
-    upper = matrix[~np.tri(len(matrix), dtype=np.bool_)]
-    return np.concatenate([np.diagonal(matrix), math.sqrt(2) * upper])
+    return np.concatenate([np.diagonal(matrix), math.sqrt(2) * strict_upper(matrix)])
 
 
 def centred_gram(representation: Representation, owner: str, n_least: int = 3) -> NDArray[np.float64]:

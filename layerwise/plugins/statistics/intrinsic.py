@@ -6,7 +6,8 @@ import numpy as np
 
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.statistics.usable import Vector, find_doubles, join_notes, keep_finite, squared_distances
+from layerwise.plugins.metrics import squared_distances
+from layerwise.plugins.statistics.usable import Vector, find_doubles, join_notes, keep_finite
 
 DISCARDED = 0.1
 MIN_STIMULI = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.representation import Representation, strict_upper
 
 Vector = NDArray[np.float64]
 _SAME_ANGLE = 2.0**-22  # 1 - r that may be nothing but the rounding of r to float32
@@ -22,15 +22,6 @@ def keep_finite(representation: Representation) -> tuple[Representation, str]:
     return representation.take(usable), note
 
 
-def squared_distances(representation: Representation) -> Vector:
-    """|x_i - x_j|^2 for each pair, (n, n), as a sum of terms that are never negative."""
-    norm, mean = representation.norm, representation.mean
-    apart = np.nan_to_num(1 - representation.correlation.astype(np.float64))
-    squared = np.subtract.outer(norm, norm) ** 2 + 2 * np.outer(norm, norm) * apart
-    squared += representation.n_features * np.subtract.outer(mean, mean) ** 2
-    return np.asarray(squared, dtype=np.float64)
-
-
 def find_doubles(representation: Representation) -> NDArray[np.bool_]:
     """Which pairs of stimuli have the same activations, as far as float32 can tell; (n, n)."""
     norm, level = representation.norm, np.sqrt(representation.n_features) * representation.mean
@@ -45,7 +36,7 @@ def find_doubles(representation: Representation) -> NDArray[np.bool_]:
 def upper_triangle(representation: Representation) -> tuple[Vector, str]:
     """Correlations of all pairs of different stimuli, and a note on those that have none."""
     usable, note = keep_finite(representation)
-    pairs = usable.correlation[~np.tri(usable.n_stimuli, dtype=np.bool_)].astype(np.float64)
+    pairs = strict_upper(usable.correlation).astype(np.float64)
     live = pairs[np.isfinite(pairs)]
     n_constant = len(usable.constant)
     constant = f"{n_constant} of {usable.n_stimuli} stimuli have constant activations and are left out"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerwise.core.network.representation import Products, concatenate, represent
+from layerwise.core.network.representation import Products, concatenate, represent, strict_upper
 
 
 def products(rows: np.ndarray) -> Products:
@@ -92,3 +92,12 @@ def test_activations_of_any_shape_count_as_units():
     maps = np.random.default_rng(0).normal(size=(3, 4, 5, 6))
     assert np.array_equal(represent(maps).correlation, represent(maps.reshape(3, -1)).correlation)
     assert represent(maps).n_features == 120
+
+
+@given(st.integers(0, 12))
+def test_the_strict_upper_triangle_holds_each_pair_once_row_by_row(n):
+    matrix = np.arange(n * n, dtype=np.float32).reshape(n, n)
+    found = strict_upper(matrix)
+    assert np.array_equal(found, matrix[np.triu_indices(n, 1)])
+    assert found.dtype == np.float32
+    assert np.array_equal(strict_upper(matrix.T), matrix.T[np.triu_indices(n, 1)])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
 from layerwise.core.history.records import LayerAddress
+from layerwise.core.network.representation import strict_upper
 from layerwise.plugins.sections.stimuli import changes, explorer
-from layerwise.plugins.sections.stimuli.coding import triangle
 from layerwise.report.atlas import PairExplorer, PairMeasure
 from layerwise.report.content import Choice, ReportContext
 
@@ -108,7 +108,7 @@ def test_the_correlation_is_pearson_s_over_the_pairs_that_both_define(lost) -> N
     matrices = [random_matrix(rng, 20, 1000, lost) for _ in range(2)]
     placed = [changes.place_pairs(matrix, SIMILARITY) for matrix in matrices]
     found = changes.compare_all_pairs(list(enumerate(placed)))[0]
-    first, second = (triangle(matrix).astype(float) for matrix in matrices)
+    first, second = (strict_upper(matrix).astype(float) for matrix in matrices)
     both = np.isfinite(first) & np.isfinite(second)
     assert found.n_pairs == both.sum()
     assert found.correlation == pytest.approx(pearsonr(first[both], second[both]).statistic, abs=1e-7)
@@ -142,7 +142,7 @@ def test_all_layers_are_held_against_each_other_in_order_of_computation(context)
         first, second = (names[place] for place in pair.layers)
         assert order[first] < order[second]
         values = [
-            triangle(context.history.read_representation(LayerAddress(run.id, name)).correlation).astype(float)
+            strict_upper(context.history.read_representation(LayerAddress(run.id, name)).correlation).astype(float)
             for name in (first, second)
         ]
         assert pair.correlation == pytest.approx(np.corrcoef(*values)[0, 1], abs=1e-6)

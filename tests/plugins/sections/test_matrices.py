@@ -16,10 +16,11 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress, Ordering
 from layerwise.core.host.kinds import Metric, Reorderer
+from layerwise.core.network.representation import strict_upper
 from layerwise.plugins.comparators.rsa import PearsonRsa
 from layerwise.plugins.sections.stimuli import atlas as atlases
 from layerwise.plugins.sections.stimuli import matrices
-from layerwise.plugins.sections.stimuli.coding import CodedValues, code_values, decode_values, triangle
+from layerwise.plugins.sections.stimuli.coding import CodedValues, code_values, decode_values
 from layerwise.report.atlas import MatrixBrowser
 from layerwise.report.content import Choice, ReportContext
 from layerwise.testing import make_plugin
@@ -74,7 +75,7 @@ def test_the_atlas_holds_each_layer_s_matrix_as_it_is_stored(context) -> None:
     for matrix in atlas.matrices:
         stored = context.history.read_representation(LayerAddress(run.id, matrix.name)).correlation
         decoded = decode_values(CodedValues(matrix.codes, matrix.step, matrix.offset))
-        assert np.abs(decoded - triangle(stored)).max() <= matrix.step / 2 * 1.001
+        assert np.abs(decoded - strict_upper(stored)).max() <= matrix.step / 2 * 1.001
         assert matrix.diagonal == (1.0,)
 
 
@@ -87,7 +88,7 @@ def test_the_matrices_are_those_of_the_metric_that_the_report_is_asked_for(conte
     for matrix in atlas.matrices[:3]:
         expected = offer.compute(context.history.read_representation(LayerAddress(run.id, matrix.name)))
         decoded = decode_values(CodedValues(matrix.codes, matrix.step, matrix.offset))
-        assert np.abs(decoded - triangle(expected)).max() <= matrix.step / 2 * 1.001
+        assert np.abs(decoded - strict_upper(expected)).max() <= matrix.step / 2 * 1.001
         own = np.broadcast_to(matrix.diagonal, len(expected))
         np.testing.assert_allclose(own, np.diagonal(expected), rtol=1e-4, atol=1e-5)
 
@@ -105,7 +106,7 @@ def test_a_metric_of_ranks_is_read_from_the_ranks(fake) -> None:
     context = ReportContext((run,), history, fake.make_registry(), Choice(metric="spearman"))
     matrix = atlases.query_atlas(context, run).matrices[0]
     decoded = decode_values(CodedValues(matrix.codes, matrix.step, matrix.offset))
-    np.testing.assert_allclose(decoded, triangle(np.corrcoef(rows)), atol=matrix.step)
+    np.testing.assert_allclose(decoded, strict_upper(np.corrcoef(rows)), atol=matrix.step)
 
 
 def test_stimuli_with_constant_activations_are_marked_in_the_matrices(context) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -187,11 +188,7 @@ def _answer_in_blocks(
 ) -> Iterator[tuple[Places, Answer]]:
     measure, n_stimuli = question.measure, memory.n_stimuli
     if offers_scores(measure, reweight=question.reweight):
-
-        def predict_table(n: int, n_threads: int) -> int:
-            table = PairTable.predict_bytes(n, n_stimuli) + n_threads * PairTable.predict_thread_bytes(n, n_stimuli)
-            return table + memory.task_bytes + 8 * question.n_draws * n**2
-
+        predict_table = partial(predict_table_bytes, memory, question.n_draws)
         size, n_threads = choose_block_size(len(layers), memory.n_bytes, predict_table, threaded=True)
         blocks = list_blocks(len(layers), size)
         first = tabulate(measure, pick_layers(layers, blocks[0]))
@@ -215,6 +212,13 @@ def _answer_in_blocks(
     size, n_threads = choose_block_size(len(layers), memory.n_bytes, predict, threaded=threaded)
     for places in list_blocks(len(layers), size):
         yield places, question.of_layers(list(pick_layers(layers, places)), n_threads if threaded else 0)
+
+
+def predict_table_bytes(memory: WorkingMemory, n_draws: int, n_layers: int, n_threads: int) -> int:
+    """What a table of pair scores takes, with the layer that is being put into it, the threads, and the answer."""
+    table = PairTable.predict_bytes(n_layers, memory.n_stimuli)
+    threads = n_threads * PairTable.predict_thread_bytes(n_layers, memory.n_stimuli)
+    return table + max(threads, memory.task_bytes) + 8 * n_draws * n_layers**2
 
 
 def _join(blocks: Iterable[tuple[Places, tuple[Values, ...]]], n_layers: int) -> list[Values]:

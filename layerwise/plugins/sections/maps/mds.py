@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.network.representation import strict_upper
+
 Points = NDArray[np.float64]
 N_STEPS = 20
 N_SMALL = 700  # points of which a map takes no time to speak of
@@ -134,7 +136,7 @@ def judge(distances: NDArray[np.float64], points: Points) -> Scaled:
     """How well points keep distances."""
     from scipy.spatial.distance import pdist
 
-    wanted = distances[np.triu_indices(len(distances), 1)]
+    wanted = strict_upper(distances)
     shown = pdist(points)
     total = float(wanted @ wanted)
     drawn = float(shown @ shown)

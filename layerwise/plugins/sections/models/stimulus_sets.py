@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.history.records import RunRecord
+from layerwise.core.network.representation import strict_upper
 from layerwise.plugins.sections.shared.grids import (
     Grid,
     cell_frame,
@@ -83,8 +84,7 @@ def correlate_cells(first: NDArray[np.float64], second: NDArray[np.float64]) -> 
     Cells that are undefined in either are left out; None where fewer than three are left, or one matrix is the
     same everywhere.
     """
-    above = np.triu_indices(len(first), 1)
-    cells = np.vstack([first[above], second[above]])
+    cells = np.vstack([strict_upper(first), strict_upper(second)])
     cells = cells[:, np.isfinite(cells).all(axis=0)]
     n_cells = cells.shape[1]
     if n_cells < LEAST_CELLS:
@@ -118,7 +118,7 @@ def list_facts(pair: SetPair) -> tuple[Fact, ...]:
     if pair.agreement is not None:
         note = f"correlation of the two layer x layer matrices, over {pair.n_cells} pairs of layers"
         facts.append(Fact("agreement", f"{pair.agreement:.3f}", note))
-    gaps = np.abs(pair.difference[np.triu_indices(len(pair.layers), 1)])
+    gaps = np.abs(strict_upper(pair.difference))
     if np.isfinite(gaps).any():
         mean = write_value(float(np.nanmean(gaps)), 3)
         facts.append(Fact("mean difference", mean, "of the two matrices, without sign"))

@@ -17,9 +17,9 @@ from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_metric
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import NO_TRANSFORM
+from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
 from layerwise.core.runs.predictions import label_classes
-from layerwise.plugins.sections.stimuli.coding import code_values, triangle
+from layerwise.plugins.sections.stimuli.coding import code_values
 from layerwise.report.atlas import CodedMatrix, PairMeasure, ShownStimulus, StimulusAtlas, StimulusOrder
 from layerwise.report.content import ReportContext
 from layerwise.report.queries import (
@@ -252,7 +252,7 @@ def fit_pictures(pictures: Sequence[bytes]) -> tuple[bytes, ...]:
 
 def code_matrix(layer: Layer, matrix: NDArray[np.floating], group: str) -> CodedMatrix:
     """A layer's matrix as bytes."""
-    coded = code_values(triangle(matrix))
+    coded = code_values(strict_upper(matrix))
     diagonal = np.diagonal(matrix).astype(np.float64)
     defined = diagonal[np.isfinite(diagonal)]
     same = not defined.size or np.ptp(defined) <= 1e-5 * max(1.0, float(np.abs(defined).max()))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.analysis.parallel import side_by_side
-from layerwise.plugins.sections.stimuli.coding import triangle
+from layerwise.core.network.representation import strict_upper
 from layerwise.report.atlas import ChangedPair, LayerPair, PairMeasure
 
 N_CHANGED = 6
@@ -42,7 +42,7 @@ class PlacedPairs:
 
 def place_pairs(matrix: NDArray[np.floating], measure: PairMeasure) -> PlacedPairs:
     """Place a layer's pairs between the least and the most alike of them."""
-    values = triangle(matrix).astype(np.float64)
+    values = strict_upper(matrix).astype(np.float64)
     alike = values if measure.kind == "similarity" else -values
     defined = np.isfinite(values)
     low, high = (float(alike[defined].min()), float(alike[defined].max())) if defined.any() else (0.0, 0.0)

@@ -7,7 +7,6 @@ a step, and the page says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +23,6 @@ class CodedValues:
     codes: bytes
     step: float
     offset: int
-
-
-def triangle(matrix: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The strict upper triangle of an (n, n) matrix by rows; n (n - 1) / 2 values."""
-    return matrix[_above_diagonal(len(matrix))]
-
-
-@lru_cache(maxsize=4)
-def _above_diagonal(n: int) -> NDArray[np.bool_]:
-    return ~np.tri(n, dtype=np.bool_)
 
 
 def code_values(values: NDArray[np.floating]) -> CodedValues:

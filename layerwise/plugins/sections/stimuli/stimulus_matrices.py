@@ -23,6 +23,7 @@ from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered
 from layerwise.core.network.layers import Layer
+from layerwise.core.network.representation import strict_upper
 from layerwise.report import drawing
 from layerwise.report.content import Chart, Figure, ReportContext
 from layerwise.report.queries import main_layers, shown_transform, title_for
@@ -70,7 +71,7 @@ class OrderedMatrices:
     @property
     def open_ends(self) -> str:
         """At which ends of the colour scale values lie beyond it."""
-        pairs = [matrix[np.triu_indices(len(matrix), 1)] for matrix in self.matrices]
+        pairs = [strict_upper(matrix) for matrix in self.matrices]
         low = any(bool((values < self.bounds.low).any()) for values in pairs)
         high = any(bool((values > self.bounds.high).any()) for values in pairs)
         return ("low" if low else "") + ("high" if high else "")
@@ -124,7 +125,7 @@ def find_bounds(matrices: Sequence[NDArray[np.floating]], metric: Registered[Met
 
     A similarity that can be negative gets a scale that diverges around 0, everything else one from end to end.
     """
-    values = np.concatenate([matrix[np.triu_indices(len(matrix), 1)] for matrix in matrices])
+    values = np.concatenate([strict_upper(matrix) for matrix in matrices])
     values = values[np.isfinite(values)].astype(np.float64)
     if not values.size:
         return Bounds(-1, 1, diverging=True)
