@@ -90,7 +90,7 @@ def compare_pairs(
     progress: Progress | None = None,
     memory: int | None = None,
 ) -> list[Comparison]:
-    """Compare these pairs and no others, in the order asked for; each layer is still prepared once.
+    """Compare these pairs and no others, in the order asked for.
 
     Args:
         registry: Knows the comparators.

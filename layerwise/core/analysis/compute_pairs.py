@@ -24,7 +24,6 @@ from layerwise.core.network.representation import Representation
 
 Pair = tuple[LayerAddress, LayerAddress]
 Progress = Callable[[int, int], None]
-PAIRS_AT_ONCE = 8  # enough for NumPy to let other threads work while it solves them
 
 
 def compute_pairs(
@@ -153,7 +152,7 @@ class _Computation:
                 rest.append(pair)
                 seen.add(pair)
         self._show_progress()
-        size = PAIRS_AT_ONCE if self._measure.compares_pairs else 1
+        size = self._memory.n_pairs if self._measure.compares_pairs else 1
         some = [rest[start : start + size] for start in range(0, len(rest), size)]
         for chosen, values in zip(some, spread(self._compare_some, some), strict=True):
             for pair, value in zip(chosen, values, strict=True):

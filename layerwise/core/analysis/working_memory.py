@@ -20,8 +20,10 @@ SHARE = 0.5
 """The share of the available memory that is taken where nobody says how much."""
 
 LAYERS_AT_ONCE = 16  # read and prepared together: enough that a database answers many with one query
-_TASK_BYTES = 52  # a pair of stimuli: six n x n matrices of float64, which no built-in measure needs more of, and one
-#                   of float32, as it is stored
+PAIRS_AT_ONCE = 8  # compared together: enough for NumPy to let other threads work while it solves them
+_TASK_BYTES = 52  # for each pair of stimuli: no built-in measure needs more than six n x n matrices of float64 to
+#                   prepare a layer, besides the one of float32 that is stored
+_PAIR_BYTES = 17  # likewise, to compare two prepared layers
 _WORK_SHARE = 4
 
 
@@ -43,8 +45,13 @@ class WorkingMemory:
 
     @property
     def task_bytes(self) -> int:
-        """What it takes to read and prepare one layer, or to compare one pair, besides what is kept of them."""
+        """What it takes to read and prepare one layer."""
         return _TASK_BYTES * self.n_stimuli**2
+
+    @property
+    def pair_bytes(self) -> int:
+        """What it takes to compare two layers, besides their states."""
+        return _PAIR_BYTES * self.n_stimuli**2
 
     @property
     def work_bytes(self) -> int:
@@ -65,6 +72,11 @@ class WorkingMemory:
     def n_threads(self) -> int:
         """How many threads can work: no more than there are cores, and no more than the budget allows."""
         return min(self.n_tasks, n_cores())
+
+    @property
+    def n_pairs(self) -> int:
+        """How many pairs each of these threads can compare together."""
+        return max(1, min(PAIRS_AT_ONCE, self.work_bytes // max(1, self.n_threads * self.pair_bytes)))
 
     def count_states(self, state_bytes: int) -> int:
         """How many prepared layers of this size can wait, at least two."""

@@ -23,6 +23,7 @@ def test_what_is_worked_on_and_what_waits_fit_into_the_budget_unless_it_is_too_s
     assert memory.count_states(state) >= 2
     assert memory.n_read <= LAYERS_AT_ONCE
     assert worked_on + waiting <= max(n_bytes, memory.task_bytes + 2 * state)
+    assert memory.n_threads * memory.n_pairs * memory.pair_bytes <= max(memory.work_bytes, memory.pair_bytes)
     assert memory.count_copies(state) * state <= max(memory.work_bytes, 2 * state)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.core.analysis.compute_pairs import PAIRS_AT_ONCE
 from layerwise.core.analysis.inference.replicates import Values
 from layerwise.core.analysis.measure import Measure
+from layerwise.core.analysis.working_memory import PAIRS_AT_ONCE
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.representation import Representation
 

@@ -27,7 +27,7 @@ from layerwise.core.analysis.inference.resampling import (
     subset_size,
 )
 from layerwise.core.analysis.measure import Measure
-from layerwise.core.analysis.working_memory import WorkingMemory, plan_memory, size_of
+from layerwise.core.analysis.working_memory import PAIRS_AT_ONCE, WorkingMemory, plan_memory, size_of
 from layerwise.core.network.representation import Representation
 
 
@@ -206,7 +206,8 @@ def _answer_in_blocks(
 
     def predict(n: int, n_threads: int) -> int:
         held = n * (4 * n_stimuli**2 + state_bytes)
-        return held + n_threads * (2 * n * state_bytes + memory.task_bytes) + 8 * question.n_draws * n**2
+        work = max(memory.task_bytes, PAIRS_AT_ONCE * memory.pair_bytes)
+        return held + n_threads * (2 * n * state_bytes + work) + 8 * question.n_draws * n**2
 
     threaded = measure.comparator.offer.threaded
     size, n_threads = choose_block_size(len(layers), memory.n_bytes, predict, threaded=threaded)

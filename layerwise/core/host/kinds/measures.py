@@ -97,7 +97,7 @@ class Comparator(Offer):
 
     @abstractmethod
     def prepare(self, representation: Representation) -> Any:
-        """What `compare` needs of one layer; called once per layer.
+        """What `compare` needs of one layer; called once per layer, or again where not all states fit into memory.
 
         Raises:
             InputError: If the measure is undefined there (too few stimuli, constant activations); says why.
@@ -110,6 +110,8 @@ class Comparator(Offer):
     def compare_all(self, rows: Sequence[Any], columns: Sequence[Any]) -> NDArray[np.float64]:
         """The measure for every pair, (len(rows), len(columns)); override where a product does it at once.
 
+        Asked for as many at once as fit into memory with a copy of each; `rows` and `columns` are the very same list
+        where all are compared with each other.
         NaN leaves that pair to `compare`.
         """
         return np.array([[self.compare(row, column) for column in columns] for row in rows], dtype=np.float64)
