@@ -87,12 +87,15 @@ def differences(was: Any, now: Any, close: float, where: str = "") -> Iterator[s
 
 
 def test_there_is_a_history_of_every_schema_up_to_now() -> None:
-    assert set(MADE) <= set(REVISIONS)
-    assert list(REVISIONS[: len(MADE)]) == MADE
+    together = {"0007", "0008"}  # these came with 0009, and no history was made with them
+    assert MADE == [schema for schema in REVISIONS if schema not in together]
 
 
 def test_an_old_history_is_refused_in_one_line_until_it_is_upgraded(old: OldHistory) -> None:
     code, out, said = old.ask("runs")
+    if old.schema == HEAD:
+        assert code == 0
+        return
     assert (code, out, said.count("\n")) == (2, "", 1)
     assert f"(schema {old.schema}, now {HEAD}); run `layerwise db upgrade --db " in said
     upgrade(old)

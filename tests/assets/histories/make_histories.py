@@ -191,7 +191,11 @@ from layerwise.storage.identity import stimuli_checksum
 
 real, shown, host = sys.argv[1:]
 connection = sqlite3.connect("layerwise.db", isolation_level=None)
-connection.execute("UPDATE runs SET host = ?, hostname = ?", (host, json.loads(host)["hostname"]))
+named = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+for table in {"runs", "attempts"} & named:
+    connection.execute(f"UPDATE {table} SET host = ?, hostname = ?", (host, json.loads(host)["hostname"]))
+if "attempts" in named:  # since then a run also knows on which boot of which machine its process was
+    connection.execute("UPDATE runs SET pid_space = NULL, process_started = NULL")
 connection.execute("UPDATE stimulus_sets SET source = replace(source, ?, ?)", (real, shown))
 for number, name, source, resize, fingerprint, skipped in connection.execute(
     "SELECT id, name, source, resize, fingerprint, skipped FROM stimulus_sets"
@@ -262,6 +266,13 @@ VERSIONS = (
     Version(
         "0006",
         "7a01c81",
+        _SPLITTING,
+        (("measure", "{split}"), *_FULL, *RESAMPLED),
+        (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS, CHECK),
+    ),
+    Version(
+        "0009",
+        "e3c0e52",
         _SPLITTING,
         (("measure", "{split}"), *_FULL, *RESAMPLED),
         (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS, CHECK),
