@@ -110,8 +110,9 @@ def predict_comparison(n_layers: int, n_stimuli: int, budget: int) -> int:
 
 
 def predict_intervals(n_layers: int, n_stimuli: int, budget: int) -> int:
-    predict = partial(predict_table_bytes, plan_memory(budget, n_stimuli), N_RESAMPLES + n_stimuli)
-    return predict(*choose_block_size(n_layers, budget, predict, threaded=True))
+    memory = plan_memory(budget, n_stimuli)
+    predict = partial(predict_table_bytes, memory, N_RESAMPLES + n_stimuli)
+    return predict(*choose_block_size(n_layers, memory.block_bytes, predict, threaded=True))
 
 
 def write_history(path: Path, n_stimuli: int, n_layers: int) -> None:

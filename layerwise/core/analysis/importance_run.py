@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.analysis.importance import BlockImportance, measure_importance
+from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.measure import compute_metric
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
@@ -75,7 +76,7 @@ def apportion_run(
     wanted = {block: list(_find_targets(block, targets, layers)) for block in branches}
     names = dict.fromkeys(layer.name for block in branches for layer in (*branches[block], *wanted[block]))
     addresses = [LayerAddress(run.id, name, transform) for name in names]
-    read = zip(names, history.read_representations(addresses), strict=True)
+    read = zip(names, StoredLayers(history, addresses), strict=True)
     vectors = {name: strict_upper(compute_metric(offer, representation)) for name, representation in read}
     return [_apportion(block, branches[block], target, vectors) for block in branches for target in wanted[block]]
 

@@ -59,6 +59,15 @@ class WorkingMemory:
         return max(self.n_bytes // _WORK_SHARE, self.task_bytes)
 
     @property
+    def block_bytes(self) -> int:
+        """The budget of a block that is filled layer by layer, one in work included.
+
+        More than the budget where one layer in work takes most of it: that cannot be helped, and blocks of two layers
+        would be so many that nobody waits for them.
+        """
+        return max(self.n_bytes, self.n_bytes // 2 + self.task_bytes)
+
+    @property
     def n_tasks(self) -> int:
         """How many layers can be worked on at a time."""
         return max(1, self.work_bytes // max(1, self.task_bytes))

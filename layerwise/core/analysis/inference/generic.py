@@ -189,7 +189,7 @@ def _answer_in_blocks(
     measure, n_stimuli = question.measure, memory.n_stimuli
     if offers_scores(measure, reweight=question.reweight):
         predict_table = partial(predict_table_bytes, memory, question.n_draws)
-        size, n_threads = choose_block_size(len(layers), memory.n_bytes, predict_table, threaded=True)
+        size, n_threads = choose_block_size(len(layers), memory.block_bytes, predict_table, threaded=True)
         blocks = list_blocks(len(layers), size)
         first = tabulate(measure, pick_layers(layers, blocks[0]))
         # One way or the other for all blocks: drawing with and without replacement doesn't mix.
@@ -210,7 +210,7 @@ def _answer_in_blocks(
         return held + n_threads * (2 * n * state_bytes + work) + 8 * question.n_draws * n**2
 
     threaded = measure.comparator.offer.threaded
-    size, n_threads = choose_block_size(len(layers), memory.n_bytes, predict, threaded=threaded)
+    size, n_threads = choose_block_size(len(layers), memory.block_bytes, predict, threaded=threaded)
     for places in list_blocks(len(layers), size):
         yield places, question.of_layers(list(pick_layers(layers, places)), n_threads if threaded else 0)
 
