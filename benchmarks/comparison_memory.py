@@ -34,7 +34,8 @@ from layerwise.core.history.intervals import IntervalPlan
 from layerwise.core.history.records import LayerAddress, LayerResult, RunHeader
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
-from layerwise.core.network.representation import NO_TRANSFORM, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from layerwise.core.analysis.measure import find_measure
 from layerwise.core.host.kinds import MetricComparator
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.plugins import load_plugins
 
 Values = NDArray[np.float64]

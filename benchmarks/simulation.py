@@ -22,7 +22,7 @@ from layerwise.core.analysis.measure import Measure
 from layerwise.core.analysis.profile import measure_profile
 from layerwise.core.analysis.profile_run import largest_value
 from layerwise.core.history.intervals import Interval
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 
 N_LATENT, N_UNITS = 8, 60
 _PAIR = (np.array([0]), np.array([1]))

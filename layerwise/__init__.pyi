@@ -61,9 +61,9 @@ from .core.network.model import LoadRequest as LoadRequest
 from .core.network.model import Model as Model
 from .core.network.model import ModelInfo as ModelInfo
 from .core.network.model import WeightTensor as WeightTensor
-from .core.network.representation import Products as Products
+from .core.network.products import Products as Products
+from .core.network.products import represent as represent
 from .core.network.representation import Representation as Representation
-from .core.network.representation import represent as represent
 from .core.network.stimuli import Decoded as Decoded
 from .core.network.stimuli import LoadedStimuli as LoadedStimuli
 from .core.network.stimuli import Resize as Resize

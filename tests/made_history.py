@@ -30,7 +30,8 @@ from layerwise.core.history.records import (
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.plugins import comparators, metrics, reorderers
 from layerwise.plugins import sections as report

@@ -82,7 +82,7 @@ def survey_layers(
 
 def mean_correlation(representation: Representation) -> float | None:
     """Mean correlation over all pairs of different stimuli; undefined ones are left out, None if all are."""
-    upper = strict_upper(representation.correlation).astype(np.float64)
+    upper = strict_upper(representation.correlation)
     defined = upper[np.isfinite(upper)]
     return float(defined.mean()) if defined.size else None
 

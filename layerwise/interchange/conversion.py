@@ -3,11 +3,11 @@
 A matrix between stimuli knows less than activations: no means over units, often no norms. What is missing is set
 to a convention, and what was assumed is said in a note that stays with the run.
 
-Distances are put on a sphere: with D the squared distances (or whatever the dissimilarities are) and c the
-largest of them, r = 1 - D / c is stored as correlation and sqrt(c / 2) as every norm, so that
-|x_i - x_j|^2 = 2 (c / 2) (1 - r) gives D back. Pairs keep their differences (RSA of r is RSA of D), and the Gram
-matrix centred over stimuli is -1/2 H D H, that of classical multidimensional scaling (Torgerson 1952; Gower 1966),
-which is all that CKA, CCA and Procrustes use.
+Distances stay the distances that they were, in float64: squared ones d (or whatever the dissimilarities are) become
+the representation's, seen from a reference as far from all stimuli (deviation 1/sqrt(2), so that dissimilarities are
+d itself). The Gram matrix centred over stimuli is then -1/2 H D H, that of classical multidimensional scaling
+(Torgerson 1952; Gower 1966), which is all that CKA, CCA and Procrustes use. Similarities are not known, and stand in
+for RSA as a linear function of the distances: what needs their zero is refused (`Representation.has_zero`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import multiply
+from layerwise.core.network.representation import Representation
 from layerwise.interchange.arrange import Arranged
 from layerwise.interchange.checks import CheckedMatrix, Floats, check_diagonal, check_range
 from layerwise.interchange.content import about
@@ -67,7 +68,7 @@ def convert(arranged: Arranged) -> Converted:
         InputError: If the values are not what its kind must have.
     """
     if not isinstance(arranged.content, CheckedMatrix):
-        return Converted(arranged.name, arranged.kind, represent(arranged.content))
+        return Converted(arranged.name, arranged.kind, multiply(arranged.content).represent())
     with about(f"'{arranged.name}'"):
         representation, notes = find_kind(arranged.kind).convert(arranged.content)
     notes += _undefined_note(arranged.content)
@@ -88,13 +89,13 @@ def find_kind(name: str) -> MatrixKind:
 def _similarity(matrix: CheckedMatrix) -> tuple[Representation, tuple[str, ...]]:
     check_diagonal(matrix, 1, "a similarity matrix")
     check_range(matrix, -1, 1, "a correlation or cosine")
-    return _assemble(matrix.values, matrix.live.astype(np.float64)), ()
+    return _assemble(2 * (1 - np.clip(matrix.values, -1, 1)), matrix.live, np.ones(len(matrix.live))), ()
 
 
 def _correlation_distance(matrix: CheckedMatrix) -> tuple[Representation, tuple[str, ...]]:
     check_diagonal(matrix, 0, "a distance matrix")
     check_range(matrix, 0, 2, "a correlation distance")
-    return _assemble(1 - matrix.values, matrix.live.astype(np.float64)), ()
+    return _assemble(2 * np.clip(matrix.values, 0, 2), matrix.live, np.ones(len(matrix.live))), ()
 
 
 def _gram(matrix: CheckedMatrix) -> tuple[Representation, tuple[str, ...]]:
@@ -108,20 +109,18 @@ def _gram(matrix: CheckedMatrix) -> tuple[Representation, tuple[str, ...]]:
     with np.errstate(invalid="ignore", divide="ignore"):
         cosine = CheckedMatrix(matrix.values / np.outer(norm, norm), matrix.live, has_diagonal=True)
     check_range(cosine, -1, 1, "an entry divided by the roots of both its diagonal entries")
-    return _assemble(cosine.values, norm), ()
+    return _assemble(np.add.outer(diagonal, diagonal) - 2 * matrix.values, matrix.live, norm), ()
 
 
 def _distance(matrix: CheckedMatrix) -> tuple[Representation, tuple[str, ...]]:
     check_diagonal(matrix, 0, "a distance matrix")
-    values, notes = matrix.values, tuple[str, ...]()
-    lowest = float(matrix.pairs.min())
-    if lowest < 0:
-        values = values - lowest
-        notes = (f"negative distances: all were raised by {-lowest:.4g}, which RSA does not see",)
-    highest = float(matrix.pairs.max()) - min(lowest, 0.0)
+    n_negative = int((matrix.pairs < 0).sum())
+    notes = (f"{n_negative} distances are negative, as cross-validation gives, and kept so",) if n_negative else ()
+    highest = float(np.abs(matrix.pairs).max())
     if highest <= 0:
         raise InputError("all distances are 0: nothing to compare")
-    return _assemble(1 - values / highest, np.sqrt(highest / 2) * matrix.live), notes
+    norm = np.full(len(matrix.live), np.sqrt(highest / 2))
+    return _assemble(matrix.values, matrix.live, norm, has_zero=False), notes
 
 
 def _euclidean(matrix: CheckedMatrix) -> tuple[Representation, tuple[str, ...]]:
@@ -129,12 +128,21 @@ def _euclidean(matrix: CheckedMatrix) -> tuple[Representation, tuple[str, ...]]:
     return _distance(CheckedMatrix(matrix.values**2, matrix.live, matrix.has_diagonal))
 
 
-def _assemble(similarity: Floats, norm: NDArray[np.float64]) -> Representation:
+def _assemble(
+    squared_distances: Floats, live: NDArray[np.bool_], norm: NDArray[np.float64], *, has_zero: bool = True
+) -> Representation:
     """A representation of vectors whose mean over units is 0; as many units as any such matrix can need."""
-    live = norm > 0
-    correlation = np.clip(similarity, -1, 1).astype(np.float32)
-    np.fill_diagonal(correlation, np.where(live, np.float32(1), np.float32(np.nan)))
-    return Representation(correlation, np.zeros(len(norm)), norm, len(norm))
+    dissimilarity = squared_distances.copy()
+    dissimilarity[~live, :] = dissimilarity[:, ~live] = np.nan
+    np.fill_diagonal(dissimilarity, 0)
+    return Representation(
+        dissimilarity,
+        np.full(len(live), np.sqrt(0.5)),
+        np.zeros(len(live)),
+        np.where(live, norm, 0.0),
+        len(live),
+        has_zero=has_zero,
+    )
 
 
 def _undefined_note(matrix: CheckedMatrix) -> tuple[str, ...]:

@@ -1,4 +1,8 @@
-"""Representations as Layerwise exports them: the same four fields in every format, checked when they come back."""
+"""Representations as Layerwise exports them: the same fields in every format, checked when they come back.
+
+`correlation` is for other tools; what comes back is made of the other fields, bit for bit. Files of before have
+correlations, means, norms and numbers of units alone.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.checks import check_representation
+from layerwise.core.network.correlations import from_correlations
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import Resolution
 from layerwise.interchange.content import about
 
-FIELDS = ("correlation", "mean", "norm", "n_features")
+BEFORE = ("correlation", "mean", "norm", "n_features")
+FIELDS = (*BEFORE, "dissimilarity", "deviation", "resolution")
+VECTORS = ("mean", "norm", "n_features", "deviation", "resolution")
 STIMULI = "stimuli"
 LAYERS = "layers"
 METRIC = "metric"
@@ -41,35 +50,84 @@ class Export:
         found: dict[str, Any] = {}
         for layer, representation in zip(self.layers, self.representations, strict=True):
             prefix = f"{layer.name}/" if self.prefixed else ""
-            found |= {f"{prefix}{field}": getattr(representation, field) for field in FIELDS}
+            found |= {f"{prefix}{field}": value for field, value in describe(representation).items()}
         return found
 
 
+def describe(representation: Representation) -> dict[str, Any]:
+    """All fields of a representation, as arrays and numbers."""
+    known = representation.resolution
+    errors = (known.activations, known.products, known.near, float(representation.has_zero))
+    return {
+        "correlation": representation.correlation,
+        "mean": representation.mean,
+        "norm": representation.norm,
+        "n_features": representation.n_features,
+        "dissimilarity": representation.dissimilarity,
+        "deviation": representation.deviation,
+        "resolution": np.array(errors),
+    }
+
+
 def find_prefixes(keys: Sequence[str]) -> list[str]:
-    """The prefixes under which all four fields lie, in the order of the keys; `""` for an unprefixed file."""
+    """The prefixes of the fields of representations, in the order of the keys; `""` for an unprefixed file."""
     there = set(keys)
     ends = [key[: -len(FIELDS[0])] for key in keys if key == FIELDS[0] or key.endswith(f"/{FIELDS[0]}")]
-    return [prefix for prefix in ends if all(f"{prefix}{field}" in there for field in FIELDS)]
+    return [prefix for prefix in ends if all(f"{prefix}{field}" in there for field in BEFORE)]
 
 
 def rebuild(name: str, fields: Mapping[str, NDArray[Any]]) -> Representation:
-    """A representation from its four fields, bit for bit.
+    """A representation from its fields, bit for bit.
 
     Raises:
         InputError: If they do not make one.
     """
     with about(f"'{name}'"):
-        correlation, mean, norm = (np.asarray(fields[field]) for field in FIELDS[:3])
+        if "dissimilarity" in fields:
+            return _rebuild(fields)
+        correlation, mean, norm = (np.asarray(fields[field]) for field in BEFORE[:3])
         n_features = np.asarray(fields["n_features"])
-        n_stimuli = len(mean) if mean.ndim == 1 else -1
-        if correlation.shape != (n_stimuli, n_stimuli) or norm.shape != (n_stimuli,) or n_features.size != 1:
-            raise InputError(
-                f"fields of shape {correlation.shape}, {mean.shape} and {norm.shape} make no representation"
-            )
+        _check_shapes(correlation, mean, norm, n_features)
         if correlation.dtype != np.float32 or {mean.dtype, norm.dtype} != {np.dtype(np.float64)}:
             raise InputError(f"{correlation.dtype} correlations, {mean.dtype} means: not what Layerwise exports")
         _check_values(correlation, mean, norm)
-        return Representation(correlation, mean, norm, _check_count(n_features))
+        return from_correlations(correlation, mean, norm, _check_count(n_features))
+
+
+def _rebuild(fields: Mapping[str, NDArray[Any]]) -> Representation:
+    matrix, deviation, mean, norm, n_features, resolution = (
+        np.asarray(fields[field])
+        for field in ("dissimilarity", "deviation", "mean", "norm", "n_features", "resolution")
+    )
+    _check_shapes(matrix, mean, norm, n_features)
+    if deviation.shape != mean.shape or resolution.shape != (4,) or matrix.dtype not in (np.float32, np.float64):
+        raise InputError("the fields are not those that Layerwise exports: the file was changed")
+    if not all(vector.dtype == np.float64 for vector in (deviation, mean, norm, resolution)):
+        raise InputError("means, norms, deviations and resolution must be float64, as Layerwise exports them")
+    finite = all(np.isfinite(vector).all() for vector in (deviation, mean, norm, resolution))
+    if not (finite and (norm >= 0).all() and (deviation >= 0).all() and (resolution >= 0).all()):
+        raise InputError("means, norms and deviations must be finite, and norms and deviations not negative")
+    activations, products, near, has_zero = (float(value) for value in resolution)
+    found = Representation(
+        matrix,
+        deviation,
+        mean,
+        norm,
+        _check_count(n_features),
+        Resolution(activations, products, near),
+        has_zero=bool(has_zero),
+    )
+    try:
+        check_representation(found)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return found
+
+
+def _check_shapes(matrix: NDArray[Any], mean: NDArray[Any], norm: NDArray[Any], n_features: NDArray[Any]) -> None:
+    n_stimuli = len(mean) if mean.ndim == 1 else -1
+    if matrix.shape != (n_stimuli, n_stimuli) or norm.shape != (n_stimuli,) or n_features.size != 1:
+        raise InputError(f"fields of shape {matrix.shape}, {mean.shape} and {norm.shape} make no representation")
 
 
 def _check_values(correlation: NDArray[Any], mean: NDArray[Any], norm: NDArray[Any]) -> None:

@@ -1,7 +1,7 @@
 """First-order metrics: how alike, or how far apart, a layer finds each pair of stimuli.
 
-All of them follow from a representation. With r the correlation, m the mean over units, s the norm of the
-centred vector and p the number of units, x_i . x_j = r s_i s_j + p m_i m_j.
+All of them follow from distances between stimuli, in which nothing cancels: similarities too are computed as
+differences from 1, so that stimuli that are nearly the same keep all their digits.
 """
 
 from __future__ import annotations
@@ -12,28 +12,43 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Metric
 from layerwise.core.network.representation import Representation
 
-Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 
 
-def squared_distances(representation: Representation) -> Vector:
-    """Squared Euclidean distances between activation vectors, (n, n); defined for constant vectors too.
+def cosine_distances(representation: Representation) -> Matrix:
+    """1 - cosine of the angle between activation vectors, (n, n); NaN where one is all zeros.
 
-    |x_i - x_j|^2 = (s_i - s_j)^2 + 2 s_i s_j (1 - r) + p (m_i - m_j)^2, three terms that are never negative, so
-    nothing cancels.
-
-    Raises:
-        InputError: If some activations are not finite.
+    (|x - y|^2 - (|x| - |y|)^2) / (2 |x| |y|).
     """
-    representation.require_finite()
-    norm, mean = representation.norm, representation.mean
-    apart = np.nan_to_num(1 - representation.correlation.astype(np.float64))
-    squared: Vector = np.subtract.outer(norm, norm) ** 2 + 2 * np.outer(norm, norm) * apart
-    squared += representation.n_features * np.subtract.outer(mean, mean) ** 2
-    return squared
+    if not representation.has_zero:
+        return representation.correlation_distances()
+    length = representation.length
+    apart = representation.squared_distances()
+    apart -= np.subtract.outer(length, length) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart /= 2 * np.outer(length, length)
+    np.clip(apart, 0, 2, out=apart)
+    zero = length == 0
+    apart[zero, :] = apart[:, zero] = np.nan
+    return apart
+
+
+def _difference_errors(representation: Representation, sizes: Matrix) -> Matrix:
+    """Errors of squared distances less a square of the difference of `sizes`, over twice their product; (n, n).
+
+    What a size is off by is rounding of a sum over units of what distinguishes the stimulus.
+    """
+    off = representation.resolution.products * representation.deviation
+    errors = representation.squared_distance_errors()
+    errors += 2 * np.abs(np.subtract.outer(sizes, sizes)) * np.hypot(off[:, None], off[None, :])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors /= 2 * np.outer(sizes, sizes)
+    return errors
 
 
 class PearsonMetric(Metric):
@@ -45,9 +60,13 @@ class PearsonMetric(Metric):
     symbol = "r"
     value_range = (-1.0, 1.0)
 
-    def compute(self, representation: Representation) -> Vector:
+    def compute(self, representation: Representation) -> Matrix:
         """(n, n) in [-1, 1], diagonal 1."""
-        return representation.correlation.astype(np.float64)
+        return representation.correlation
+
+    def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """Those of squared distances, means and norms."""
+        return _correlation_errors(representation, matrix)
 
 
 class SpearmanMetric(PearsonMetric):
@@ -71,13 +90,15 @@ class CosineMetric(Metric):
     symbol = "cos"
     value_range = (-1.0, 1.0)
 
-    def compute(self, representation: Representation) -> Vector:
+    def compute(self, representation: Representation) -> Matrix:
         """(n, n) in [-1, 1], diagonal 1."""
-        gram = representation.gram()
-        length = np.sqrt(np.diagonal(gram))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            cosine = gram / length[:, None] / length[None, :]
-        return np.clip(cosine, -1, 1)
+        return 1 - cosine_distances(representation)
+
+    def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """Those of squared distances and lengths."""
+        if not representation.has_zero:
+            return _correlation_errors(representation, matrix)
+        return _difference_errors(representation, representation.length)
 
 
 class DotMetric(Metric):
@@ -87,9 +108,15 @@ class DotMetric(Metric):
     description = "inner product of activation vectors"
     kind = "similarity"
 
-    def compute(self, representation: Representation) -> Vector:
+    def compute(self, representation: Representation) -> Matrix:
         """(n, n); defined for constant vectors too."""
         return representation.gram()
+
+    def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """Those of squared distances, and of lengths."""
+        off = representation.resolution.products * representation.deviation * representation.length
+        errors = np.hypot(representation.squared_distance_errors() / 2, np.hypot(off[:, None], off[None, :]))
+        return np.hypot(errors, 2.0**-52 * np.abs(matrix))
 
 
 class CorrelationDistanceMetric(Metric):
@@ -101,9 +128,13 @@ class CorrelationDistanceMetric(Metric):
     symbol = "1 - r"
     value_range = (0.0, 2.0)
 
-    def compute(self, representation: Representation) -> Vector:
+    def compute(self, representation: Representation) -> Matrix:
         """(n, n) in [0, 2], diagonal 0."""
-        return 1 - representation.correlation.astype(np.float64)
+        return representation.correlation_distances()
+
+    def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """Those of squared distances, means and norms."""
+        return _correlation_errors(representation, matrix)
 
 
 class EuclideanMetric(Metric):
@@ -113,10 +144,26 @@ class EuclideanMetric(Metric):
     description = "Euclidean distance between activation vectors"
     kind = "distance"
     value_range = (0.0, None)
+    of_distances = True
 
-    def compute(self, representation: Representation) -> Vector:
-        """(n, n), diagonal 0; defined for constant vectors too."""
-        return np.sqrt(squared_distances(representation))
+    def compute(self, representation: Representation) -> Matrix:
+        """(n, n), diagonal 0; defined for constant vectors too.
+
+        Raises:
+            InputError: If squared distances were imported some of which are negative.
+        """
+        squared = representation.squared_distances()
+        n_negative = int((squared < 0).sum()) // 2
+        if n_negative and not representation.has_zero:
+            raise InputError(
+                f"{n_negative} pairs have negative squared distances, as cross-validation gives, and no distance: "
+                "ask for `--metric squared-euclidean`"
+            )
+        return np.sqrt(np.maximum(squared, 0))
+
+    def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """Those of squared distances, whose roots they are."""
+        return _root_errors(representation.squared_distance_errors(), matrix)
 
 
 class SquaredEuclideanMetric(Metric):
@@ -125,11 +172,16 @@ class SquaredEuclideanMetric(Metric):
     name = "squared-euclidean"
     description = "squared Euclidean distance between activation vectors"
     kind = "distance"
-    value_range = (0.0, None)
+    of_distances = True
 
-    def compute(self, representation: Representation) -> Vector:
-        """(n, n), diagonal 0; defined for constant vectors too."""
-        return squared_distances(representation)
+    def compute(self, representation: Representation) -> Matrix:
+        """(n, n), diagonal 0; defined for constant vectors too, negative only where it was imported so."""
+        return representation.squared_distances()
+
+    def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """As the representation knows them."""
+        del matrix
+        return representation.squared_distance_errors()
 
 
 class AngularMetric(Metric):
@@ -145,17 +197,30 @@ class AngularMetric(Metric):
     unit = "radians"
     value_range = (0.0, math.pi)
 
-    def compute(self, representation: Representation) -> Vector:
+    def compute(self, representation: Representation) -> Matrix:
         """(n, n) in [0, pi], diagonal 0."""
-        length = np.sqrt(representation.norm**2 + representation.n_features * representation.mean**2)
-        squared = squared_distances(representation)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            # |x/|x| - y/|y||^2 = (|x - y|^2 - (|x| - |y|)^2) / (|x| |y|)
-            chord = (squared - np.subtract.outer(length, length) ** 2) / np.outer(length, length)
-        angle: Vector = 2 * np.arcsin(np.sqrt(np.clip(chord, 0, 4)) / 2)
-        zero = length == 0
-        angle[zero, :] = angle[:, zero] = np.nan
+        angle: Matrix = 2 * np.arcsin(np.sqrt(cosine_distances(representation) / 2))
         return angle
+
+    def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """1 - cos is about half the square of a small angle."""
+        return _root_errors(2 * _difference_errors(representation, representation.length), matrix)
+
+
+def _correlation_errors(representation: Representation, matrix: Matrix) -> Matrix:
+    if not representation.has_zero:
+        squared = np.abs(representation.squared_distances())
+        return representation.squared_distance_errors() / max(float(np.nanmax(squared)), np.finfo(float).tiny)
+    errors = _difference_errors(representation, representation.norm)
+    return np.hypot(errors, 2.0**-52 * np.abs(matrix))
+
+
+def _root_errors(errors: Matrix, roots: Matrix) -> Matrix:
+    """Errors of roots, from those of what they are the roots of: d sqrt(x) = dx / (2 sqrt(x)), and sqrt(dx) at 0."""
+    least = np.sqrt(errors)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        smaller: Matrix = np.minimum(least, errors / (2 * np.maximum(roots, least)))
+        return smaller
 
 
 @hookimpl

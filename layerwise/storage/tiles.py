@@ -1,20 +1,23 @@
-"""A matrix of correlations as bytes: its strict upper triangle, in tiles, shuffled and compressed.
+"""A representation as bytes: the strict upper triangle of its matrix, in tiles, shuffled and compressed.
 
-The diagonal is not stored, because it is known: 1, and NaN for stimuli with constant activations, whose norm is
-not positive. Values are laid out byte by byte (all first bytes, all second bytes, ...) before zlib sees them,
-which the slowly varying exponents of correlations reward. A tile holds at most 1 MiB of values, so
-that no database's limit for one value is ever met, whatever the number of stimuli.
+The diagonal is not stored, because it is known. Values are laid out byte by byte (all first bytes, all second bytes,
+...) before zlib sees them, which the slowly varying exponents of similarities reward. A tile holds at most 1 MiB of
+values, so that no database's limit for one value is ever met, whatever the number of stimuli.
+
+Two forms are read: dissimilarities about the mean stimulus, which are written, and the correlations that histories
+held before.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from layerwise.core.history.checks import check_representation, check_vector, diagonal_of
+from layerwise.core.history.checks import check_representation, check_vector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +25,14 @@ if TYPE_CHECKING:
 
     from layerwise.core.network.representation import Representation
 
-TILE_VALUES = 1 << 18
+    Number = TypeVar("Number", bound=np.generic)
+else:
+    Number = TypeVar("Number")
+
+TILE_BYTES = 1 << 20
 _LEVEL = 1
+_SINGLE, _DOUBLE, CORRELATION = "dissimilarity/f4", "dissimilarity/f8", "correlation"
+_TYPES = {_SINGLE: "<f4", _DOUBLE: "<f8", CORRELATION: "<f4"}
 
 
 class TileError(ValueError):
@@ -37,7 +46,7 @@ class Tile:
     Attributes:
         n_values: Number of values.
         checksum: CRC-32 of `data`.
-        data: Shuffled and compressed float32 values.
+        data: Shuffled and compressed values.
     """
 
     n_values: int
@@ -55,6 +64,9 @@ class Packed:
         norm: Likewise.
         tiles: The strict upper triangle, row by row.
         checksum: Hex SHA-256 over all of it, before compression.
+        form: What the matrix holds, and in which type.
+        deviation: Like `mean`; None for correlations.
+        resolution: How well it is known; None for correlations.
     """
 
     n_features: int
@@ -62,26 +74,33 @@ class Packed:
     norm: bytes
     tiles: tuple[Tile, ...]
     checksum: str
+    form: str = CORRELATION
+    deviation: bytes | None = None
+    resolution: Mapping[str, float] | None = None
 
 
 def pack(representation: Representation) -> Packed:
     """A representation to bytes.
 
     Raises:
-        ValueError: If its matrix is not symmetric, not float32, or has another diagonal than it must have, so
-            that it could not be given back as it is.
+        ValueError: If its matrix is not symmetric, or its diagonal not 0: it could not be given back as it is.
     """
     import numpy as np
 
     from layerwise.core.network.representation import strict_upper
 
     check_representation(representation)
-    values = np.asarray(strict_upper(representation.correlation), dtype="<f4")
-    mean = np.asarray(representation.mean, dtype="<f8").tobytes()
-    norm = np.asarray(representation.norm, dtype="<f8").tobytes()
-    tiles = tuple(encode_tile(values[at : at + TILE_VALUES]) for at in range(0, len(values), TILE_VALUES))
-    checksum = _digest(representation.n_features, mean, norm, values)
-    return Packed(representation.n_features, mean, norm, tiles, checksum)
+    form = _SINGLE if representation.dissimilarity.dtype == np.float32 else _DOUBLE
+    values = np.asarray(strict_upper(representation.dissimilarity), dtype=_TYPES[form])
+    mean, norm, deviation = (
+        np.asarray(vector, dtype="<f8").tobytes()
+        for vector in (representation.mean, representation.norm, representation.deviation)
+    )
+    n_values = TILE_BYTES // values.itemsize
+    tiles = tuple(encode_tile(values[at : at + n_values]) for at in range(0, len(values), n_values))
+    resolution = describe_resolution(representation)
+    packed = Packed(representation.n_features, mean, norm, tiles, "", form, deviation, resolution)
+    return replace(packed, checksum=_digest(packed, values))
 
 
 def unpack(packed: Packed) -> Representation:
@@ -92,49 +111,93 @@ def unpack(packed: Packed) -> Representation:
     """
     import numpy as np
 
+    from layerwise.core.network.correlations import from_correlations
     from layerwise.core.network.representation import Representation
 
-    mean = _floats(packed.mean, "mean")
-    norm = _floats(packed.norm, "norm")
-    n_stimuli = len(mean)
-    values = np.empty(n_stimuli * (n_stimuli - 1) // 2, dtype=np.float32)
-    expected = [min(TILE_VALUES, len(values) - at) for at in range(0, len(values), TILE_VALUES)]
-    if [tile.n_values for tile in packed.tiles] != expected or len(norm) != n_stimuli:
-        raise TileError(f"{len(packed.tiles)} tiles do not make up {n_stimuli} stimuli")
-    for index, tile in enumerate(packed.tiles):
-        values[index * TILE_VALUES : index * TILE_VALUES + tile.n_values] = decode_tile(tile, index)
-    if _digest(packed.n_features, packed.mean, packed.norm, values) != packed.checksum:
+    if packed.form not in _TYPES:
+        raise TileError(f"it has the form '{packed.form}', which this version does not know")
+    values, mean, norm = _unpack_values(packed), _floats(packed.mean, "mean"), _floats(packed.norm, "norm")
+    if _digest(packed, values) != packed.checksum:
         raise TileError("the checksum over all of it does not match")
-    return Representation(symmetric_matrix(values, norm), mean, norm, packed.n_features)
+    if packed.form == CORRELATION:
+        correlation = symmetric_matrix(values, np.where(norm > 0, 1, np.nan))
+        return from_correlations(correlation, mean, norm, packed.n_features)
+    deviation = _floats(packed.deviation or b"", "deviation")
+    if len(deviation) != len(mean):
+        raise TileError(f"{len(deviation)} deviations of {len(mean)} stimuli")
+    return Representation(
+        symmetric_matrix(values, np.zeros(len(mean))),
+        deviation,
+        mean,
+        norm,
+        packed.n_features,
+        **read_resolution(packed.resolution or {}),
+    )
 
 
-def symmetric_matrix(values: NDArray[np.float32], norm: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The (n, n) matrix with these values above and below the diagonal, which follows from the norms."""
+def _unpack_values(packed: Packed) -> NDArray[np.floating]:
+    """The values of all tiles, (n (n - 1) / 2,)."""
     import numpy as np
 
-    size = len(norm)
-    matrix = np.empty((size, size), dtype=np.float32)
+    n_stimuli, dtype = len(packed.mean) // 8, np.dtype(_TYPES[packed.form])
+    values = np.empty(n_stimuli * (n_stimuli - 1) // 2, dtype=dtype)
+    n_each = TILE_BYTES // dtype.itemsize
+    expected = [min(n_each, len(values) - at) for at in range(0, len(values), n_each)]
+    if [tile.n_values for tile in packed.tiles] != expected or len(packed.norm) != len(packed.mean):
+        raise TileError(f"{len(packed.tiles)} tiles do not make up {n_stimuli} stimuli")
+    for index, tile in enumerate(packed.tiles):
+        values[index * n_each : index * n_each + tile.n_values] = decode_tile(tile, index, dtype)
+    return values
+
+
+def symmetric_matrix(values: NDArray[Number], diagonal: NDArray[np.floating]) -> NDArray[Number]:
+    """The (n, n) matrix with these values above and below the diagonal."""
+    import numpy as np
+
+    size = len(diagonal)
+    matrix = np.empty((size, size), dtype=values.dtype)
     at = 0
     for row in range(size - 1):
         width = size - 1 - row
         matrix[row, row + 1 :] = values[at : at + width]
         matrix[row + 1 :, row] = values[at : at + width]
         at += width
-    np.fill_diagonal(matrix, diagonal_of(norm))
+    np.fill_diagonal(matrix, diagonal)
     return matrix
 
 
-def encode_tile(values: NDArray[np.float32]) -> Tile:
-    """Shuffle and compress a stretch of float32 values."""
+def describe_resolution(representation: Representation) -> dict[str, float]:
+    """How well a representation is known, as plain numbers."""
+    described = {name: float(value) for name, value in asdict(representation.resolution).items()}
+    return described if representation.has_zero else described | {"has_zero": 0.0}
+
+
+def read_resolution(described: Mapping[str, float]) -> dict[str, Any]:
+    """The arguments of a representation that `describe_resolution` has described.
+
+    Raises:
+        TileError: If it is something else.
+    """
+    from layerwise.core.network.resolution import Resolution
+
+    known = {key: value for key, value in described.items() if key != "has_zero"}
+    try:
+        return {"resolution": Resolution(**known), "has_zero": bool(described.get("has_zero", 1.0))}
+    except TypeError as error:
+        raise TileError(f"its resolution cannot be read: {error}") from error
+
+
+def encode_tile(values: NDArray[np.floating]) -> Tile:
+    """Shuffle and compress a stretch of values."""
     import numpy as np
 
-    planes = np.ascontiguousarray(values.view(np.uint8).reshape(-1, 4).T)
+    planes = np.ascontiguousarray(values.view(np.uint8).reshape(-1, values.itemsize).T)
     data = zlib.compress(planes.data, _LEVEL)
     return Tile(len(values), zlib.crc32(data), data)
 
 
-def decode_tile(tile: Tile, index: int = 0) -> NDArray[np.float32]:
-    """The values of a tile.
+def decode_tile(tile: Tile, index: int, dtype: np.dtype[np.floating]) -> NDArray[np.floating]:
+    """The values of a tile, which are of this type.
 
     Raises:
         TileError: If its checksum fails; `index` is named in the message.
@@ -143,14 +206,15 @@ def decode_tile(tile: Tile, index: int = 0) -> NDArray[np.float32]:
 
     if zlib.crc32(tile.data) != tile.checksum:
         raise TileError(f"tile {index} fails its checksum")
+    size = dtype.itemsize * tile.n_values
     try:
-        planes = zlib.decompress(tile.data, bufsize=max(1, 4 * tile.n_values))
+        planes = zlib.decompress(tile.data, bufsize=max(1, size))
     except zlib.error as error:
         raise TileError(f"tile {index} cannot be decompressed: {error}") from error
-    if len(planes) != 4 * tile.n_values:
-        raise TileError(f"tile {index} has {len(planes)} bytes where {4 * tile.n_values} are expected")
-    shuffled = np.frombuffer(planes, dtype=np.uint8).reshape(4, tile.n_values)
-    return np.ascontiguousarray(shuffled.T).view("<f4").reshape(-1)
+    if len(planes) != size:
+        raise TileError(f"tile {index} has {len(planes)} bytes where {size} are expected")
+    shuffled = np.frombuffer(planes, dtype=np.uint8).reshape(dtype.itemsize, tile.n_values)
+    return np.ascontiguousarray(shuffled.T).view(dtype).reshape(-1)
 
 
 def encode_vector(vector: NDArray[np.float64]) -> bytes:
@@ -185,11 +249,15 @@ def _floats(data: bytes, what: str) -> NDArray[np.float64]:
     return np.frombuffer(data, dtype="<f8").astype(np.float64)
 
 
-def _digest(n_features: int, mean: bytes, norm: bytes, values: NDArray[np.float32]) -> str:
+def _digest(packed: Packed, values: NDArray[np.floating]) -> str:
     import numpy as np
 
-    digest = hashlib.sha256(f"{n_features} ".encode())
-    parts: Sequence[bytes | memoryview] = (mean, norm, np.asarray(values, dtype="<f4").data)
+    digest = hashlib.sha256(f"{packed.n_features} ".encode())
+    if packed.form != CORRELATION:
+        said = json.dumps(packed.resolution, sort_keys=True)
+        digest.update(f"{packed.form} {said} ".encode())
+        digest.update(packed.deviation or b"")
+    parts: Sequence[bytes | memoryview] = (packed.mean, packed.norm, np.ascontiguousarray(values).data)
     for part in parts:
         digest.update(part)
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Comparator
 from layerwise.core.host.kinds.measures import INVARIANCES
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.testing.expecting import ask, expect, expect_named, is_close, is_same
 from layerwise.testing.material import CHANGES, AwkwardLayer, Trial, draw_awkward_layers, draw_trials
 

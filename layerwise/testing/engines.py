@@ -168,6 +168,7 @@ def _compare(engine: Engine, expected: StreamedLayer, found: StreamedLayer, what
     name = f"layer '{found.target.layer.name}' (transform {found.target.transform_name}) {what}"
     pairs = {
         "centred products": (expected.products.centred, found.products.centred),
+        "norms": (expected.products.norm, found.products.norm),
         "means": (expected.products.mean, found.products.mean),
         "sums of squares": (expected.summary.power2, found.summary.power2),
         "counts of zeros": (expected.summary.n_zeros, found.summary.n_zeros),

@@ -8,7 +8,8 @@ import numpy as np
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Metric
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 from layerwise.testing.material import Values, draw_awkward_layers, draw_trials
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Matrix, Reorderer
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
 

@@ -21,7 +21,8 @@ from layerwise.core.host.kinds import (
     StreamedStatistic,
     WeightStatistic,
 )
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.core.network.summary import LayerSummary
 from layerwise.testing.expecting import ask, expect, expect_named, is_close, is_same
 from layerwise.testing.material import AwkwardLayer, Values, draw_awkward_layers, summarize

@@ -19,7 +19,8 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.layers import Layer, Role
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 
 SIDE = 8

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.kinds import Transform, UnitTransform
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
 SHAPES = ((4, 4, 6), (5, 3, 2), (9,), (1, 1, 1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.interchange.arrange import Arranged
 from layerwise.interchange.checks import check_matrix, triangle_side
 from layerwise.interchange.conversion import KINDS, convert

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.interchange.exported import Export
 from layerwise.interchange.files import choose_writer, read_file
 from layerwise.interchange.gathering import arrange_layers, gather

@@ -9,7 +9,7 @@ import pytest
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.interchange.files import choose_matrix_writer
 from layerwise.interchange.gathering import gather
 from layerwise.interchange.matrices import MatrixExport

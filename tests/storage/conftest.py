@@ -19,7 +19,8 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerResult, RunHeader, StatisticResult
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.storage import MEMORY_URL, OpenHistory, Store, open_store
 

@@ -23,7 +23,6 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
-from layerwise.core.network.representation import Representation
 from layerwise.core.network.stimuli import Stimulus
 from layerwise.storage import Store, tiles
 
@@ -148,10 +147,10 @@ def test_a_matrix_that_could_not_be_given_back_is_refused(store: Store, samples:
     claim = store.begin_run(samples.header())
     run_id = claim.run_id
     good = samples.representation()
-    lopsided = good.correlation.copy()
+    lopsided = good.dissimilarity.copy()
     lopsided[0, 1] += 0.5
-    for matrix, said in [(lopsided, "not symmetric"), (good.correlation.astype(float), "float64")]:
-        bad = Representation(matrix, good.mean, good.norm, good.n_features)
+    for matrix, said in [(lopsided, "not symmetric"), (good.dissimilarity.astype(int), "int64")]:
+        bad = replace(good, dissimilarity=matrix)
         with pytest.raises(LayerwiseError, match=f"run {run_id}, layer 'mixed'.*{said}"):
             store.save_layer(claim, LayerResult("mixed", "none", bad))
     assert store.list_layers(run_id) == []

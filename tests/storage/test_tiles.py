@@ -13,46 +13,66 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import Resolution
 from layerwise.storage import tiles
 
 FLOATS = hnp.from_dtype(np.dtype("<f4"), allow_subnormal=True)
+SINGLE = np.dtype("<f4")
+TYPES = st.sampled_from([np.float32, np.float64])
 
 
 @st.composite
 def representations(draw: Any) -> Representation:
     """Any symmetric matrix with the diagonal it must have, whatever the rest of it holds."""
     n_stimuli = draw(st.integers(1, 9))
-    matrix = draw(hnp.arrays(np.float32, (n_stimuli, n_stimuli), elements=FLOATS))
-    norm = draw(hnp.arrays(np.float64, n_stimuli, elements=st.sampled_from([0.0, 1e-300, 1.0, np.nan])))
-    mean = draw(hnp.arrays(np.float64, n_stimuli))
+    matrix = draw(hnp.arrays(draw(TYPES), (n_stimuli, n_stimuli), elements=FLOATS))
+    mean, norm, deviation = (draw(hnp.arrays(np.float64, n_stimuli)) for _ in range(3))
     below = np.tril_indices(n_stimuli, -1)
     matrix[below] = matrix.T[below]
-    np.fill_diagonal(matrix, np.where(norm > 0, np.float32(1), np.float32(np.nan)))
-    return Representation(matrix, mean, norm, draw(st.integers(1, 2**40)))
+    np.fill_diagonal(matrix, 0)
+    resolution = Resolution(*draw(st.tuples(*[st.sampled_from([0.0, 2.0**-24, 0.1])] * 3)))
+    return Representation(
+        matrix, deviation, mean, norm, draw(st.integers(1, 2**40)), resolution, has_zero=draw(st.booleans())
+    )
 
 
-@given(representations(), st.sampled_from([1, 3, 7, tiles.TILE_VALUES]))
-def test_unpacking_gives_back_what_was_packed(written: Representation, tile_values: int) -> None:
+@given(representations(), st.sampled_from([8, 24, 56, tiles.TILE_BYTES]))
+def test_unpacking_gives_back_what_was_packed(written: Representation, tile_bytes: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "TILE_VALUES", tile_values)
+        patch.setattr(tiles, "TILE_BYTES", tile_bytes)
         packed = tiles.pack(written)
-        assert max([tile.n_values for tile in packed.tiles], default=0) <= tile_values
+        assert max([tile.n_values for tile in packed.tiles], default=0) * written.dissimilarity.itemsize <= tile_bytes
         read = tiles.unpack(packed)
-    assert read.correlation.tobytes() == written.correlation.tobytes()
-    assert read.mean.tobytes() == written.mean.tobytes()
-    assert read.norm.tobytes() == written.norm.tobytes()
+    assert read.dissimilarity.dtype == written.dissimilarity.dtype
+    for name in ("dissimilarity", "deviation", "mean", "norm"):
+        assert getattr(read, name).tobytes() == getattr(written, name).tobytes()
     assert read.n_features == written.n_features
+    assert (read.resolution, read.has_zero) == (written.resolution, written.has_zero)
+
+
+def test_a_changed_resolution_is_noticed(samples: Any) -> None:
+    packed = tiles.pack(samples.representation())
+    assert packed.resolution is not None
+    finer = {**packed.resolution, "activations": 0.0}
+    with pytest.raises(tiles.TileError, match="checksum over all"):
+        tiles.unpack(replace(packed, resolution=finer))
+
+
+def test_a_form_of_a_later_version_is_named(samples: Any) -> None:
+    packed = replace(tiles.pack(samples.representation()), form="angles/f2")
+    with pytest.raises(tiles.TileError, match="'angles/f2', which this version does not know"):
+        tiles.unpack(packed)
 
 
 @given(hnp.arrays(np.float32, st.integers(1, 300), elements=FLOATS), st.data())
 def test_no_flipped_bit_in_a_tile_goes_unnoticed(values: Any, data: Any) -> None:
     tile = tiles.encode_tile(values)
-    assert tiles.decode_tile(tile).tobytes() == values.tobytes()
+    assert tiles.decode_tile(tile, 0, SINGLE).tobytes() == values.tobytes()
     at = data.draw(st.integers(0, len(tile.data) - 1))
     bit = 1 << data.draw(st.integers(0, 7))
     damaged = replace(tile, data=tile.data[:at] + bytes([tile.data[at] ^ bit]) + tile.data[at + 1 :])
     with pytest.raises(tiles.TileError, match="tile 4 fails its checksum"):
-        tiles.decode_tile(damaged, 4)
+        tiles.decode_tile(damaged, 4, SINGLE)
 
 
 @given(hnp.arrays(np.float64, st.integers(0, 50)))
@@ -61,7 +81,7 @@ def test_vectors_survive_to_the_last_bit(vector: Any) -> None:
 
 
 def test_tiles_in_the_wrong_order_are_noticed(monkeypatch: pytest.MonkeyPatch, samples: Any) -> None:
-    monkeypatch.setattr(tiles, "TILE_VALUES", 5)
+    monkeypatch.setattr(tiles, "TILE_BYTES", 40)
     packed = tiles.pack(samples.representation())
     swapped = (packed.tiles[1], packed.tiles[0], packed.tiles[2])
     with pytest.raises(tiles.TileError, match="checksum over all"):
@@ -72,7 +92,7 @@ def test_a_tile_that_unpacks_to_something_else_is_noticed() -> None:
     short = zlib.compress(b"1234")
     for data, said in [(short, "4 bytes where 8"), (b"rubbish", "cannot be decompressed")]:
         with pytest.raises(tiles.TileError, match=said):
-            tiles.decode_tile(tiles.Tile(2, zlib.crc32(data), data))
+            tiles.decode_tile(tiles.Tile(2, zlib.crc32(data), data), 0, SINGLE)
 
 
 def test_correlations_take_less_room_than_they_are_long(samples: Any) -> None:

@@ -22,6 +22,10 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.network.representation import Representation
 
+UNDETERMINED = (
+    "its resolution does not determine this number to two digits: activations differ between stimuli by little more "
+    "than their rounding"
+)
 Pair = tuple[LayerAddress, LayerAddress]
 Progress = Callable[[int, int], None]
 
@@ -75,6 +79,9 @@ class _Computation:
         self._state_bytes = 0  # of the largest that was seen: how many fit is known only then
         self._told: set[str] = set()
         self._warnings: dict[LayerAddress, str] = {}
+        self._blurred: dict[
+            LayerAddress, Any
+        ] = {}  # states of layers as they might as well be known, where it matters
         self._unprepared: dict[LayerAddress, InputError | PluginError] = {}  # layers without a state, and why
 
     def run(self) -> dict[Pair, Comparison]:
@@ -110,6 +117,7 @@ class _Computation:
     def _hold(self, wanted: Sequence[LayerAddress], spread: Spread) -> None:
         """Have a state of each of these layers, and of no others."""
         self._states = {address: self._states[address] for address in wanted if address in self._states}
+        self._blurred = {address: self._blurred[address] for address in self._states if address in self._blurred}
         lacking = [address for address in wanted if address not in self._states and address not in self._unprepared]
         for start in range(0, len(lacking), self._memory.n_read):
             some = lacking[start : start + self._memory.n_read]
@@ -130,6 +138,9 @@ class _Computation:
             if address not in self._warnings:  # a layer that comes by again has had its warning
                 self._warnings[address] = self._measure.warn(representation, state)
             self._states[address] = state
+            blurred = self._measure.prepare_blurred(representation)
+            if blurred is not None:
+                self._blurred[address] = blurred
         except (InputError, PluginError) as error:
             self._unprepared[address] = error
 
@@ -227,9 +238,22 @@ class _Computation:
             return
         lines = [f"{end.layer}: {self._warnings[end]}" for end in dict.fromkeys(pair) if self._warnings[end]]
         try:
+            lines += self._doubt(pair, value)
             self._answer(pair, self._measure.check(value), "\n".join(lines))
         except PluginError as error:
             self._refuse(pair, error)
+
+    def _doubt(self, pair: Pair, value: float) -> list[str]:
+        """Says so where a value is not determined to two digits by what is known of its layers."""
+        blurred = [end for end in dict.fromkeys(pair) if end in self._blurred]
+        if not blurred:
+            return []
+        try:
+            again = [self._measure.as_known(self._blurred.get(end, self._states[end])) for end in pair]
+            determined = self._measure.is_determined(value, self._measure.compare(*again))
+        except InputError:
+            determined = False
+        return [] if determined else [f"{end.layer}: {UNDETERMINED}" for end in blurred]
 
     def _refuse(self, pair: Pair, error: InputError | PluginError, where: str = "") -> None:
         self._answer(pair, None, f"{where}{error}", failed=isinstance(error, PluginError))

@@ -22,6 +22,9 @@ from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_array, check_comparison, check_metric
 from layerwise.core.network.representation import NO_TRANSFORM, Representation
 
+BLUR_THAT_MATTERS = 1e-3
+TWO_DIGITS = 0.005
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -73,11 +76,42 @@ class Measure:
         offer = self.comparator.offer
         if self.metric is None or not isinstance(offer, MetricComparator):
             return self.comparator.call(offer.prepare, representation)
-        return self.comparator.call(offer.prepare_matrix, compute_metric(self.metric, representation))
+        matrix = compute_metric(self.metric, representation)
+        return self.comparator.call(offer.prepare_metric, self.metric.offer, representation, matrix)
 
     def warn(self, representation: Representation, state: Any) -> str:
         """Why the measure says little about this layer, in one line; or nothing."""
         return " ".join(str(self.comparator.call(self.comparator.offer.warn, representation, state)).split())
+
+    def prepare_blurred(self, representation: Representation) -> Any | None:
+        """The state of a layer as it might as well be known, where its resolution may matter; None where it does not.
+
+        A layer whose differences are a thousandth part error has correlations that are right to a millionth. Where
+        the measure is undefined for the layer as it might be, the refusal stands for the state.
+        """
+        if representation.blur <= BLUR_THAT_MATTERS:
+            return None
+        try:
+            return self.prepare(representation.perturb())
+        except InputError as error:
+            return error
+
+    def as_known(self, state: Any) -> Any:
+        """The state, where `prepare_blurred` gave one.
+
+        Raises:
+            InputError: The refusal that stands for it.
+        """
+        if isinstance(state, InputError):
+            raise state
+        return state
+
+    def is_determined(self, value: float, again: float) -> bool:
+        """Whether two values of one pair, each as the layers are known, agree to two digits."""
+        size = max(abs(value), abs(again))
+        if self.kind == "similarity":
+            size = max(size, 1.0)  # digits after the point: that two layers are unrelated is a finding
+        return abs(value - again) <= TWO_DIGITS * size
 
     def compare(self, first: Any, second: Any) -> float:
         """The checked value for two states.

@@ -77,7 +77,7 @@ def _choose_layer(by: str | None, run: RunRecord, layers: Sequence[Layer]) -> La
 
 def _similarity(metric: Registered[Metric] | None, representation: Representation) -> NDArray[np.float64]:
     if metric is None:
-        return representation.correlation.astype(np.float64)
+        return representation.correlation
     matrix = compute_metric(metric, representation)
     if metric.offer.kind == "distance":
         return 1 - matrix

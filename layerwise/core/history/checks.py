@@ -16,29 +16,24 @@ if TYPE_CHECKING:
 
 
 def check_representation(representation: Representation) -> None:
-    """Check that a representation could be given back as it is from its upper triangle and its norms.
+    """Check that a representation could be given back as it is from its upper triangle and its vectors.
 
     Raises:
-        ValueError: If its matrix is not symmetric, not float32, or has another diagonal than it must have.
+        ValueError: If its matrix is not symmetric, no matrix of floats, or its diagonal is not 0.
     """
     import numpy as np
 
-    matrix, n_stimuli = representation.correlation, representation.n_stimuli
-    if matrix.dtype != np.float32 or matrix.shape != (n_stimuli, n_stimuli):
-        raise ValueError(f"correlations of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
-    if representation.norm.shape != (n_stimuli,):
-        raise ValueError(f"norms of shape {representation.norm.shape} for {n_stimuli} stimuli")
+    matrix, n_stimuli = representation.dissimilarity, representation.n_stimuli
+    if matrix.dtype not in (np.float32, np.float64) or matrix.shape != (n_stimuli, n_stimuli):
+        raise ValueError(f"dissimilarities of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
+    for name in ("norm", "deviation"):
+        vector = getattr(representation, name)
+        if vector.shape != (n_stimuli,):
+            raise ValueError(f"{name}s of shape {vector.shape} for {n_stimuli} stimuli")
     if not np.array_equal(matrix, matrix.T, equal_nan=True):
-        raise ValueError("correlations that are not symmetric")
-    if not np.array_equal(np.diagonal(matrix), diagonal_of(representation.norm), equal_nan=True):
-        raise ValueError("a diagonal that is not 1 (NaN for stimuli with constant activations)")
-
-
-def diagonal_of(norm: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The diagonal of a correlation matrix: 1, and NaN for stimuli with constant activations; (n,)."""
-    import numpy as np
-
-    return np.where(norm > 0, np.float32(1), np.float32(np.nan))
+        raise ValueError("dissimilarities that are not symmetric")
+    if np.diagonal(matrix).any():
+        raise ValueError("a diagonal that is not 0")
 
 
 def check_vector(vector: NDArray[np.float64]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from layerwise.core.network.model import Floats, Model
-from layerwise.core.network.representation import Products
+from layerwise.core.network.products import Products
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.network.summary import LayerSummary
 

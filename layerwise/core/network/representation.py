@@ -1,14 +1,15 @@
-"""What a layer makes of a stimulus set, boiled down to its Gram matrix.
+"""What a layer makes of a stimulus set, boiled down to how far apart it puts the stimuli.
 
 Every measure this field asks of a layer *as a representation* is a function of the n x n Gram matrix of its
-activations. It is kept in a form in which nothing cancels: the Pearson correlations people look at, and
-the mean and norm of each activation vector, which give the Gram matrix back.
+activations. It is kept in a form in which nothing cancels: distances between stimuli as they are seen from the mean
+stimulus, and the mean and norm of each activation vector, which together give correlations and Gram matrices back.
+`docs/architecture.md` says why this form; `products` makes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -16,10 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.network.resolution import EXACT, SINGLE, SURE, Resolution, deviation_of
 
-_ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
+_ROWS_AT_ONCE = 128
 
 Number = TypeVar("Number", bound=np.generic)
+Matrix = NDArray[np.float64]
 NO_TRANSFORM = "none"
 """What plain activations are called where a transform is named."""
 
@@ -46,25 +49,59 @@ def strict_upper(matrix: NDArray[Number]) -> NDArray[Number]:
     return values
 
 
+def double_centre(matrix: Matrix) -> Matrix:
+    """H M H of a symmetric matrix M, in place: the mean of each row and column taken out."""
+    across = matrix.mean(axis=0)
+    matrix -= across - across.mean()
+    matrix -= across[:, None]
+    return matrix
+
+
+def panels(n_rows: int) -> Iterator[slice]:
+    """Some rows of a matrix at a time, for what needs temporary arrays: matrices are the largest things there are."""
+    return (slice(start, start + _ROWS_AT_ONCE) for start in range(0, n_rows, _ROWS_AT_ONCE))
+
+
+def add_squared_differences(matrix: Matrix, values: NDArray[np.float64], weight: float) -> Matrix:
+    """Add weight (v_i - v_j)^2 to each entry, in place."""
+    for rows in panels(len(values)):
+        apart = np.subtract.outer(values[rows], values)
+        apart *= apart
+        apart *= weight
+        matrix[rows] += apart
+    return matrix
+
+
 @dataclass(frozen=True, eq=False)
 class Representation:
-    """A layer's activations for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
+    """A layer's activations x_i for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
+
+    Made by `represent` from activations, and by `interchange` from matrices. Ask its methods for what a measure
+    needs; the fields are the form in which it is stored.
 
     Attributes:
-        correlation: float32 (n, n); Pearson correlation between the activation vectors of each pair of
-            stimuli. Rows and columns of stimuli with constant activations are NaN.
+        dissimilarity: float32 or float64 (n, n), symmetric with a diagonal of 0;
+            (|x_i - x_j|^2 - (a_i - a_j)^2) / (2 a_i a_j) with a the deviations: 1 - cosine between two stimuli as
+            seen from the reference. NaN for stimuli of which nothing is known.
+        deviation: float64 (n,); a_i, distance of each stimulus from a reference, of runs the mean stimulus.
         mean: float64 (n,); mean over units.
-        norm: float64 (n,); Euclidean norm of the mean-centred activation vector.
+        norm: float64 (n,); Euclidean norm of the activation vector less its mean over units; 0 where that is constant.
         n_features: Number of units.
+        resolution: How well it is known.
+        has_zero: Whether similarities have a zero that means something; not where only distances are known, of which
+            `correlation` is then a linear function.
     """
 
-    correlation: NDArray[np.float32]
+    dissimilarity: NDArray[np.floating]
+    deviation: NDArray[np.float64]
     mean: NDArray[np.float64]
     norm: NDArray[np.float64]
     n_features: int
+    resolution: Resolution = EXACT
+    has_zero: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("correlation", "mean", "norm"):  # many measures share them: none may change them
+        for name in ("dissimilarity", "deviation", "mean", "norm"):  # many measures share them: none may change them
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
@@ -77,6 +114,14 @@ class Representation:
         """Indices of the stimuli with constant activations, whose correlations are undefined."""
         return np.flatnonzero(self.norm == 0)
 
+    @property
+    def undefined(self) -> NDArray[np.intp]:
+        """Indices of the stimuli of which an imported matrix says nothing."""
+        unknown = np.isnan(self.dissimilarity)
+        if not unknown.any():
+            return np.empty(0, dtype=np.intp)
+        return np.flatnonzero(unknown.sum(axis=0) >= self.n_stimuli - 1)
+
     def require_finite(self) -> None:
         """Make sure that all activations were finite numbers, as those of a run are.
 
@@ -87,107 +132,242 @@ class Representation:
         if n_spoilt:
             raise InputError(f"{n_spoilt} of {self.n_stimuli} stimuli have activations that are not finite")
 
-    def centred_gram(self) -> NDArray[np.float64]:
-        """Inner products of the activation vectors, each centred on its own mean over units; (n, n).
+    def _require_all(self) -> None:
+        """Gram matrices need every stimulus."""
+        self.require_finite()
+        if n_undefined := len(self.undefined):
+            raise InputError(f"nothing is known of {n_undefined} of {self.n_stimuli} stimuli")
 
-        A stimulus with constant activations has a centred vector of zeros, so zeros here rather than NaN.
+    # Distances
+
+    def squared_distances(self) -> Matrix:
+        """|x_i - x_j|^2, (n, n); defined for constant vectors too, NaN for undefined stimuli.
+
+        Negative only where it was imported so.
+
+        (a_i - a_j)^2 + 2 a_i a_j d_ij: two terms that are not negative, so nothing cancels.
 
         Raises:
             InputError: If some activations are not finite.
         """
         self.require_finite()
-        gram = np.nan_to_num(self.correlation.astype(np.float64)) * np.outer(self.norm, self.norm)
-        np.fill_diagonal(gram, self.norm**2)
-        return gram
+        return self._squared_distances()
 
-    def gram(self) -> NDArray[np.float64]:
-        """Inner products of the raw activation vectors, K = X X'; (n, n)."""
-        return self.centred_gram() + self.n_features * np.outer(self.mean, self.mean)
+    def _squared_distances(self) -> Matrix:
+        squared: Matrix = self.dissimilarity.astype(np.float64)
+        squared *= 2 * self.deviation[:, None]
+        squared *= self.deviation
+        return add_squared_differences(squared, self.deviation, 1)
 
-    def column_centred_gram(self) -> NDArray[np.float64]:
-        """Inner products of the activations with each unit centred on its mean over stimuli, H K H; (n, n)."""
+    def squared_distance_errors(self, *, with_activations: bool = False) -> Matrix:
+        """The standard deviation of the error of each squared distance, (n, n).
+
+        Args:
+            with_activations: Whether the rounding of the activations themselves counts as well, or only what was
+                done with them.
+        """
+        errors = np.empty(self.dissimilarity.shape)
+        for rows in panels(self.n_stimuli):
+            size = np.abs(self.dissimilarity[rows].astype(np.float64))
+            known = np.minimum(self.resolution.products, self.resolution.near * size)
+            errors[rows] = np.hypot(known, self._storage_error * size)
+            errors[rows] *= 2 * self.deviation[rows, None] * self.deviation
+        return self._add_activation_errors(errors) if with_activations else errors
+
+    def _add_activation_errors(self, errors: Matrix) -> Matrix:
+        """What rounding of activations does besides: noise e_i of length `activation_noise` on each stimulus.
+
+        |x_i + e_i - x_j - e_j|^2 differs by 2 (x_i - x_j)(e_i - e_j), whose deviation is 2 d |e| / sqrt(p), and by
+        |e_i - e_j|^2.
+        """
+        noise = self.activation_noise**2
+        distances = self._squared_distances()
+        for rows in panels(self.n_stimuli):
+            both = noise[rows, None] + noise
+            variance = 4 * np.abs(distances[rows]) * both / self.n_features + both**2
+            errors[rows] = np.hypot(errors[rows], np.sqrt(variance))
+        return errors
+
+    @property
+    def _storage_error(self) -> float:
+        """Relative error of a dissimilarity that was rounded to be stored."""
+        return deviation_of(SINGLE) if self.dissimilarity.dtype == np.float32 else 0.0
+
+    @property
+    def length(self) -> NDArray[np.float64]:
+        """|x_i|, (n,)."""
+        return np.asarray(np.hypot(self.norm, np.sqrt(self.n_features) * self.mean))
+
+    @property
+    def activation_noise(self) -> NDArray[np.float64]:
+        """Length of the vector of rounding errors of each stimulus's activations, (n,)."""
+        return deviation_of(self.resolution.activations) * self.length
+
+    # Correlations
+
+    def correlation_distances(self) -> Matrix:
+        """1 - r, r the Pearson correlation of two activation vectors, (n, n); NaN where one of them is constant.
+
+        (|x_i - x_j|^2 - p (m_i - m_j)^2 - (s_i - s_j)^2) / (2 s_i s_j), m the means, s the norms and p the number of
+        units: what is left of a distance once means and norms are the same, however small it is.
+        """
+        if not self.has_zero:
+            return self._scaled_distances()
+        apart = self._squared_distances()
+        add_squared_differences(apart, self.mean, -self.n_features)
+        add_squared_differences(apart, self.norm, -1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            apart /= 2 * self.norm[:, None]
+            apart /= self.norm
+        np.clip(apart, 0, 2, out=apart)
+        apart[self.constant, :] = apart[:, self.constant] = np.nan
+        return apart
+
+    def _scaled_distances(self) -> Matrix:
+        """Squared distances moved and scaled to lie between 0 and 1: all that RSA needs of them as similarities."""
+        apart = self._squared_distances()
+        lowest = min(float(np.nanmin(apart)), 0.0)
+        apart -= lowest
+        highest = float(np.nanmax(apart))
+        apart /= highest if highest > 0 else 1.0
+        np.fill_diagonal(apart, 0)
+        apart[self.constant, :] = apart[:, self.constant] = np.nan
+        return apart
+
+    @property
+    def correlation(self) -> Matrix:
+        """Pearson correlation of each two activation vectors, (n, n); NaN where one of them is constant.
+
+        Near 1 it has few digits left: `correlation_distances` has all.
+        """
+        apart = self.correlation_distances()
+        return np.subtract(1, apart, out=apart)
+
+    # Gram matrices
+
+    def gram(self) -> Matrix:
+        """Inner products of the raw activation vectors, K = X X'; (n, n).
+
+        Raises:
+            InputError: If some activations are not finite, or nothing is known of some stimuli.
+        """
         gram = self.centred_gram()
-        across = gram.mean(axis=0)
-        gram += across.mean() - across[:, None] - across[None, :]
-        shift = self.mean - self.mean.mean()  # centred before it is squared, so that a common offset cancels first
-        gram += self.n_features * np.outer(shift, shift)
+        for rows in panels(self.n_stimuli):
+            gram[rows] += self.n_features * self.mean[rows, None] * self.mean
         return gram
+
+    def centred_gram(self) -> Matrix:
+        """Inner products of the activation vectors, each centred on its own mean over units; (n, n).
+
+        Raises:
+            InputError: If some activations are not finite, or nothing is known of some stimuli.
+        """
+        self._require_all()
+        gram = self._squared_distances()
+        add_squared_differences(gram, self.mean, -self.n_features)
+        squares = self.norm**2
+        np.subtract(squares, gram, out=gram)
+        gram += squares[:, None]
+        gram /= 2
+        np.fill_diagonal(gram, squares)
+        return gram
+
+    def column_centred_gram(self) -> Matrix:
+        """Inner products of the activations with each unit centred on its mean over stimuli, H K H; (n, n).
+
+        From a_i a_j (1 - d_ij), which is that already where the reference is the mean of these stimuli.
+
+        Raises:
+            InputError: If some activations are not finite, or nothing is known of some stimuli.
+        """
+        self._require_all()
+        gram: Matrix = self.dissimilarity.astype(np.float64)
+        np.subtract(1, gram, out=gram)
+        gram *= self.deviation[:, None]
+        gram *= self.deviation
+        return double_centre(gram)
+
+    @property
+    def gram_error(self) -> float:
+        """Frobenius norm of the error of `column_centred_gram`.
+
+        Without knowledge of single entries: those of products and storage go with a_i a_j, those of activations with
+        (a_i |e_j| + a_j |e_i|) / sqrt(p).
+        """
+        squares, noise = self.deviation @ self.deviation, self.activation_noise @ self.activation_noise
+        return float(np.hypot(self._entry_error * squares, np.sqrt(2 * squares * noise / self.n_features) + noise))
+
+    @property
+    def _entry_error(self) -> float:
+        """Of an entry of a Gram matrix over both deviations, as products and storage make it."""
+        return float(np.hypot(self.resolution.products, self._storage_error))
+
+    @cached_property
+    def blur(self) -> float:
+        """What share of the differences between pairs of stimuli is nothing but error: 0 is sharp, 1 is noise.
+
+        The larger of that of distances and of what is left of them once means and norms are taken out.
+        """
+        size = float(self.deviation @ self.deviation)
+        pairs = self.dissimilarity[~np.eye(self.n_stimuli, dtype=np.bool_)]
+        spread = float(np.std(pairs[np.isfinite(pairs)], dtype=np.float64)) if self.n_stimuli > 1 else 0.0
+        if not size * spread > 0:
+            return 1.0
+        outside = self.n_stimuli * (self.n_features * np.var(self.mean) + np.var(self.norm)) / size
+        inside = max(1 - float(outside), _LEAST_INSIDE)
+        return min(self.gram_error / (size * spread * inside), 1.0)
+
+    @property
+    def eigenvalue_floor(self) -> float:
+        """Up to here eigenvalues of a Gram matrix of these activations may be nothing but error.
+
+        Errors of the entries are a random symmetric matrix, whose eigenvalues reach to 2 sqrt(n) standard deviations
+        (Wigner). Rounding errors e of the activations add E E', whose eigenvalues reach to |e|^2 (1 + sqrt(n / p))^2
+        (Marchenko and Pastur).
+        """
+        squares = self.deviation**2
+        entry = self._entry_error * np.sqrt(squares.max(initial=0) * squares.mean())
+        noise = float(np.mean(self.activation_noise**2)) * (1 + np.sqrt(self.n_stimuli / self.n_features)) ** 2
+        return float(2 * np.sqrt(self.n_stimuli) * entry * _EDGE + SURE * noise)
 
     @cached_property
     def spectrum(self) -> NDArray[np.float64]:
         """Eigenvalues of the column-centred Gram matrix, largest first; found once, when first asked for.
 
-        At most min(n - 1, n_features) of them, without those that are nothing but the rounding of correlations to
-        float32: that changes no eigenvalue by more than 2^-24 times the norm of the Gram matrix (Weyl's inequality).
+        At most min(n - 1, n_features) of them, without those that may be nothing but error (`eigenvalue_floor`).
         """
-        floor = 2.0**-24 * float(np.linalg.norm(self.centred_gram()))
         values = np.linalg.eigvalsh(self.column_centred_gram())[::-1]
         values = values[: max(min(self.n_stimuli - 1, self.n_features), 0)]
-        return read_only(np.ascontiguousarray(values[values > floor]))
+        return read_only(np.ascontiguousarray(values[values > self.eigenvalue_floor]))
+
+    # Other stimuli, other errors
 
     def take(self, indices: ArrayLike) -> Representation:
-        """The representation of a selection (or reordering) of the stimuli."""
+        """The representation of a selection (or reordering) of the stimuli; the reference stays where it was."""
         chosen = np.asarray(indices, dtype=np.intp)
-        return Representation(
-            self.correlation[np.ix_(chosen, chosen)], self.mean[chosen], self.norm[chosen], self.n_features
+        return replace(
+            self,
+            dissimilarity=self.dissimilarity[np.ix_(chosen, chosen)],
+            deviation=self.deviation[chosen],
+            mean=self.mean[chosen],
+            norm=self.norm[chosen],
         )
 
+    def perturb(self, seed: int = 0, *, with_activations: bool = True) -> Representation:
+        """The same layer as it might as well be known: every squared distance changed by a draw of its error.
 
-@dataclass(frozen=True, eq=False)
-class Products:
-    """Sums that a representation is made of, in float64 and before any rounding. Provisional until 1.0.
-
-    Attributes:
-        centred: float64 (n, n); Gram matrix of the activation vectors, each centred on its mean over units.
-        mean: float64 (n,); mean over units.
-        n_features: Number of units.
-    """
-
-    centred: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    n_features: int
-
-    def represent(self) -> Representation:
-        """Divide by the norms; constant activation vectors give NaN, never a silent number."""
-        norm = np.sqrt(np.clip(np.diagonal(self.centred), 0, None))
+        Args:
+            seed: Of the draw.
+            with_activations: As in `squared_distance_errors`.
+        """
+        draw = np.random.default_rng(seed).normal(size=self.dissimilarity.shape)
+        draw = np.triu(draw, 1)
+        change = (draw + draw.T) * self.squared_distance_errors(with_activations=with_activations)
         with np.errstate(invalid="ignore", divide="ignore"):
-            correlation = self.centred / norm[:, None] / norm[None, :]
-        correlation = np.clip((correlation + correlation.T) / 2, -1, 1)
-        live = norm > 0
-        correlation[live, live] = 1.0
-        correlation[~live, :] = np.nan
-        correlation[:, ~live] = np.nan
-        return Representation(correlation.astype(np.float32), self.mean, norm, self.n_features)
+            change /= 2 * np.outer(self.deviation, self.deviation)
+        change[~np.isfinite(change)] = 0
+        return replace(self, dissimilarity=self.dissimilarity.astype(np.float64) + change)
 
 
-def concatenate(parts: Sequence[Products]) -> Products:
-    """The products of layers laid side by side: a block from its branches.
-
-    Raw Gram matrices simply add up. In the centred form each part is moved from its own mean m_b to the
-    common one m: K = sum_b K_b + p_b (m_b - m)(m_b - m)', in which nothing cancels either.
-    """
-    n_features = sum(part.n_features for part in parts)
-    mean = sum((part.n_features * part.mean for part in parts), np.zeros(len(parts[0].mean))) / n_features
-    centred = np.zeros_like(parts[0].centred)
-    for part in parts:
-        shift = part.mean - mean
-        shift[np.abs(shift) <= 1e-13 * np.abs(mean)] = 0  # rounding, which must not make a constant row vary
-        for start in range(0, len(shift), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            centred[rows] += part.centred[rows] + part.n_features * np.outer(shift[rows], shift)
-    return Products(centred, mean, n_features)
-
-
-def represent(activations: ArrayLike) -> Representation:
-    """The representation of activations held in memory, computed in float64.
-
-    Args:
-        activations: (n_stimuli, ...); everything after the first axis counts as units.
-    """
-    rows = np.asarray(activations, dtype=np.float64)
-    rows = rows.reshape(len(rows), -1)
-    mean = rows.mean(axis=1)
-    centred = rows - mean[:, None]
-    constant = rows.max(axis=1) == rows.min(axis=1)
-    centred[constant] = 0
-    return Products(centred @ centred.T, mean, rows.shape[1]).represent()
+_LEAST_INSIDE = 1e-6
+_EDGE = 1.25  # of the largest eigenvalue of a random matrix, which single draws exceed by a few per cent

@@ -109,7 +109,7 @@ def _exported(arrays: dict[str, NDArray[Any]], prefixes: list[str], path: Path) 
     found = []
     for prefix in prefixes:
         name = prefix[:-1] or stem_of(path)
-        fields = {field: arrays[f"{prefix}{field}"] for field in FIELDS}
+        fields = {field: arrays[f"{prefix}{field}"] for field in FIELDS if f"{prefix}{field}" in arrays}
         found.append(FoundRepresentation(name, rebuild(name, fields), facts.get(name)))
     return tuple(_in_order(found, facts))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from layerwise.interchange.content import (
     hint_of,
     stem_of,
 )
-from layerwise.interchange.exported import FIELDS, LAYERS, STIMULI, Export, rebuild
+from layerwise.interchange.exported import BEFORE, LAYERS, STIMULI, VECTORS, Export, describe, rebuild
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
 from layerwise.interchange.formats.pair_tables import fill_matrix
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 METADATA = "layerwise"
+TYPES = "types"
 PAIR_COLUMNS = (("stimulus_i", "stimulus_j"), ("i", "j"))
 """What the two columns that name a pair are called; names before numbers."""
 
@@ -48,6 +49,7 @@ def write_parquet(path: Path, export: Export) -> None:
             pl.lit(layer.name).alias("layer"),
             pl.all(),
             pl.Series("correlation", representation.correlation[first, second]),
+            pl.Series("dissimilarity", representation.dissimilarity[first, second]).cast(pl.Float64),
         )
         for layer, representation in zip(export.layers, export.representations, strict=True)
     ]
@@ -102,12 +104,14 @@ def _read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
 
 
 def _describe(export: Export) -> str:
-    described = {
+    described = [describe(representation) for representation in export.representations]
+    said = {
         STIMULI: list(export.stimuli),
         LAYERS: json.loads(write_facts(export.layers)),
-        **{field: [np.asarray(getattr(r, field)).tolist() for r in export.representations] for field in FIELDS[1:]},
+        **{field: [np.asarray(one[field]).tolist() for one in described] for field in VECTORS},
+        TYPES: [one["dissimilarity"].dtype.name for one in described],
     }
-    return json.dumps(described, ensure_ascii=True)
+    return json.dumps(said, ensure_ascii=True)
 
 
 def _read_export(frame: pl.DataFrame, text: str) -> FileContent:
@@ -117,29 +121,34 @@ def _read_export(frame: pl.DataFrame, text: str) -> FileContent:
         described = json.loads(text)
         names = tuple(str(name) for name in described[STIMULI])
         facts = read_facts(json.dumps(described[LAYERS]))
-        rows = list(zip(*(described[field] for field in FIELDS[1:]), strict=True))
         found = []
-        for name, (mean, norm, n_features) in zip(facts, rows, strict=True):
+        for index, name in enumerate(facts):
             own = frame.filter(pl.col("layer") == name).sort("i", "j")
-            fields = {"mean": np.array(mean, np.float64), "norm": np.array(norm, np.float64)}
-            fields["n_features"] = np.array(n_features)
-            fields["correlation"] = _correlations(own, fields["norm"])
+            fields = {key: np.array(described[key][index]) for key in (*BEFORE[1:], *VECTORS) if key in described}
+            fields |= {key: fields[key].astype(np.float64) for key in fields if key != "n_features"}
+            if TYPES in described:
+                dtype = np.dtype(described[TYPES][index])
+                fields["dissimilarity"] = _square(own, "dissimilarity", np.zeros(len(fields["mean"]), dtype))
+            else:
+                diagonal = np.where(fields["norm"] > 0, 1, np.nan).astype(np.float32)
+                fields["correlation"] = _square(own, "correlation", diagonal)
             found.append(FoundRepresentation(name, rebuild(name, fields), facts[name]))
     except (KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"the export is damaged ({type(error).__name__}: {error})") from error
     return FileContent(tuple(found), names)
 
 
-def _correlations(frame: pl.DataFrame, norm: Any) -> Any:
-    correlation = np.empty((len(norm), len(norm)), dtype=np.float32)
-    first, second = np.triu_indices(len(norm), 1)
+def _square(frame: pl.DataFrame, column: str, diagonal: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The (n, n) matrix of a column, of the type of its diagonal."""
+    matrix = np.zeros((len(diagonal), len(diagonal)), dtype=diagonal.dtype)
+    first, second = np.triu_indices(len(diagonal), 1)
     pairs = (frame["i"].to_numpy(), frame["j"].to_numpy())
     if not (np.array_equal(pairs[0], first) and np.array_equal(pairs[1], second)):
         raise ValueError("some pairs of stimuli are missing or there twice")
-    correlation[first, second] = frame["correlation"].to_numpy()
-    correlation[second, first] = correlation[first, second]
-    np.fill_diagonal(correlation, np.where(norm > 0, np.float32(1), np.float32(np.nan)))
-    return correlation
+    matrix[first, second] = frame[column].to_numpy()
+    matrix[second, first] = matrix[first, second]
+    np.fill_diagonal(matrix, diagonal)
+    return matrix
 
 
 def _read_pairs(frame: pl.DataFrame, columns: tuple[str, str], stem: str) -> FileContent:

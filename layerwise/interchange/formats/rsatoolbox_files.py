@@ -25,7 +25,7 @@ from layerwise.interchange.content import (
     FoundRepresentation,
     name_layer,
 )
-from layerwise.interchange.exported import FIELDS, LAYERS, Export, rebuild
+from layerwise.interchange.exported import LAYERS, VECTORS, Export, describe, rebuild
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
 
 VALUES = "dissimilarities"
@@ -75,12 +75,15 @@ def write_rdms(path: Path, export: Export) -> None:
     import h5py
 
     upper = np.triu_indices(len(export.stimuli), 1)
-    triangles = (1 - each.correlation[upper].astype(np.float64) for each in export.representations)
+    triangles = (each.correlation_distances()[upper] for each in export.representations)
     write_triangles(path, triangles, [layer.name for layer in export.layers], export.stimuli, "correlation")
     with h5py.File(path, "a") as file:
         file[f"{OURS}/{LAYERS}"] = write_facts(export.layers)
-        for field in FIELDS[1:]:
-            file[f"{OURS}/{field}"] = np.array([getattr(each, field) for each in export.representations])
+        described = [describe(each) for each in export.representations]
+        for field in VECTORS:
+            file[f"{OURS}/{field}"] = np.array([each[field] for each in described])
+        for index, each in enumerate(described):
+            file[f"{OURS}/dissimilarity/{index}"] = each["dissimilarity"][upper]
 
 
 def write_triangles(
@@ -118,8 +121,8 @@ def measure_of(metric: str) -> str:
 
 
 def _complete(ours: Any, distances: NDArray[np.float64], labels: Sequence[str]) -> tuple[FoundRepresentation, ...]:
-    """Our own representations: the means and norms beside the distances."""
-    fields = {field: np.asarray(ours[field][()]) for field in FIELDS[1:]}
+    """Our own representations: what lies beside the distances."""
+    fields = {field: np.asarray(ours[field][()]) for field in VECTORS if field in ours}
     side = triangle_side(distances.shape[1])
     if any(len(field) != len(distances) for field in fields.values()) or fields["norm"].shape[1:] != (side,):
         raise InputError("the means and norms do not belong to the matrices: the file was changed")
@@ -127,19 +130,24 @@ def _complete(ours: Any, distances: NDArray[np.float64], labels: Sequence[str]) 
     found = []
     for index, name in enumerate(labels):
         own = {field: values[index] for field, values in fields.items()}
-        own["correlation"] = _correlations(distances[index], own["norm"])
+        if "dissimilarity" in ours:
+            own["dissimilarity"] = _square(ours[f"dissimilarity/{index}"][()], np.zeros(len(own["norm"])))
+        else:
+            diagonal = np.where(own["norm"] > 0, 1, np.nan)
+            with np.errstate(over="ignore"):  # of a damaged file; what overflows is no correlation, and is refused
+                own["correlation"] = _square((1 - distances[index]).astype(np.float32), diagonal)
         found.append(FoundRepresentation(name, rebuild(name, own), facts.get(name)))
     return tuple(found)
 
 
-def _correlations(distances: NDArray[np.float64], norm: NDArray[np.float64]) -> NDArray[np.float32]:
-    correlation = np.empty((len(norm), len(norm)), dtype=np.float32)
-    upper = np.triu_indices(len(norm), 1)
-    with np.errstate(over="ignore"):  # of a damaged file; what overflows is no correlation, and is refused
-        correlation[upper] = 1 - distances
-    correlation[upper[1], upper[0]] = correlation[upper]
-    np.fill_diagonal(correlation, np.where(norm > 0, np.float32(1), np.float32(np.nan)))
-    return correlation
+def _square(triangle: NDArray[np.floating], diagonal: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The (n, n) matrix with this strict upper triangle."""
+    matrix = np.zeros((len(diagonal), len(diagonal)), dtype=triangle.dtype)
+    upper = np.triu_indices(len(diagonal), 1)
+    matrix[upper] = triangle
+    matrix[upper[1], upper[0]] = triangle
+    np.fill_diagonal(matrix, diagonal)
+    return matrix
 
 
 def _measure(file: Any) -> str:

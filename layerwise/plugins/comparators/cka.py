@@ -14,7 +14,6 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
-from layerwise.plugins.metrics import squared_distances
 
 Vector = NDArray[np.float64]
 CHANCE_WORTH_A_WARNING = 0.2
@@ -66,6 +65,7 @@ class DebiasedCka(CosineComparator):
     """
 
     name = "cka-debiased"
+    nothing = "nothing remains off the diagonal once it is U-centred, as where all pairs are equally far apart"
     description = "linear CKA, debiased: 0 on average for unrelated layers"
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
@@ -105,7 +105,7 @@ class RbfCka(CosineComparator):
             InputError: If more than half of the pairs have the same activations.
         """
         centred_gram(representation, "CKA")  # refuses what has no differences
-        squared = squared_distances(representation)
+        squared = representation.squared_distances()
         median = float(np.median(strict_upper(squared)))
         if median <= 0:
             raise InputError("CKA's width is undefined: most pairs of stimuli have the same activations")
@@ -116,6 +116,11 @@ class RbfCka(CosineComparator):
     def read(self, cosine: Vector) -> Vector:
         """Two positive semi-definite matrices have no negative cosine."""
         return np.clip(cosine, 0, 1)
+
+    def error(self, representation: Representation) -> float:
+        """The kernel's: of squared distances over sigma^2 times twice the mean square of the deviations."""
+        width: float = 2 * self.settings["sigma"] ** 2 * float(np.mean(representation.deviation**2))
+        return super().error(representation) / width
 
     def warn(self, representation: Representation, state: Vector) -> str:
         """Where an unrelated layer like this one would score high."""

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Comparator
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.metrics import squared_distances
 
 
 class _DescriptorDifference(Comparator):
@@ -77,7 +76,7 @@ class UniformityDifference(_DescriptorDifference):
 
     def prepare(self, representation: Representation) -> float:
         """The uniformity."""
-        return math.log(float(np.exp(-2 * squared_distances(representation)).mean()))
+        return math.log(float(np.exp(-2 * representation.squared_distances()).mean()))
 
     def warn(self, representation: Representation, state: float) -> str:
         """Where stimuli are too far apart for it."""

@@ -13,7 +13,7 @@ from layerwise.core.base.parameters import Parameter
 from layerwise.core.host.kinds import Comparator, Matrix, MetricComparator
 from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
-from layerwise.plugins.metrics import EuclideanMetric, squared_distances
+from layerwise.plugins.metrics import EuclideanMetric
 
 Vector = NDArray[np.float64]
 _RIGID = frozenset({"orthogonal", "translation", "stimulus-permutation"})
@@ -31,13 +31,18 @@ class DistanceCorrelation(CosineComparator):
     description = "distance correlation (biased by few stimuli)"
     value_range = (0.0, 1.0)
     invariant_to = _RIGID | {"isotropic-scaling"}
+    _metric = EuclideanMetric()
 
     def vector(self, representation: Representation) -> Vector:
         """The double-centred distances."""
         centred_gram(representation, self.name)  # refuses what has no differences
-        distances = np.sqrt(squared_distances(representation))
+        distances = self._metric.compute(representation)
         across = distances.mean(axis=0)
         return flatten(distances - across[:, None] - across[None, :] + across.mean())
+
+    def error(self, representation: Representation) -> float:
+        """That of distances: of squared ones over twice the distance that is typical."""
+        return super().error(representation) / math.sqrt(2 * float(np.mean(representation.deviation**2)))
 
     def read(self, cosine: Vector) -> Vector:
         """The root; a distance covariance is never negative but for rounding."""
@@ -58,6 +63,8 @@ class RsmNormDifference(MetricComparator):
     value_range = (0.0, None)
     invariant_to = _RIGID
     metric = EuclideanMetric()
+    ordinal = False
+    needs_zero = True
     threaded = True
 
     def prepare_matrix(self, matrix: Matrix) -> Vector:
@@ -106,7 +113,7 @@ class Imd(Comparator):
         if n_stimuli <= k:
             raise InputError(f"imd needs more than k = {k} stimuli, here are {n_stimuli}; set a smaller `k`")
         centred_gram(representation, self.name)  # refuses what has no differences
-        apart = squared_distances(representation)
+        apart = representation.squared_distances()
         np.fill_diagonal(apart, np.inf)
         nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]
         joined = np.zeros((n_stimuli, n_stimuli))

@@ -144,6 +144,7 @@ class PearsonRsa(Rsa):
     """
 
     name = "rsa-pearson"
+    ordinal = False
     symbol = "r"
     description = "RSA: Pearson correlation of the similarities of all pairs of stimuli"
     reweightable = True
@@ -207,6 +208,8 @@ class CosineRsa(Rsa):
     """
 
     name = "rsa-cosine"
+    ordinal = False
+    needs_zero = True
     description = "RSA: cosine of the similarities of all pairs of stimuli"
 
     def standardise(self, pairs: Vector) -> Vector:

@@ -1,13 +1,12 @@
 """A layer's principal directions: what CCA, Procrustes and subspace measures are computed from.
 
 With X = U S V' (columns centred), the Gram matrix is U S^2 U': its eigenvectors are the layer's directions in the
-space of stimuli, its eigenvalues their squared singular values. Eigenvalues that rounding of the stored correlations
-alone can make are taken for zeros.
+space of stimuli, its eigenvalues their squared singular values. Eigenvalues that the error of the Gram matrix alone
+can make are taken for zeros (`Representation.eigenvalue_floor`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,6 @@ from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators.vectors import centred_gram
 
 Vector = NDArray[np.float64]
-ROUNDING = 1e-7  # of float32 correlations, with some room; eigenvalues feel it times sqrt(n)
 
 RANK = Parameter("rank", 0, "how many directions to keep; 0: as many as `variance` asks for", minimum=0)
 
@@ -80,9 +78,9 @@ def find_spectrum(
     if not centred:
         gram = representation.gram()
     values, vectors = np.linalg.eigh(gram)
-    noise = ROUNDING * math.sqrt(len(gram)) * float(np.mean(representation.norm**2))
+    floor = max(representation.eigenvalue_floor, len(gram) * np.finfo(np.float64).eps * values[-1])
     n_dimensions = len(gram) - int(centred)
-    n_real = min(int((values > max(noise, 1e-12 * values[-1])).sum()), n_dimensions)
+    n_real = min(int((values > floor).sum()), n_dimensions, representation.n_features)
     values, vectors = values[::-1][:n_real], vectors[:, ::-1]
     n_kept = min(rank, n_real) if rank else _count(values, variance)
     kept, rest = (np.ascontiguousarray(part) for part in (vectors[:, :n_kept], vectors[:, n_kept:]))

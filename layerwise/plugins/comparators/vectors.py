@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Comparator
 from layerwise.core.network.representation import Representation, strict_upper
+from layerwise.core.network.resolution import SURE
 
 Vector = NDArray[np.float64]
+_NOTHING = 2.0  # times the error that is to be expected: a vector no longer than that may be error alone
 
 
 class CosineComparator(Comparator):
@@ -25,6 +28,8 @@ class CosineComparator(Comparator):
     kind = "similarity"
     symmetric = True
     threaded = True
+    nothing: ClassVar[str] = "the layer makes no difference between stimuli"
+    """What is so where the vector is zero, or nothing but error."""
 
     @abstractmethod
     def vector(self, representation: Representation) -> Vector:
@@ -38,9 +43,13 @@ class CosineComparator(Comparator):
         """The vector, of length 1."""
         vector = self.vector(representation)
         length = math.sqrt(float(np.einsum("i,i", vector, vector)))
-        if length == 0:
-            raise InputError(f"{self.name} is undefined: the layer makes no difference between stimuli")
+        if length <= self.error(representation):
+            raise InputError(f"{self.name} is undefined: {self.nothing}")
         return vector / length
+
+    def error(self, representation: Representation) -> float:
+        """How long the vector may be where it is nothing but error."""
+        return _NOTHING * representation.gram_error
 
     def read(self, cosine: Vector) -> Vector:
         """The measure from cosines; an array of the same shape."""
@@ -72,6 +81,6 @@ def centred_gram(representation: Representation, owner: str, n_least: int = 3) -
     if representation.n_stimuli < n_least:
         raise InputError(f"{owner} needs at least {n_least} stimuli, here are {representation.n_stimuli}")
     gram = representation.column_centred_gram()
-    if np.trace(gram) <= 1e-9 * float(representation.norm @ representation.norm):
-        raise InputError(f"{owner} is undefined: all stimuli have the same activations")
+    if np.trace(gram) <= SURE**2 * float(representation.activation_noise @ representation.activation_noise):
+        raise InputError(f"{owner} is undefined: all stimuli have the same activations, as far as they are known")
     return gram

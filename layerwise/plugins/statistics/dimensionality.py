@@ -29,7 +29,7 @@ class ParticipationRatioStatistic(RepresentationStatistic):
         usable, note = keep_finite(representation)
         gram = usable.column_centred_gram()
         squared = float((gram**2).sum())
-        if usable.n_stimuli < 2 or squared == 0:
+        if usable.n_stimuli < 2 or squared <= (2 * usable.gram_error) ** 2:
             return StatisticValue(None, ALL_EQUAL)
         return StatisticValue(float(np.trace(gram)) ** 2 / squared, note)
 

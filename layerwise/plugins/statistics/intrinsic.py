@@ -6,7 +6,6 @@ import numpy as np
 
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.metrics import squared_distances
 from layerwise.plugins.statistics.usable import Vector, find_doubles, join_notes, keep_finite
 
 DISCARDED = 0.1
@@ -30,7 +29,7 @@ class TwoNearestNeighboursStatistic(RepresentationStatistic):
     def compute(self, representation: Representation) -> StatisticValue:
         """Of stimuli with the same activations one counts, which is noted, as is what is not finite."""
         usable, note = keep_finite(representation)
-        squared = squared_distances(usable)
+        squared = usable.squared_distances()
         distinct = np.flatnonzero(~np.tril(find_doubles(usable), -1).any(axis=1))
         n_distinct, n_doubles = len(distinct), usable.n_stimuli - len(distinct)
         if n_distinct < MIN_STIMULI:

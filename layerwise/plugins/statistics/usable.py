@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.network.representation import Representation, strict_upper
+from layerwise.core.network.resolution import SURE
 
 Vector = NDArray[np.float64]
-_SAME_ANGLE = 2.0**-22  # 1 - r that may be nothing but the rounding of r to float32
-_SAME_LENGTH = 1e-6  # of norms and means, relative: what float32 activations and their sums can be off by
+_ROUNDINGS = 16.0  # of an activation's last bit, in deviations of one rounding
 
 
 def keep_finite(representation: Representation) -> tuple[Representation, str]:
@@ -23,20 +23,21 @@ def keep_finite(representation: Representation) -> tuple[Representation, str]:
 
 
 def find_doubles(representation: Representation) -> NDArray[np.bool_]:
-    """Which pairs of stimuli have the same activations, as far as float32 can tell; (n, n)."""
-    norm, level = representation.norm, np.sqrt(representation.n_features) * representation.mean
-    size = norm + np.abs(level)
-    allowed = _SAME_LENGTH * np.maximum.outer(size, size)
-    same = np.nan_to_num(1 - representation.correlation) <= _SAME_ANGLE
-    same &= np.abs(np.subtract.outer(norm, norm)) <= allowed
-    same &= np.abs(np.subtract.outer(level, level)) <= allowed
-    return np.asarray(same, dtype=np.bool_)
+    """Which pairs of stimuli have the same activations, as far as their rounding can tell; (n, n).
+
+    A network may compute a stimulus in another order of sums at another place of a batch, which costs it a few
+    roundings more than one.
+    """
+    noise = _ROUNDINGS * representation.activation_noise
+    allowed = np.add.outer(noise**2, noise**2)
+    allowed += SURE * representation.squared_distance_errors()
+    return np.asarray(representation.squared_distances() <= allowed, dtype=np.bool_)
 
 
 def upper_triangle(representation: Representation) -> tuple[Vector, str]:
     """Correlations of all pairs of different stimuli, and a note on those that have none."""
     usable, note = keep_finite(representation)
-    pairs = strict_upper(usable.correlation).astype(np.float64)
+    pairs = strict_upper(usable.correlation)
     live = pairs[np.isfinite(pairs)]
     n_constant = len(usable.constant)
     constant = f"{n_constant} of {usable.n_stimuli} stimuli have constant activations and are left out"

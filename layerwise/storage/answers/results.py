@@ -176,7 +176,16 @@ def unpack_at(address: LayerAddress, packed: Packed) -> Representation:
 
 
 def _packed(row: sa.RowMapping, pieces: list[Tile]) -> Packed:
-    return Packed(row["n_features"], row["mean"], row["norm"], tuple(pieces), row["checksum"])
+    return Packed(
+        n_features=row["n_features"],
+        mean=row["mean"],
+        norm=row["norm"],
+        tiles=tuple(pieces),
+        checksum=row["checksum"],
+        form=row["form"],
+        deviation=row["deviation"],
+        resolution=row["resolution"],
+    )
 
 
 def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -14,7 +14,7 @@ from layerwise.core.history.records import LayerAddress
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Comparator, Metric, MetricComparator
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 
 
 class Gram(Metric):

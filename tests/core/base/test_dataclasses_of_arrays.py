@@ -15,7 +15,7 @@ import numpy as np
 import layerwise
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.profiles import ProfileKey
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 
 
 def list_dataclasses() -> Iterator[type]:

@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerwise.core.network.representation import Products, concatenate, represent, strict_upper
-
-
-def products(rows: np.ndarray) -> Products:
-    """Products of activations in memory, in float64."""
-    mean = rows.mean(axis=1)
-    centred = rows - mean[:, None]
-    centred[rows.max(axis=1) == rows.min(axis=1)] = 0
-    return Products(centred @ centred.T, mean, rows.shape[1])
-
+from layerwise.core.network.products import concatenate, multiply, represent
+from layerwise.core.network.representation import strict_upper
 
 widths = st.lists(st.integers(1, 9), min_size=1, max_size=4)
 offsets = st.sampled_from([0.0, 1.0, -1e3, 1e6])
@@ -29,7 +21,7 @@ def test_a_block_is_the_sum_of_its_branches_whatever_the_offset(widths, offset, 
     parts = [scale * rng.normal(size=(7, width)) + offset + scale * index for index, width in enumerate(widths)]
     parts[0][2] = parts[0][2, 0]
     whole = np.hstack(parts)
-    direct, joined = represent(whole), concatenate([products(part) for part in parts]).represent()
+    direct, joined = represent(whole), concatenate([multiply(part) for part in parts]).represent()
     assert joined.n_features == direct.n_features == sum(widths)
     assert np.allclose(joined.mean, direct.mean, rtol=1e-12, atol=1e-12)
     if sum(widths) > 2:
@@ -42,7 +34,7 @@ def test_a_block_is_the_sum_of_its_branches_whatever_the_offset(widths, offset, 
 def test_a_block_of_branches_with_the_same_constant_is_constant(value):
     rows = np.random.default_rng(0).normal(size=(4, 10))
     rows[1] = value
-    joined = concatenate([products(rows[:, :3]), products(rows[:, 3:])]).represent()
+    joined = concatenate([multiply(rows[:, :3]), multiply(rows[:, 3:])]).represent()
     assert joined.constant.tolist() == [1]
     assert np.isnan(joined.correlation[1]).all()
 
@@ -50,7 +42,7 @@ def test_a_block_of_branches_with_the_same_constant_is_constant(value):
 def test_a_block_of_branches_with_different_constants_is_not_constant():
     first, second = np.ones((3, 4)), np.full((3, 2), 2.0)
     first[0, 0] = 5
-    joined = concatenate([products(first), products(second)]).represent()
+    joined = concatenate([multiply(first), multiply(second)]).represent()
     assert joined.constant.size == 0
     assert joined.correlation[1, 2] == 1
 
@@ -60,7 +52,7 @@ def test_the_correlation_is_numpys_and_the_gram_matrix_comes_back(offset, seed):
     rows = np.random.default_rng(seed).normal(size=(6, 40)) + offset
     representation = represent(rows)
     assert np.allclose(representation.correlation, np.corrcoef(rows), atol=1e-6)
-    assert representation.correlation.dtype == np.float32
+    assert representation.correlation.dtype == np.float64
     assert np.array_equal(np.diagonal(representation.correlation), np.ones(6))
     gram = rows @ rows.T
     assert np.allclose(representation.gram(), gram, rtol=1e-6, atol=1e-5)

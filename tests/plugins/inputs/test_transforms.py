@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.stats import spearmanr, zscore
 
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.plugins.transforms import register_transforms
 
 TRANSFORMS = {transform.name: transform for transform in register_transforms()}

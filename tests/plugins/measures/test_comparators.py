@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.comparators import register_comparators
 
 COMPARATORS = {comparator.name: comparator for comparator in register_comparators()}

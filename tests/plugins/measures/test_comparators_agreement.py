@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
 from layerwise.core.host.kinds import Comparator
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.plugins.comparators import register_comparators
 
 COMPARATORS = {comparator.name: comparator for comparator in register_comparators()}

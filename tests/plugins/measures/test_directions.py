@@ -8,7 +8,7 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.plugins.comparators.cca import Pwcca, Svcca
 from layerwise.plugins.comparators.shapes import Procrustes
 from layerwise.plugins.comparators.spectra import canonical_correlations, find_spectrum, singular_values

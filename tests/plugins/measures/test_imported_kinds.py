@@ -9,7 +9,8 @@ import pytest
 
 from layerwise.core.host.kinds import Comparator, Metric
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.interchange.arrange import Arranged
 from layerwise.interchange.checks import check_matrix
 from layerwise.interchange.conversion import convert

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.plugins.comparators import register_comparators
 from layerwise.plugins.metrics import register_metrics
 from layerwise.testing import check_comparator, check_metric

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_metric
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.plugins.metrics import register_metrics
 
 METRICS = {metric.name: metric for metric in register_metrics()}

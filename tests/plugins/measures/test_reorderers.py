@@ -10,7 +10,7 @@ import pytest
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_permutation
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.plugins.reorderers import register_reorderers
 
 REORDERERS = {reorderer.name: reorderer for reorderer in register_reorderers()}

@@ -18,7 +18,7 @@ from layerwise.core.host.kinds import (
 )
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_statistic
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.core.network.summary import LayerSummary
 from layerwise.plugins.statistics import register_statistics
 

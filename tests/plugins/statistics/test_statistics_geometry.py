@@ -11,7 +11,8 @@ from scipy.spatial.distance import cdist
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_statistic
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.statistics import register_statistics
 from layerwise.plugins.statistics.spectrum import fit_power_law
 

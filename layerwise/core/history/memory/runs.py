@@ -182,8 +182,13 @@ def keep_representation(representation: Representation, what: str) -> Representa
         check_representation(representation)
     except ValueError as error:
         raise LayerwiseError(f"{what}: {error}") from error
-    parts = keep(representation.correlation), keep(representation.mean), keep(representation.norm)
-    return Representation(*parts, representation.n_features)
+    return replace(
+        representation,
+        dissimilarity=keep(representation.dissimilarity),
+        deviation=keep(representation.deviation),
+        mean=keep(representation.mean),
+        norm=keep(representation.norm),
+    )
 
 
 def keep_predictions(rows: Sequence[Prediction]) -> tuple[Prediction, ...]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter, Setting, read_settings
 from layerwise.core.host.kinds.offer import Offer
+from layerwise.core.network.resolution import settle
 
 if TYPE_CHECKING:
     from layerwise.core.network.representation import Representation
@@ -33,6 +35,8 @@ class Metric(Offer):
         unit: Of the values, where they have one: `radians`.
         value_range: Smallest and largest possible value, None where unbounded.
         needs_transform: The activation transform whose representation it is computed from, `none` for the plain one.
+        of_distances: Whether it is a function of each pair's squared distance alone, so that of imported distances it
+            keeps the zero.
     """
 
     _hook = "metrics"
@@ -41,10 +45,27 @@ class Metric(Offer):
     unit: ClassVar[str] = ""
     value_range: ClassVar[tuple[float | None, float | None]] = (None, None)
     needs_transform: ClassVar[str] = "none"
+    of_distances: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, representation: Representation) -> Matrix:
-        """The symmetric (n, n) matrix; NaN only for stimuli with constant activations."""
+        """The symmetric (n, n) matrix; NaN only for stimuli with constant activations.
+
+        Raises:
+            InputError: If the metric is undefined for the layer; says why.
+        """
+
+    def errors(self, representation: Representation, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The standard deviation of the error of each entry of what `compute` gave, (n, n).
+
+        Decides which pairs are equally similar as far as is known. This one computes the matrix again from a
+        perturbed representation, and takes the typical change for all entries; override it where more is known.
+        """
+        again = self.compute(representation.perturb(with_activations=False))
+        change = (again - matrix)[~np.eye(len(matrix), dtype=np.bool_)]
+        change = change[np.isfinite(change)]
+        typical = float(np.sqrt(np.mean(change**2))) if len(change) else 0.0
+        return np.full(matrix.shape, typical)
 
 
 class Comparator(Offer):
@@ -134,9 +155,14 @@ class MetricComparator(Comparator):
 
     Attributes:
         metric: The metric that is used unless another is asked for (`--metric`).
+        ordinal: Whether the order of values counts, or how many are the same. Then values that are the same as far as
+            they are known are made exactly equal before `prepare_matrix` sees them.
+        needs_zero: Whether the zero of the values counts, which similarities made of imported distances do not have.
     """
 
     metric: Metric
+    ordinal: ClassVar[bool] = True
+    needs_zero: ClassVar[bool] = False
 
     def with_metric(self, metric: Metric) -> Self:
         """A copy that compares another metric's matrices."""
@@ -146,7 +172,26 @@ class MetricComparator(Comparator):
 
     def prepare(self, representation: Representation) -> Any:
         """Compute the metric's matrix and prepare that."""
-        return self.prepare_matrix(self.metric.compute(representation))
+        return self.prepare_metric(self.metric, representation, self.metric.compute(representation))
+
+    def prepare_metric(self, metric: Metric, representation: Representation, matrix: Matrix) -> Any:
+        """Settle what a metric made of a layer as far as it is known, and prepare that.
+
+        Args:
+            metric: The metric.
+            representation: The layer.
+            matrix: What the metric made of it, (n, n).
+
+        Raises:
+            InputError: If the measure is undefined there; says why.
+        """
+        if self.needs_zero and not (representation.has_zero or metric.of_distances):
+            raise InputError(
+                f"only distances are known of it, and {self.name} needs the zero of the {metric.name} metric: "
+                "ask for `--metric squared-euclidean`"
+            )
+        exact = np.asarray(matrix, dtype=np.float64)
+        return self.prepare_matrix(settle(exact, lambda: metric.errors(representation, exact), ties=self.ordinal))
 
     @abstractmethod
     def prepare_matrix(self, matrix: Matrix) -> Any:

@@ -3,9 +3,8 @@
 Each batch of activations is taken apart into chunks of columns small enough for the processor's cache, and all
 that is wanted of a chunk is computed while it is there.
 
-Activations are centred twice. First, as they come, on a mean per stimulus that is a float32 sum: a large common
-offset would cost products of raw activations all their digits. Then, at the end and in closed form, on what that mean
-was off by, which is the sum of the centred values: exact to float32 of small numbers. Neither would do alone.
+Moments are taken about a mean per stimulus that is a float32 sum, and corrected at the end, in closed form, for what
+that mean was off by. Products wait until all stimuli have come, when the mean stimulus is known (`blocks`).
 """
 
 from __future__ import annotations
@@ -18,11 +17,18 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.plans import Target
 from layerwise.core.network.model import Floats
-from layerwise.core.network.representation import Products
+from layerwise.core.network.products import Products, keeps_double
 from layerwise.core.network.summary import LayerSummary, Vector
 from layerwise.core.runs.streaming.arena import Chunk, Rooms
+from layerwise.core.runs.streaming.blocks import (
+    DOUBLE_PRODUCTS,
+    SINGLE_PRODUCTS,
+    ChunkSums,
+    dead_units,
+    multiply_chunk,
+)
 from layerwise.core.runs.streaming.states import Listener
-from layerwise.core.runs.streaming.sums import Scratch, StimulusSums, UnitSums
+from layerwise.core.runs.streaming.sums import Scratch, StimulusSums
 
 _ROWS_AT_ONCE = 256  # rows (and columns) of a matrix that is corrected in place
 
@@ -52,6 +58,10 @@ class LayerAccumulator:
         self.kept = np.empty((n_stimuli, n_features), dtype=np.float32) if keeps else None
         self._n_stimuli = n_stimuli
         self._first_mean = np.zeros(n_stimuli)
+        self._total = np.zeros(n_stimuli)
+        self._along = np.zeros(n_stimuli)
+        self._reference_sum = 0.0
+        self._reference_square = 0.0
         self._gram: Vector | None = None
         self._n_added = 0
         self._n_dead = 0
@@ -64,35 +74,62 @@ class LayerAccumulator:
         return self._n_added == self.n_features
 
     def begin_batch(self, rows: slice, activations: Floats) -> Floats:
-        """The mean that this batch is centred on, (batch, 1)."""
+        """The mean that the moments of this batch are about, (batch, 1)."""
         if self.kept is not None:
             self.kept[rows] = activations
         mean: Floats = np.add.reduce(activations, axis=1, keepdims=True)
-        mean /= np.float32(self.n_features)
+        if not np.isfinite(mean).all():  # the sum of large numbers, or numbers that are not finite
+            mean = np.add.reduce(activations, axis=1, keepdims=True, dtype=np.float64)
+        mean = (mean / self.n_features).astype(np.float32)
         self._first_mean[rows] = mean[:, 0]
         return mean
 
-    def add(self, products: Floats, units: UnitSums) -> None:
-        """Add a complete chunk: its products, (n_stimuli, n_stimuli), and its units."""
+    @property
+    def level(self) -> float:
+        """The mean of all activations, roughly: of those that have come."""
+        return float(np.mean(self._first_mean))
+
+    @property
+    def peak(self) -> float:
+        """The size of the largest activation that has come."""
+        return float(max(-self.sums.minimum.min(), self.sums.maximum.max()))
+
+    @property
+    def in_double(self) -> bool:
+        """Whether products are taken in float64."""
+        return keeps_double(self._n_stimuli, self.n_features)
+
+    def add(self, chunk: ChunkSums, dead: NDArray[np.bool_]) -> None:
+        """Add a complete chunk: its products, (n_stimuli, n_stimuli), its sums, and its units."""
         if self._gram is None:
             self._gram = np.zeros((self._n_stimuli, self._n_stimuli))
-        self._gram += products  # float32 products add up in float64, or layers of many chunks lose digits
-        self._add_units(units)
-        self._n_added += len(units.sums)
+        self._gram += chunk.gram
+        self._total += chunk.total
+        self._along += chunk.along
+        self._reference_sum += chunk.reference_sum
+        self._reference_square += chunk.reference_square
+        self._add_units(chunk, dead)
+        self._n_added += len(dead)
 
-    def _add_units(self, units: UnitSums) -> None:
-        live = units.squares > 0
-        self._n_dead += int(np.count_nonzero(~live))
-        variances = np.maximum(units.squares - units.sums**2 / self._n_stimuli, 0) / self._n_stimuli
+    def _add_units(self, chunk: ChunkSums, dead: NDArray[np.bool_]) -> None:
+        self._n_dead += int(np.count_nonzero(dead))
+        n_stimuli = self._n_stimuli
+        means = chunk.unit_sums / n_stimuli
+        shifts = chunk.reference - means  # what squares are about, less the mean
+        variances = np.maximum(chunk.unit_squares / n_stimuli - shifts**2, 0)
         self._unit_variance2 += float(variances @ variances)
-        if (self.sums.minimum < 0).any() or self._n_stimuli < 2:
+        if (self.sums.minimum < 0).any() or n_stimuli < 2:
             self._lifetime_sum = float("nan")
             return
-        ratio = units.sums[live] ** 2 / (self._n_stimuli * units.squares[live])
-        self._lifetime_sum += float(np.clip((1 - ratio) / (1 - 1 / self._n_stimuli), 0, 1).sum())
+        live = ~dead & (means > 0)
+        ratio = 1 / (1 + variances[live] / means[live] ** 2)  # mean^2 / mean square
+        self._lifetime_sum += float(np.clip((1 - ratio) / (1 - 1 / n_stimuli), 0, 1).sum())
 
     def finish(self) -> tuple[Products, LayerSummary]:
-        """Correct for what the first mean was off by, and hand everything over; nothing is kept here.
+        """Correct for what references and means were off by, and hand everything over; nothing is kept here.
+
+        With x = c + m, m the reference and c what a stimulus differs from it by, the squared norm of x less its mean
+        over units is that of c, plus twice their product, plus that of m.
 
         Raises:
             LayerwiseError: If some activation is not finite.
@@ -101,11 +138,21 @@ class LayerAccumulator:
         gram, self._gram = self._gram, None
         if gram is None:
             raise LayerwiseError(f"layer '{self.target.layer.name}' has no products")
-        shift = self.sums.residual / self.n_features
+        count = self.n_features
         constant = self.sums.minimum == self.sums.maximum
-        mean = np.where(constant, self.sums.minimum, self._first_mean + shift)
-        correct(gram, self.sums.residual, shift, constant)
-        return Products(gram, mean, self.n_features), self._summarize(mean, shift, constant)
+        mean = self.level + (self._reference_sum + self._total) / count
+        squares = np.diagonal(gram) - self._total**2 / count
+        squares = squares + 2 * (self._along - self._total * self._reference_sum / count)
+        squares += self._reference_square - self._reference_sum**2 / count
+        norm = np.sqrt(np.maximum(squares, 0))
+        norm[constant], mean[constant] = 0, self.sums.minimum[constant]
+        refuse_not_finite(
+            self.target, np.stack([np.diagonal(gram), mean, norm], axis=1), what="sums of the activations"
+        )
+        centre(gram)
+        resolution = DOUBLE_PRODUCTS if self.in_double else SINGLE_PRODUCTS
+        shift = self.sums.residual / count
+        return Products(gram, mean, norm, count, resolution), self._summarize(mean, shift, constant)
 
     def _summarize(self, mean: Vector, shift: Vector, constant: NDArray[np.bool_]) -> LayerSummary:
         count = self.n_features
@@ -126,15 +173,17 @@ class LayerAccumulator:
         )
 
 
-def correct(gram: Vector, residual: Vector, shift: Vector, constant: NDArray[np.bool_]) -> None:
-    """Take what the first mean was off by out of summed products (n, n), and make them exactly symmetric.
+def centre(gram: Vector) -> None:
+    """Make summed products (n, n) those of deviations from the exact mean stimulus, and exactly symmetric.
 
     In place, some rows at a time: the matrix is the largest thing there is when there are many stimuli.
     """
+    across = gram.mean(axis=0)
+    shift = across - across.mean() / 2
     starts = range(0, len(gram), _ROWS_AT_ONCE)
     for start in starts:
         rows = slice(start, start + _ROWS_AT_ONCE)
-        gram[rows] -= np.outer(residual[rows], shift)
+        gram[rows] -= shift[rows, None] + shift
     for start in starts:
         rows = slice(start, start + _ROWS_AT_ONCE)
         for other in range(start, len(gram), _ROWS_AT_ONCE):
@@ -142,11 +191,11 @@ def correct(gram: Vector, residual: Vector, shift: Vector, constant: NDArray[np.
             middle = (gram[rows, columns] + gram[columns, rows].T) / 2
             gram[rows, columns] = middle
             gram[columns, rows] = middle.T
-    gram[constant, :] = 0
-    gram[:, constant] = 0
 
 
-def refuse_not_finite(target: Target, values: Floats | Vector, first_stimulus: int = 0) -> None:
+def refuse_not_finite(
+    target: Target, values: Floats | Vector, first_stimulus: int = 0, what: str = "activations"
+) -> None:
     """Refuse activations that are not finite; `values` have a row for each stimulus from the first one on.
 
     Raises:
@@ -157,7 +206,7 @@ def refuse_not_finite(target: Target, values: Floats | Vector, first_stimulus: i
         index = first_stimulus + int(np.argmin(finite))
         raise LayerwiseError(
             f"layer '{target.layer.name}' (transform {target.transform_name}): "
-            f"activations of stimulus {index} are not finite"
+            f"{what} of stimulus {index} are not finite"
         )
 
 
@@ -169,40 +218,47 @@ class ChunkTask:
         self.chunk = chunk
         self.columns = slice(first_column, first_column + chunk.width)
         self.sums = accumulator.sums
-        self.units = UnitSums(chunk.width)
+        self.unit_sums: Vector = np.zeros(chunk.width)
+        self.dead: NDArray[np.bool_] = np.zeros(chunk.width, dtype=np.bool_)
 
     def begin_batch(self, rows: slice, activations: Floats) -> Floats:
-        """The mean that this batch is centred on, (batch, 1); asked of a layer's first chunk, for all of them."""
+        """The mean that moments are about, (batch, 1); asked of a layer's first chunk, for all of them."""
         return self.accumulator.begin_batch(rows, activations)
 
     def take(self, start: int, activations: Floats, mean: Floats, scratch: Scratch) -> None:
         """Take this chunk's columns out of a batch of activations, (batch, n_features)."""
         rows = slice(start, start + len(activations))
-        values = activations[:, self.columns]
-        centred = self.chunk.rows(rows.start, rows.stop, scratch.rows)
-        self.gather(rows, values, mean, centred, scratch)
-        self.chunk.store(start, centred)
+        kept = self.chunk.rows(rows.start, rows.stop, scratch.rows)
+        np.copyto(kept, activations[:, self.columns])
+        self.gather(rows, kept, mean, scratch)
+        self.chunk.store(start, kept)
 
-    def gather(self, rows: slice, values: Floats, mean: Floats, centred: Floats, scratch: Scratch) -> None:
-        """Centre these columns of some stimuli into `centred`, and gather all that is wanted of them."""
-        self.sums.take(rows, values, mean, centred, scratch)
-        self.units.take(values, scratch)
+    def gather(self, rows: slice, values: Floats, mean: Floats, scratch: Scratch) -> None:
+        """Gather all that is wanted of these columns of some stimuli."""
+        self.sums.take(rows, values, mean, scratch)
+        self.unit_sums += scratch.ones[: len(values)] @ values
         for listener in self.accumulator.listeners:
             first = listener.first_unit
             listener.state.update(values, rows, slice(first + self.columns.start, first + self.columns.stop))
 
-    def multiply(self, rooms: Rooms, scratch: Callable[[], Scratch]) -> Floats:
-        """The chunk's products, (n_stimuli, n_stimuli), once all stimuli have come.
+    def multiply(self, rooms: Rooms, scratch: Callable[[], Scratch]) -> ChunkSums:
+        """The chunk's products and sums, once all stimuli have come.
 
         Args:
             rooms: Where to load a spooled chunk.
             scratch: The thread's temporary arrays.
         """
-        del scratch
-        with np.errstate(invalid="ignore", over="ignore"), self.chunk.loaded(rooms) as centred:
-            return centred @ centred.T
+        layer = self.accumulator
+        with np.errstate(invalid="ignore", over="ignore"), self.chunk.loaded(rooms) as values:
+            return self._multiply(values, layer.level, layer.peak, scratch)
 
-    def add(self, products: Floats) -> None:
-        """Add the chunk's products and its units to the layer."""
+    def _multiply(self, values: Floats, level: float, peak: float, scratch: Callable[[], Scratch]) -> ChunkSums:
+        in_double = self.accumulator.in_double
+        found = multiply_chunk(values, self.unit_sums, level, peak, scratch, in_double=in_double)
+        self.dead = dead_units(values, found)
+        return found
+
+    def add(self, products: ChunkSums) -> None:
+        """Add the chunk's products, sums and units to the layer."""
         with np.errstate(invalid="ignore", over="ignore"):
-            self.accumulator.add(products, self.units)
+            self.accumulator.add(products, self.dead)

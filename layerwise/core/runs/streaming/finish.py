@@ -5,7 +5,7 @@ from __future__ import annotations
 from layerwise.core.host.jobs import LayerSink, StreamedLayer, StreamJob
 from layerwise.core.host.plans import Span, Target
 from layerwise.core.network.model import Floats
-from layerwise.core.network.representation import Products, concatenate
+from layerwise.core.network.products import Products, concatenate
 from layerwise.core.network.summary import LayerSummary, concatenate_summaries
 from layerwise.core.runs.streaming.accumulate import LayerAccumulator
 from layerwise.core.runs.streaming.plan import part_keys

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from layerwise.core.host.plans import Concurrency
-from layerwise.core.network.model import Floats
 from layerwise.core.runs.streaming.accumulate import ChunkTask
 from layerwise.core.runs.streaming.arena import Rooms
+from layerwise.core.runs.streaming.blocks import ChunkSums
 from layerwise.core.runs.streaming.sums import Scratch
 
-_Running = deque[tuple[ChunkTask, "Future[Floats]"]]
+_Running = deque[tuple[ChunkTask, "Future[ChunkSums]"]]
 
 
 class ProductQueue:

@@ -1,4 +1,4 @@
-"""Sums over the activations that stream by: over units for each stimulus, over stimuli for each unit."""
+"""Sums over units of the activations that stream by, for each stimulus."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from layerwise.core.network.model import Floats
 from layerwise.core.network.summary import Vector
+
+TAME = 2.0**30
+"""Float32 holds fourth powers of numbers up to here, and of their inverses."""
 
 
 class Scratch:
@@ -17,10 +20,17 @@ class Scratch:
         self._flags = np.empty(batch_size * width, dtype=np.bool_)
         self.ones = np.ones(max(batch_size, width), dtype=np.float32)
         self.rows = np.empty(batch_size * width, dtype=np.float32)
+        self._block = np.empty(0, dtype=np.float32)
 
     def like(self, values: Floats, index: int) -> Floats:
         """A temporary of the same shape."""
         return self._arrays[index, : values.size].reshape(values.shape)
+
+    def block(self, n_rows: int, n_columns: int) -> Floats:
+        """An array of this shape for a block of a chunk, kept from one to the next: fresh pages cost as much."""
+        if self._block.size < n_rows * n_columns:
+            self._block = np.empty(n_rows * n_columns, dtype=np.float32)
+        return self._block[: n_rows * n_columns].reshape(n_rows, n_columns)
 
     def flags(self, values: Floats) -> NDArray[np.bool_]:
         """A temporary of booleans of the same shape."""
@@ -38,24 +48,40 @@ class StimulusSums:
         self.n_zeros: Vector = np.zeros(n_stimuli)
         self.absolute: Vector = np.zeros(n_stimuli)
 
-    def take(self, rows: slice, values: Floats, mean: Floats, centred: Floats, scratch: Scratch) -> None:
-        """Centre a piece of a chunk into `centred`, and gather its moments and counts."""
-        # Sums are products with ones, and a chunk's temporaries are reused: this loop reads every activation of every
-        # layer several times, so that what it costs is how often a number leaves the cache.
-        np.subtract(values, mean, out=centred)
-        square = np.multiply(centred, centred, out=scratch.like(values, 0))
-        ones = scratch.ones[: values.shape[1]]
-        self.residual[rows] += centred @ ones
-        self.powers[0, rows] += square @ ones
-        self.powers[1, rows] += np.vecdot(square, centred)
-        self.powers[2, rows] += np.vecdot(square, square)
-        low = np.minimum.reduce(values, axis=1)
+    def take(self, rows: slice, values: Floats, mean: Floats, scratch: Scratch) -> None:
+        """Gather moments about `mean`, extrema and counts of a piece of a chunk.
+
+        Each row is summed by itself, so that what a stimulus gives does not depend on its place in the batch.
+        """
+        # A chunk's temporaries are reused: this loop reads every activation of every layer several times, so that
+        # what it costs is how often a number leaves the cache.
+        low, high = np.minimum.reduce(values, axis=1), np.maximum.reduce(values, axis=1)
         np.minimum(self.minimum[rows], low, out=self.minimum[rows])
-        np.maximum(self.maximum[rows], np.maximum.reduce(values, axis=1), out=self.maximum[rows])
+        np.maximum(self.maximum[rows], high, out=self.maximum[rows])
+        centred = np.subtract(values, mean, out=scratch.like(values, 1))
+        scale = _scales(low, high, mean[:, 0])
+        if scale is not None:
+            centred *= scale[:, None]
+        square = np.multiply(centred, centred, out=scratch.like(values, 0))
+        sums = np.stack(
+            [
+                np.add.reduce(centred, axis=1),
+                np.add.reduce(square, axis=1),
+                np.vecdot(square, centred),
+                np.vecdot(square, square),
+            ]
+        ).astype(np.float64)
+        if scale is not None:
+            sums /= scale.astype(np.float64) ** np.arange(1, 5)[:, None]
+        self.residual[rows] += sums[0]
+        self.powers[:, rows] += sums[1:]
         zero = np.equal(values, 0, out=scratch.flags(values))
         self.n_zeros[rows] += [np.count_nonzero(row) for row in zero]
         size = values if low.min() >= 0 else np.abs(values, out=scratch.like(values, 0))
-        self.absolute[rows] += size @ ones
+        absolute = np.add.reduce(size, axis=1)
+        if not np.isfinite(absolute).all():
+            absolute = np.add.reduce(size, axis=1, dtype=np.float64)
+        self.absolute[rows] += absolute
 
     def add(self, other: StimulusSums) -> None:
         """Add what was gathered of other units."""
@@ -67,15 +93,11 @@ class StimulusSums:
         self.absolute += other.absolute
 
 
-class UnitSums:
-    """Sums over stimuli for the units of one chunk."""
-
-    def __init__(self, width: int) -> None:
-        self.sums: Vector = np.zeros(width)
-        self.squares: Vector = np.zeros(width)
-
-    def take(self, values: Floats, scratch: Scratch) -> None:
-        """Add a piece of shape (batch, width)."""
-        ones = scratch.ones[: len(values)]
-        self.sums += ones @ values
-        self.squares += ones @ np.multiply(values, values, out=scratch.like(values, 1))
+def _scales(low: Floats, high: Floats, mean: Floats) -> Floats | None:
+    """Powers of two, (batch,), that bring what is left of each row near to 1; None where float32 needs none."""
+    peak = np.maximum(high - mean, mean - low)
+    wild = (peak > TAME) | ((peak < 1 / TAME) & (peak > 0))
+    if not wild.any():
+        return None
+    exponents = np.where(wild & np.isfinite(peak), np.frexp(peak)[1], 0)
+    return np.ldexp(np.float32(1), -exponents).astype(np.float32)

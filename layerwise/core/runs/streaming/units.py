@@ -18,6 +18,7 @@ from layerwise.core.network.model import Floats
 from layerwise.core.network.representation import read_only
 from layerwise.core.runs.streaming.accumulate import ChunkTask, LayerAccumulator
 from layerwise.core.runs.streaming.arena import Chunk, Rooms
+from layerwise.core.runs.streaming.blocks import ChunkSums
 from layerwise.core.runs.streaming.sums import Scratch, StimulusSums
 
 _CELLS_AT_ONCE = 2**17  # float64 copies of so many stay in the cache
@@ -58,7 +59,7 @@ class UnitTask(ChunkTask):
         np.copyto(rows, activations[:, self.columns])
         self.chunk.store(start, rows)
 
-    def multiply(self, rooms: Rooms, scratch: Callable[[], Scratch]) -> Floats:
+    def multiply(self, rooms: Rooms, scratch: Callable[[], Scratch]) -> ChunkSums:
         """Transform the units, gather what is wanted of them, and multiply.
 
         Chunks of one layer are multiplied side by side, so that each gathers for itself.
@@ -68,7 +69,8 @@ class UnitTask(ChunkTask):
             if all(np.isfinite(row).all() for row in values):  # else left alone, so that the stimulus can be named
                 self._transform(values)
             self._gather_all(values, scratch())
-            return values @ values.T
+            peak = float(max(-self.sums.minimum.min(), self.sums.maximum.max()))
+            return self._multiply(values, 0.0, peak, scratch)
 
     def _transform(self, values: Floats) -> None:
         """Replace the units, some at a time."""
@@ -84,9 +86,9 @@ class UnitTask(ChunkTask):
         for start in range(0, len(values), n_rows):
             some = values[start : start + n_rows]
             nothing = np.zeros((len(some), 1), dtype=np.float32)
-            self.gather(slice(start, start + len(some)), some, nothing, some, scratch)
+            self.gather(slice(start, start + len(some)), some, nothing, scratch)
 
-    def add(self, products: Floats) -> None:
+    def add(self, products: ChunkSums) -> None:
         """Add what the chunk gathered, its products and its units to the layer."""
         self.accumulator.sums.add(self.sums)
         super().add(products)

@@ -9,7 +9,7 @@ from layerwise.core.analysis.inference.ceiling import ask_ceiling, correct_for_l
 from layerwise.core.analysis.measure import find_measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.plugins.split_half import HalfATransform, HalfBTransform, split_units
 
 

@@ -18,7 +18,8 @@ from layerwise.core.analysis.inference.layer_blocks import StoredLayers, choose_
 from layerwise.core.analysis.measure import find_measure
 from layerwise.core.history.intervals import IntervalPlan, PermutationPlan
 from layerwise.core.history.records import LayerAddress
-from layerwise.core.network.representation import Representation, represent
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation
 
 N_STIMULI, N_LAYERS = 12, 7
 ADDRESSES = [LayerAddress("run1", f"layer{number}") for number in range(N_LAYERS)]

@@ -12,7 +12,7 @@ from layerwise.core.analysis.inference.every_pair import compare_every_pair
 from layerwise.core.analysis.inference.generic import permute, replicate
 from layerwise.core.analysis.inference.pairwise import PairTable, find_pairs, find_place, tabulate
 from layerwise.core.analysis.inference.resampling import draw_multiplicities, draw_permutation
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 
 N = 16
 

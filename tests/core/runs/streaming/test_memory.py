@@ -16,7 +16,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.host import hookspecs, kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
-from layerwise.core.network.representation import represent
+from layerwise.core.network.products import represent
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
 from layerwise.core.runs.streaming import memory

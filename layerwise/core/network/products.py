@@ -1,0 +1,156 @@
+"""From activations to a representation: products of stimuli about the mean stimulus, and what follows.
+
+What distinguishes stimuli is what their activations differ by. So the mean stimulus is taken out of all of them
+before anything is multiplied: a bias of a unit, however large, costs no digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import EXACT, Resolution, rounding_of
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+FEW_STIMULI = 128
+"""Up to so many stimuli, a representation is kept in float64: a few pages, and directions a million times smaller."""
+
+_ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
+_LARGEST, _SMALLEST = 1e150, 1e-150  # whose squares float64 still holds
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Sums that a representation is made of, in float64 and before any rounding. Provisional until 1.0.
+
+    Attributes:
+        centred: float64 (n, n); Gram matrix of the activations with each unit centred on its mean over stimuli.
+        mean: float64 (n,); mean over units.
+        norm: float64 (n,); Euclidean norm of each activation vector less its mean; 0 exactly where it is constant.
+        n_features: Number of units.
+        resolution: How well they are known.
+    """
+
+    centred: Matrix
+    mean: Vector
+    norm: Vector
+    n_features: int
+    resolution: Resolution = EXACT
+
+    def represent(self, *, in_double: bool | None = None) -> Representation:
+        """Divide by the lengths.
+
+        Args:
+            in_double: Whether to keep float64; None to decide by the numbers of stimuli and units (`keeps_double`).
+        """
+        if in_double is None:
+            in_double = keeps_double(len(self.mean), self.n_features)
+        deviation = np.sqrt(np.clip(np.diagonal(self.centred), 0, None))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            dissimilarity = 1 - self.centred / deviation[:, None] / deviation[None, :]
+        at_mean = deviation == 0  # such a stimulus has no direction: any will do
+        dissimilarity[at_mean, :] = dissimilarity[:, at_mean] = 1
+        dissimilarity = (dissimilarity + dissimilarity.T) / 2
+        np.clip(dissimilarity, 0, 2, out=dissimilarity)
+        np.fill_diagonal(dissimilarity, 0)
+        return Representation(
+            dissimilarity.astype(np.float64 if in_double else np.float32, copy=False),
+            deviation,
+            self.mean,
+            self.norm,
+            self.n_features,
+            self.resolution,
+        )
+
+
+def keeps_double(n_stimuli: int, n_features: int) -> bool:
+    """Whether such a layer is multiplied and kept in float64.
+
+    Fewer units than stimuli leave directions that are nothing, which only float64 tells from those that are small;
+    and with few stimuli it costs next to nothing. A function of both numbers alone, so that results do not depend on
+    the machine.
+    """
+    return n_stimuli <= FEW_STIMULI or n_features < n_stimuli
+
+
+def concatenate(parts: Sequence[Products]) -> Products:
+    """The products of layers laid side by side: a block from its branches.
+
+    Gram matrices about the mean stimulus simply add up. Norms are moved from each part's own mean m_b to the common
+    one m: s^2 = sum_b s_b^2 + p_b (m_b - m)^2, in which nothing cancels either.
+    """
+    n_features = sum(part.n_features for part in parts)
+    mean = sum((part.n_features * part.mean for part in parts), np.zeros(len(parts[0].mean))) / n_features
+    centred = np.zeros_like(parts[0].centred)
+    squares = np.zeros(len(mean))
+    for part in parts:
+        shift = part.mean - mean
+        shift[np.abs(shift) <= 1e-13 * np.abs(mean)] = 0  # rounding, which must not make a constant row vary
+        squares += part.norm**2 + part.n_features * shift**2
+        for start in range(0, len(shift), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            centred[rows] += part.centred[rows]
+    resolution = reduce(Resolution.widen, (part.resolution for part in parts))
+    return Products(centred, mean, np.sqrt(squares), n_features, resolution)
+
+
+def represent(activations: ArrayLike) -> Representation:
+    """The representation of activations held in memory, computed and kept in float64.
+
+    Args:
+        activations: (n_stimuli, ...); everything after the first axis counts as units. Their type says how well each
+            number is known: float32 to 2^-24 of its size, whole numbers exactly.
+
+    Raises:
+        InputError: If squares of them are too large or too small for float64.
+    """
+    return multiply(activations).represent(in_double=True)
+
+
+def multiply(activations: ArrayLike) -> Products:
+    """Products of activations held in memory, in float64; see `represent`."""
+    given = np.asarray(activations)
+    rows = given.reshape(len(given), -1).astype(np.float64)
+    check_range(rows)
+    finite = np.isfinite(rows).all(axis=1)  # others spoil themselves, and not the mean stimulus
+    with np.errstate(invalid="ignore"):
+        centred = (
+            rows - rows[finite][0] if finite.any() else rows
+        )  # first, so that means need not hold what is common
+        centred = centred - centred[finite].mean(axis=0)
+        mean = rows.mean(axis=1)
+        about = rows - mean[:, None]
+        mean = mean + about.mean(axis=1)
+        norm = np.sqrt(np.einsum("ij,ij->i", about, about))
+        products = centred @ centred.T
+    constant = rows.max(axis=1) == rows.min(axis=1)
+    norm[constant], mean[constant] = 0, rows[constant, 0]
+    return Products(products, mean, norm, rows.shape[1], Resolution(rounding_of(given.dtype)))
+
+
+def check_range(rows: Matrix) -> None:
+    """Refuse activations whose squares float64 cannot hold.
+
+    Raises:
+        InputError: If there are some; says which stimulus, and what to do.
+    """
+    with np.errstate(invalid="ignore"):
+        size = np.abs(rows).max(axis=1, initial=0)
+    too_large = np.flatnonzero((size > _LARGEST) & np.isfinite(size))
+    if len(too_large):
+        at = int(too_large[0])
+        raise InputError(
+            f"activations of stimulus {at} reach {size[at]:.3g}, too large: their squares overflow; divide the layer"
+        )
+    if 0 < size.max(initial=0) < _SMALLEST:
+        raise InputError(
+            f"all activations are too small: of {size.max():.3g} at most squares underflow; multiply the layer"
+        )

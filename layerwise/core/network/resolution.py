@@ -1,0 +1,159 @@
+"""How well the entries of a representation are known, and what follows: what is zero, tied, flat, or rank.
+
+The one place that decides these. Errors are standard deviations: rounding is as often up as down, and bounds that no
+rounding can exceed would be so wide that nothing could be told from anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+SURE = 6.0
+"""A difference of so many standard deviations is no rounding."""
+
+HALF, SINGLE, DOUBLE = 2.0**-11, 2.0**-24, 2.0**-53
+"""Largest relative rounding error of numbers of 16, 32 and 64 bits."""
+
+_CLOSE = 1e-3  # of the largest: pairs that differ by more than this are not all the same, whatever the errors
+_TYPICAL = 0.4  # of the largest rounding error: its standard deviation, averaged over where in a binade numbers lie
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Where the error of a representation comes from.
+
+    Attributes:
+        activations: Relative error of each activation: rounding of the numbers that the network hands over.
+        products: Error of an inner product of two stimuli, both less the mean stimulus, over the product of their
+            lengths: rounding of products and sums.
+        near: Relative error of the squared distance of two stimuli that are far nearer to each other than to the
+            mean stimulus, where that is less than `products` makes it.
+    """
+
+    activations: float = DOUBLE
+    products: float = 2.0**-50
+    near: float = 2.0**-40
+
+    def widen(self, other: Resolution) -> Resolution:
+        """The coarser of two, each error by itself: of a block, whose branches may be known differently well."""
+        return Resolution(
+            max(self.activations, other.activations),
+            max(self.products, other.products),
+            max(self.near, other.near),
+        )
+
+
+EXACT = Resolution()
+"""Of what was computed in float64 from numbers of float64."""
+
+
+def rounding_of(dtype: np.dtype[np.generic]) -> float:
+    """Largest relative error of a number that was rounded to this type; 0 for whole numbers and booleans."""
+    if dtype.kind in "iub":
+        return 0.0
+    return {2: HALF, 4: SINGLE}.get(dtype.itemsize, DOUBLE)
+
+
+def deviation_of(rounding: float) -> float:
+    """The standard deviation of a relative rounding error that is `rounding` at most."""
+    return _TYPICAL * rounding
+
+
+def is_flat(values: Values, errors: Values) -> bool:
+    """Whether numbers are all the same as far as they are known.
+
+    Args:
+        values: (m,); finite.
+        errors: (m,); their standard deviations.
+    """
+    if len(values) < 2:
+        return True
+    low, high = int(np.argmin(values)), int(np.argmax(values))
+    return float(values[high] - values[low]) <= SURE * math.hypot(float(errors[low]), float(errors[high]))
+
+
+def settle(matrix: Values, errors: Callable[[], Values], *, ties: bool) -> Values:
+    """A symmetric matrix whose pairs are exactly equal where they are equal as far as they are known.
+
+    Pairs that do not differ at all become one value, those that may be 0 become 0, and with `ties` those that may be
+    the same become the same; so nobody who reads the matrix has to ask what is equal. NaN stays.
+
+    Args:
+        matrix: (n, n); symmetric. The diagonal is left alone.
+        errors: Gives the standard deviations of its entries, (n, n); asked only where they may matter.
+        ties: Whether values that may be the same become the same, where they are not all so.
+    """
+    upper = np.triu_indices(len(matrix), 1)
+    pairs = matrix[upper]
+    defined = np.isfinite(pairs)
+    values = pairs[defined]
+    if len(values) < 2 or not (ties or np.ptp(values) <= _CLOSE * np.abs(values).max()):
+        return matrix
+    error = errors()[upper][defined]
+    if is_flat(values, error):
+        settled = np.full_like(values, np.median(values))
+    elif ties:
+        settled = settle_ties(np.where(np.abs(values) <= SURE * error, 0.0, values), error)
+    else:
+        return matrix
+    result = matrix.copy()
+    pairs[defined] = settled
+    result[upper] = pairs
+    result.T[upper] = pairs
+    return result
+
+
+def settle_ties(values: Values, errors: Values) -> Values:
+    """The same numbers, with those equal to the last bit that are equal as far as they are known.
+
+    From the smallest on, whatever lies within the resolution of the first of a group belongs to it, and gets the
+    group's median; what does not begins the next group. So no group is wider than the resolution, however dense the
+    numbers lie.
+
+    Args:
+        values: (m,); finite.
+        errors: (m,); their standard deviations.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered, error = values[order], errors[order]
+    near = np.diff(ordered) <= SURE * np.hypot(error[1:], error[:-1])
+    if not near.any():
+        return values
+    starts = _group(ordered, error, near)
+    sizes = np.diff(np.append(starts, len(ordered)))
+    settled = np.empty_like(values)
+    settled[order] = np.repeat(ordered[starts + (sizes - 1) // 2], sizes)
+    return settled
+
+
+def _group(ordered: Values, errors: Values, near: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Where groups begin among ascending numbers; `near` says which lie within the resolution of the one before."""
+    breaks = np.flatnonzero(~near) + 1
+    firsts = np.concatenate([[0], breaks])
+    lasts = np.append(breaks, len(ordered)) - 1
+    widths = ordered[lasts] - ordered[firsts]
+    wide = widths > SURE * np.hypot(errors[firsts], errors[lasts])
+    starts = [firsts[~wide]]
+    for first, last in zip(firsts[wide], lasts[wide], strict=True):
+        starts.append(_split(ordered, errors, int(first), int(last)))
+    return np.sort(np.concatenate(starts))
+
+
+def _split(ordered: Values, errors: Values, first: int, last: int) -> NDArray[np.intp]:
+    """The same within a chain of near numbers that is wider than the resolution: cut wherever it is exceeded."""
+    starts = [first]
+    stop = last + 1
+    while True:
+        reach = ordered[starts[-1]] + SURE * math.sqrt(2) * errors[starts[-1]]
+        following = int(np.searchsorted(ordered[:stop], reach, side="right"))
+        following = max(following, starts[-1] + 1)
+        if following >= stop:
+            return np.array(starts, dtype=np.intp)
+        starts.append(following)

@@ -1,0 +1,177 @@
+"""Products of one chunk: all stimuli, some units, the mean stimulus taken out before anything is multiplied.
+
+A chunk is multiplied in blocks of columns. Within a block products add up in float32, between blocks in float64: that
+keeps their error near a hundred millionth of the lengths that are multiplied, however wide a layer is. What float32
+cannot do is tell apart stimuli that are far nearer to each other than to the mean, as frames of a film are: those are
+multiplied again in float64. So are narrow layers and few stimuli (`products.keeps_double`), where it costs next to
+nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.network.model import Floats
+from layerwise.core.network.resolution import SINGLE, Resolution
+from layerwise.core.network.summary import Vector
+from layerwise.core.runs.streaming.sums import TAME, Scratch
+
+BLOCK = 2048
+"""Columns whose products add up in float32. Part of what decides the last digits, so it is the same everywhere."""
+
+NEAR = 1e-3
+"""A squared distance below this share of the squared distances to the mean stimulus is computed in float64."""
+
+SINGLE_PRODUCTS = Resolution(activations=SINGLE, products=2.0**-26, near=1e-5)
+"""Of products in float32: measured on random, rectified and sparse activations, `benchmarks/product_error.py`."""
+
+DOUBLE_PRODUCTS = Resolution(activations=SINGLE)
+
+_PANEL = 64  # rows of a block that are centred and summed while they are in the cache
+
+
+@dataclass(eq=False)
+class ChunkSums:
+    """What a chunk adds to its layer.
+
+    Attributes:
+        gram: float64 (n, n); products of the stimuli less the reference.
+        total: float64 (n,); sum over units of each stimulus less the reference.
+        along: float64 (n,); its product with the reference less `level`.
+        reference_sum: Sum over units of the reference less `level`.
+        reference_square: Sum over units of its square.
+        unit_sums: float64 (width,); sum over stimuli.
+        unit_squares: float64 (width,); sum over stimuli of squares about the reference.
+        reference: float64 (width,); what was taken out: nearly the mean over stimuli.
+    """
+
+    gram: Vector
+    total: Vector
+    along: Vector
+    reference_sum: float
+    reference_square: float
+    unit_sums: Vector
+    unit_squares: Vector
+    reference: Vector
+
+
+def scale_of(peak: float) -> float:
+    """A power of two that brings activations as large as `peak` near to 1, where float32 could not hold squares."""
+    if not math.isfinite(peak) or peak == 0 or 1 / TAME <= peak <= TAME:
+        return 1.0
+    return 2.0 ** -math.frexp(peak)[1]
+
+
+def multiply_chunk(
+    values: Floats, unit_sums: Vector, level: float, peak: float, scratch: Callable[[], Scratch], *, in_double: bool
+) -> ChunkSums:
+    """The products and sums of a chunk once all stimuli have come.
+
+    Args:
+        values: (n, width); activations as the network gave them.
+        unit_sums: (width,); their sums over stimuli, roughly: what they are off by is corrected in closed form.
+        level: The mean of all of the layer's activations, roughly.
+        peak: Size of the layer's largest activation.
+        scratch: The thread's temporary arrays.
+        in_double: Whether to multiply in float64.
+    """
+    n_stimuli, width = values.shape
+    reference = _find_reference(values, unit_sums, in_double=in_double)
+    sums = ChunkSums(
+        gram=np.zeros((n_stimuli, n_stimuli)),
+        total=np.zeros(n_stimuli),
+        along=np.zeros(n_stimuli),
+        reference_sum=float((reference - level).sum()),
+        reference_square=float(((reference - level) ** 2).sum()),
+        unit_sums=unit_sums,
+        unit_squares=np.zeros(width),
+        reference=reference,
+    )
+    for start in range(0, width, BLOCK):
+        columns = slice(start, min(start + BLOCK, width))
+        if in_double:
+            _add_double(sums, values, columns, level)
+        else:
+            _add_single(sums, values, columns, level, scale_of(peak), scratch())
+    if not in_double:
+        _repeat_near(sums.gram, values, reference)
+    return sums
+
+
+def _find_reference(values: Floats, unit_sums: Vector, *, in_double: bool) -> Vector:
+    """The mean over stimuli; a number that float32 holds, so that differences from it are as exact as they can be."""
+    if in_double or not np.isfinite(unit_sums).all():
+        first = values[0].astype(np.float64)
+        exact: Vector = first + (values - first).mean(axis=0)
+        return exact
+    rounded: Vector = (unit_sums / len(values)).astype(np.float32).astype(np.float64)
+    return rounded
+
+
+def _add_double(sums: ChunkSums, values: Floats, columns: slice, level: float) -> None:
+    reference = sums.reference[columns]
+    centred = values[:, columns] - reference
+    sums.gram += centred @ centred.T
+    sums.total += centred.sum(axis=1)
+    sums.along += centred @ (reference - level)
+    sums.unit_squares[columns] = np.einsum("ij,ij->j", centred, centred)
+
+
+def _add_single(
+    sums: ChunkSums, values: Floats, columns: slice, level: float, scale: float, scratch: Scratch
+) -> None:
+    """Float32 within a block; what has one row a stimulus is summed row by row, wherever the stimulus stands."""
+    n_stimuli = len(values)
+    exact = sums.reference[columns]
+    reference, about = exact.astype(np.float32), ((exact - level) * scale).astype(np.float32)
+    centred = scratch.block(n_stimuli, columns.stop - columns.start)
+    own = np.empty(n_stimuli)
+    squares = np.zeros(centred.shape[1])
+    for start in range(0, n_stimuli, _PANEL):
+        rows = slice(start, start + _PANEL)
+        panel = centred[rows]
+        np.subtract(values[rows, columns], reference, out=panel)
+        if scale != 1:
+            panel *= np.float32(scale)
+        sums.total[rows] += np.add.reduce(panel, axis=1) / scale
+        sums.along[rows] += np.vecdot(panel, about) / scale**2
+        own[rows] = np.vecdot(panel, panel)
+        squares += np.einsum("ij,ij->j", panel, panel)
+    product = centred @ centred.T
+    np.fill_diagonal(product, 0)
+    sums.gram += product if scale == 1 else product / np.float64(scale) ** 2
+    sums.gram[np.diag_indices(n_stimuli)] += own / scale**2
+    sums.unit_squares[columns] = squares / scale**2
+
+
+def _repeat_near(gram: Vector, values: Floats, reference: Vector) -> None:
+    """Compute in float64 what float32 may have lost: products of stimuli that are nearly the same in this chunk.
+
+    A pair that is near in all of a layer is near in each chunk, or what a chunk adds to its distance is large against
+    that chunk's error.
+    """
+    squares = np.diagonal(gram)
+    near = 2 * gram > (1 - NEAR) * np.add.outer(squares, squares)
+    np.fill_diagonal(near, False)
+    rows = np.flatnonzero(near.any(axis=1))
+    if not len(rows):
+        return
+    again = np.zeros((len(rows), len(rows)))
+    for start in range(0, values.shape[1], BLOCK):
+        columns = slice(start, start + BLOCK)
+        centred = values[rows, columns] - reference[columns]
+        again += centred @ centred.T
+    gram[np.ix_(rows, rows)] = again
+
+
+def dead_units(values: Floats, sums: ChunkSums) -> NDArray[np.bool_]:
+    """Which units are 0 for every stimulus; looked up where sums leave it open, since squares can underflow."""
+    dead: NDArray[np.bool_] = (sums.unit_squares == 0) & (sums.reference == 0)
+    suspect = np.flatnonzero(dead)
+    dead[suspect] = ~values[:, suspect].any(axis=0)
+    return dead
