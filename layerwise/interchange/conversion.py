@@ -4,14 +4,15 @@ A matrix between stimuli knows less than activations: no means over units, often
 to a convention, and what was assumed is said in a note that stays with the run.
 
 Distances stay the distances that they were, in float64: squared ones d (or whatever the dissimilarities are) become
-the representation's, seen from a reference as far from all stimuli (deviation 1/sqrt(2), so that dissimilarities are
-d itself). The Gram matrix centred over stimuli is then -1/2 H D H, that of classical multidimensional scaling
+the representation's, seen from a reference that is as far from all stimuli, so that dissimilarities are d but for a
+power of two. The Gram matrix centred over stimuli is then -1/2 H D H, that of classical multidimensional scaling
 (Torgerson 1952; Gower 1966), which is all that CKA, CCA and Procrustes use. Similarities are not known, and stand in
 for RSA as a linear function of the distances: what needs their zero is refused (`Representation.has_zero`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.network.products import multiply
 from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import GIVEN
 from layerwise.interchange.arrange import Arranged
 from layerwise.interchange.checks import CheckedMatrix, Floats, check_diagonal, check_range
 from layerwise.interchange.content import about
@@ -132,16 +134,19 @@ def _assemble(
     squared_distances: Floats, live: NDArray[np.bool_], norm: NDArray[np.float64], *, has_zero: bool = True
 ) -> Representation:
     """A representation of vectors whose mean over units is 0; as many units as any such matrix can need."""
-    dissimilarity = squared_distances.copy()
+    largest = float(np.nanmax(np.abs(squared_distances)))
+    side = 2.0 ** round(math.log2(largest) / 2) if largest > 0 else 1.0  # a power of two, so that nothing is rounded
+    dissimilarity = squared_distances / (2 * side**2)
     dissimilarity[~live, :] = dissimilarity[:, ~live] = np.nan
     np.fill_diagonal(dissimilarity, 0)
     return Representation(
         dissimilarity,
-        np.full(len(live), np.sqrt(0.5)),
+        np.full(len(live), side),
         np.zeros(len(live)),
         np.where(live, norm, 0.0),
         len(live),
-        has_zero=has_zero,
+        GIVEN,
+        has_zero,
     )
 
 

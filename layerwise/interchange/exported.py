@@ -7,7 +7,7 @@ correlations, means, norms and numbers of units alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Export:
 def describe(representation: Representation) -> dict[str, Any]:
     """All fields of a representation, as arrays and numbers."""
     known = representation.resolution
-    errors = (known.activations, known.products, known.near, float(representation.has_zero))
+    errors = (*astuple(known), float(representation.has_zero))
     return {
         "correlation": representation.correlation,
         "mean": representation.mean,
@@ -100,21 +100,21 @@ def _rebuild(fields: Mapping[str, NDArray[Any]]) -> Representation:
         for field in ("dissimilarity", "deviation", "mean", "norm", "n_features", "resolution")
     )
     _check_shapes(matrix, mean, norm, n_features)
-    if deviation.shape != mean.shape or resolution.shape != (4,) or matrix.dtype not in (np.float32, np.float64):
+    if deviation.shape != mean.shape or resolution.shape != (5,) or matrix.dtype not in (np.float32, np.float64):
         raise InputError("the fields are not those that Layerwise exports: the file was changed")
     if not all(vector.dtype == np.float64 for vector in (deviation, mean, norm, resolution)):
         raise InputError("means, norms, deviations and resolution must be float64, as Layerwise exports them")
     finite = all(np.isfinite(vector).all() for vector in (deviation, mean, norm, resolution))
     if not (finite and (norm >= 0).all() and (deviation >= 0).all() and (resolution >= 0).all()):
         raise InputError("means, norms and deviations must be finite, and norms and deviations not negative")
-    activations, products, near, has_zero = (float(value) for value in resolution)
+    *errors, has_zero = (float(value) for value in resolution)
     found = Representation(
         matrix,
         deviation,
         mean,
         norm,
         _check_count(n_features),
-        Resolution(activations, products, near),
+        Resolution(*errors),
         has_zero=bool(has_zero),
     )
     try:

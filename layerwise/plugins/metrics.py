@@ -218,9 +218,8 @@ def _correlation_errors(representation: Representation, matrix: Matrix) -> Matri
 def _root_errors(errors: Matrix, roots: Matrix) -> Matrix:
     """Errors of roots, from those of what they are the roots of: d sqrt(x) = dx / (2 sqrt(x)), and sqrt(dx) at 0."""
     least = np.sqrt(errors)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        smaller: Matrix = np.minimum(least, errors / (2 * np.maximum(roots, least)))
-        return smaller
+    smaller: Matrix = np.minimum(least, errors / np.maximum(2 * np.maximum(roots, least), np.finfo(float).tiny))
+    return smaller
 
 
 @hookimpl

@@ -30,7 +30,7 @@ def representations(draw: Any) -> Representation:
     below = np.tril_indices(n_stimuli, -1)
     matrix[below] = matrix.T[below]
     np.fill_diagonal(matrix, 0)
-    resolution = Resolution(*draw(st.tuples(*[st.sampled_from([0.0, 2.0**-24, 0.1])] * 3)))
+    resolution = Resolution(*draw(st.tuples(*[st.sampled_from([0.0, 2.0**-24, 0.1])] * 4)))
     return Representation(
         matrix, deviation, mean, norm, draw(st.integers(1, 2**40)), resolution, has_zero=draw(st.booleans())
     )

@@ -85,7 +85,7 @@ class Representation:
             seen from the reference. NaN for stimuli of which nothing is known.
         deviation: float64 (n,); a_i, distance of each stimulus from a reference, of runs the mean stimulus.
         mean: float64 (n,); mean over units.
-        norm: float64 (n,); Euclidean norm of the activation vector less its mean over units; 0 where that is constant.
+        norm: float64 (n,); Euclidean norm of the activation vector less its mean over units, 0 where constant.
         n_features: Number of units.
         resolution: How well it is known.
         has_zero: Whether similarities have a zero that means something; not where only distances are known, of which
@@ -169,7 +169,7 @@ class Representation:
         errors = np.empty(self.dissimilarity.shape)
         for rows in panels(self.n_stimuli):
             size = np.abs(self.dissimilarity[rows].astype(np.float64))
-            known = np.minimum(self.resolution.products, self.resolution.near * size)
+            known = np.minimum(self.resolution.products, self.resolution.near * size + self.resolution.least)
             errors[rows] = np.hypot(known, self._storage_error * size)
             errors[rows] *= 2 * self.deviation[rows, None] * self.deviation
         return self._add_activation_errors(errors) if with_activations else errors

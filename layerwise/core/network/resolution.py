@@ -35,11 +35,13 @@ class Resolution:
             lengths: rounding of products and sums.
         near: Relative error of the squared distance of two stimuli that are far nearer to each other than to the
             mean stimulus, where that is less than `products` makes it.
+        least: Error that is left between stimuli that are the same, in the unit of `products`.
     """
 
     activations: float = DOUBLE
     products: float = 2.0**-50
     near: float = 2.0**-40
+    least: float = 2.0**-50
 
     def widen(self, other: Resolution) -> Resolution:
         """The coarser of two, each error by itself: of a block, whose branches may be known differently well."""
@@ -47,11 +49,15 @@ class Resolution:
             max(self.activations, other.activations),
             max(self.products, other.products),
             max(self.near, other.near),
+            max(self.least, other.least),
         )
 
 
 EXACT = Resolution()
 """Of what was computed in float64 from numbers of float64."""
+
+GIVEN = Resolution(near=2.0**-50, least=0.0)
+"""Of distances that were given as such: each is known to its own last bits, however far others are."""
 
 
 def rounding_of(dtype: np.dtype[np.generic]) -> float:
@@ -94,7 +100,7 @@ def settle(matrix: Values, errors: Callable[[], Values], *, ties: bool) -> Value
     pairs = matrix[upper]
     defined = np.isfinite(pairs)
     values = pairs[defined]
-    if len(values) < 2 or not (ties or np.ptp(values) <= _CLOSE * np.abs(values).max()):
+    if len(values) < 2 or not (ties or np.ptp(values) <= _CLOSE * np.nanmax(np.abs(matrix))):
         return matrix
     error = errors()[upper][defined]
     if is_flat(values, error):
