@@ -170,7 +170,8 @@ class Representation:
         for rows in panels(self.n_stimuli):
             size = np.abs(self.dissimilarity[rows].astype(np.float64))
             known = np.minimum(self.resolution.products, self.resolution.near * size + self.resolution.least)
-            errors[rows] = np.hypot(known, self._storage_error * size)
+            size *= self._storage_error
+            errors[rows] = np.sqrt(known**2 + size**2) if self._storage_error else known
             errors[rows] *= 2 * self.deviation[rows, None] * self.deviation
         return self._add_activation_errors(errors) if with_activations else errors
 
@@ -185,7 +186,7 @@ class Representation:
         for rows in panels(self.n_stimuli):
             both = noise[rows, None] + noise
             variance = 4 * np.abs(distances[rows]) * both / self.n_features + both**2
-            errors[rows] = np.hypot(errors[rows], np.sqrt(variance))
+            errors[rows] = np.sqrt(errors[rows] ** 2 + variance)
         return errors
 
     @property

@@ -151,22 +151,24 @@ class LayerAccumulator:
         )
         centre(gram)
         resolution = DOUBLE_PRODUCTS if self.in_double else SINGLE_PRODUCTS
-        shift = self.sums.residual / count
-        return Products(gram, mean, norm, count, resolution), self._summarize(mean, shift, constant)
+        return Products(gram, mean, norm, count, resolution), self._summarize(mean, norm, constant)
 
-    def _summarize(self, mean: Vector, shift: Vector, constant: NDArray[np.bool_]) -> LayerSummary:
-        count = self.n_features
-        second, third, fourth = self.sums.powers
+    def _summarize(self, mean: Vector, norm: Vector, constant: NDArray[np.bool_]) -> LayerSummary:
+        """Higher moments are moved from the mean that they were taken about to the exact one."""
+        count, shift, second = self.n_features, mean - self._first_mean, norm**2
+        raw_third, raw_fourth = self.sums.powers
+        third = raw_third - 3 * shift * second - count * shift**3
+        fourth = raw_fourth - 4 * shift * third - 6 * shift**2 * second - count * shift**4
         return LayerSummary(
             n_features=count,
             mean=mean,
-            power2=np.where(constant, 0, np.maximum(second - count * shift**2, 0)),
-            power3=np.where(constant, 0, third - 3 * shift * second + 2 * count * shift**3),
-            power4=np.where(constant, 0, fourth - 4 * shift * third + 6 * shift**2 * second - 3 * count * shift**4),
+            power2=second,
+            power3=np.where(constant, 0, third),
+            power4=np.where(constant, 0, fourth),
             minimum=self.sums.minimum,
             maximum=self.sums.maximum,
             n_zeros=self.sums.n_zeros,
-            absolute=self.sums.absolute,
+            absolute=count * mean + 2 * self.sums.negative,
             n_dead=self._n_dead,
             lifetime_sum=self._lifetime_sum,
             unit_variance2=self._unit_variance2,

@@ -21,7 +21,7 @@ from layerwise.core.network.resolution import SINGLE, Resolution
 from layerwise.core.network.summary import Vector
 from layerwise.core.runs.streaming.sums import TAME, Scratch
 
-BLOCK = 2048
+BLOCK = 4096
 """Columns whose products add up in float32. Part of what decides the last digits, so it is the same everywhere."""
 
 NEAR = 1e-3
@@ -32,7 +32,7 @@ SINGLE_PRODUCTS = Resolution(activations=SINGLE, products=2.0**-26, near=1e-5)
 
 DOUBLE_PRODUCTS = Resolution(activations=SINGLE)
 
-_PANEL = 64  # rows of a block that are centred and summed while they are in the cache
+_PANEL = 32  # rows of a block that are centred and summed while they are in the cache
 
 
 @dataclass(eq=False)
@@ -41,6 +41,8 @@ class ChunkSums:
 
     Attributes:
         gram: float64 (n, n); products of the stimuli less the reference.
+        own: float64 (n,); squared length of each stimulus less the reference: the diagonal, in float32 products summed
+            by itself.
         total: float64 (n,); sum over units of each stimulus less the reference.
         along: float64 (n,); its product with the reference less `level`.
         reference_sum: Sum over units of the reference less `level`.
@@ -51,6 +53,7 @@ class ChunkSums:
     """
 
     gram: Vector
+    own: Vector
     total: Vector
     along: Vector
     reference_sum: float
@@ -84,6 +87,7 @@ def multiply_chunk(
     reference = _find_reference(values, unit_sums, in_double=in_double)
     sums = ChunkSums(
         gram=np.zeros((n_stimuli, n_stimuli)),
+        own=np.zeros(n_stimuli),
         total=np.zeros(n_stimuli),
         along=np.zeros(n_stimuli),
         reference_sum=float((reference - level).sum()),
@@ -99,6 +103,7 @@ def multiply_chunk(
         else:
             _add_single(sums, values, columns, level, scale_of(peak), scratch())
     if not in_double:
+        np.fill_diagonal(sums.gram, sums.own)
         _repeat_near(sums.gram, values, reference)
     return sums
 
@@ -130,7 +135,7 @@ def _add_single(
     exact = sums.reference[columns]
     reference, about = exact.astype(np.float32), ((exact - level) * scale).astype(np.float32)
     centred = scratch.block(n_stimuli, columns.stop - columns.start)
-    own = np.empty(n_stimuli)
+    ones = scratch.ones[: centred.shape[1]]
     squares = np.zeros(centred.shape[1])
     for start in range(0, n_stimuli, _PANEL):
         rows = slice(start, start + _PANEL)
@@ -138,14 +143,12 @@ def _add_single(
         np.subtract(values[rows, columns], reference, out=panel)
         if scale != 1:
             panel *= np.float32(scale)
-        sums.total[rows] += np.add.reduce(panel, axis=1) / scale
+        sums.total[rows] += np.vecdot(panel, ones) / scale
         sums.along[rows] += np.vecdot(panel, about) / scale**2
-        own[rows] = np.vecdot(panel, panel)
+        sums.own[rows] += np.vecdot(panel, panel) / scale**2
         squares += np.einsum("ij,ij->j", panel, panel)
-    product = centred @ centred.T
-    np.fill_diagonal(product, 0)
+    product = np.matmul(centred, centred.T, out=scratch.product(n_stimuli))
     sums.gram += product if scale == 1 else product / np.float64(scale) ** 2
-    sums.gram[np.diag_indices(n_stimuli)] += own / scale**2
     sums.unit_squares[columns] = squares / scale**2
 
 
