@@ -22,6 +22,7 @@ from layerwise.interchange.checks import (
     triangle_side,
 )
 from layerwise.interchange.content import FoundArray, about
+from layerwise.interchange.diagonals import settle_diagonal, tell_kind
 
 ACTIVATIONS = "activations"
 
@@ -34,11 +35,13 @@ class Arranged:
         name: The layer's name.
         kind: What they are; never `auto`.
         content: A checked matrix, or activations (n, p) in float64.
+        notes: What was assumed of them, in words.
     """
 
     name: str
     kind: str
     content: CheckedMatrix | Floats
+    notes: tuple[str, ...] = ()
 
 
 def arrange(found: FoundArray, kind: str | None) -> Iterator[Arranged]:
@@ -61,7 +64,8 @@ def arrange(found: FoundArray, kind: str | None) -> Iterator[Arranged]:
     for name, values in zip(names, stack, strict=True):
         with about(f"'{name}'"):
             matrix = check_matrix(values, has_diagonal=has_diagonal)
-            yield Arranged(name, kind or tell_kind(matrix), matrix)
+            told = kind or tell_kind(matrix)
+            yield Arranged(name, told, *settle_diagonal(matrix, told))
 
 
 def check_activations(values: NDArray[np.generic]) -> Floats:
@@ -80,21 +84,6 @@ def check_activations(values: NDArray[np.generic]) -> Floats:
         row, column = np.argwhere(~np.isfinite(rows))[0]
         raise InputError(f"the activation of stimulus {row} in unit {column} is {rows[row, column]}")
     return rows
-
-
-def tell_kind(matrix: CheckedMatrix) -> str:
-    """What an unnamed matrix is, by its diagonal: 0 for a distance, 1 for a similarity.
-
-    Raises:
-        InputError: If the diagonal does not tell.
-    """
-    diagonal = np.diagonal(matrix.values)[matrix.live]
-    if matrix.has_diagonal and np.allclose(diagonal, 0, atol=1e-6):
-        return "distance"
-    if matrix.has_diagonal and np.allclose(diagonal, 1, atol=1e-5):
-        return "similarity"
-    why = f"a diagonal from {diagonal.min():g} to {diagonal.max():g}" if matrix.has_diagonal else "no diagonal"
-    raise InputError(f"{why} does not tell what kind of matrix it is: say it with --kind")
 
 
 def _as_stack(found: FoundArray, kind: str | None) -> tuple[Sequence[NDArray[np.generic]], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.network.layers import Layer, Role
-from layerwise.interchange.arrange import ACTIVATIONS, arrange
+from layerwise.interchange.arrange import ACTIVATIONS, Arranged, arrange
 from layerwise.interchange.checks import MIN_STIMULI, check_names, check_text
 from layerwise.interchange.content import FoundArray, FoundRepresentation, about
 from layerwise.interchange.conversion import Converted, convert, find_kind
@@ -135,7 +136,7 @@ def _read_part(file: Path, kind: str | None, wanted: Sequence[str], names: Seque
                 converted = Converted(item.name, REPRESENTATION, item.representation)
                 layers.append(ImportedLayer(converted, item.layer))
             elif _may_hold(item, wanted):
-                layers += [ImportedLayer(convert(each)) for each in arrange(item, kind)]
+                layers += [_convert(each) for each in arrange(item, kind)]
         layers = [layer for layer in layers if not wanted or layer.name in wanted]
         offered = [name for item in content.items for name in _offered(item)]
         part = Gathered(tuple(layers), content.names if names is None else tuple(names), tuple(offered))
@@ -143,6 +144,11 @@ def _read_part(file: Path, kind: str | None, wanted: Sequence[str], names: Seque
             raise InputError("holds no matrix")
         _check_part(part)
         return part
+
+
+def _convert(arranged: Arranged) -> ImportedLayer:
+    converted = convert(arranged)
+    return ImportedLayer(dataclasses.replace(converted, notes=arranged.notes + converted.notes))
 
 
 def _may_hold(item: FoundArray, wanted: Sequence[str]) -> bool:
@@ -190,7 +196,7 @@ def reorder(layer: ImportedLayer, order: NDArray[np.intp]) -> ImportedLayer:
     """The same layer with its stimuli in another order."""
     converted = layer.converted
     taken = converted.representation.take(order)
-    return ImportedLayer(Converted(converted.name, converted.kind, taken, converted.notes), layer.known)
+    return dataclasses.replace(layer, converted=dataclasses.replace(converted, representation=taken))
 
 
 def _check_unique(layers: Sequence[ImportedLayer]) -> None:

@@ -72,6 +72,6 @@ def _read_datasets(file: Any) -> dict[str, NDArray[Any]]:
     for name, item in found.items():
         if h5py.check_string_dtype(item.dtype) is not None:
             arrays[name] = np.array(item.asstr(errors="replace")[()], dtype=np.str_)
-        elif item.dtype.kind in "fiu":
+        elif item.dtype.kind in "fiub":
             arrays[name] = np.asarray(item[()])
     return arrays

@@ -83,7 +83,7 @@ def arrange_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> FileContent:
     names = _names_of(arrays, STIMULUS_KEYS)
     if prefixes:
         return FileContent(_exported(arrays, prefixes, path), names)
-    numeric = {key: array for key, array in arrays.items() if array.dtype.kind in "fiu" and 1 <= array.ndim <= 3}
+    numeric = {key: array for key, array in arrays.items() if array.dtype.kind in "fiub" and 1 <= array.ndim <= 3}
     if not numeric:
         raise InputError(f"holds no matrix: its arrays are {', '.join(sorted(arrays)) or 'none'}")
     labels = _names_of(arrays, LAYER_KEYS) if len(numeric) == 1 else None

@@ -145,7 +145,7 @@ def _correlations(frame: pl.DataFrame, norm: Any) -> Any:
 def _read_pairs(frame: pl.DataFrame, columns: tuple[str, str], stem: str) -> FileContent:
     """A matrix for each layer and column of values."""
     taken = {"layer", *(column for pair in PAIR_COLUMNS for column in pair)}
-    values = [name for name, kind in frame.schema.items() if name not in taken and kind.is_numeric()]
+    values = [name for name, kind in frame.schema.items() if name not in taken and _is_number(kind)]
     if not values:
         raise InputError(f"no column of numbers beside {' and '.join(columns)}")
     names: tuple[str, ...] | None = None
@@ -175,7 +175,7 @@ def _read_activations(frame: pl.DataFrame, stem: str) -> FileContent:
     import polars as pl
 
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    units = [name for name, kind in frame.schema.items() if kind.is_numeric()]
+    units = [name for name, kind in frame.schema.items() if _is_number(kind)]
     if not units:
         raise InputError(f"neither pairs of stimuli (i, j, value) nor activations: columns {_some(frame.columns)}")
     named = [key for key in STIMULUS_KEYS if key in texts] or (texts if len(texts) == 1 else [])
@@ -183,6 +183,13 @@ def _read_activations(frame: pl.DataFrame, stem: str) -> FileContent:
     if frame.select(pl.col(units).null_count()).sum_horizontal().item():
         raise InputError("activations are missing in some cells")
     return FileContent((FoundArray(stem, frame.select(units).to_numpy(), "activations"),), names)
+
+
+def _is_number(kind: pl.DataType) -> bool:
+    """Whether a column of this type holds numbers; truth values are some."""
+    import polars as pl
+
+    return kind.is_numeric() or kind == pl.Boolean
 
 
 def _some(names: Sequence[str]) -> str:
