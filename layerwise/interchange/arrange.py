@@ -54,10 +54,12 @@ def arrange(found: FoundArray, kind: str | None) -> Iterator[Arranged]:
     Raises:
         InputError: If its shape, its values or its diagonal are not what that kind must have.
     """
-    kind = kind or found.kind
     with about(f"'{found.name}'"):
+        if kind is None and found.doubt:
+            raise InputError(found.doubt)
+        kind = kind or found.kind
         if kind == ACTIVATIONS:
-            yield Arranged(found.name, kind, check_activations(found.values))
+            yield Arranged(found.name, kind, check_activations(found.values), found.notes)
             return
         stack, has_diagonal = _as_stack(found, kind)
         names = _name_all(found, len(stack))
@@ -65,7 +67,8 @@ def arrange(found: FoundArray, kind: str | None) -> Iterator[Arranged]:
         with about(f"'{name}'"):
             matrix = check_matrix(values, has_diagonal=has_diagonal)
             told = kind or tell_kind(matrix)
-            yield Arranged(name, told, *settle_diagonal(matrix, told))
+            settled, notes = settle_diagonal(matrix, told)
+            yield Arranged(name, told, settled, found.notes + notes)
 
 
 def check_activations(values: NDArray[np.generic]) -> Floats:
@@ -101,7 +104,10 @@ def _as_stack(found: FoundArray, kind: str | None) -> tuple[Sequence[NDArray[np.
 
 def _explain_shape(values: NDArray[np.generic], kind: str | None) -> str:
     if values.ndim == 1:
-        return f"is no condensed matrix: {len(values)} is not n (n - 1) / 2 for any n"
+        return (
+            f"is no condensed matrix: {len(values)} is not n (n - 1) / 2 for any n (what names the stimuli is given "
+            "with --stimulus-column, what is no matrix is left out with --layer)"
+        )
     if values.ndim == 2 and kind is None:
         return "is not square: if these are activations, one row a stimulus, say so with --kind activations"
     return "is neither a square matrix, nor a stack of them, nor condensed upper triangles"
