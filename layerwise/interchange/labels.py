@@ -158,11 +158,19 @@ def choose_names(labels: Sequence[FoundLabels], n_stimuli: int, column: str | No
 
 
 def _rank(labels: Sequence[FoundLabels]) -> list[list[FoundLabels]]:
-    """Lists that may be names, in groups of those that are as likely; the most likely first."""
-    known = [[found for found in labels if _normalise(found.key) == key] for key in (*NAME_KEYS, *WEAK_KEYS)]
-    other = [found for found in labels if not is_name_key(found.key)]
-    texts, numbers = ([found for found in other if found.is_number == is_number] for is_number in (False, True))
-    return [*known[: len(NAME_KEYS)], texts, *known[len(NAME_KEYS) :], numbers]
+    """Lists that may be names, in groups of those that are as likely; the most likely first.
+
+    Under the usual words, texts come before numbers: who has both numbers the stimuli and calls them by the texts.
+    """
+    texts, numbers = ([found for found in labels if found.is_number == is_number] for is_number in (False, True))
+    strong = [_under(key, group) for group in (texts, numbers) for key in NAME_KEYS]
+    weak = [_under(key, labels) for key in WEAK_KEYS]
+    others = [[found for found in group if not is_name_key(found.key)] for group in (texts, numbers)]
+    return [*strong, others[0], *weak, others[1]]
+
+
+def _under(key: str, labels: Sequence[FoundLabels]) -> list[FoundLabels]:
+    return [found for found in labels if _normalise(found.key) == key]
 
 
 def _is_meant_as_names(found: FoundLabels, n_stimuli: int) -> bool:

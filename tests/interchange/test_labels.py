@@ -136,6 +136,8 @@ def test_names_come_before_numbers_and_categories(name, tmp_path):
     texts = np.array([f"photo-{code}" for code in CODES])
     TABLES[name](tmp_path / name, "stimulus", texts, label=CODES % 3, index=np.arange(N), id=CODES)
     check_rows(read(tmp_path / name), texts)
+    TABLES[name](tmp_path / name, "stimulus", np.arange(N), image=texts)
+    check_rows(read(tmp_path / name), texts)
     TABLES[name](tmp_path / name, "label", CODES % 3, id=CODES)
     check_rows(read(tmp_path / name), CODES)
 
