@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from layerwise.core.analysis.inference.ceiling import measure_ceiling
 from layerwise.core.analysis.inference.every_pair import compare_every_pair
 from layerwise.core.analysis.measure import Measure, find_measure
-from layerwise.core.network.representation import Products, represent
+from layerwise.core.network.products import Products, represent
+from layerwise.core.network.representation import double_centre
 from layerwise.plugins import load_plugins
 from layerwise.plugins.split_half import HalfATransform, HalfBTransform
 
@@ -43,7 +44,8 @@ def measure_bias(measure: Measure, n_channels: int, noise: float, spread: float,
     """A line of the table."""
     truths, found = [], []
     for channels, endless in draw_layers(n_channels, noise, spread, n_layers):
-        population = Products(endless, np.zeros(N_STIMULI), n_channels).represent()
+        norm = np.sqrt(np.diagonal(endless)).copy()
+        population = Products(double_centre(endless.copy()), np.zeros(N_STIMULI), norm, n_channels).represent()
         truths.append(compare_every_pair(measure, [represent(channels), population])[0, 1])
         halves = [represent(half.apply(channels.astype(np.float32))) for half in (HalfATransform(), HalfBTransform())]
         ceiling = measure_ceiling(measure, halves).ceiling

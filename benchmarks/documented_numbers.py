@@ -21,9 +21,9 @@ from layerwise.core.analysis.profile import measure_profile
 from layerwise.core.analysis.profile_run import largest_value
 from layerwise.core.history.profiles import Profile
 from layerwise.core.history.records import LayerAddress
-from layerwise.core.network.representation import Representation, represent, strict_upper
+from layerwise.core.network.products import represent
+from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.plugins import load_plugins
-from layerwise.plugins.metrics import squared_distances
 
 Floats = NDArray[np.float64]
 Layers = dict[str, Representation]
@@ -112,7 +112,7 @@ def show_width(url: str) -> None:
     """docs/measures.md: `cka-rbf` with the median distance, and as in the published notebook."""
     layers = read_layers(url, main_only=False)
     for n_photos in (500, 20):
-        some = [squared_distances(layer.take(np.arange(n_photos))) for layer in layers.values()]
+        some = [layer.take(np.arange(n_photos)).squared_distances() for layer in layers.values()]
         ours = compare_kernels(some, [float(np.median(np.sqrt(strict_upper(each)))) ** 2 for each in some])
         theirs = compare_kernels(some, [float(np.median(each)) for each in some])
         largest = np.abs(ours - theirs).max()

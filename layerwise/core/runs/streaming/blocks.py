@@ -41,8 +41,8 @@ class ChunkSums:
 
     Attributes:
         gram: float64 (n, n); products of the stimuli less the reference.
-        own: float64 (n,); squared length of each stimulus less the reference: the diagonal, in float32 products summed
-            by itself.
+        own: float64 (n,); squared length of each stimulus less the reference: the diagonal, where products are
+            taken in float32, summed by itself.
         total: float64 (n,); sum over units of each stimulus less the reference.
         along: float64 (n,); its product with the reference less `level`.
         reference_sum: Sum over units of the reference less `level`.

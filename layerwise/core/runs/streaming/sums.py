@@ -97,8 +97,10 @@ class StimulusSums:
 
 def _sum_rows(values: Floats) -> Vector:
     """The sum of each row; in float64 where float32 cannot hold one."""
-    sums = np.add.reduce(values, axis=1)
-    return sums if np.isfinite(sums).all() else np.add.reduce(values, axis=1, dtype=np.float64)
+    sums: Vector = np.add.reduce(values, axis=1).astype(np.float64)
+    if not np.isfinite(sums).all():
+        sums = np.add.reduce(values, axis=1, dtype=np.float64)
+    return sums
 
 
 def _scales(low: Floats, high: Floats, mean: Floats) -> Floats | None:

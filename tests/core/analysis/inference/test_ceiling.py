@@ -12,6 +12,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.products import Products, represent
+from layerwise.core.network.representation import double_centre
 from layerwise.plugins.split_half import HalfATransform, HalfBTransform, split_units
 
 
@@ -112,7 +113,9 @@ def measure_bias(rsa, n_channels: int) -> float:
     for _ in range(100):
         stimuli = rng.normal(size=(40, 6))
         units = stimuli @ rng.normal(size=(6, n_channels)) + 0.5 * rng.normal(size=(40, n_channels))
-        endless = Products(stimuli @ stimuli.T + 0.25 * np.eye(40), np.zeros(40), n_channels).represent()
+        kernel = stimuli @ stimuli.T + 0.25 * np.eye(40)
+        norm = np.sqrt(np.diagonal(kernel)).copy()
+        endless = Products(double_centre(kernel.copy()), np.zeros(40), norm, n_channels).represent()
         truth = compare_every_pair(rsa, [represent(units), endless])[0, 1]
         found.append(measure_ceiling(rsa, halves_of(units)).ceiling - truth)
     return float(np.mean(found))
