@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.representation import Representation
-from layerwise.core.network.resolution import EXACT, Resolution, rounding_of
+from layerwise.core.network.resolution import EXACT, Resolution, tell_rounding
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -24,6 +24,7 @@ FEW_STIMULI = 128
 """Up to so many stimuli, a representation is kept in float64: a few pages, and directions a million times smaller."""
 
 _ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
+_ROWS_LOOKED_AT = 16  # to tell how activations were rounded
 _LARGEST, _SMALLEST = 1e150, 1e-150  # whose squares float64 still holds
 
 
@@ -106,8 +107,8 @@ def represent(activations: ArrayLike) -> Representation:
     """The representation of activations held in memory, computed and kept in float64.
 
     Args:
-        activations: (n_stimuli, ...); everything after the first axis counts as units. Their type says how well each
-            number is known: float32 to 2^-24 of its size, whole numbers exactly.
+        activations: (n_stimuli, ...); everything after the first axis counts as units. How well each number is
+            known is told from themselves (`resolution.tell_rounding`).
 
     Raises:
         InputError: If squares of them are too large or too small for float64.
@@ -133,7 +134,13 @@ def multiply(activations: ArrayLike) -> Products:
         products = centred @ centred.T
     constant = rows.max(axis=1) == rows.min(axis=1)
     norm[constant], mean[constant] = 0, rows[constant, 0]
-    return Products(products, mean, norm, rows.shape[1], Resolution(rounding_of(given.dtype)))
+    return Products(
+        products,
+        mean,
+        norm,
+        rows.shape[1],
+        Resolution(tell_rounding(rows[finite][:: max(1, len(rows) // _ROWS_LOOKED_AT)])),
+    )
 
 
 def check_range(rows: Matrix) -> None:

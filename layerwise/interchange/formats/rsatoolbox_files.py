@@ -161,7 +161,8 @@ def _read_descriptors(group: Any) -> tuple[FoundLabels, ...]:
     """Every descriptor that is a list of texts or numbers."""
     import h5py
 
-    lists = {key: item for key, item in group.items() if isinstance(item, h5py.Dataset) and item.shape}
+    items = {key if isinstance(key, str) else key.decode("utf-8", "replace"): item for key, item in group.items()}
+    lists = {key: item for key, item in items.items() if isinstance(item, h5py.Dataset) and item.shape}
     values = {key: read_dataset(item) for key, item in lists.items()}
     return tuple(read_label_array(key, found) for key, found in values.items() if found is not None)
 

@@ -24,6 +24,9 @@ from layerwise.core.runs.streaming.sums import TAME, Scratch
 BLOCK = 4096
 """Columns whose products add up in float32. Part of what decides the last digits, so it is the same everywhere."""
 
+DOUBLE_BLOCK = 512
+"""Columns that are copied to float64 at a time: as many bytes as memory is planned for."""
+
 NEAR = 1e-3
 """A squared distance below this share of the squared distances to the mean stimulus is computed in float64."""
 
@@ -96,8 +99,9 @@ def multiply_chunk(
         unit_squares=np.zeros(width),
         reference=reference,
     )
-    for start in range(0, width, BLOCK):
-        columns = slice(start, min(start + BLOCK, width))
+    step = DOUBLE_BLOCK if in_double else BLOCK
+    for start in range(0, width, step):
+        columns = slice(start, min(start + step, width))
         if in_double:
             _add_double(sums, values, columns, level)
         else:
@@ -165,8 +169,8 @@ def _repeat_near(gram: Vector, values: Floats, reference: Vector) -> None:
     if not len(rows):
         return
     again = np.zeros((len(rows), len(rows)))
-    for start in range(0, values.shape[1], BLOCK):
-        columns = slice(start, start + BLOCK)
+    for start in range(0, values.shape[1], DOUBLE_BLOCK):
+        columns = slice(start, start + DOUBLE_BLOCK)
         centred = values[rows, columns] - reference[columns]
         again += centred @ centred.T
     gram[np.ix_(rows, rows)] = again
