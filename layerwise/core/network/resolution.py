@@ -83,8 +83,7 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
     bits = single.view(np.uint32)
     for n_lost, rounding in ((16, BRAIN), (13, HALF)):
         is_short = not (bits & ((1 << n_lost) - 1)).any()
-        if is_short and np.mean((bits >> n_lost) & 1) > _COUNTS = 2.0**18  # larger numbers of 32 bits have hardly a place for anything behind the point
-_LAST_BIT_USED:
+        if is_short and np.mean((bits >> n_lost) & 1) > _LAST_BIT_USED:
             return rounding
     return SINGLE
 
