@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.network.compact import compact
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import EXACT, Resolution, tell_rounding
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-FEW_STIMULI = 128
-"""Up to so many stimuli, a representation is kept in float64: a few pages, and directions a million times smaller."""
+FEW_STIMULI, FEW_UNITS = 128, 2048
+"""Up to so many, products are taken in float64."""
 
 _ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
 _ROWS_LOOKED_AT = 16  # to tell how activations were rounded
@@ -63,7 +64,7 @@ class Products:
         np.clip(dissimilarity, 0, 2, out=dissimilarity)
         np.fill_diagonal(dissimilarity, 0)
         return Representation(
-            dissimilarity.astype(np.float64 if in_double else np.float32, copy=False),
+            dissimilarity if in_double else compact(dissimilarity),
             deviation,
             self.mean,
             self.norm,
@@ -73,13 +74,20 @@ class Products:
 
 
 def keeps_double(n_stimuli: int, n_features: int) -> bool:
-    """Whether such a layer is multiplied and kept in float64.
+    """Whether such a layer is kept in float64.
 
     Fewer units than stimuli leave directions that are nothing, which only float64 tells from those that are small;
-    and with few stimuli it costs next to nothing. A function of both numbers alone, so that results do not depend on
-    the machine.
+    and of few stimuli it takes a few pages.
     """
     return n_stimuli <= FEW_STIMULI or n_features < n_stimuli
+
+
+def multiplies_double(n_stimuli: int, n_features: int) -> bool:
+    """Whether such a layer is multiplied in float64: where it is kept so, and where that costs next to nothing.
+
+    A function of both numbers alone, so that results do not depend on the machine.
+    """
+    return keeps_double(n_stimuli, n_features) or n_features <= FEW_UNITS
 
 
 def concatenate(parts: Sequence[Products]) -> Products:

@@ -3,8 +3,8 @@
 A chunk is multiplied in blocks of columns. Within a block products add up in float32, between blocks in float64: that
 keeps their error near a hundred millionth of the lengths that are multiplied, however wide a layer is. What float32
 cannot do is tell apart stimuli that are far nearer to each other than to the mean, as frames of a film are: those are
-multiplied again in float64. So are narrow layers and few stimuli (`products.keeps_double`), where it costs next to
-nothing.
+multiplied again in float64. So are narrow layers and few stimuli (`products.multiplies_double`), where it costs next
+to nothing.
 """
 
 from __future__ import annotations
