@@ -22,6 +22,7 @@ from layerwise.interchange.checks import (
     triangle_side,
 )
 from layerwise.interchange.content import FoundArray, about
+from layerwise.interchange.diagonals import settle_diagonal, tell_kind
 
 ACTIVATIONS = "activations"
 
@@ -34,11 +35,13 @@ class Arranged:
         name: The layer's name.
         kind: What they are; never `auto`.
         content: A checked matrix, or activations (n, p) in float64.
+        notes: What was assumed of them, in words.
     """
 
     name: str
     kind: str
     content: CheckedMatrix | Floats
+    notes: tuple[str, ...] = ()
 
 
 def arrange(found: FoundArray, kind: str | None) -> Iterator[Arranged]:
@@ -51,17 +54,21 @@ def arrange(found: FoundArray, kind: str | None) -> Iterator[Arranged]:
     Raises:
         InputError: If its shape, its values or its diagonal are not what that kind must have.
     """
-    kind = kind or found.kind
     with about(f"'{found.name}'"):
+        if kind is None and found.doubt:
+            raise InputError(found.doubt)
+        kind = kind or found.kind
         if kind == ACTIVATIONS:
-            yield Arranged(found.name, kind, check_activations(found.values))
+            yield Arranged(found.name, kind, check_activations(found.values), found.notes)
             return
         stack, has_diagonal = _as_stack(found, kind)
         names = _name_all(found, len(stack))
     for name, values in zip(names, stack, strict=True):
         with about(f"'{name}'"):
             matrix = check_matrix(values, has_diagonal=has_diagonal)
-            yield Arranged(name, kind or tell_kind(matrix), matrix)
+            told = kind or tell_kind(matrix)
+            settled, notes = settle_diagonal(matrix, told)
+            yield Arranged(name, told, settled, found.notes + notes)
 
 
 def check_activations(values: NDArray[np.generic]) -> Floats:
@@ -82,21 +89,6 @@ def check_activations(values: NDArray[np.generic]) -> Floats:
     return rows
 
 
-def tell_kind(matrix: CheckedMatrix) -> str:
-    """What an unnamed matrix is, by its diagonal: 0 for a distance, 1 for a similarity.
-
-    Raises:
-        InputError: If the diagonal does not tell.
-    """
-    diagonal = np.diagonal(matrix.values)[matrix.live]
-    if matrix.has_diagonal and np.allclose(diagonal, 0, atol=1e-6):
-        return "distance"
-    if matrix.has_diagonal and np.allclose(diagonal, 1, atol=1e-5):
-        return "similarity"
-    why = f"a diagonal from {diagonal.min():g} to {diagonal.max():g}" if matrix.has_diagonal else "no diagonal"
-    raise InputError(f"{why} does not tell what kind of matrix it is: say it with --kind")
-
-
 def _as_stack(found: FoundArray, kind: str | None) -> tuple[Sequence[NDArray[np.generic]], bool]:
     """The matrices of an array, and whether their diagonals were in the file."""
     values = found.values
@@ -112,7 +104,10 @@ def _as_stack(found: FoundArray, kind: str | None) -> tuple[Sequence[NDArray[np.
 
 def _explain_shape(values: NDArray[np.generic], kind: str | None) -> str:
     if values.ndim == 1:
-        return f"is no condensed matrix: {len(values)} is not n (n - 1) / 2 for any n"
+        return (
+            f"is no condensed matrix: {len(values)} is not n (n - 1) / 2 for any n (what names the stimuli is given "
+            "with --stimulus-column, what is no matrix is left out with --layer)"
+        )
     if values.ndim == 2 and kind is None:
         return "is not square: if these are activations, one row a stimulus, say so with --kind activations"
     return "is neither a square matrix, nor a stack of them, nor condensed upper triangles"

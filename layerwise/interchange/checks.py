@@ -28,7 +28,7 @@ class CheckedMatrix:
     Attributes:
         values: float64 (n, n), exactly symmetric; rows and columns of undefined stimuli are NaN.
         live: bool (n,); which stimuli are defined.
-        has_diagonal: Whether the diagonal was given; where it was not it is NaN.
+        has_diagonal: Whether any of the diagonal was given; where it was not it is NaN.
     """
 
     values: Floats
@@ -53,7 +53,10 @@ def check_numbers(values: NDArray[Any]) -> Floats:
 
 
 def check_matrix(values: NDArray[Any], *, has_diagonal: bool = True) -> CheckedMatrix:
-    """Check that a matrix is square, symmetric and finite, except for whole rows of NaN.
+    """Check that a matrix is square, symmetric and finite, except for whole rows of NaN and for its diagonal.
+
+    A diagonal of which no entry is a number is none: NaN, or the infinity that keeps a stimulus from being its own
+    neighbour.
 
     Raises:
         InputError: If it is not; the message says where.
@@ -63,6 +66,9 @@ def check_matrix(values: NDArray[Any], *, has_diagonal: bool = True) -> CheckedM
         raise InputError(f"a matrix between stimuli is square, this one has shape {matrix.shape}")
     if len(matrix) < MIN_STIMULI:
         raise InputError(f"{len(matrix)} stimuli; at least {MIN_STIMULI} are needed")
+    has_diagonal = has_diagonal and bool(np.isfinite(np.diagonal(matrix)).any())
+    if not has_diagonal:
+        np.fill_diagonal(matrix, np.nan)
     if np.isinf(matrix).any():
         raise InputError(f"entry {_place(np.isinf(matrix))} is infinite")
     off = np.isnan(matrix)
@@ -70,19 +76,16 @@ def check_matrix(values: NDArray[Any], *, has_diagonal: bool = True) -> CheckedM
     live: NDArray[np.bool_] = np.logical_not(off.all(axis=0) & off.all(axis=1))
     if live.sum() < MIN_STIMULI:
         raise InputError(f"{int(live.sum())} of {len(matrix)} stimuli are defined; at least {MIN_STIMULI} are needed")
-    _check_gaps(matrix, live, has_diagonal)
+    _check_gaps(matrix, live)
     values = _symmetrise(matrix)
-    if not has_diagonal:
-        np.fill_diagonal(values, np.nan)
     values[~live, :] = np.nan
     values[:, ~live] = np.nan
-    return CheckedMatrix(values, live, has_diagonal)
+    return CheckedMatrix(values, live, bool(np.isfinite(np.diagonal(values)).any()))
 
 
-def _check_gaps(matrix: Floats, live: NDArray[np.bool_], has_diagonal: bool) -> None:
+def _check_gaps(matrix: Floats, live: NDArray[np.bool_]) -> None:
     gaps = np.isnan(matrix) & np.outer(live, live)
-    if not has_diagonal:
-        np.fill_diagonal(gaps, False)
+    np.fill_diagonal(gaps, False)
     if gaps.any():
         raise InputError(
             f"entry {_place(gaps)} is NaN, and {int(gaps.sum()) - 1} more; a stimulus may be undefined "

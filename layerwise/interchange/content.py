@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.representation import Representation
-
-STIMULUS_KEYS = (
-    *("stimuli", "stimulus", "stimulus_names", "names", "name"),
-    *("conditions", "condition", "conds", "images", "image"),
-)
-"""What a list of the stimuli's names is called in files, most telling first."""
+from layerwise.interchange.labels import FoundLabels
 
 LAYER_KEYS = ("layers", "layer_names", "rois", "roi", "rdm_names")
 """What a list of the matrices' names is called."""
@@ -48,6 +43,8 @@ class FoundArray:
         kind: What the file says it holds, a key of `conversion.KINDS` or `activations`; None if it does not say.
         labels: Names of the k matrices, where the file has them.
         has_diagonal: Whether a square matrix's diagonal was in the file.
+        doubt: Why it cannot be told without the user what some of it is; empty where it can.
+        notes: What was left out of it, in words.
     """
 
     name: str
@@ -55,6 +52,8 @@ class FoundArray:
     kind: str | None = None
     labels: tuple[str, ...] | None = None
     has_diagonal: bool = True
+    doubt: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,11 @@ class FileContent:
 
     Attributes:
         items: Arrays or representations, in the file's order.
-        names: Names of the stimuli in the order of the rows; None where the file has none.
+        labels: What may name the stimuli, in the order of the rows.
     """
 
     items: tuple[FoundArray | FoundRepresentation, ...]
-    names: tuple[str, ...] | None = None
+    labels: tuple[FoundLabels, ...] = ()
 
 
 @contextmanager

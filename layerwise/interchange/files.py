@@ -22,12 +22,12 @@ from layerwise.interchange.matrices import (
     write_matrices_rdms,
 )
 
-Reader = Callable[[Path], FileContent]
+Reader = Callable[[Path, str | None], FileContent]
 Writer = Callable[[Path, Export], None]
 MatrixWriter = Callable[[Path, MatrixExport], None]
 
 
-def _refuse_pickle(path: Path) -> FileContent:  # noqa: ARG001 - a reader like the others
+def _refuse_pickle(path: Path, column: str | None = None) -> FileContent:  # noqa: ARG001 - a reader like the others
     raise InputError("a pickle can run code and is not read; save RDMs with rdms.save(file, file_type='hdf5')")
 
 
@@ -65,8 +65,12 @@ FORMATS = {
 """The format that a suffix asks for; the longest that fits counts."""
 
 
-def read_file(path: Path) -> FileContent:
-    """Everything in a file that may be a layer.
+def read_file(path: Path, column: str | None = None) -> FileContent:
+    """Everything in a file that may be a layer, and what may name its rows.
+
+    Args:
+        path: The file.
+        column: The column, array or descriptor that the user says has the stimuli's names.
 
     Raises:
         InputError: If there is no such file, its suffix is unknown, or it is not what its suffix says.
@@ -80,7 +84,7 @@ def read_file(path: Path) -> FileContent:
         if reader is None:
             known = ", ".join(suffix for suffix, known in READERS.items() if known is not _refuse_pickle)
             raise InputError(f"cannot import this: the suffix must be one of {known}")
-        return reader(path)
+        return reader(path, column)
 
 
 def choose_format(path: Path, name: str | None = None) -> str:

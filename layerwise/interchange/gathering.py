@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from layerwise.interchange.checks import MIN_STIMULI, check_names, check_text
 from layerwise.interchange.content import FoundArray, FoundRepresentation, about
 from layerwise.interchange.conversion import Converted, convert, find_kind
 from layerwise.interchange.files import read_file
-from layerwise.interchange.stimulus_names import align, check_count
+from layerwise.interchange.labels import ChosenNames, choose_names
+from layerwise.interchange.matching import align, check_running
+from layerwise.interchange.stimulus_names import check_count
 
 REPRESENTATION = "representation"
 AUTO = "auto"
@@ -48,12 +52,18 @@ class Gathered:
     Attributes:
         layers: The layers, in the files' order; all of the same stimuli.
         names: The stimuli's names; None where no file has any.
-        offered: Names of all that the files hold, also of what was not asked for.
+        source: Where these names are, in words; empty where the user gives them.
+        running: A running number that the stimuli have instead of names; None where they have none.
+        unnamed: Files without names, where others have some.
+        notes: Where names were found and how they were matched, in words.
     """
 
     layers: tuple[ImportedLayer, ...]
     names: tuple[str, ...] | None
-    offered: tuple[str, ...] = ()
+    source: str = ""
+    running: tuple[str, ...] | None = None
+    unnamed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def n_stimuli(self) -> int:
@@ -61,7 +71,23 @@ class Gathered:
         return self.layers[0].converted.representation.n_stimuli
 
 
-def gather(files: Sequence[Path], kind: str, wanted: Sequence[str], names: Sequence[str] | None) -> Gathered:
+@dataclass(frozen=True)
+class _Part:
+    """What was read from one file, and names of all that it holds, also of what was not asked for."""
+
+    file: Path
+    layers: tuple[ImportedLayer, ...]
+    chosen: ChosenNames
+    offered: tuple[str, ...]
+
+    @property
+    def n_stimuli(self) -> int:
+        return self.layers[0].converted.representation.n_stimuli
+
+
+def gather(
+    files: Sequence[Path], kind: str, wanted: Sequence[str], names: Sequence[str] | None, column: str | None = None
+) -> Gathered:
     """Read files, convert what is in them, and bring all of it to the first file's order of stimuli.
 
     Args:
@@ -69,13 +95,16 @@ def gather(files: Sequence[Path], kind: str, wanted: Sequence[str], names: Seque
         kind: What the arrays are, or `auto`.
         wanted: Names of the layers to take; all if empty.
         names: Names of the stimuli in the files' order, where the user gives them.
+        column: The column, array or descriptor of the files that has the names, where the user says so.
 
     Raises:
         InputError: If anything is not as it must be; says in which file, in which matrix and where.
     """
     if kind not in (AUTO, ACTIVATIONS):
         find_kind(kind)
-    parts = [_read_part(file, None if kind == AUTO else kind, wanted, names) for file in files]
+    if names is not None and column is not None:
+        raise InputError("--names and --stimulus-column both say what the stimuli are called: give one of them")
+    parts = [_read_part(file, None if kind == AUTO else kind, wanted, names, column) for file in files]
     there = {layer.name for part in parts for layer in part.layers}
     for name in wanted:
         if name not in there:
@@ -124,25 +153,41 @@ def _describe(layer: ImportedLayer, position: int, role: Role, names: Sequence[s
     )
 
 
-def _read_part(file: Path, kind: str | None, wanted: Sequence[str], names: Sequence[str] | None) -> Gathered:
-    content = read_file(file)
+def _read_part(
+    file: Path, kind: str | None, wanted: Sequence[str], names: Sequence[str] | None, column: str | None
+) -> _Part:
+    content = read_file(file, column)
     with about(file):
-        layers = []
-        for item in content.items:
-            if isinstance(item, FoundRepresentation):
-                if kind is not None:
-                    raise InputError("was exported by Layerwise and says itself what it holds: leave --kind out")
-                converted = Converted(item.name, REPRESENTATION, item.representation)
-                layers.append(ImportedLayer(converted, item.layer))
-            elif _may_hold(item, wanted):
-                layers += [ImportedLayer(convert(each)) for each in arrange(item, kind)]
+        layers = [layer for item in content.items for layer in _read_layers(item, kind, wanted)]
         layers = [layer for layer in layers if not wanted or layer.name in wanted]
-        offered = [name for item in content.items for name in _offered(item)]
-        part = Gathered(tuple(layers), content.names if names is None else tuple(names), tuple(offered))
-        if not layers and not wanted:
-            raise InputError("holds no matrix")
-        _check_part(part)
-        return part
+        offered = tuple(name for item in content.items for name in _offered(item))
+        if not layers:
+            if not wanted:
+                raise InputError("holds no matrix")
+            return _Part(file, (), ChosenNames(), offered)
+        n_stimuli = _check_layers(layers)
+        chosen = choose_names(content.labels, n_stimuli, column) if names is None else ChosenNames(tuple(names))
+        if chosen.names is not None:
+            with (
+                about(f"names in '{chosen.source}' (--stimulus-column or --names give others)")
+                if chosen.source
+                else nullcontext()
+            ):
+                check_names(chosen.names, n_stimuli)
+        return _Part(file, tuple(layers), chosen, offered)
+
+
+def _read_layers(
+    item: FoundArray | FoundRepresentation, kind: str | None, wanted: Sequence[str]
+) -> Iterator[ImportedLayer]:
+    if isinstance(item, FoundRepresentation):
+        if kind is not None:
+            raise InputError("was exported by Layerwise and says itself what it holds: leave --kind out")
+        yield ImportedLayer(Converted(item.name, REPRESENTATION, item.representation), item.layer)
+    elif _may_hold(item, wanted):
+        for arranged in arrange(item, kind):
+            converted = convert(arranged)
+            yield ImportedLayer(dataclasses.replace(converted, notes=arranged.notes + converted.notes))
 
 
 def _may_hold(item: FoundArray, wanted: Sequence[str]) -> bool:
@@ -156,41 +201,56 @@ def _offered(item: FoundArray | FoundRepresentation) -> Sequence[str]:
     return [item.name] if isinstance(item, FoundRepresentation) else item.labels or [item.name]
 
 
-def _check_part(part: Gathered) -> None:
-    """Every layer of the same number of stimuli, at least three, and one name for each."""
-    for layer in part.layers:
-        n_stimuli = layer.converted.representation.n_stimuli
-        if n_stimuli != part.n_stimuli:
+def _check_layers(layers: Sequence[ImportedLayer]) -> int:
+    """The number of stimuli, which is the same for every layer, and three at least."""
+    counts = [layer.converted.representation.n_stimuli for layer in layers]
+    for layer, n_stimuli in zip(layers, counts, strict=True):
+        if n_stimuli != counts[0]:
             raise InputError(
-                f"'{part.layers[0].name}' has {part.n_stimuli} stimuli, '{layer.name}' has {n_stimuli}: take those "
-                "that belong together with --layer"
+                f"'{layers[0].name}' has {counts[0]} stimuli, '{layer.name}' has {n_stimuli}: take those that belong "
+                "together with --layer"
             )
         if n_stimuli < MIN_STIMULI:
             raise InputError(f"{n_stimuli} stimuli; at least {MIN_STIMULI} are needed")
-    if part.names is not None and part.layers:
-        check_names(part.names, part.n_stimuli)
+    return counts[0]
 
 
-def _merge(parts: Sequence[Gathered]) -> Gathered:
-    """The layers of all files, brought to the order of the first that has any."""
-    names = parts[0].names
+def _merge(parts: Sequence[_Part]) -> Gathered:
+    """The layers of all files, brought to the order of the first that has names."""
+    first = next((part for part in parts if part.chosen.names is not None), parts[0])
     layers: list[ImportedLayer] = []
+    notes = list(dict.fromkeys(note for part in parts for note in part.chosen.notes))
     for part in parts:
         check_count(part.n_stimuli, parts[0].n_stimuli, "the first file")
-        if names is None or part.names is None or part.names == names:
-            layers += part.layers
-        else:
-            order = align(part.names, names, "the first file")
-            layers += [reorder(layer, order) for layer in part.layers]
+        order, said = _order_part(part, first)
+        layers += part.layers if order is None else (reorder(layer, order) for layer in part.layers)
+        notes += said
     _check_unique(layers)
-    return Gathered(tuple(layers), names)
+    is_named = first.chosen.names is not None
+    unnamed = tuple(str(part.file) for part in parts if is_named and part.chosen.names is None)
+    running = next((part.chosen.running for part in parts if part.chosen.running is not None), None)
+    source = f"'{first.chosen.source}' of {first.file}" if first.chosen.source else ""
+    return Gathered(tuple(layers), first.chosen.names, source, running, unnamed, tuple(notes))
+
+
+def _order_part(part: _Part, first: _Part) -> tuple[NDArray[np.intp] | None, list[str]]:
+    """The order that brings a file's rows to that of the first with names, None where they are; what was assumed."""
+    names, known = part.chosen.names, first.chosen.names
+    if known is None or names == known:
+        return None, []
+    if names is None:
+        check_running(part.chosen.running, known, str(first.file))
+        return None, [f"{part.file}: no stimulus names: the rows are taken to be in the order of {first.file}"]
+    with about(part.file):
+        match = align(names, known, str(first.file))
+    return match.order, [f"{part.file}: {note}" for note in match.notes]
 
 
 def reorder(layer: ImportedLayer, order: NDArray[np.intp]) -> ImportedLayer:
     """The same layer with its stimuli in another order."""
     converted = layer.converted
     taken = converted.representation.take(order)
-    return ImportedLayer(Converted(converted.name, converted.kind, taken, converted.notes), layer.known)
+    return dataclasses.replace(layer, converted=dataclasses.replace(converted, representation=taken))
 
 
 def _check_unique(layers: Sequence[ImportedLayer]) -> None:

@@ -6,14 +6,14 @@ asked for again.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
+from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import Claim, LayerResult, RunHeader
@@ -33,13 +33,14 @@ from layerwise.interchange.content import stem_of
 from layerwise.interchange.conversion import describe_kind
 from layerwise.interchange.files import hash_file
 from layerwise.interchange.gathering import AUTO, Gathered, ImportedLayer, arrange_layers, gather, reorder
-from layerwise.interchange.stimulus_names import align, check_count, new_stimuli, read_names, stored_stimuli
+from layerwise.interchange.matching import Match, align, check_running
+from layerwise.interchange.stimulus_names import check_count, new_stimuli, read_names, stored_stimuli
 
 TAG = "imported-as"
 """The tag that says what kind of matrix an imported run was made of."""
 LOADER = "layerwise:import"
 """Who has loaded an imported run."""
-REVISION = 1
+REVISION = 2
 """Counted up whenever the same file gives other representations; what was imported under another does not count."""
 _THUMBNAIL_SIZE = (64, 64)
 
@@ -57,6 +58,7 @@ class ImportRequest:
         last: Name of the layer in the role `output`.
         stimuli: A run, or the path of stimuli, whose set this is; None for a set from the file's names.
         names: A file with the names of the stimuli, in the order of the rows.
+        stimulus_column: The column, array or descriptor of the files that has the names.
         tags: Free `key=value` pairs.
         force: Import again what is stored already.
         command: The command as typed.
@@ -70,6 +72,7 @@ class ImportRequest:
     last: str | None = None
     stimuli: str | None = None
     names: Path | None = None
+    stimulus_column: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     command: str = ""
@@ -121,7 +124,7 @@ def prepare_import(request: ImportRequest) -> PreparedImport:
     """
     started = time.perf_counter()
     names = read_names(request.names) if request.names is not None else None
-    gathered = gather(request.files, request.kind, request.layers, names)
+    gathered = gather(request.files, request.kind, request.layers, names, request.stimulus_column)
     content = tuple(hash_file(file) for file in request.files)
     return PreparedImport(request, gathered, content, time.perf_counter() - started)
 
@@ -165,23 +168,43 @@ def _find_stimuli(
     if request.stimuli is None:
         stimuli = new_stimuli(gathered.names, gathered.n_stimuli, request.files, content)
         unnamed = "no stimulus names: comparable only with what is imported with it; see --stimuli and --names"
-        return stimuli, gathered, (unnamed,) if gathered.names is None else ()
-    if Path(request.stimuli).exists() or ":" in request.stimuli:
-        what = request.stimuli
-        stimuli = load_stimuli(registry, request.stimuli, _THUMBNAIL_SIZE, "squash")
-    else:
-        run = store.find_run(request.stimuli)
-        what = f"run {run.id}"
-        stimuli = stored_stimuli(run, store.list_stimuli(run.id))
+        return stimuli, gathered, ((unnamed,) if gathered.names is None else ()) + gathered.notes
+    stimuli, what = _ask_stimuli(request.stimuli, registry, store)
     files = ", ".join(str(file) for file in request.files)
     check_count(gathered.n_stimuli, stimuli.n_stimuli, f"{what}, for which {files} was given,")
-    order = align(gathered.names, [stimulus.name for stimulus in stimuli.stimuli], what)
-    unnamed = f"no stimulus names: the rows are taken to be in the order of {what}"
-    if np.array_equal(order, np.arange(len(order))):
-        return stimuli, gathered, (unnamed,) if gathered.names is None else ()
-    layers = tuple(reorder(layer, order) for layer in gathered.layers)
-    moved = int((order != np.arange(len(order))).sum())
-    return stimuli, Gathered(layers, gathered.names), (f"{moved} rows were moved to the order of {what}",)
+    known = [stimulus.name for stimulus in stimuli.stimuli]
+    if gathered.names is None:
+        check_running(gathered.running, known, what)
+        unnamed = f"no stimulus names: the rows are taken to be in the order of {what}"
+        return stimuli, gathered, (unnamed, *gathered.notes)
+    match = _match(gathered.names, known, what, gathered.source)
+    notes = (*match.notes, *gathered.notes)
+    if not match.n_moved:
+        return stimuli, gathered, notes
+    if gathered.unnamed:
+        raise InputError(
+            f"{', '.join(gathered.unnamed)}: no stimulus names, and the rows of the other files are in another order "
+            f"than {what}: import it alone, or give names with --names"
+        )
+    layers = tuple(reorder(layer, match.order) for layer in gathered.layers)
+    moved = f"{match.n_moved} rows were moved to the order of {what}"
+    return stimuli, dataclasses.replace(gathered, layers=layers), (moved, *notes)
+
+
+def _match(names: Sequence[str], known: Sequence[str], what: str, source: str) -> Match:
+    try:
+        return align(names, known, what)
+    except InputError as error:
+        hint = f"; the file's names are those in {source}: others with --stimulus-column or --names" if source else ""
+        raise InputError(f"{error}{hint}") from error
+
+
+def _ask_stimuli(asked: str, registry: Registry, store: Archive) -> tuple[LoadedStimuli, str]:
+    """The set that the user names, and what it is called in messages."""
+    if Path(asked).exists() or ":" in asked:
+        return load_stimuli(registry, asked, _THUMBNAIL_SIZE, "squash"), asked
+    run = store.find_run(asked)
+    return stored_stimuli(run, store.list_stimuli(run.id)), f"run {run.id}"
 
 
 def _collect_notes(layers: Sequence[ImportedLayer]) -> tuple[str, ...]:

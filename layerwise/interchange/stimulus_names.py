@@ -1,4 +1,4 @@
-"""Matching the rows of an imported matrix to stimuli: those of a run or a folder, or new ones known by name.
+"""Whose rows an imported matrix has: stimuli of a run or a folder, or new ones known by name.
 
 Two runs can be compared if their stimulus sets have the same fingerprint. A matrix that is imported onto a set takes
 that set's fingerprint, and its rows take the set's order; one that is not gets a fingerprint from its names. A file
@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import RunRecord, StimulusRecord
@@ -20,8 +19,7 @@ from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.core.runs.decoding import fingerprint_stimuli
 from layerwise.interchange.checks import check_names
 from layerwise.interchange.content import about
-
-MAX_LISTED = 8
+from layerwise.interchange.matching import compose
 
 
 def read_names(path: Path) -> tuple[str, ...]:
@@ -38,33 +36,6 @@ def read_names(path: Path) -> tuple[str, ...]:
         except UnicodeDecodeError as error:
             raise InputError("is no text in UTF-8") from error
     return tuple(line.strip() for line in lines if line.strip())
-
-
-def align(names: Sequence[str] | None, known: Sequence[str], what: str) -> NDArray[np.intp]:
-    """Where in the file each stimulus of a known set is.
-
-    Names match if they are the same, or, where that leaves any over, if they are the same without folder and suffix.
-
-    Args:
-        names: Names of the file's rows; None if it has none, and then its order is taken to be the set's.
-        known: Names of the set's stimuli.
-        what: What the set is called in messages.
-
-    Raises:
-        InputError: If they do not match one to one; lists those that do not.
-    """
-    if names is None:
-        return np.arange(len(known))
-    for shorten in (str, _stem):
-        place = {shorten(name): index for index, name in enumerate(names)}
-        wanted = [shorten(name) for name in known]
-        if len(place) == len(names) and set(wanted) == set(place) and len(set(wanted)) == len(wanted):
-            return np.array([place[name] for name in wanted], dtype=np.intp)
-    strange = [name for name in names if name not in set(known)]
-    missing = [name for name in known if name not in set(names)]
-    raise InputError(
-        f"the stimuli are not those of {what}: it does not have {_some(strange)}; missing are {_some(missing)}"
-    )
 
 
 def check_count(n_rows: int, n_stimuli: int, what: str) -> None:
@@ -87,14 +58,14 @@ def new_stimuli(names: Sequence[str] | None, n_stimuli: int, files: Sequence[Pat
         content: Hex digest of the files; the identity of stimuli without names.
 
     Raises:
-        InputError: If the number of names is another, or a name is there twice.
+        InputError: If the number of names is another, or a name is there twice, in whatever Unicode form.
     """
     if names is None:
         chosen = tuple(f"stimulus {index}" for index in range(1, n_stimuli + 1))
         hashes = [_hash(f"{content} {index}") for index in range(n_stimuli)]
     else:
         chosen = check_names(names, n_stimuli)
-        hashes = [_hash(name) for name in chosen]
+        hashes = [_hash(name) for name in check_names([compose(name) for name in chosen], n_stimuli)]
     return LoadedStimuli(
         name=files[0].name.split(".")[0],
         source=", ".join(file.name for file in files),
@@ -125,13 +96,3 @@ def stored_stimuli(run: RunRecord, records: Sequence[StimulusRecord]) -> LoadedS
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).stem
-
-
-def _some(names: Sequence[str]) -> str:
-    quoted = ", ".join(f"'{name}'" for name in names[:MAX_LISTED])
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return quoted + more or "none"

@@ -15,6 +15,9 @@ class LocalEngine(Engine):
 
     name = "local"
     description = "this process, all cores, segment by segment"
+    revision = (
+        2  # 1 centred each stimulus on its own mean, which lost what distinguishes stimuli that are nearly equal
+    )
 
     def stream(self, job: StreamJob, sink: LayerSink) -> None:
         """Compute every layer of the job, handing each to the sink as soon as it is finished."""

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from layerwise.core.history.checks import check_representation, check_vector
+from layerwise.core.history.checks import check_representation, check_vector, diagonal_of
 from layerwise.storage.resolutions import read_resolution, write_resolution
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ else:
 
 TILE_BYTES = 1 << 20
 _LEVEL = 1
-_SINGLE, _DOUBLE, CORRELATION = "dissimilarity/f4", "dissimilarity/f8", "correlation"
+_SINGLE, _DOUBLE, CORRELATION = "compact/f4", "dissimilarity/f8", "correlation"
 _TYPES = {_SINGLE: "<f4", _DOUBLE: "<f8", CORRELATION: "<f4"}
 
 
@@ -90,8 +90,8 @@ def pack(representation: Representation) -> Packed:
     from layerwise.core.network.representation import strict_upper
 
     check_representation(representation)
-    form = _SINGLE if representation.dissimilarity.dtype == np.float32 else _DOUBLE
-    values = np.asarray(strict_upper(representation.dissimilarity), dtype=_TYPES[form])
+    form = _SINGLE if representation.entries.dtype == np.float32 else _DOUBLE
+    values = np.asarray(strict_upper(representation.entries), dtype=_TYPES[form])
     mean, norm, deviation = (
         np.asarray(vector, dtype="<f8").tobytes()
         for vector in (representation.mean, representation.norm, representation.deviation)
@@ -147,7 +147,7 @@ def _from_dissimilarities(
         resolution, has_zero = read_resolution(packed.resolution or "")
     except ValueError as error:
         raise TileError(f"its resolution cannot be read: {error}") from error
-    matrix = symmetric_matrix(values, np.zeros(len(mean)))
+    matrix = symmetric_matrix(values, np.full(len(mean), diagonal_of(values.dtype)))
     return Representation(matrix, deviation, mean, norm, packed.n_features, resolution, has_zero)
 
 

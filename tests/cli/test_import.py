@@ -12,6 +12,8 @@ from layerwise.storage.store import Store
 ASSETS = Path(__file__).parents[1] / "assets"
 NAMES = [f"s{index}.png" for index in range(12)]
 LAYERS = ("input", "V1", "output")
+NUMBERS = np.array([7, 3, 0, 11, 5, 1, 9, 2, 10, 4, 8, 6])
+MOVED = int((np.arange(12) != NUMBERS).sum())
 
 
 def rows_of(layer: str) -> np.ndarray:
@@ -109,7 +111,9 @@ def test_rdms_of_a_recording_are_matched_by_name_and_compared_with_layers(cli, n
     np.savez("brain.npz", rdm=distances[np.ix_(order, order)], stimuli=names[order])
     said = cli("import", "brain.npz", "--stimuli", net, "--kind", "correlation-distance", "--json")
     assert said.code == 0, said.err
-    assert "rows were moved to the order of run" in said.json["notes"][0]
+    moved, matched = said.json["notes"]
+    assert moved.endswith(f"rows were moved to the order of run {net}")
+    assert matched == "12 names match only without folder and suffix: 'recording/s0.jpg' for 's0.png'"
     table = cli("compare", net, said.json["run_id"], "--json").json
     place = [layer["layer"] for layer in table["layers"]].index("V1")
     assert table["matrix"][place][3] == pytest.approx(1, abs=1e-6)
@@ -154,6 +158,74 @@ def test_without_names_the_rows_are_taken_as_they_come_and_that_is_said(cli, net
     alone = cli("import", "brain.npz", "--json")
     assert alone.json["notes"][0].startswith("no stimulus names: comparable only with what is imported with it")
     assert cli("compare", net, alone.json["run_id"]).code == 2
+
+
+@pytest.fixture
+def numbered(cli) -> str:
+    """A run whose stimuli are called 0 to 11, in another order."""
+    np.savez("net.npz", activations=rows_of("V1"), id=NUMBERS)
+    said = cli("import", "net.npz", "--json")
+    assert said.code == 0, said.err
+    return said.json["run_id"]
+
+
+def matrix_in_order() -> np.ndarray:
+    """What the run's rows give, in the order of their numbers."""
+    order = np.argsort(NUMBERS)
+    return np.corrcoef(rows_of("V1")[order])
+
+
+def agreement(cli, net: str, other: str) -> float:
+    return cli("compare", net, other, "--with", "rsa-pearson", "--json").json["matrix"][0][1]
+
+
+def test_rows_named_by_numbers_are_matched_with_those_of_a_run(cli, numbered):
+    np.savez("brain.npz", similarity=matrix_in_order(), stimuli=np.arange(12.0))
+    said = cli("import", "brain.npz", "--stimuli", numbered, "--json")
+    assert said.code == 0, said.err
+    assert said.json["notes"] == [f"{MOVED} rows were moved to the order of run {numbered}"]
+    assert agreement(cli, numbered, said.json["run_id"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_running_number_that_may_name_the_run_s_stimuli_is_asked_about(cli, numbered):
+    np.savez("brain.npz", similarity=matrix_in_order(), index=np.arange(12))
+    said = cli("import", "brain.npz", "--stimuli", numbered)
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert f"run {numbered} has stimuli called so in another order: say --stimulus-column if these are" in said.err
+    said = cli("import", "brain.npz", "--stimuli", numbered, "--stimulus-column", "index", "--json")
+    assert agreement(cli, numbered, said.json["run_id"]) == pytest.approx(1, abs=1e-6)
+    Path("names.txt").write_text("\n".join(map(str, range(12))), encoding="utf-8")
+    said = cli("import", "brain.npz", "--stimuli", numbered, "--names", "names.txt", "--json")
+    assert agreement(cli, numbered, said.json["run_id"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_running_number_says_nothing_of_other_stimuli(cli, net):
+    np.savez("brain.npz", similarity=np.corrcoef(rows_of("V1")), index=np.arange(12) + 1)
+    said = cli("import", "brain.npz", "--stimuli", net, "--json")
+    assert said.json["notes"] == [f"no stimulus names: the rows are taken to be in the order of run {net}"]
+
+
+def test_names_that_are_not_the_run_s_are_listed_with_where_they_are(cli, net):
+    np.savez("brain.npz", similarity=np.corrcoef(rows_of("V1")), id=NUMBERS + 100)
+    said = cli("import", "brain.npz", "--stimuli", net)
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert "it does not have '107'" in said.err
+    assert "are those in 'id' of brain.npz: others with --stimulus-column or --names" in said.err
+
+
+def test_a_file_without_names_beside_one_with_names_in_another_order_is_refused(cli, net):
+    order = np.random.default_rng(4).permutation(12)
+    np.savez("IT.npz", similarity=np.corrcoef(rows_of("V1")))
+    for rows in (np.arange(12), order):
+        np.savez("V4.npz", similarity=np.corrcoef(rows_of("V1"))[np.ix_(rows, rows)], stimuli=np.array(NAMES)[rows])
+        said = cli("import", "IT.npz", "V4.npz", "--stimuli", net, "--json")
+        if rows is order:
+            assert (said.code, len(said.err.splitlines())) == (2, 1)
+            assert "IT.npz: no stimulus names, and the rows of the other files are in another order than" in said.err
+        else:
+            assert said.json["notes"] == [
+                "IT.npz: no stimulus names: the rows are taken to be in the order of V4.npz"
+            ]
 
 
 @pytest.mark.parametrize("option", ["--names", "--stimuli"])
@@ -214,9 +286,15 @@ def test_an_import_that_fails_halfway_leaves_nothing(cli, net, monkeypatch, erro
         (("V1.npz", "--kind", "distance"), r"V1.npz: 'V1': shape (12, 30) is neither a square matrix"),
         (("V1.npz", "--names", "V1.npz"), "V1.npz: is no text in UTF-8"),
         (("V1.npz", "--kind", "manhattan"), "manhattan"),
+        (("V1.npz", "--stimulus-column", "nr"), "no column, array or descriptor 'nr' with a value for each stimulus"),
+        (
+            ("V1.npz", "--stimulus-column", "stimuli", "--names", "names.txt"),
+            "--names and --stimulus-column both say",
+        ),
     ],
 )
 def test_a_wrong_call_is_one_clear_line(cli, net, arguments, message):
+    Path("names.txt").write_text("\n".join(NAMES), encoding="utf-8")
     said = cli("import", *arguments)
     assert said.code == 2
     assert message in said.err

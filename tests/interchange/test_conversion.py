@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from layerwise.interchange.arrange import Arranged
 from layerwise.interchange.checks import check_matrix, triangle_side
 from layerwise.interchange.conversion import KINDS, convert
 from layerwise.interchange.gathering import ImportedLayer, arrange_layers
-from layerwise.interchange.stimulus_names import align, new_stimuli, read_names
+from layerwise.interchange.stimulus_names import new_stimuli, read_names
 
 UPPER = np.triu_indices(8, 1)
 
@@ -165,21 +167,6 @@ def test_what_an_export_knows_of_a_layer_is_kept():
     assert (kept.position, kept.parts, kept.is_main) == (0, (), False)
 
 
-def test_names_are_matched_exactly_or_without_folder_and_suffix():
-    assert align(["b", "c", "a"], ["a", "b", "c"], "run x").tolist() == [2, 0, 1]
-    assert align(["img/b.png", "img/a.png"], ["a.jpg", "b.jpg"], "run x").tolist() == [1, 0]
-    assert align(None, ["a", "b"], "run x").tolist() == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("names", "known"),
-    [(["a", "z"], ["a", "b"]), (["a/x.png", "b/x.png"], ["x.jpg", "y.jpg"]), (["a.png", "a.jpg"], ["a.gif", "b"])],
-)
-def test_names_that_do_not_match_one_to_one_are_listed(names, known):
-    with pytest.raises(InputError, match=r"not those of run x: it does not have '.*'; missing are '"):
-        align(names, known, "run x")
-
-
 def test_a_set_of_names_is_known_by_them_and_one_without_by_its_file(tmp_path):
     files = [tmp_path / "V1.npz"]
     first, again = (new_stimuli(["a", "b", "c"], 3, files, content) for content in ("1", "2"))
@@ -188,6 +175,18 @@ def test_a_set_of_names_is_known_by_them_and_one_without_by_its_file(tmp_path):
     unnamed, other = (new_stimuli(None, 3, files, content) for content in ("1", "2"))
     assert unnamed.fingerprint != other.fingerprint
     assert [stimulus.name for stimulus in unnamed.stimuli] == ["stimulus 1", "stimulus 2", "stimulus 3"]
+
+
+def test_unicode_forms_of_the_same_names_are_the_same_set(tmp_path):
+    files = [tmp_path / "V1.npz"]
+    composed = ["\u00e9t\u00e9", "\u00fcber", "a"]
+    apart = [unicodedata.normalize("NFD", name) for name in composed]
+    assert apart != composed
+    first, second = (new_stimuli(names, 3, files, "1") for names in (composed, apart))
+    assert first.fingerprint == second.fingerprint
+    assert [stimulus.name for stimulus in second.stimuli] == apart
+    with pytest.raises(InputError, match="two stimuli are called '\u00e9t\u00e9'"):
+        new_stimuli([composed[0], apart[0], "a"], 3, files, "1")
 
 
 def test_a_list_of_names_is_read_line_by_line(tmp_path):

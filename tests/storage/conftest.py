@@ -235,9 +235,7 @@ def same() -> Callable[[Representation, Representation], bool]:
     """Whether two representations are the same to the last bit."""
 
     def compare(one: Representation, other: Representation) -> bool:
-        arrays = [
-            (getattr(one, name), getattr(other, name)) for name in ("dissimilarity", "deviation", "mean", "norm")
-        ]
+        arrays = [(getattr(one, name), getattr(other, name)) for name in ("entries", "deviation", "mean", "norm")]
         plain = [(each.n_features, each.resolution, each.has_zero) for each in (one, other)]
         return plain[0] == plain[1] and all(
             mine.dtype == theirs.dtype and mine.tobytes() == theirs.tobytes() for mine, theirs in arrays

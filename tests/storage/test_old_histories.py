@@ -26,6 +26,7 @@ from layerwise.storage.schema import HEAD, REVISIONS
 
 HISTORIES = Path(__file__).parents[1] / "assets" / "histories"
 MADE = sorted(path.name.partition(".")[0] for path in HISTORIES.glob("*.db.gz"))
+REVISED = {"layerwise:average-linkage": "0009"}  # the last schema with answers of an earlier revision of the offer
 CLOSE = 1e-12  # what is computed from representations, not kept, may be so by another NumPy
 
 
@@ -42,6 +43,20 @@ class OldHistory:
     @property
     def url(self) -> str:
         return f"sqlite:///{self.path}"
+
+    @property
+    def replaced(self) -> list[Mapping[str, Any]]:
+        """The questions whose answers an offer gave that has been revised since: it is asked anew."""
+        return [question for question in self.questions if self._is_replaced(question["answer"])]
+
+    @property
+    def lasting(self) -> list[Mapping[str, Any]]:
+        """The others."""
+        return [question for question in self.questions if not self._is_replaced(question["answer"])]
+
+    def _is_replaced(self, answer: Any) -> bool:
+        last = REVISED.get(answer.get("method", "")) if isinstance(answer, dict) else None
+        return last is not None and self.schema <= last
 
     def execute(self, sql: str) -> list[Any]:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
@@ -122,7 +137,7 @@ def test_what_was_kept_is_answered_with_the_same_numbers_without_anything_to_com
 ) -> None:
     upgrade(old)
     old.execute("DELETE FROM tiles")
-    for question in old.questions:
+    for question in old.lasting:
         if question["kept"]:
             with subtests.test(" ".join(question["arguments"])):
                 code, out, said = old.ask(*question["arguments"], "--json")
@@ -134,7 +149,7 @@ def test_what_is_computed_from_representations_gives_the_same_numbers_and_nothin
     old: OldHistory, subtests: pytest.Subtests
 ) -> None:
     upgrade(old)
-    for question in old.questions:
+    for question in old.lasting:
         with subtests.test(" ".join(question["arguments"])):
             code, out, said = old.ask(*question["arguments"], "--json")
             assert code == 0, said
@@ -143,3 +158,21 @@ def test_what_is_computed_from_representations_gives_the_same_numbers_and_nothin
         counted = {name: store.query(f"SELECT count(*) FROM {name}").item() for name in old.rows}
         assert counted == old.rows
         assert store.verify() == []
+
+
+def test_what_an_earlier_revision_ordered_is_ordered_anew_and_kept_beside_it(old: OldHistory) -> None:
+    upgrade(old)
+    if not old.replaced:
+        pytest.skip("its orders are of the present revision")
+    for question in old.replaced:
+        code, out, said = old.ask(*question["arguments"], "--json")
+        assert code == 0, said
+        assert sorted(json.loads(out)["permutation"]) == sorted(question["answer"]["permutation"])
+        assert old.ask(*question["arguments"], "--json")[1] == out
+    listed = (
+        "SELECT permutation, reorderer_revision FROM orderings WHERE reorderer_name = 'layerwise:average-linkage'"
+    )
+    was = [question["answer"]["permutation"] for question in old.replaced]
+    kept = [(json.loads(permutation), revision) for permutation, revision in old.execute(listed)]
+    assert all((permutation, 1) in kept for permutation in was)
+    assert [revision for _, revision in kept].count(2) == len(was)

@@ -40,7 +40,8 @@ def order_stimuli(
         transform: Under which transform the layer was analysed.
         save: Whether to keep the ordering.
         metric: Bare or qualified name of the metric whose matrix decides; None for Pearson correlation. What is
-            handed to the reorderer is a similarity: 1 - distance, or a similarity lowered to be 1 at most.
+            handed to the reorderer is a similarity of 1 at most: 1 - distance / largest distance; or a similarity,
+            divided by its largest size where that can be above 1.
 
     Raises:
         InputError: If there is no such layer or reorderer, or it needs labels that are not there.
@@ -80,6 +81,13 @@ def _similarity(metric: Registered[Metric] | None, representation: Representatio
         return representation.correlation
     matrix = compute_metric(metric, representation)
     if metric.offer.kind == "distance":
-        return 1 - matrix
-    highest = float(np.nanmax(matrix)) if np.isfinite(matrix).any() else 1.0
-    return matrix - max(highest - 1, 0)
+        return 1 - _scale(matrix)  # scaled, since 1 - distance would lose distances that are small beside 1
+    highest = metric.offer.value_range[1]
+    return matrix if highest is not None and highest <= 1 else _scale(matrix)
+
+
+def _scale(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divided by its largest size, where it has one."""
+    sizes = np.abs(matrix[np.isfinite(matrix)])
+    largest = float(sizes.max()) if sizes.size else 0.0
+    return matrix / largest if largest else matrix

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.network.compact import compact
 from layerwise.core.network.representation import Representation
-from layerwise.core.network.resolution import EXACT, Resolution, rounding_of
+from layerwise.core.network.resolution import EXACT, Resolution, tell_rounding
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-FEW_STIMULI = 128
-"""Up to so many stimuli, a representation is kept in float64: a few pages, and directions a million times smaller."""
+FEW_STIMULI, FEW_UNITS = 128, 2048
+"""Up to so many, products are taken in float64."""
 
 _ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
+_ROWS_LOOKED_AT = 16  # to tell how activations were rounded
 _LARGEST, _SMALLEST = 1e150, 1e-150  # whose squares float64 still holds
 
 
@@ -62,7 +64,7 @@ class Products:
         np.clip(dissimilarity, 0, 2, out=dissimilarity)
         np.fill_diagonal(dissimilarity, 0)
         return Representation(
-            dissimilarity.astype(np.float64 if in_double else np.float32, copy=False),
+            dissimilarity if in_double else compact(dissimilarity),
             deviation,
             self.mean,
             self.norm,
@@ -72,13 +74,20 @@ class Products:
 
 
 def keeps_double(n_stimuli: int, n_features: int) -> bool:
-    """Whether such a layer is multiplied and kept in float64.
+    """Whether such a layer is kept in float64.
 
     Fewer units than stimuli leave directions that are nothing, which only float64 tells from those that are small;
-    and with few stimuli it costs next to nothing. A function of both numbers alone, so that results do not depend on
-    the machine.
+    and of few stimuli it takes a few pages.
     """
     return n_stimuli <= FEW_STIMULI or n_features < n_stimuli
+
+
+def multiplies_double(n_stimuli: int, n_features: int) -> bool:
+    """Whether such a layer is multiplied in float64: where it is kept so, and where that costs next to nothing.
+
+    A function of both numbers alone, so that results do not depend on the machine.
+    """
+    return keeps_double(n_stimuli, n_features) or n_features <= FEW_UNITS
 
 
 def concatenate(parts: Sequence[Products]) -> Products:
@@ -106,8 +115,8 @@ def represent(activations: ArrayLike) -> Representation:
     """The representation of activations held in memory, computed and kept in float64.
 
     Args:
-        activations: (n_stimuli, ...); everything after the first axis counts as units. Their type says how well each
-            number is known: float32 to 2^-24 of its size, whole numbers exactly.
+        activations: (n_stimuli, ...); everything after the first axis counts as units. How well each number is
+            known is told from themselves (`resolution.tell_rounding`).
 
     Raises:
         InputError: If squares of them are too large or too small for float64.
@@ -133,7 +142,13 @@ def multiply(activations: ArrayLike) -> Products:
         products = centred @ centred.T
     constant = rows.max(axis=1) == rows.min(axis=1)
     norm[constant], mean[constant] = 0, rows[constant, 0]
-    return Products(products, mean, norm, rows.shape[1], Resolution(rounding_of(given.dtype)))
+    return Products(
+        products,
+        mean,
+        norm,
+        rows.shape[1],
+        Resolution(tell_rounding(rows[finite][:: max(1, len(rows) // _ROWS_LOOKED_AT)])),
+    )
 
 
 def check_range(rows: Matrix) -> None:

@@ -18,10 +18,12 @@ Values = NDArray[np.float64]
 SURE = 6.0
 """A difference of so many standard deviations is no rounding."""
 
-HALF, SINGLE, DOUBLE = 2.0**-11, 2.0**-24, 2.0**-53
-"""Largest relative rounding error of numbers of 16, 32 and 64 bits."""
+BRAIN, HALF, SINGLE, DOUBLE = 2.0**-8, 2.0**-11, 2.0**-24, 2.0**-53
+"""Largest relative rounding error of bfloat16, float16, float32 and float64."""
 
 _CLOSE = 1e-3  # of the largest: pairs that differ by more than this are not all the same, whatever the errors
+_COUNTS = 2.0**18  # larger numbers of 32 bits have hardly a place for anything behind the point
+_LAST_BIT_USED = 0.25  # of the numbers: about half, where they were rounded to this type
 _TYPICAL = 0.4  # of the largest rounding error: its standard deviation, averaged over where in a binade numbers lie
 
 
@@ -60,11 +62,30 @@ GIVEN = Resolution(near=2.0**-50, least=0.0)
 """Of distances that were given as such: each is known to its own last bits, however far others are."""
 
 
-def rounding_of(dtype: np.dtype[np.generic]) -> float:
-    """Largest relative error of a number that was rounded to this type; 0 for whole numbers and booleans."""
-    if dtype.kind in "iub":
+def tell_rounding(values: NDArray[np.floating]) -> float:
+    """Largest relative error of numbers, told from themselves: how they were rounded last, whatever type they have.
+
+    A network that computes with half precision hands over numbers of 32 bits whose last bits are all 0. Whole numbers
+    are exact. Where few of the bits are used that the shorter type has, nothing says that it was that type.
+
+    Args:
+        values: Of any shape; some of a layer's activations are enough.
+    """
+    values = values[values != 0]
+    if not len(values):
+        return SINGLE
+    if np.abs(values).max() < _COUNTS and np.array_equal(values, np.rint(values)):
         return 0.0
-    return {2: HALF, 4: SINGLE}.get(dtype.itemsize, DOUBLE)
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype(np.float32, copy=False)
+    if single.dtype != values.dtype and not np.array_equal(single, values):
+        return DOUBLE
+    bits = single.view(np.uint32)
+    for n_lost, rounding in ((16, BRAIN), (13, HALF)):
+        is_short = not (bits & ((1 << n_lost) - 1)).any()
+        if is_short and np.mean((bits >> n_lost) & 1) > _LAST_BIT_USED:
+            return rounding
+    return SINGLE
 
 
 def deviation_of(rounding: float) -> float:

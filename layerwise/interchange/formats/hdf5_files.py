@@ -12,9 +12,11 @@ from layerwise.core.base.errors import InputError
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import FileContent
 from layerwise.interchange.exported import LAYERS, STIMULI, Export
+from layerwise.interchange.formats.datasets import read_dataset
 from layerwise.interchange.formats.layer_facts import write_facts
 from layerwise.interchange.formats.numpy_files import arrange_arrays
 from layerwise.interchange.formats.rsatoolbox_files import is_rsatoolbox, read_rdms
+from layerwise.interchange.labels import is_name_key
 
 _BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 
@@ -38,8 +40,12 @@ def write_hdf5(path: Path, export: Export) -> None:
             file[key] = value
 
 
-def read_hdf5(path: Path) -> FileContent:
+def read_hdf5(path: Path, column: str | None = None) -> FileContent:
     """Layerwise's own export, an RDMs file, or every numeric dataset with one to three axes.
+
+    Args:
+        path: The file.
+        column: The dataset that the user says has the stimuli's names.
 
     Raises:
         InputError: If it is no HDF5 file, is damaged, or holds no matrix.
@@ -53,7 +59,7 @@ def read_hdf5(path: Path) -> FileContent:
             arrays = _read_datasets(file)
     except _BROKEN as error:
         raise InputError(f"cannot be read as HDF5 ({error})") from error
-    return arrange_arrays(arrays, path)
+    return arrange_arrays(arrays, path, column)
 
 
 def _read_datasets(file: Any) -> dict[str, NDArray[Any]]:
@@ -68,10 +74,11 @@ def _read_datasets(file: Any) -> dict[str, NDArray[Any]]:
 
     file.visititems(keep)
     check_memory(sum(item.size * item.dtype.itemsize for item in found.values()), "the file")
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, item in found.items():
-        if h5py.check_string_dtype(item.dtype) is not None:
-            arrays[name] = np.array(item.asstr(errors="replace")[()], dtype=np.str_)
-        elif item.dtype.kind in "fiu":
-            arrays[name] = np.asarray(item[()])
+        values = read_dataset(item)
+        if values is not None:
+            arrays[name] = values
+        elif is_name_key(name):
+            arrays[name] = np.empty(item.shape, dtype="V1")  # as MATLAB's cells: known to be there, and unreadable
     return arrays

@@ -15,8 +15,6 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.layers import Layer
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import (
-    LAYER_KEYS,
-    STIMULUS_KEYS,
     FileContent,
     FoundArray,
     FoundRepresentation,
@@ -25,7 +23,9 @@ from layerwise.interchange.content import (
     stem_of,
 )
 from layerwise.interchange.exported import FIELDS, LAYERS, METRIC, STIMULI, Export, find_prefixes, rebuild
+from layerwise.interchange.formats.array_labels import split_arrays
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
+from layerwise.interchange.labels import FoundLabels, read_label_array
 
 Found = TypeVar("Found", FoundArray, FoundRepresentation)
 _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
@@ -40,8 +40,12 @@ def write_npz(path: Path, export: Export) -> None:
         np.savez(file, allow_pickle=False, **arrays, **export.fields())
 
 
-def read_npz(path: Path) -> FileContent:
+def read_npz(path: Path, column: str | None = None) -> FileContent:
     """Layerwise's own export, or every numeric array with one to three axes.
+
+    Args:
+        path: The file.
+        column: The array that the user says has the stimuli's names.
 
     Raises:
         InputError: If it is no such file, is damaged, or holds pickles.
@@ -54,10 +58,10 @@ def read_npz(path: Path) -> FileContent:
             arrays = {key: file[key] for key in file.files}
     except _BROKEN as error:
         raise InputError(_explain(error, ".npz")) from error
-    return arrange_arrays(arrays, path)
+    return arrange_arrays(arrays, path, column)
 
 
-def read_npy(path: Path) -> FileContent:
+def read_npy(path: Path, column: str | None = None) -> FileContent:  # noqa: ARG001 - a reader like the others
     """A single array, which has the file's name.
 
     Raises:
@@ -73,22 +77,27 @@ def read_npy(path: Path) -> FileContent:
         raise InputError(_explain(error, ".npy")) from error
 
 
-def arrange_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> FileContent:
+def arrange_arrays(arrays: dict[str, NDArray[Any]], path: Path, column: str | None = None) -> FileContent:
     """Named arrays, of an archive or of an HDF5 file, as what they are.
 
     Raises:
         InputError: If there is no matrix among them.
     """
     prefixes = find_prefixes(list(arrays))
-    names = _names_of(arrays, STIMULUS_KEYS)
     if prefixes:
-        return FileContent(_exported(arrays, prefixes, path), names)
-    numeric = {key: array for key, array in arrays.items() if array.dtype.kind in "fiu" and 1 <= array.ndim <= 3}
-    if not numeric:
+        return FileContent(_exported(arrays, prefixes, path), _read_names(arrays))
+    found = split_arrays(arrays, column)
+    if not found.data:
         raise InputError(f"holds no matrix: its arrays are {', '.join(sorted(arrays)) or 'none'}")
-    labels = _names_of(arrays, LAYER_KEYS) if len(numeric) == 1 else None
-    items = [FoundArray(name_layer(key, path), array, hint_of(key), labels) for key, array in numeric.items()]
-    return FileContent(tuple(_in_order(items, _read_layers(arrays) if METRIC in arrays else {})), names)
+    items = [
+        FoundArray(name_layer(key, path), array, hint_of(key), found.layers, doubt=found.doubts.get(key, ""))
+        for key, array in found.data.items()
+    ]
+    return FileContent(tuple(_in_order(items, _read_layers(arrays) if METRIC in arrays else {})), found.stimuli)
+
+
+def _read_names(arrays: dict[str, NDArray[Any]]) -> tuple[FoundLabels, ...]:
+    return (read_label_array(STIMULI, arrays[STIMULI]),) if STIMULI in arrays else ()
 
 
 def _read_layers(arrays: dict[str, NDArray[Any]]) -> dict[str, Layer]:
@@ -112,20 +121,6 @@ def _exported(arrays: dict[str, NDArray[Any]], prefixes: list[str], path: Path) 
         fields = {field: arrays[f"{prefix}{field}"] for field in FIELDS if f"{prefix}{field}" in arrays}
         found.append(FoundRepresentation(name, rebuild(name, fields), facts.get(name)))
     return tuple(_in_order(found, facts))
-
-
-def _names_of(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> tuple[str, ...] | None:
-    for key in keys:
-        if key in arrays and arrays[key].ndim == 1 and arrays[key].dtype.kind in "US":
-            try:
-                return tuple(_as_text(value) for value in arrays[key].tolist())
-            except (ValueError, SystemError) as error:  # code points that do not exist
-                raise InputError(f"the names in '{key}' are no text") from error
-    return None
-
-
-def _as_text(value: str | bytes) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _unpacked_size(path: Path) -> int:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.interchange.checks import Floats, check_memory
+from layerwise.interchange.formats.columns import read_column
+from layerwise.interchange.labels import FoundLabels
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def fill_matrix(
     frame: pl.DataFrame, columns: tuple[str, str], values: list[str]
-) -> tuple[tuple[str, ...] | None, list[Floats], bool]:
+) -> tuple[FoundLabels, list[Floats], bool]:
     """The matrices of a table.
 
     A pair may be there once, or in both directions; the diagonal may be there or not. Stimuli are in the order of
@@ -28,46 +30,52 @@ def fill_matrix(
         values: The columns of values; one matrix each.
 
     Returns:
-        Names of the stimuli (None where they have numbers), the matrices (n, n), and whether they have a diagonal.
+        What names the stimuli, the matrices (n, n), and whether they have a diagonal.
 
     Raises:
         InputError: If a pair is missing or there twice.
     """
-    names, first, second = _number_stimuli(frame, columns)
-    n_stimuli = len(names)
+    stimuli, first, second = _number_stimuli(frame, columns)
+    n_stimuli = len(stimuli.values)
     check_memory(2 * 8 * n_stimuli**2 * len(values), f"{n_stimuli} stimuli")
     seen = np.zeros((n_stimuli, n_stimuli), dtype=np.bool_)
     seen[first, second] = True
     if int(seen.sum()) < len(first):
         raise InputError("a pair of stimuli is there more than once")
-    has_diagonal = _check_complete(seen, names)
+    has_diagonal = _check_complete(seen, stimuli.values)
     matrices = []
     for column in values:
         matrix = np.full((n_stimuli, n_stimuli), np.nan)
         matrix[first, second] = frame[column].cast(float).to_numpy()
         matrices.append(np.where(seen, matrix, matrix.T))
-    is_numbered = frame[columns[0]].dtype.is_integer()
-    return (None if is_numbered else names), matrices, has_diagonal
+    return stimuli, matrices, has_diagonal
 
 
 def _number_stimuli(
     frame: pl.DataFrame, columns: tuple[str, str]
-) -> tuple[tuple[str, ...], NDArray[np.intp], NDArray[np.intp]]:
+) -> tuple[FoundLabels, NDArray[np.intp], NDArray[np.intp]]:
     """The stimuli of a table, and the place of both stimuli of each row among them."""
+    ends = [_read_end(frame[column]) for column in columns]
+    is_number = all(labels.is_number for labels, _ in ends)
+    known = list(dict.fromkeys(name for labels, _ in ends for name in labels.values))
+    place = {name: index for index, name in enumerate(sorted(known, key=int) if is_number else known)}
+    first, second = (
+        np.array([place[name] for name in labels.values], dtype=np.intp)[codes] for labels, codes in ends
+    )
+    return FoundLabels(columns[0], tuple(place), is_number), first, second
+
+
+def _read_end(column: pl.Series) -> tuple[FoundLabels, NDArray[np.intp]]:
+    """The different values of a column as names, in order of appearance, and which of them each row has."""
     import polars as pl
 
-    ends = [frame[column] for column in columns]
-    if any(end.null_count() for end in ends):
-        raise InputError(f"columns {columns[0]} and {columns[1]} have empty cells")
-    if ends[0].dtype.is_integer() and ends[1].dtype.is_integer():
-        ends = [end.cast(pl.Int64) for end in ends]
-        known = pl.concat([end.rename("stimulus") for end in ends]).unique().sort()
-    else:
-        ends = [end.cast(pl.String) for end in ends]
-        known = pl.concat([end.rename("stimulus") for end in ends]).unique(maintain_order=True)
-    place = {name: index for index, name in enumerate(known.to_list())}
-    first, second = (np.array([place[name] for name in end.to_list()], dtype=np.intp) for end in ends)
-    return tuple(str(name) for name in place), first, second
+    different = column.unique(maintain_order=True)
+    labels = read_column(different)
+    if labels.problem:
+        raise InputError(f"the names in '{column.name}' {labels.problem}")
+    keys = pl.DataFrame({"value": different, "code": np.arange(len(different))})
+    codes = pl.DataFrame({"value": column}).join(keys, on="value", how="left", maintain_order="left")["code"]
+    return labels, codes.to_numpy().astype(np.intp)
 
 
 def _check_complete(seen: NDArray[np.bool_], names: tuple[str, ...]) -> bool:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.checks import diagonal_of
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import (
-    STIMULUS_KEYS,
     FileContent,
     FoundArray,
     FoundRepresentation,
@@ -26,8 +26,11 @@ from layerwise.interchange.content import (
     stem_of,
 )
 from layerwise.interchange.exported import BEFORE, LAYERS, STIMULI, VECTORS, Export, describe, rebuild
+from layerwise.interchange.formats.activation_tables import read_activations
+from layerwise.interchange.formats.columns import is_number, read_column
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
 from layerwise.interchange.formats.pair_tables import fill_matrix
+from layerwise.interchange.labels import FoundLabels
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +52,7 @@ def write_parquet(path: Path, export: Export) -> None:
             pl.lit(layer.name).alias("layer"),
             pl.all(),
             pl.Series("correlation", representation.correlation[first, second]),
-            pl.Series("dissimilarity", representation.dissimilarity[first, second]).cast(pl.Float64),
+            pl.Series("entry", representation.entries[first, second]).cast(pl.Float64),
         )
         for layer, representation in zip(export.layers, export.representations, strict=True)
     ]
@@ -71,8 +74,12 @@ def pair_columns(stimuli: Sequence[str], first: NDArray[np.intp], second: NDArra
     )
 
 
-def read_parquet(path: Path) -> FileContent:
+def read_parquet(path: Path, column: str | None = None) -> FileContent:
     """Layerwise's own export, a table of pairs, or a table of activations.
+
+    Args:
+        path: The file.
+        column: The column that the user says has the stimuli's names.
 
     Raises:
         InputError: If it is no Parquet file, is damaged, or is a table of something else.
@@ -83,7 +90,7 @@ def read_parquet(path: Path) -> FileContent:
         return _read_export(frame, metadata[METADATA])
     if columns is not None:
         return _read_pairs(frame, columns, stem_of(path))
-    return _read_activations(frame, stem_of(path))
+    return read_activations(frame, stem_of(path), column)
 
 
 def _read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
@@ -109,7 +116,7 @@ def _describe(export: Export) -> str:
         STIMULI: list(export.stimuli),
         LAYERS: json.loads(write_facts(export.layers)),
         **{field: [np.asarray(one[field]).tolist() for one in described] for field in VECTORS},
-        TYPES: [one["dissimilarity"].dtype.name for one in described],
+        TYPES: [one["entries"].dtype.name for one in described],
     }
     return json.dumps(said, ensure_ascii=True)
 
@@ -128,14 +135,15 @@ def _read_export(frame: pl.DataFrame, text: str) -> FileContent:
             fields |= {key: fields[key].astype(np.float64) for key in fields if key != "n_features"}
             if TYPES in described:
                 dtype = np.dtype(described[TYPES][index])
-                fields["dissimilarity"] = _square(own, "dissimilarity", np.zeros(len(fields["mean"]), dtype))
+                diagonal = np.full(len(fields["mean"]), diagonal_of(dtype), dtype)
+                fields["entries"] = _square(own, "entry", diagonal)
             else:
                 diagonal = np.where(fields["norm"] > 0, 1, np.nan).astype(np.float32)
                 fields["correlation"] = _square(own, "correlation", diagonal)
             found.append(FoundRepresentation(name, rebuild(name, fields), facts[name]))
     except (KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"the export is damaged ({type(error).__name__}: {error})") from error
-    return FileContent(tuple(found), names)
+    return FileContent(tuple(found), (FoundLabels(STIMULI, names),))
 
 
 def _square(frame: pl.DataFrame, column: str, diagonal: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -154,21 +162,21 @@ def _square(frame: pl.DataFrame, column: str, diagonal: NDArray[np.floating]) ->
 def _read_pairs(frame: pl.DataFrame, columns: tuple[str, str], stem: str) -> FileContent:
     """A matrix for each layer and column of values."""
     taken = {"layer", *(column for pair in PAIR_COLUMNS for column in pair)}
-    values = [name for name, kind in frame.schema.items() if name not in taken and kind.is_numeric()]
+    values = [name for name, kind in frame.schema.items() if name not in taken and is_number(kind)]
     if not values:
         raise InputError(f"no column of numbers beside {' and '.join(columns)}")
-    names: tuple[str, ...] | None = None
+    stimuli: FoundLabels | None = None
     items: list[FoundArray] = []
     for layer, part in _by_layer(frame):
         with about(f"'{layer}'") if layer else about("pairs"):
             there, matrices, has_diagonal = fill_matrix(part, columns, values)
-        if items and there != names:
+        if stimuli is not None and there != stimuli:
             raise InputError(f"layer '{layer}' has other stimuli, or another order of them, than the first layer")
-        names = there
+        stimuli = there
         for value, matrix in zip(values, matrices, strict=True):
             label = "/".join(word for word in (layer, value if len(values) > 1 else "") if word) or stem
             items.append(FoundArray(label, matrix, hint_of(value), has_diagonal=has_diagonal))
-    return FileContent(tuple(items), names)
+    return FileContent(tuple(items), () if stimuli is None else (stimuli,))
 
 
 def _by_layer(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -176,23 +184,7 @@ def _by_layer(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         yield "", frame
         return
     for part in frame.partition_by("layer", maintain_order=True):
-        yield str(part["layer"][0]), part
-
-
-def _read_activations(frame: pl.DataFrame, stem: str) -> FileContent:
-    """One row a stimulus, one column a unit; a column of texts, of the usual name or the only one, has the names."""
-    import polars as pl
-
-    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    units = [name for name, kind in frame.schema.items() if kind.is_numeric()]
-    if not units:
-        raise InputError(f"neither pairs of stimuli (i, j, value) nor activations: columns {_some(frame.columns)}")
-    named = [key for key in STIMULUS_KEYS if key in texts] or (texts if len(texts) == 1 else [])
-    names = tuple(str(name) for name in frame[named[0]]) if named else None
-    if frame.select(pl.col(units).null_count()).sum_horizontal().item():
-        raise InputError("activations are missing in some cells")
-    return FileContent((FoundArray(stem, frame.select(units).to_numpy(), "activations"),), names)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        name = read_column(part["layer"].head(1))
+        if name.problem:
+            raise InputError(f"the names in 'layer' {name.problem}")
+        yield name.values[0], part

@@ -16,17 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.checks import diagonal_of
 from layerwise.interchange.checks import check_memory, check_numbers, triangle_side
 from layerwise.interchange.content import (
     LAYER_KEYS,
-    STIMULUS_KEYS,
     FileContent,
     FoundArray,
     FoundRepresentation,
     name_layer,
 )
 from layerwise.interchange.exported import LAYERS, VECTORS, Export, describe, rebuild
+from layerwise.interchange.formats.datasets import read_dataset
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
+from layerwise.interchange.labels import FoundLabels, read_label_array
 
 VALUES = "dissimilarities"
 OURS = "layerwise"
@@ -61,8 +63,8 @@ def read_rdms(file: Any, path: Path) -> FileContent:
         raise InputError(f"{VALUES} of shape {stored.shape} are no condensed matrices")
     check_memory(stored.size * stored.dtype.itemsize * 3, "the file")
     values = check_numbers(np.asarray(stored[()]))
-    labels = _texts(file["rdm_descriptors"], _NAME_KEYS, len(values))
-    names = _texts(file["pattern_descriptors"], STIMULUS_KEYS, triangle_side(values.shape[1]) or 0)
+    labels = _name_rdms(_read_descriptors(file["rdm_descriptors"]), len(values))
+    names = _read_descriptors(file["pattern_descriptors"])
     if OURS in file and labels is not None:
         return FileContent(_complete(file[OURS], values, labels), names)
     kind = MEASURES.get(_measure(file), "distance")
@@ -83,7 +85,7 @@ def write_rdms(path: Path, export: Export) -> None:
         for field in VECTORS:
             file[f"{OURS}/{field}"] = np.array([each[field] for each in described])
         for index, each in enumerate(described):
-            file[f"{OURS}/dissimilarity/{index}"] = each["dissimilarity"][upper]
+            file[f"{OURS}/entries/{index}"] = each["entries"][upper]
 
 
 def write_triangles(
@@ -130,8 +132,9 @@ def _complete(ours: Any, distances: NDArray[np.float64], labels: Sequence[str]) 
     found = []
     for index, name in enumerate(labels):
         own = {field: values[index] for field, values in fields.items()}
-        if "dissimilarity" in ours:
-            own["dissimilarity"] = _square(ours[f"dissimilarity/{index}"][()], np.zeros(len(own["norm"])))
+        if "entries" in ours:
+            triangle = ours[f"entries/{index}"][()]
+            own["entries"] = _square(triangle, np.full(len(own["norm"]), diagonal_of(triangle.dtype)))
         else:
             diagonal = np.where(own["norm"] > 0, 1, np.nan)
             with np.errstate(over="ignore"):  # of a damaged file; what overflows is no correlation, and is refused
@@ -156,13 +159,24 @@ def _measure(file: Any) -> str:
     return text.strip().lower()
 
 
-def _texts(group: Any, keys: Sequence[str], n_values: int) -> tuple[str, ...] | None:
-    """The descriptor that names things: the first that tells all apart, those of the usual names before others."""
-    texts = {key: found for key in group if (found := _read_texts(group[key])) is not None and len(found) == n_values}
-    usual = [key for key in keys if key in texts]
-    unique = [key for key in [*usual, *texts] if len(set(texts[key])) == n_values]
+def _read_descriptors(group: Any) -> tuple[FoundLabels, ...]:
+    """Every descriptor that is a list of texts or numbers."""
+    import h5py
+
+    items = {key if isinstance(key, str) else key.decode("utf-8", "replace"): item for key, item in group.items()}
+    lists = {key: item for key, item in items.items() if isinstance(item, h5py.Dataset) and item.shape}
+    values = {key: read_dataset(item) for key, item in lists.items()}
+    return tuple(read_label_array(key, found) for key, found in values.items() if found is not None)
+
+
+def _name_rdms(descriptors: Sequence[FoundLabels], n_rdms: int) -> tuple[str, ...] | None:
+    """The descriptor that names the RDMs: the first that tells all apart, those of the usual names before others."""
+    found = {each.key: each for each in descriptors if len(each.values) == n_rdms}
+    usual = [found[key] for key in _NAME_KEYS if key in found]
+    texts = [each for each in found.values() if not each.is_number]
+    unique = [each for each in (*usual, *texts) if each.tells_apart]
     chosen = [*unique, *usual]
-    return texts[chosen[0]] if chosen else None
+    return chosen[0].values if chosen else None
 
 
 def _number_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -171,14 +185,6 @@ def _number_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
         name if names.count(name) == 1 else f"{name}-{names[: index + 1].count(name)}"
         for index, name in enumerate(names)
     )
-
-
-def _read_texts(item: Any) -> tuple[str, ...] | None:
-    import h5py
-
-    if not isinstance(item, h5py.Dataset) or item.ndim != 1 or h5py.check_string_dtype(item.dtype) is None:
-        return None
-    return tuple(str(text) for text in item.asstr(errors="replace")[()])
 
 
 def _as_bytes(names: Sequence[str]) -> Any:

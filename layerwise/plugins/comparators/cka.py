@@ -14,6 +14,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
+from layerwise.plugins.metrics import EuclideanMetric
 
 Vector = NDArray[np.float64]
 CHANCE_WORTH_A_WARNING = 0.2
@@ -88,14 +89,16 @@ class DebiasedCka(CosineComparator):
 class RbfCka(CosineComparator):
     """CKA with a Gaussian kernel: K_ij = exp(-d_ij^2 / (2 (sigma m)^2)), then as linear CKA (Kornblith et al. 2019).
 
-    m is the median of the Euclidean distances d_ij of different stimuli (i < j): the zeros of the diagonal do not
-    count.
+    m is the median of the Euclidean distances d_ij of different stimuli (i < j), of an even number of pairs the mean
+    of the middle two. The published notebook takes the root of the median square, of all i and j: it counts the zeros
+    of the diagonal, and its kernel is a little narrower.
     """
 
     name = "cka-rbf"
     description = "CKA with a Gaussian kernel (biased); sigma times the median distance is its width"
     value_range = (0.0, 1.0)
     invariant_to = _SHAPE
+    revision = 2  # 1 took the root of the median square, which is another number where pairs are even in number
     parameters = (Parameter("sigma", 1.0, "the kernel's width over the median distance", 1e-3, 1e3),)
 
     def vector(self, representation: Representation) -> Vector:
@@ -105,11 +108,11 @@ class RbfCka(CosineComparator):
             InputError: If more than half of the pairs have the same activations.
         """
         centred_gram(representation, "CKA")  # refuses what has no differences
-        squared = representation.squared_distances()
-        median = float(np.median(strict_upper(squared)))
+        distances = EuclideanMetric().compute(representation)
+        median = float(np.median(strict_upper(distances)))
         if median <= 0:
             raise InputError("CKA's width is undefined: most pairs of stimuli have the same activations")
-        kernel = np.exp(squared / (-2 * self.settings["sigma"] ** 2 * median))
+        kernel = np.exp(-0.5 * (distances / (self.settings["sigma"] * median)) ** 2)
         across = kernel.mean(axis=0)
         return flatten(kernel - across[:, None] - across[None, :] + across.mean())
 

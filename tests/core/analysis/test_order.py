@@ -99,6 +99,38 @@ def test_another_metric_decides_and_is_kept_apart(kind, history):
     )  # 1 - similarity is a distance, and 1 - distance turns one into the other
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "squared-euclidean", "angular", "dot", "correlation-distance"])
+@pytest.mark.parametrize("scale", [1e-20, 1e-9, 1e9, 1e20])
+def test_the_scale_of_the_activations_does_not_change_an_order(metric, scale, fake):
+    rows = np.random.default_rng(0).normal(size=(12, 9))
+    orders = []
+    for factor in (1.0, scale):
+        made = fake.MadeHistory()
+        fake.add_rows(made, "run1", {"conv": factor * rows}, layers=[LAYERS[0]])
+        found = order_stimuli(fake.make_registry(), made, RUN, "conv", "average-linkage", metric=metric)
+        orders.append(found.permutation)
+    assert orders[0] == orders[1]
+
+
+@pytest.mark.parametrize("metric", ["pearson", "cosine", "dot", "euclidean", "correlation-distance"])
+def test_what_a_reorderer_is_handed_is_a_similarity_of_one_at_most(metric, history, fake):
+    seen = []
+
+    class Looking(Reorderer):
+        name = "toy"
+        description = "toy"
+
+        def order(self, similarity, labels):
+            seen.append(similarity)
+            return np.arange(4)
+
+    registry = fake.make_registry()
+    registry.register(SimpleNamespace(register_reorderers=hookimpl(lambda: [Looking()])), "plugin", "dist", "1")
+    order_stimuli(registry, history, RUN, "conv", "toy", metric=metric)
+    assert seen[0].max() == pytest.approx(1)
+    assert np.abs(seen[0]).max() <= 1
+
+
 def test_without_a_layer_the_input_counts_or_the_first_that_is_there(history):
     assert order_stimuli(registry_giving(np.arange(4)), history, RUN, None, "toy").address.layer == "pixels"
     history.drop_layer("run1", "pixels")

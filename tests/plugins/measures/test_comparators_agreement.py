@@ -272,6 +272,13 @@ def test_a_comparator_is_its_definition_on_random_activations(name: str, shape: 
     assert ask(COMPARATORS[name], x, y) == pytest.approx(expected, rel=RELATIVE, abs=ABSOLUTE.get(name, 1e-7))
 
 
+@pytest.mark.parametrize("n", [4, 5, 8])
+def test_the_width_of_an_rbf_kernel_is_the_median_distance_of_an_even_number_of_pairs_too(n: int):
+    rng = np.random.default_rng(3)  # few pairs, so that the middle two are far apart
+    x, y = rng.normal(size=(n, 3)) ** 3, rng.normal(size=(n, 4)) ** 3
+    assert ask(COMPARATORS["cka-rbf"], x, y) == pytest.approx(rbf_cka(x, y), rel=RELATIVE)
+
+
 def three_directions(x: Rows, y: Rows) -> float:
     left, right = (sl.svd(centre(rows))[0][:, :3] for rows in (x, y))
     return np.cos(sl.subspace_angles(left, right)).mean()

@@ -156,6 +156,15 @@ def test_orders_kept_in_history_are_offered_beside_those_that_are_computed(conte
     assert orders["mixed3a/1x1"] == arm.permutation
 
 
+def test_what_an_earlier_revision_of_a_reorderer_ordered_is_not_offered(context) -> None:
+    run = context.runs[0]
+    permutation = tuple(reversed(range(40)))
+    earlier = Provider("layerwise:average-linkage", "0.1", revision=1)
+    context.history.save_ordering(Ordering(earlier, LayerAddress(run.id, "conv2"), permutation))
+    orders = atlases.query_orders(context, run)
+    assert permutation not in [order.permutation for order in orders]
+
+
 def test_with_very_many_stimuli_only_input_and_output_are_ordered_by(monkeypatch, context) -> None:
     monkeypatch.setattr(atlases, "N_STIMULI_ORDERED", 39)
     names = [order.name for order in atlases.query_orders(context, context.runs[0])]

@@ -53,6 +53,10 @@ def import_files(
     names: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the stimuli, one a line, in the order of the rows.")
     ] = None,
+    stimulus_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The column, array or descriptor of the files that has the names."),
+    ] = None,
     layer: Annotated[
         list[str] | None, typer.Option("--layer", metavar="NAME", help="Only this matrix of the files; repeatable.")
     ] = None,
@@ -91,6 +95,7 @@ def import_files(
         last=last,
         stimuli=None if is_list else stimuli,
         names=Path(stimuli) if is_list and stimuli is not None else names,
+        stimulus_column=stimulus_column,
         tags=parse_tags(tag),
         force=force,
         command=session_of(context).command,

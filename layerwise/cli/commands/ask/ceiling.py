@@ -57,7 +57,7 @@ def show_ceilings(
 
 def _record(layer: str, ceiling: Ceiling) -> dict[str, Any]:
     found = {"layer": layer, "agreement": ceiling.agreement, "reliability": ceiling.reliability}
-    found |= {"ceiling": ceiling.ceiling, "reason": ceiling.reason}
+    found |= {"ceiling": ceiling.ceiling, "reason": ceiling.reason, "warning": ceiling.warning}
     if ceiling.interval is not None:
         found |= {"low": ceiling.interval.low, "high": ceiling.interval.high}
         found["reason"] = ceiling.reason or ceiling.interval.reason
@@ -70,5 +70,5 @@ def _print(found: list[tuple[str, Ceiling]]) -> None:
     for layer, item in found:
         interval = "" if item.interval is None else show_interval(item.interval.low, item.interval.high)
         numbers = (number(item.agreement), number(item.reliability), number(item.ceiling))
-        rows.append((layer, *numbers, interval, item.reason))
+        rows.append((layer, *numbers, interval, item.reason or item.warning))
     stdout_console().print(make_table(heads, rows, right=heads[1:5]))

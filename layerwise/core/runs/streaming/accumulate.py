@@ -10,6 +10,7 @@ that mean was off by. Products wait until all stimuli have come, when the mean s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.plans import Target
 from layerwise.core.network.model import Floats
-from layerwise.core.network.products import Products, keeps_double
+from layerwise.core.network.products import Products, multiplies_double
+from layerwise.core.network.resolution import tell_rounding
 from layerwise.core.network.summary import LayerSummary, Vector
 from layerwise.core.runs.streaming.arena import Chunk, Rooms
 from layerwise.core.runs.streaming.blocks import (
@@ -30,6 +32,7 @@ from layerwise.core.runs.streaming.blocks import (
 from layerwise.core.runs.streaming.states import Listener
 from layerwise.core.runs.streaming.sums import Scratch, StimulusSums
 
+_N_SAMPLES = 8
 _ROWS_AT_ONCE = 256  # rows (and columns) of a matrix that is corrected in place
 
 
@@ -64,6 +67,7 @@ class LayerAccumulator:
         self._reference_square = 0.0
         self._gram: Vector | None = None
         self._n_added = 0
+        self._samples: list[Floats] = []
         self._n_dead = 0
         self._lifetime_sum = 0.0
         self._unit_variance2 = 0.0
@@ -97,10 +101,16 @@ class LayerAccumulator:
     @property
     def in_double(self) -> bool:
         """Whether products are taken in float64."""
-        return keeps_double(self._n_stimuli, self.n_features)
+        return multiplies_double(self._n_stimuli, self.n_features)
 
-    def add(self, chunk: ChunkSums, dead: NDArray[np.bool_]) -> None:
-        """Add a complete chunk: its products, (n_stimuli, n_stimuli), its sums, and its units."""
+    def add(self, chunk: ChunkSums, dead: NDArray[np.bool_], sample: Floats) -> None:
+        """Add a complete chunk: its products, (n_stimuli, n_stimuli), its sums, and its units.
+
+        Args:
+            chunk: Products and sums.
+            dead: (width,); which units are 0 for every stimulus.
+            sample: A few of its activations, from which it is told how they were rounded.
+        """
         if self._gram is None:
             self._gram = np.zeros((self._n_stimuli, self._n_stimuli))
         self._gram += chunk.gram
@@ -110,6 +120,8 @@ class LayerAccumulator:
         self._reference_square += chunk.reference_square
         self._add_units(chunk, dead)
         self._n_added += len(dead)
+        if len(self._samples) < _N_SAMPLES:
+            self._samples.append(sample)
 
     def _add_units(self, chunk: ChunkSums, dead: NDArray[np.bool_]) -> None:
         self._n_dead += int(np.count_nonzero(dead))
@@ -150,23 +162,26 @@ class LayerAccumulator:
             self.target, np.stack([np.diagonal(gram), mean, norm], axis=1), what="sums of the activations"
         )
         centre(gram)
-        resolution = DOUBLE_PRODUCTS if self.in_double else SINGLE_PRODUCTS
-        shift = self.sums.residual / count
-        return Products(gram, mean, norm, count, resolution), self._summarize(mean, shift, constant)
+        products = DOUBLE_PRODUCTS if self.in_double else SINGLE_PRODUCTS
+        resolution = replace(products, activations=tell_rounding(np.concatenate(self._samples)))
+        return Products(gram, mean, norm, count, resolution), self._summarize(mean, norm, constant)
 
-    def _summarize(self, mean: Vector, shift: Vector, constant: NDArray[np.bool_]) -> LayerSummary:
-        count = self.n_features
-        second, third, fourth = self.sums.powers
+    def _summarize(self, mean: Vector, norm: Vector, constant: NDArray[np.bool_]) -> LayerSummary:
+        """Higher moments are moved from the mean that they were taken about to the exact one."""
+        count, shift, second = self.n_features, mean - self._first_mean, norm**2
+        raw_third, raw_fourth = self.sums.powers
+        third = raw_third - 3 * shift * second - count * shift**3
+        fourth = raw_fourth - 4 * shift * third - 6 * shift**2 * second - count * shift**4
         return LayerSummary(
             n_features=count,
             mean=mean,
-            power2=np.where(constant, 0, np.maximum(second - count * shift**2, 0)),
-            power3=np.where(constant, 0, third - 3 * shift * second + 2 * count * shift**3),
-            power4=np.where(constant, 0, fourth - 4 * shift * third + 6 * shift**2 * second - 3 * count * shift**4),
+            power2=second,
+            power3=np.where(constant, 0, third),
+            power4=np.where(constant, 0, fourth),
             minimum=self.sums.minimum,
             maximum=self.sums.maximum,
             n_zeros=self.sums.n_zeros,
-            absolute=self.sums.absolute,
+            absolute=count * mean + 2 * self.sums.negative,
             n_dead=self._n_dead,
             lifetime_sum=self._lifetime_sum,
             unit_variance2=self._unit_variance2,
@@ -220,6 +235,7 @@ class ChunkTask:
         self.sums = accumulator.sums
         self.unit_sums: Vector = np.zeros(chunk.width)
         self.dead: NDArray[np.bool_] = np.zeros(chunk.width, dtype=np.bool_)
+        self.sample: Floats = np.empty(0, dtype=np.float32)
 
     def begin_batch(self, rows: slice, activations: Floats) -> Floats:
         """The mean that moments are about, (batch, 1); asked of a layer's first chunk, for all of them."""
@@ -256,9 +272,11 @@ class ChunkTask:
         in_double = self.accumulator.in_double
         found = multiply_chunk(values, self.unit_sums, level, peak, scratch, in_double=in_double)
         self.dead = dead_units(values, found)
+        some = values[:: max(1, len(values) // 8), :: max(1, values.shape[1] // 128)]
+        self.sample = some.flatten()
         return found
 
     def add(self, products: ChunkSums) -> None:
         """Add the chunk's products, sums and units to the layer."""
         with np.errstate(invalid="ignore", over="ignore"):
-            self.accumulator.add(products, self.dead)
+            self.accumulator.add(products, self.dead, self.sample)

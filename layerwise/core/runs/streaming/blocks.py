@@ -3,8 +3,8 @@
 A chunk is multiplied in blocks of columns. Within a block products add up in float32, between blocks in float64: that
 keeps their error near a hundred millionth of the lengths that are multiplied, however wide a layer is. What float32
 cannot do is tell apart stimuli that are far nearer to each other than to the mean, as frames of a film are: those are
-multiplied again in float64. So are narrow layers and few stimuli (`products.keeps_double`), where it costs next to
-nothing.
+multiplied again in float64. So are narrow layers and few stimuli (`products.multiplies_double`), where it costs next
+to nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from layerwise.core.network.resolution import SINGLE, Resolution
 from layerwise.core.network.summary import Vector
 from layerwise.core.runs.streaming.sums import TAME, Scratch
 
-BLOCK = 2048
+BLOCK = 4096
 """Columns whose products add up in float32. Part of what decides the last digits, so it is the same everywhere."""
+
+DOUBLE_BLOCK = 512
+"""Columns that are copied to float64 at a time: as many bytes as memory is planned for."""
 
 NEAR = 1e-3
 """A squared distance below this share of the squared distances to the mean stimulus is computed in float64."""
@@ -32,7 +35,7 @@ SINGLE_PRODUCTS = Resolution(activations=SINGLE, products=2.0**-26, near=1e-5)
 
 DOUBLE_PRODUCTS = Resolution(activations=SINGLE)
 
-_PANEL = 64  # rows of a block that are centred and summed while they are in the cache
+_PANEL = 32  # rows of a block that are centred and summed while they are in the cache
 
 
 @dataclass(eq=False)
@@ -41,6 +44,8 @@ class ChunkSums:
 
     Attributes:
         gram: float64 (n, n); products of the stimuli less the reference.
+        own: float64 (n,); squared length of each stimulus less the reference: the diagonal, where products are
+            taken in float32, summed by itself.
         total: float64 (n,); sum over units of each stimulus less the reference.
         along: float64 (n,); its product with the reference less `level`.
         reference_sum: Sum over units of the reference less `level`.
@@ -51,6 +56,7 @@ class ChunkSums:
     """
 
     gram: Vector
+    own: Vector
     total: Vector
     along: Vector
     reference_sum: float
@@ -84,6 +90,7 @@ def multiply_chunk(
     reference = _find_reference(values, unit_sums, in_double=in_double)
     sums = ChunkSums(
         gram=np.zeros((n_stimuli, n_stimuli)),
+        own=np.zeros(n_stimuli),
         total=np.zeros(n_stimuli),
         along=np.zeros(n_stimuli),
         reference_sum=float((reference - level).sum()),
@@ -92,13 +99,15 @@ def multiply_chunk(
         unit_squares=np.zeros(width),
         reference=reference,
     )
-    for start in range(0, width, BLOCK):
-        columns = slice(start, min(start + BLOCK, width))
+    step = DOUBLE_BLOCK if in_double else BLOCK
+    for start in range(0, width, step):
+        columns = slice(start, min(start + step, width))
         if in_double:
             _add_double(sums, values, columns, level)
         else:
             _add_single(sums, values, columns, level, scale_of(peak), scratch())
     if not in_double:
+        np.fill_diagonal(sums.gram, sums.own)
         _repeat_near(sums.gram, values, reference)
     return sums
 
@@ -130,7 +139,7 @@ def _add_single(
     exact = sums.reference[columns]
     reference, about = exact.astype(np.float32), ((exact - level) * scale).astype(np.float32)
     centred = scratch.block(n_stimuli, columns.stop - columns.start)
-    own = np.empty(n_stimuli)
+    ones = scratch.ones[: centred.shape[1]]
     squares = np.zeros(centred.shape[1])
     for start in range(0, n_stimuli, _PANEL):
         rows = slice(start, start + _PANEL)
@@ -138,14 +147,12 @@ def _add_single(
         np.subtract(values[rows, columns], reference, out=panel)
         if scale != 1:
             panel *= np.float32(scale)
-        sums.total[rows] += np.add.reduce(panel, axis=1) / scale
+        sums.total[rows] += np.vecdot(panel, ones) / scale
         sums.along[rows] += np.vecdot(panel, about) / scale**2
-        own[rows] = np.vecdot(panel, panel)
+        sums.own[rows] += np.vecdot(panel, panel) / scale**2
         squares += np.einsum("ij,ij->j", panel, panel)
-    product = centred @ centred.T
-    np.fill_diagonal(product, 0)
+    product = np.matmul(centred, centred.T, out=scratch.product(n_stimuli))
     sums.gram += product if scale == 1 else product / np.float64(scale) ** 2
-    sums.gram[np.diag_indices(n_stimuli)] += own / scale**2
     sums.unit_squares[columns] = squares / scale**2
 
 
@@ -162,8 +169,8 @@ def _repeat_near(gram: Vector, values: Floats, reference: Vector) -> None:
     if not len(rows):
         return
     again = np.zeros((len(rows), len(rows)))
-    for start in range(0, values.shape[1], BLOCK):
-        columns = slice(start, start + BLOCK)
+    for start in range(0, values.shape[1], DOUBLE_BLOCK):
+        columns = slice(start, start + DOUBLE_BLOCK)
         centred = values[rows, columns] - reference[columns]
         again += centred @ centred.T
     gram[np.ix_(rows, rows)] = again

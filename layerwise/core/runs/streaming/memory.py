@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from layerwise.core.host.plans import Concurrency, Target
 from layerwise.core.network.graph import Graph
 from layerwise.core.runs.sink import N_UNWRITTEN
+from layerwise.core.runs.streaming.blocks import BLOCK, DOUBLE_BLOCK
 from layerwise.core.runs.streaming.cuts import Shares
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES, part_keys
 
@@ -33,8 +34,8 @@ class Holdings:
     Attributes:
         fixed: Stimuli, matrices, and one batch inside the network.
         working: That batch, which is a part of it.
-        scratch: Temporary arrays of one worker.
-        product: One product of a chunk, float32 (n, n).
+        scratch: Temporary arrays of one worker: of a batch, of a block of a chunk, and the block's products.
+        product: The sums of one chunk, float64 (n, n).
         chunk: One chunk of the widest layer.
     """
 
@@ -106,10 +107,16 @@ def weigh(
     return Holdings(
         fixed=_OVERHEAD + pixel_bytes + int(matrices * matrix) + vectors + working + kept,
         working=working,
-        scratch=batch_size * columns * _SCRATCH_BYTES,
-        product=n_stimuli**2 * FLOAT_BYTES,
+        scratch=batch_size * columns * _SCRATCH_BYTES + _block_bytes(n_stimuli, columns),
+        product=matrix,
         chunk=n_stimuli * columns * FLOAT_BYTES,
     )
+
+
+def _block_bytes(n_stimuli: int, columns: int) -> int:
+    """A block of a chunk in float32, part of it in float64, and its products in float32."""
+    block = n_stimuli * min(BLOCK, columns) * FLOAT_BYTES
+    return block + n_stimuli * min(DOUBLE_BLOCK, columns) * _DOUBLE_BYTES + n_stimuli**2 * FLOAT_BYTES
 
 
 def count_matrices(streamed: Sequence[Target], derived: Sequence[Target]) -> int:

@@ -20,6 +20,7 @@ class Scratch:
         self._flags = np.empty(batch_size * width, dtype=np.bool_)
         self.ones = np.ones(max(batch_size, width), dtype=np.float32)
         self.rows = np.empty(batch_size * width, dtype=np.float32)
+        self._product = np.empty((0, 0), dtype=np.float32)
         self._block = np.empty(0, dtype=np.float32)
 
     def like(self, values: Floats, index: int) -> Floats:
@@ -32,24 +33,37 @@ class Scratch:
             self._block = np.empty(n_rows * n_columns, dtype=np.float32)
         return self._block[: n_rows * n_columns].reshape(n_rows, n_columns)
 
+    def product(self, n_stimuli: int) -> Floats:
+        """An (n, n) array for the products of a block, kept likewise."""
+        if len(self._product) != n_stimuli:
+            self._product = np.empty((n_stimuli, n_stimuli), dtype=np.float32)
+        return self._product
+
     def flags(self, values: Floats) -> NDArray[np.bool_]:
         """A temporary of booleans of the same shape."""
         return self._flags[: values.size].reshape(values.shape)
 
 
 class StimulusSums:
-    """Sums, extrema and counts over units, of each stimulus."""
+    """Third and fourth moments, extrema and counts over units, of each stimulus; sums follow from its products.
+
+    Attributes:
+        powers: (2, n); sums of third and fourth powers about the mean that was given.
+        minimum: (n,); smallest activation.
+        maximum: (n,); largest activation.
+        n_zeros: (n,); number of activations that are exactly 0.
+        negative: (n,); sum of the sizes of those below 0.
+    """
 
     def __init__(self, n_stimuli: int) -> None:
-        self.residual: Vector = np.zeros(n_stimuli)
-        self.powers: Vector = np.zeros((3, n_stimuli))
+        self.powers: Vector = np.zeros((2, n_stimuli))
         self.minimum: Vector = np.full(n_stimuli, np.inf)
         self.maximum: Vector = np.full(n_stimuli, -np.inf)
         self.n_zeros: Vector = np.zeros(n_stimuli)
-        self.absolute: Vector = np.zeros(n_stimuli)
+        self.negative: Vector = np.zeros(n_stimuli)
 
     def take(self, rows: slice, values: Floats, mean: Floats, scratch: Scratch) -> None:
-        """Gather moments about `mean`, extrema and counts of a piece of a chunk.
+        """Gather higher moments about `mean`, extrema and counts of a piece of a chunk.
 
         Each row is summed by itself, so that what a stimulus gives does not depend on its place in the batch.
         """
@@ -63,34 +77,30 @@ class StimulusSums:
         if scale is not None:
             centred *= scale[:, None]
         square = np.multiply(centred, centred, out=scratch.like(values, 0))
-        sums = np.stack(
-            [
-                np.add.reduce(centred, axis=1),
-                np.add.reduce(square, axis=1),
-                np.vecdot(square, centred),
-                np.vecdot(square, square),
-            ]
-        ).astype(np.float64)
+        sums = np.stack([np.vecdot(square, centred), np.vecdot(square, square)]).astype(np.float64)
         if scale is not None:
-            sums /= scale.astype(np.float64) ** np.arange(1, 5)[:, None]
-        self.residual[rows] += sums[0]
-        self.powers[:, rows] += sums[1:]
+            sums /= scale.astype(np.float64) ** np.array([[3], [4]])
+        self.powers[:, rows] += sums
         zero = np.equal(values, 0, out=scratch.flags(values))
         self.n_zeros[rows] += [np.count_nonzero(row) for row in zero]
-        size = values if low.min() >= 0 else np.abs(values, out=scratch.like(values, 0))
-        absolute = np.add.reduce(size, axis=1)
-        if not np.isfinite(absolute).all():
-            absolute = np.add.reduce(size, axis=1, dtype=np.float64)
-        self.absolute[rows] += absolute
+        if low.min() < 0:
+            self.negative[rows] -= _sum_rows(np.minimum(values, 0, out=scratch.like(values, 0)))
 
     def add(self, other: StimulusSums) -> None:
         """Add what was gathered of other units."""
-        self.residual += other.residual
         self.powers += other.powers
         np.minimum(self.minimum, other.minimum, out=self.minimum)
         np.maximum(self.maximum, other.maximum, out=self.maximum)
         self.n_zeros += other.n_zeros
-        self.absolute += other.absolute
+        self.negative += other.negative
+
+
+def _sum_rows(values: Floats) -> Vector:
+    """The sum of each row; in float64 where float32 cannot hold one."""
+    sums: Vector = np.add.reduce(values, axis=1).astype(np.float64)
+    if not np.isfinite(sums).all():
+        sums = np.add.reduce(values, axis=1, dtype=np.float64)
+    return sums
 
 
 def _scales(low: Floats, high: Floats, mean: Floats) -> Floats | None:

@@ -13,7 +13,7 @@ from layerwise.core.analysis.measure import find_default_metric
 from layerwise.core.analysis.order import order_stimuli
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.records import Prediction, RunRecord
-from layerwise.core.host.kinds import Metric
+from layerwise.core.host.kinds import Metric, Reorderer
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_metric
 from layerwise.core.network.layers import Layer
@@ -145,11 +145,17 @@ def _order_by(context: ReportContext, run: RunRecord, layer: Layer, name: str) -
 
 
 def _kept_orders(context: ReportContext, run: RunRecord, found: Sequence[StimulusOrder]) -> list[StimulusOrder]:
-    """Orders in history that are not among those found; by the name of the layer, and the reorderer if need be."""
+    """Orders in history that are not among those found; by the name of the layer, and the reorderer if need be.
+
+    What an earlier revision of an installed reorderer ordered is passed over, as it is everywhere else.
+    """
     known, names = {order.permutation for order in found}, {order.name for order in found}
+    revisions = {offer.qualified_name: offer.offer.revision for offer in context.registry.all(Reorderer)}
     kept: list[StimulusOrder] = []
     for stored in context.history.read_orderings(run.id):
         if stored.permutation in known or len(stored.permutation) != run.n_stimuli:
+            continue
+        if revisions.get(stored.reorderer.name, stored.reorderer.revision) != stored.reorderer.revision:
             continue
         name = stored.address.layer
         if name in names:

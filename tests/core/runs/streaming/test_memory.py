@@ -49,10 +49,10 @@ def test_a_plan_for_many_stimuli_counts_their_matrices_and_stays_within_the_budg
 def test_where_memory_is_short_fewer_products_are_in_flight_before_a_layer_is_refused(toy: Any) -> None:
     n = 5_000
     ample = plan_toy(toy.ToyModel(), n, Budget(2**36, 0), n_cores=16)
-    tight = plan_toy(toy.ToyModel(), n, Budget(12 * 8 * n**2, 0), n_cores=16)
+    tight = plan_toy(toy.ToyModel(), n, Budget(14 * 8 * n**2, 0), n_cores=16)
     assert (ample.concurrency.n_workers, ample.concurrency.n_products) == (16, 32)
     assert 1 <= tight.concurrency.n_products < 8
-    assert tight.memory_bytes <= 12 * 8 * n**2
+    assert tight.memory_bytes <= 14 * 8 * n**2
 
 
 def test_a_budget_that_holds_not_even_one_layer_is_refused_with_what_is_needed_and_what_to_do(toy: Any) -> None:
@@ -106,7 +106,8 @@ def test_streaming_never_holds_a_matrix_for_every_layer(toy: Any) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    matrices = memory.count_matrices(plan.streamed, plan.derived) + plan.concurrency.n_products / 2
+    in_work = plan.concurrency.n_products + plan.concurrency.n_workers / 2  # in float64, and of blocks in float32
+    matrices = memory.count_matrices(plan.streamed, plan.derived) + in_work
     assert peak < layers + (matrices + 1) * 8 * n**2 + 8 * MIB
 
 
