@@ -58,7 +58,7 @@ def call(*arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mixed]:
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
     """The history of schema 0009, upgraded, and its network on its stimuli again."""
     pytest.importorskip("keras")
     folder = tmp_path_factory.mktemp("mixed")
@@ -79,7 +79,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mixed]:
         layers = tuple(layer.name for layer in store.list_layers(new))
         assert layers == tuple(layer.name for layer in store.list_layers(old))
     assert new != old
-    yield Mixed(url, old, new, layers)
+    return Mixed(url, old, new, layers)
 
 
 def _make_material(folder: Path) -> None:
