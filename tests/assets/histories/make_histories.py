@@ -319,7 +319,7 @@ def make_material(folder: Path) -> None:
 
 
 def _make_activations(path: Path) -> None:
-    """Save two layers of so many stimuli that they are kept in float32; some are nearly equal, and biases are large."""
+    """Save two layers of so many stimuli that they are kept in float32; some are nearly equal, biases are large."""
     import numpy as np
 
     numbers = np.random.default_rng(10)
