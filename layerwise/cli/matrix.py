@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.cli.output import mark
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -22,27 +24,32 @@ _MIDDLE = (33, 145, 140)
 _SHADES = " ░▒▓█"
 
 
-def print_matrix(console: Console, names: Sequence[str], matrix: NDArray[np.float64]) -> None:
+def print_matrix(
+    console: Console, names: Sequence[str], matrix: NDArray[np.float64], marked: NDArray[np.bool_] | None = None
+) -> None:
     """Print a square matrix; columns are numbered as the rows are.
 
     Args:
         console: Where to.
         names: (n,); names of rows and columns.
         matrix: (n, n); NaN is shown as a gap.
+        marked: (n, n); which numbers are not determined.
     """
     margin = max(map(len, names)) + len(str(len(names))) + 2
-    is_narrow = console.is_terminal and margin + _CELL * len(names) > console.width
+    cell_width = _CELL + int(marked is not None and bool(marked.any()))
+    is_narrow = console.is_terminal and margin + cell_width * len(names) > console.width
     has_colours = console.color_system is not None and not console.no_color
     finite = matrix[np.isfinite(matrix)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if not is_narrow:
-        heads = "".join(f"{index:>{_CELL}}" for index in range(len(names)))
+        heads = "".join(f"{index:>{cell_width}}" for index in range(len(names)))
         console.print(" " * margin + heads, soft_wrap=True)
     for index, (name, row) in enumerate(zip(names, matrix, strict=True)):
         line = _label(index, name, margin)
-        for value in row:
+        for column, value in enumerate(row):
             shade = "  " if has_colours else _shade(value, low, high)
-            cell = shade if is_narrow else f"{_short(value):>{_CELL}}"
+            text = mark(_short(value), marked is not None and bool(marked[index, column]))
+            cell = shade if is_narrow else f"{text:>{cell_width}}"
             line.append(cell, style=_style(value, low, high))
         overflow: Literal["crop", "ignore"] = "crop" if is_narrow else "ignore"  # in a file or a pipe, all of it
         console.print(line, no_wrap=True, overflow=overflow, crop=is_narrow)

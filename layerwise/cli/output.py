@@ -96,6 +96,14 @@ def choose_columns(
     return list(widths), [list(row) for row in zip(*(cells[head] for head in widths), strict=True)]
 
 
+MARKED = "~ not determined to two digits by what is known of a layer"
+
+
+def mark(cell: str, marked: bool) -> str:
+    """A number as it is shown: with a sign before it where it is not determined."""
+    return f"~{cell}" if marked and cell else cell
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number with so many digits after the point; nothing where there is none."""
     return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"

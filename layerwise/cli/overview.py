@@ -35,6 +35,7 @@ class LayerOverview:
         step_similarity: RSA with the main layer before it; None for branches and for the first.
         sparseness: Treves-Rolls population sparseness; None where it is undefined.
         n_constant: Number of stimuli with constant activations.
+        undetermined: Which of the three similarities are not determined to two digits, by the names above.
     """
 
     layer: str
@@ -45,6 +46,7 @@ class LayerOverview:
     step_similarity: float | None
     sparseness: float | None
     n_constant: int
+    undetermined: tuple[str, ...] = ()
 
 
 def survey_layers(
@@ -58,23 +60,28 @@ def survey_layers(
     if not layers:
         return ()
     addresses = [LayerAddress(run.id, layer.name, transform) for layer in layers]
-    matrix = compare_layers(registry, history, COMPARATOR, addresses).matrix
+    table = compare_layers(registry, history, COMPARATOR, addresses)
+    matrix, marked = table.matrix, table.marked
     previous = _previous_main(layers)
     roles = {layer.role: index for index, layer in enumerate(layers)}
     sparseness = _read_sparseness(history, run, transform)
     rows = []
     for index, (layer, address) in enumerate(zip(layers, addresses, strict=True)):
         representation = history.read_representation(address)
+        others = {
+            "input_similarity": roles.get("input"),
+            "output_similarity": roles.get("output"),
+            "step_similarity": previous.get(index),
+        }
         rows.append(
             LayerOverview(
                 layer=layer.name,
                 n_features=representation.n_features,
                 mean_correlation=mean_correlation(representation),
-                input_similarity=_cell(matrix, index, roles.get("input")),
-                output_similarity=_cell(matrix, index, roles.get("output")),
-                step_similarity=_cell(matrix, index, previous.get(index)),
+                **{name: _cell(matrix, index, other) for name, other in others.items()},
                 sparseness=sparseness.get(layer.name),
                 n_constant=len(representation.constant),
+                undetermined=tuple(n for n, other in others.items() if other is not None and marked[index, other]),
             )
         )
     return tuple(rows)

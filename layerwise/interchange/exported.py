@@ -22,7 +22,7 @@ from layerwise.core.network.resolution import Resolution
 from layerwise.interchange.content import about
 
 BEFORE = ("correlation", "mean", "norm", "n_features")
-FIELDS = (*BEFORE, "dissimilarity", "deviation", "resolution")
+FIELDS = (*BEFORE, "entries", "deviation", "resolution")
 VECTORS = ("mean", "norm", "n_features", "deviation", "resolution")
 STIMULI = "stimuli"
 LAYERS = "layers"
@@ -63,7 +63,7 @@ def describe(representation: Representation) -> dict[str, Any]:
         "mean": representation.mean,
         "norm": representation.norm,
         "n_features": representation.n_features,
-        "dissimilarity": representation.dissimilarity,
+        "entries": representation.entries,
         "deviation": representation.deviation,
         "resolution": np.array(errors),
     }
@@ -83,7 +83,7 @@ def rebuild(name: str, fields: Mapping[str, NDArray[Any]]) -> Representation:
         InputError: If they do not make one.
     """
     with about(f"'{name}'"):
-        if "dissimilarity" in fields:
+        if "entries" in fields:
             return _rebuild(fields)
         correlation, mean, norm = (np.asarray(fields[field]) for field in BEFORE[:3])
         n_features = np.asarray(fields["n_features"])
@@ -96,8 +96,7 @@ def rebuild(name: str, fields: Mapping[str, NDArray[Any]]) -> Representation:
 
 def _rebuild(fields: Mapping[str, NDArray[Any]]) -> Representation:
     matrix, deviation, mean, norm, n_features, resolution = (
-        np.asarray(fields[field])
-        for field in ("dissimilarity", "deviation", "mean", "norm", "n_features", "resolution")
+        np.asarray(fields[field]) for field in ("entries", "deviation", "mean", "norm", "n_features", "resolution")
     )
     _check_shapes(matrix, mean, norm, n_features)
     if deviation.shape != mean.shape or resolution.shape != (5,) or matrix.dtype not in (np.float32, np.float64):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.analysis.choose import list_main_layers
-from layerwise.core.analysis.compare import compare_layers
+from layerwise.core.analysis.compare import ComparisonTable, compare_layers
 from layerwise.core.analysis.inference.pairwise import PairwiseCorrelation
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.measure import Measure, find_measure
@@ -119,6 +119,11 @@ def check_choice(context: ReportContext) -> None:
             there = ", ".join(run.transforms)
             how = f"analyse it with `layerwise run --transform {wanted}`"
             raise InputError(f"run {run.id} has no '{wanted}' activations (it has: {there}); {how}")
+
+
+def compare_table(context: ReportContext, layers: Sequence[LayerAddress]) -> ComparisonTable:
+    """The chosen measure for every pair of layers, with what is undetermined. What is new is kept."""
+    return compare_layers(context.registry, context.history, chosen_measure(context), layers)
 
 
 def compare(

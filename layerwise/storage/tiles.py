@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from layerwise.core.history.checks import check_representation, check_vector
+from layerwise.core.history.checks import check_representation, check_vector, diagonal_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ else:
 
 TILE_BYTES = 1 << 20
 _LEVEL = 1
-_SINGLE, _DOUBLE, CORRELATION = "dissimilarity/f4", "dissimilarity/f8", "correlation"
+_SINGLE, _DOUBLE, CORRELATION = "compact/f4", "dissimilarity/f8", "correlation"
 _TYPES = {_SINGLE: "<f4", _DOUBLE: "<f8", CORRELATION: "<f4"}
 
 
@@ -90,8 +90,8 @@ def pack(representation: Representation) -> Packed:
     from layerwise.core.network.representation import strict_upper
 
     check_representation(representation)
-    form = _SINGLE if representation.dissimilarity.dtype == np.float32 else _DOUBLE
-    values = np.asarray(strict_upper(representation.dissimilarity), dtype=_TYPES[form])
+    form = _SINGLE if representation.entries.dtype == np.float32 else _DOUBLE
+    values = np.asarray(strict_upper(representation.entries), dtype=_TYPES[form])
     mean, norm, deviation = (
         np.asarray(vector, dtype="<f8").tobytes()
         for vector in (representation.mean, representation.norm, representation.deviation)
@@ -126,7 +126,7 @@ def unpack(packed: Packed) -> Representation:
     if len(deviation) != len(mean):
         raise TileError(f"{len(deviation)} deviations of {len(mean)} stimuli")
     return Representation(
-        symmetric_matrix(values, np.zeros(len(mean))),
+        symmetric_matrix(values, np.full(len(mean), diagonal_of(values.dtype))),
         deviation,
         mean,
         norm,

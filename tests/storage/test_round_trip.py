@@ -147,10 +147,10 @@ def test_a_matrix_that_could_not_be_given_back_is_refused(store: Store, samples:
     claim = store.begin_run(samples.header())
     run_id = claim.run_id
     good = samples.representation()
-    lopsided = good.dissimilarity.copy()
+    lopsided = good.entries.copy()
     lopsided[0, 1] += 0.5
-    for matrix, said in [(lopsided, "not symmetric"), (good.dissimilarity.astype(int), "int64")]:
-        bad = replace(good, dissimilarity=matrix)
+    for matrix, said in [(lopsided, "not symmetric"), (good.entries.astype(int), "int64")]:
+        bad = replace(good, entries=matrix)
         with pytest.raises(LayerwiseError, match=f"run {run_id}, layer 'mixed'.*{said}"):
             store.save_layer(claim, LayerResult("mixed", "none", bad))
     assert store.list_layers(run_id) == []

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.analysis.compute_pairs import Pair, Progress, compute_pairs
+from layerwise.core.analysis.compute_pairs import UNDETERMINED, Pair, Progress, compute_pairs
 from layerwise.core.analysis.measure import Measure, find_measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
@@ -35,6 +35,7 @@ class ComparisonTable:
         reasons: Why, for each pair without a number.
         warnings: What speaks against relying on it, `layer: why`, each once.
         failures: What plugins failed with, each once; some of the pairs without a number are so for that.
+        undetermined: The pairs whose number is not determined to two digits by what is known of the layers.
     """
 
     comparator: Provider
@@ -45,6 +46,13 @@ class ComparisonTable:
     reasons: Mapping[Pair, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    undetermined: frozenset[Pair] = frozenset()
+
+    @property
+    def marked(self) -> NDArray[np.bool_]:
+        """Which numbers are not determined to two digits, (len(rows), len(columns))."""
+        pairs = [[(row, column) in self.undetermined for column in self.columns] for row in self.rows]
+        return np.array(pairs, dtype=np.bool_).reshape(self.matrix.shape)
 
 
 def compare_layers(
@@ -152,7 +160,11 @@ def _tabulate(
     reasons = {(a.first, a.second): a.reason for a in found if a.value is None}
     warnings = dict.fromkeys(line for a in found if a.value is not None for line in a.reason.splitlines())
     failures = tuple(dict.fromkeys(a.reason for a in found if a.failed))
-    return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, tuple(warnings), failures)
+    doubted = frozenset((a.first, a.second) for a in found if a.value is not None and UNDETERMINED in a.reason)
+    warned = tuple(
+        sorted(warnings, key=lambda line: UNDETERMINED not in line)
+    )  # what is unknown before what is biased
+    return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, warned, failures, doubted)
 
 
 def _read_stored(measure: Measure, history: HistoryProtocol, wanted: Sequence[Pair]) -> dict[Pair, Comparison]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from layerwise.core.base.words import near_names
 
@@ -19,21 +19,28 @@ def check_representation(representation: Representation) -> None:
     """Check that a representation could be given back as it is from its upper triangle and its vectors.
 
     Raises:
-        ValueError: If its matrix is not symmetric, no matrix of floats, or its diagonal is not 0.
+        ValueError: If its matrix is not symmetric, no matrix of floats, or its diagonal is not what it must be.
     """
     import numpy as np
 
-    matrix, n_stimuli = representation.dissimilarity, representation.n_stimuli
+    matrix, n_stimuli = representation.entries, representation.n_stimuli
     if matrix.dtype not in (np.float32, np.float64) or matrix.shape != (n_stimuli, n_stimuli):
-        raise ValueError(f"dissimilarities of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
+        raise ValueError(f"entries of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
     for name in ("norm", "deviation"):
         vector = getattr(representation, name)
         if vector.shape != (n_stimuli,):
             raise ValueError(f"{name}s of shape {vector.shape} for {n_stimuli} stimuli")
     if not np.array_equal(matrix, matrix.T, equal_nan=True):
-        raise ValueError("dissimilarities that are not symmetric")
-    if np.diagonal(matrix).any():
-        raise ValueError("a diagonal that is not 0")
+        raise ValueError("entries that are not symmetric")
+    if (np.diagonal(matrix) != diagonal_of(matrix.dtype)).any():
+        raise ValueError("a diagonal that is not that of a stimulus and itself")
+
+
+def diagonal_of(dtype: np.dtype[Any]) -> float:
+    """What the entries of each stimulus with itself are: the dissimilarity of 0, as float32 numbers stand for it."""
+    import numpy as np
+
+    return np.inf if dtype == np.float32 else 0.0
 
 
 def check_vector(vector: NDArray[np.float64]) -> None:

@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.compact import compact
+from layerwise.core.network.representation import Representation, panels
 from layerwise.core.network.resolution import EXACT, Resolution, tell_rounding
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-FEW_STIMULI = 128
-"""Up to so many stimuli, a representation is kept in float64: a few pages, and directions a million times smaller."""
+FEW_STIMULI, FEW_UNITS = 128, 2048
+"""Up to so many, products are taken in float64."""
 
 CLOSE = 1e-3
 """A share of squared lengths below which float32 loses it: a thousand times its error."""
@@ -70,7 +71,7 @@ class Products:
         np.clip(dissimilarity, 0, 2, out=dissimilarity)
         np.fill_diagonal(dissimilarity, 0)
         return Representation(
-            dissimilarity.astype(np.float64 if in_double else np.float32, copy=False),
+            dissimilarity if in_double else compact(dissimilarity),
             deviation,
             self.mean,
             self.norm,
@@ -80,11 +81,10 @@ class Products:
 
 
 def keeps_double(n_stimuli: int, n_features: int) -> bool:
-    """Whether such a layer is multiplied and kept in float64.
+    """Whether such a layer is kept in float64.
 
     Fewer units than stimuli leave directions that are nothing, which only float64 tells from those that are small;
-    and with few stimuli it costs next to nothing. A function of both numbers alone, so that results do not depend on
-    the machine.
+    and of few stimuli it takes a few pages.
     """
     return n_stimuli <= FEW_STIMULI or n_features < n_stimuli
 
@@ -104,16 +104,26 @@ def find_close(gram: Matrix, total: Vector, along: Vector, pattern: float, n_fea
     """
     squares = np.diagonal(gram)
     with np.errstate(invalid="ignore"):
-        near = 2 * gram > (1 - CLOSE) * np.add.outer(squares, squares)
-        np.fill_diagonal(near, False)
         shared = total**2 / n_features + (along**2 / pattern if pattern > 0 else 0)
-        close: NDArray[np.intp] = np.flatnonzero(near.any(axis=1) | (shared > (1 - CLOSE) * squares))
-    return close
+        is_close = shared > (1 - CLOSE) * squares
+        for rows in panels(len(gram)):
+            near = 2 * gram[rows] > (1 - CLOSE) * np.add.outer(squares[rows], squares)
+            is_close[rows] |= near.sum(axis=1) > 1  # each is near itself
+    found: NDArray[np.intp] = np.flatnonzero(is_close)
+    return found
 
 
 def are_many(close: NDArray[np.intp], n_stimuli: int) -> bool:
     """Whether so many stimuli are close that the whole layer is better taken in float64: not for a few copies."""
     return len(close) > _MANY * n_stimuli
+
+
+def multiplies_double(n_stimuli: int, n_features: int) -> bool:
+    """Whether such a layer is multiplied in float64: where it is kept so, and where that costs next to nothing.
+
+    A function of both numbers alone, so that results do not depend on the machine.
+    """
+    return keeps_double(n_stimuli, n_features) or n_features <= FEW_UNITS
 
 
 def concatenate(parts: Sequence[Products]) -> Products:

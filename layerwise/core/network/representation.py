@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.network.compact import expand, rounded_part
 from layerwise.core.network.resolution import EXACT, SINGLE, SURE, Resolution, deviation_of
 
 _ROWS_AT_ONCE = 128
@@ -80,9 +81,7 @@ class Representation:
     needs; the fields are the form in which it is stored.
 
     Attributes:
-        dissimilarity: float32 or float64 (n, n), symmetric with a diagonal of 0;
-            (|x_i - x_j|^2 - (a_i - a_j)^2) / (2 a_i a_j) with a the deviations: 1 - cosine between two stimuli as
-            seen from the reference. NaN for stimuli of which nothing is known.
+        entries: (n, n), symmetric; float64 dissimilarities, or float32 numbers that `compact` makes of them.
         deviation: float64 (n,); a_i, distance of each stimulus from a reference, of runs the mean stimulus.
         mean: float64 (n,); mean over units.
         norm: float64 (n,); Euclidean norm of the activation vector less its mean over units, 0 where constant.
@@ -92,7 +91,7 @@ class Representation:
             `correlation` is then a linear function.
     """
 
-    dissimilarity: NDArray[np.floating]
+    entries: NDArray[np.floating]
     deviation: NDArray[np.float64]
     mean: NDArray[np.float64]
     norm: NDArray[np.float64]
@@ -101,7 +100,7 @@ class Representation:
     has_zero: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("dissimilarity", "deviation", "mean", "norm"):  # many measures share them: none may change them
+        for name in ("entries", "deviation", "mean", "norm"):  # many measures share them: none may change them
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
@@ -117,7 +116,7 @@ class Representation:
     @property
     def undefined(self) -> NDArray[np.intp]:
         """Indices of the stimuli of which an imported matrix says nothing."""
-        unknown = np.isnan(self.dissimilarity)
+        unknown = np.isnan(self.entries)
         if not unknown.any():
             return np.empty(0, dtype=np.intp)
         return np.flatnonzero(unknown.sum(axis=0) >= self.n_stimuli - 1)
@@ -140,6 +139,20 @@ class Representation:
 
     # Distances
 
+    @property
+    def dissimilarity(self) -> Matrix:
+        """1 - cosine between each two stimuli as seen from the reference, (n, n) with a diagonal of 0.
+
+        (|x_i - x_j|^2 - (a_i - a_j)^2) / (2 a_i a_j), a the deviations. NaN for undefined stimuli.
+        """
+        if self.entries.dtype == np.float64:
+            return np.asarray(self.entries, dtype=np.float64)
+        return expand(self.entries.astype(np.float32, copy=False))
+
+    def _copy_dissimilarity(self) -> Matrix:
+        found = self.dissimilarity
+        return found if found.flags.writeable else found.copy()
+
     def squared_distances(self) -> Matrix:
         """|x_i - x_j|^2, (n, n); defined for constant vectors too, NaN for undefined stimuli.
 
@@ -154,7 +167,7 @@ class Representation:
         return self._squared_distances()
 
     def _squared_distances(self) -> Matrix:
-        squared: Matrix = self.dissimilarity.astype(np.float64)
+        squared = self._copy_dissimilarity()
         squared *= 2 * self.deviation[:, None]
         squared *= self.deviation
         return add_squared_differences(squared, self.deviation, 1)
@@ -166,12 +179,13 @@ class Representation:
             with_activations: Whether the rounding of the activations themselves counts as well, or only what was
                 done with them.
         """
-        errors = np.empty(self.dissimilarity.shape)
+        errors = np.abs(self.dissimilarity)
         for rows in panels(self.n_stimuli):
-            size = np.abs(self.dissimilarity[rows].astype(np.float64))
+            size = errors[rows]
             known = np.minimum(self.resolution.products, self.resolution.near * size + self.resolution.least)
-            size *= self._storage_error
-            errors[rows] = np.sqrt(known**2 + size**2) if self._storage_error else known
+            if self._storage_error:
+                known = np.sqrt(known**2 + (self._storage_error * rounded_part(size)) ** 2)
+            errors[rows] = known
             errors[rows] *= 2 * self.deviation[rows, None] * self.deviation
         return self._add_activation_errors(errors) if with_activations else errors
 
@@ -191,8 +205,8 @@ class Representation:
 
     @property
     def _storage_error(self) -> float:
-        """Relative error of a dissimilarity that was rounded to be stored."""
-        return deviation_of(SINGLE) if self.dissimilarity.dtype == np.float32 else 0.0
+        """Relative error of what was rounded to be stored."""
+        return deviation_of(SINGLE) if self.entries.dtype == np.float32 else 0.0
 
     @property
     def length(self) -> NDArray[np.float64]:
@@ -282,7 +296,7 @@ class Representation:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
         self._require_all()
-        gram: Matrix = self.dissimilarity.astype(np.float64)
+        gram = self._copy_dissimilarity()
         np.subtract(1, gram, out=gram)
         gram *= self.deviation[:, None]
         gram *= self.deviation
@@ -348,7 +362,7 @@ class Representation:
         chosen = np.asarray(indices, dtype=np.intp)
         return replace(
             self,
-            dissimilarity=self.dissimilarity[np.ix_(chosen, chosen)],
+            entries=self.entries[np.ix_(chosen, chosen)],
             deviation=self.deviation[chosen],
             mean=self.mean[chosen],
             norm=self.norm[chosen],
@@ -361,13 +375,13 @@ class Representation:
             seed: Of the draw.
             with_activations: As in `squared_distance_errors`.
         """
-        draw = np.random.default_rng(seed).normal(size=self.dissimilarity.shape)
+        draw = np.random.default_rng(seed).normal(size=self.entries.shape)
         draw = np.triu(draw, 1)
         change = (draw + draw.T) * self.squared_distance_errors(with_activations=with_activations)
         with np.errstate(invalid="ignore", divide="ignore"):
             change /= 2 * np.outer(self.deviation, self.deviation)
         change[~np.isfinite(change)] = 0
-        return replace(self, dissimilarity=self.dissimilarity.astype(np.float64) + change)
+        return replace(self, entries=self.dissimilarity + change)
 
 
 _LEAST_INSIDE = 1e-6

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.checks import diagonal_of
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import (
     FileContent,
@@ -51,7 +52,7 @@ def write_parquet(path: Path, export: Export) -> None:
             pl.lit(layer.name).alias("layer"),
             pl.all(),
             pl.Series("correlation", representation.correlation[first, second]),
-            pl.Series("dissimilarity", representation.dissimilarity[first, second]).cast(pl.Float64),
+            pl.Series("entry", representation.entries[first, second]).cast(pl.Float64),
         )
         for layer, representation in zip(export.layers, export.representations, strict=True)
     ]
@@ -115,7 +116,7 @@ def _describe(export: Export) -> str:
         STIMULI: list(export.stimuli),
         LAYERS: json.loads(write_facts(export.layers)),
         **{field: [np.asarray(one[field]).tolist() for one in described] for field in VECTORS},
-        TYPES: [one["dissimilarity"].dtype.name for one in described],
+        TYPES: [one["entries"].dtype.name for one in described],
     }
     return json.dumps(said, ensure_ascii=True)
 
@@ -134,7 +135,8 @@ def _read_export(frame: pl.DataFrame, text: str) -> FileContent:
             fields |= {key: fields[key].astype(np.float64) for key in fields if key != "n_features"}
             if TYPES in described:
                 dtype = np.dtype(described[TYPES][index])
-                fields["dissimilarity"] = _square(own, "dissimilarity", np.zeros(len(fields["mean"]), dtype))
+                diagonal = np.full(len(fields["mean"]), diagonal_of(dtype), dtype)
+                fields["entries"] = _square(own, "entry", diagonal)
             else:
                 diagonal = np.where(fields["norm"] > 0, 1, np.nan).astype(np.float32)
                 fields["correlation"] = _square(own, "correlation", diagonal)

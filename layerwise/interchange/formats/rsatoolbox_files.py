@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.checks import diagonal_of
 from layerwise.interchange.checks import check_memory, check_numbers, triangle_side
 from layerwise.interchange.content import (
     LAYER_KEYS,
@@ -84,7 +85,7 @@ def write_rdms(path: Path, export: Export) -> None:
         for field in VECTORS:
             file[f"{OURS}/{field}"] = np.array([each[field] for each in described])
         for index, each in enumerate(described):
-            file[f"{OURS}/dissimilarity/{index}"] = each["dissimilarity"][upper]
+            file[f"{OURS}/entries/{index}"] = each["entries"][upper]
 
 
 def write_triangles(
@@ -131,8 +132,9 @@ def _complete(ours: Any, distances: NDArray[np.float64], labels: Sequence[str]) 
     found = []
     for index, name in enumerate(labels):
         own = {field: values[index] for field, values in fields.items()}
-        if "dissimilarity" in ours:
-            own["dissimilarity"] = _square(ours[f"dissimilarity/{index}"][()], np.zeros(len(own["norm"])))
+        if "entries" in ours:
+            triangle = ours[f"entries/{index}"][()]
+            own["entries"] = _square(triangle, np.full(len(own["norm"]), diagonal_of(triangle.dtype)))
         else:
             diagonal = np.where(own["norm"] > 0, 1, np.nan)
             with np.errstate(over="ignore"):  # of a damaged file; what overflows is no correlation, and is refused

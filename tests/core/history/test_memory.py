@@ -46,21 +46,19 @@ def test_what_becomes_of_an_array_after_it_was_saved_changes_nothing(header: Run
     history = MemoryHistory()
     claim = history.begin_run(header)
     rows = represent(np.random.default_rng(0).normal(size=(4, 9)))
-    matrix, deviation, mean, norm = (
-        getattr(rows, name).copy() for name in ("dissimilarity", "deviation", "mean", "norm")
-    )
+    matrix, deviation, mean, norm = (getattr(rows, name).copy() for name in ("entries", "deviation", "mean", "norm"))
     vector = np.arange(3.0)
     own = Representation(matrix, deviation, mean, norm, 9)
     history.save_layer(claim, LayerResult("a", "none", own, (StatisticResult("v", MINE, None, "", vector),)))
     for array in (matrix, deviation, mean, norm, vector):
         array[...] = 7
     kept = history.read_representation(LayerAddress(claim.run_id, "a"))
-    assert kept.dissimilarity.tobytes() == rows.dissimilarity.tobytes()
+    assert kept.entries.tobytes() == rows.entries.tobytes()
     assert (kept.mean.tolist(), kept.norm.tolist()) == (rows.mean.tolist(), rows.norm.tolist())
     (statistic,) = history.read_statistics(claim.run_id)
     assert statistic.result.vector is not None
     assert statistic.result.vector.tolist() == [0, 1, 2]
-    for array in (kept.dissimilarity, kept.deviation, kept.mean, kept.norm, statistic.result.vector):
+    for array in (kept.entries, kept.deviation, kept.mean, kept.norm, statistic.result.vector):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
         with pytest.raises(ValueError, match="WRITEABLE"):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layerwise.core.network.compact import compact, expand
 from layerwise.core.network.products import represent
 from layerwise.core.network.resolution import SURE, is_flat, settle, settle_ties, tell_rounding
 
@@ -71,8 +72,8 @@ def test_a_flat_matrix_becomes_one_value_and_undefined_entries_stay():
 def test_errors_are_what_rounding_of_stored_numbers_does(n_stimuli):
     rows = np.random.default_rng(1).normal(size=(n_stimuli, 400))
     exact = represent(rows)
-    stored = exact.dissimilarity.astype(np.float32)
-    rounded = replace(exact, dissimilarity=stored)
+    stored = compact(exact.dissimilarity)
+    rounded = replace(exact, entries=stored)
     off = np.abs(rounded.squared_distances() - exact.squared_distances())
     expected = rounded.squared_distance_errors()
     pairs = ~np.eye(n_stimuli, dtype=bool)
@@ -85,3 +86,19 @@ def test_an_ordinary_layer_is_sharp_and_one_that_hardly_differs_is_not():
     assert represent(rows.astype(np.float32)).blur < 1e-6
     assert represent((rows + 1e7).astype(np.float32)).blur > 0.1
     assert represent(np.ones((5, 4), np.float32)).blur == 1
+
+
+@given(st.floats(-1, 1, allow_nan=False))
+def test_a_compact_cosine_keeps_its_digits_near_0_and_near_1(cosine):
+    dissimilarity = np.array([1 - cosine])
+    exact = float(dissimilarity[0])
+    (again,) = expand(compact(dissimilarity))
+    assert abs(again - exact) <= 2.0**-23 * min(exact, abs(1 - exact)) + 2.0**-52
+
+
+def test_what_is_the_same_and_what_is_unknown_stay_so():
+    entries = compact(np.random.default_rng(0).uniform(0, 2, 10_000) ** 3 / 4)
+    again = compact(expand(entries))
+    assert np.allclose(entries, again, rtol=1e-6)
+    assert np.array_equal(compact(np.array([0.0, np.nan])), [np.inf, np.nan], equal_nan=True)
+    assert np.array_equal(expand(np.array([np.inf, np.nan], np.float32)), [0, np.nan], equal_nan=True)

@@ -11,7 +11,7 @@ from layerwise.cli.options.bundling import bundled
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
 from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
-from layerwise.cli.output import make_table, number, print_json, stdout_console
+from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stdout_console
 from layerwise.cli.plugins.output import tell_failures
 from layerwise.cli.session import open_history, session_of
 from layerwise.core.base.errors import PluginError
@@ -85,6 +85,7 @@ def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]
             for address in table.rows
         ],
         "matrix": table.matrix,
+        "undetermined": table.marked,
         "warnings": list(table.warnings),
         "reasons": [
             {"first": vars(first), "second": vars(second), "reason": reason}
@@ -92,6 +93,10 @@ def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]
         ],
         **surety.record(),
     }
+
+
+def _cell(table: ComparisonTable, row: int, column: int) -> str:
+    return mark(number(float(table.matrix[row, column])), bool(table.marked[row, column]))
 
 
 def _print_table(name: str, table: ComparisonTable, surety: Surety, chosen: Chosen) -> None:
@@ -104,20 +109,22 @@ def _print_table(name: str, table: ComparisonTable, surety: Surety, chosen: Chos
     names = [f"{run.id[:8]} {layer.name}" if several else layer.name for run, layer in chosen]
     settings = "" if table.comparator.parameters == NO_PARAMETERS else f", {table.comparator.parameters}"
     console.print(f"{name} ({table.comparator.name} {table.comparator.version}{settings})", markup=False)
-    print_matrix(console, names, table.matrix)
+    print_matrix(console, names, table.matrix, table.marked)
     numbers = (name, *surety.heads())
     steps = list_neighbours(chosen)
     if steps:
-        rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in steps]
+        rows = [(names[a], names[b], _cell(table, a, b), *surety.cells(a, b)) for a, b in steps]
         console.print(make_table(("from", "to", *numbers), rows, right=numbers))
     same = list_same_layers(chosen)
     if same:
-        rows = [(names[a], names[b], number(float(table.matrix[a, b])), *surety.cells(a, b)) for a, b in same]
+        rows = [(names[a], names[b], _cell(table, a, b), *surety.cells(a, b)) for a, b in same]
         console.print(make_table(("layer", "same layer", *numbers), rows, right=numbers))
     for remark in surety.remarks():
         console.print(remark, markup=False, soft_wrap=True)
     for reason in sorted({*table.reasons.values(), *surety.gaps()} - {*table.failures}):
         console.print(f"Gaps: {reason}", markup=False, soft_wrap=True)
+    if table.undetermined:
+        console.print(MARKED, markup=False, soft_wrap=True)
     for warning in table.warnings[:_N_WARNINGS]:
         console.print(f"Beware: {warning}", markup=False, soft_wrap=True)
     if len(table.warnings) > _N_WARNINGS:

@@ -9,7 +9,7 @@ import typer
 
 from layerwise.cli.commands.ask.runs import checkpoint_of, run_record
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
-from layerwise.cli.output import count, duration, make_table, number, print_json, stdout_console
+from layerwise.cli.output import count, duration, make_table, mark, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
 
 if TYPE_CHECKING:
@@ -84,6 +84,12 @@ def _warnings(run: RunRecord, rows: Sequence[LayerOverview]) -> Iterator[str]:
     for row in rows:
         if row.n_constant:
             yield f"{row.layer}: {row.n_constant} stimuli with constant activations, whose correlations are undefined"
+    doubted = [row.layer for row in rows if row.undetermined]
+    if doubted:
+        yield f"{', '.join(doubted)}: similarities with ~ are not determined to two digits by the layer's resolution"
+
+
+_SIMILARITIES = ("input_similarity", "output_similarity", "step_similarity")
 
 
 def _cells(row: LayerOverview) -> tuple[str, ...]:
@@ -91,8 +97,6 @@ def _cells(row: LayerOverview) -> tuple[str, ...]:
         row.layer,
         count(row.n_features),
         number(row.mean_correlation),
-        number(row.input_similarity),
-        number(row.output_similarity),
-        number(row.step_similarity),
+        *(mark(number(getattr(row, name)), name in row.undetermined) for name in _SIMILARITIES),
         number(row.sparseness),
     )

@@ -184,7 +184,7 @@ def keep_representation(representation: Representation, what: str) -> Representa
         raise LayerwiseError(f"{what}: {error}") from error
     return replace(
         representation,
-        dissimilarity=keep(representation.dissimilarity),
+        entries=keep(representation.entries),
         deviation=keep(representation.deviation),
         mean=keep(representation.mean),
         norm=keep(representation.norm),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.plans import Target
 from layerwise.core.network.model import Floats
-from layerwise.core.network.products import Products, keeps_double
+from layerwise.core.network.products import Products, multiplies_double
 from layerwise.core.network.resolution import tell_rounding
 from layerwise.core.network.summary import LayerSummary, Vector
 from layerwise.core.runs.streaming.arena import Chunk, Rooms
@@ -102,7 +102,7 @@ class LayerAccumulator:
     @property
     def in_double(self) -> bool:
         """Whether products are taken in float64."""
-        return keeps_double(self._n_stimuli, self.n_features)
+        return multiplies_double(self._n_stimuli, self.n_features)
 
     def add(self, chunk: ChunkSums, dead: NDArray[np.bool_], sample: Floats) -> None:
         """Add a complete chunk: its products, (n_stimuli, n_stimuli), its sums, and its units.

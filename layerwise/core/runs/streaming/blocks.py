@@ -4,15 +4,15 @@ A chunk is multiplied in blocks of columns. Within a block products add up in fl
 keeps their error near a hundred millionth of the lengths that are multiplied, however wide a layer is. What float32
 cannot do is tell apart stimuli that are far nearer to each other than to the mean, as frames of a film are, or that
 differ by hardly more than their brightness (`products.find_close`): those are multiplied again in float64, and where
-they are many the whole chunk is. So are narrow layers and few stimuli (`products.keeps_double`), where it costs next
-to nothing.
+they are many the whole chunk is. So are narrow layers and few stimuli (`products.multiplies_double`), where it costs
+next to nothing.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class ChunkSums:
         unit_sums: float64 (width,); sum over stimuli.
         unit_squares: float64 (width,); sum over stimuli of squares about the reference.
         reference: float64 (width,); what was taken out: nearly the mean over stimuli.
-        is_hard: Whether float32 was found wanting, so that all of it was taken in float64.
+        is_hard: Whether float32 would not do, for many of the stimuli: then all of it is taken in float64.
     """
 
     gram: Vector
@@ -107,14 +107,15 @@ def multiply_chunk(
             _add_double(sums, values, columns, level)
         else:
             _add_single(sums, values, columns, level, scale_of(peak), scratch())
-    if in_double:
-        return sums
-    np.fill_diagonal(sums.gram, sums.own)
+    if not in_double:
+        np.fill_diagonal(sums.gram, sums.own)
     close = _find_close(sums, width)
-    if are_many(close, n_stimuli):
-        return replace(multiply_chunk(values, unit_sums, level, peak, scratch, in_double=True), is_hard=True)
-    if len(close):
-        _repeat(sums, close, values, level)
+    sums.is_hard = are_many(close, n_stimuli)
+    if in_double or not len(close):
+        return sums
+    if sums.is_hard:
+        return multiply_chunk(values, unit_sums, level, peak, scratch, in_double=True)
+    _repeat(sums, close, values, level)
     return sums
 
 

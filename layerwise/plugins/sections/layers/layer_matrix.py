@@ -10,7 +10,15 @@ from layerwise.core.network.layers import Layer
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
 from layerwise.report.content import Alternatives, Chart, Figure, ReportContext, ReportSection
-from layerwise.report.queries import address, comparator_words, compare, featured_runs, main_layers, number, title_for
+from layerwise.report.queries import (
+    address,
+    comparator_words,
+    compare_table,
+    featured_runs,
+    main_layers,
+    number,
+    title_for,
+)
 from layerwise.report.scale import Scale, find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
 
@@ -18,15 +26,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 N_LAYERS_MOST = 100  # rows of a matrix that is still fast to draw, and can be seen
+UNDETERMINED = "not determined to two digits by what is known of the layers"
 N_NAMED_MOST = 40  # rows of a matrix with room for numbers
 
 
-def pair_frame(names: list[str], matrix: Any) -> pl.DataFrame:
-    """A square matrix in long form: `row`, `column`, `value` (None where undefined)."""
+def pair_frame(names: list[str], matrix: Any, marked: Any = None) -> pl.DataFrame:
+    """A square matrix in long form: `row`, `column`, `value` (None where undefined), and `known` if not all are."""
     import polars as pl
 
     pairs = [(row, column) for row in range(len(names)) for column in range(len(names))]
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "row": [names[row] for row, _ in pairs],
             "column": [names[column] for _, column in pairs],
@@ -34,6 +43,9 @@ def pair_frame(names: list[str], matrix: Any) -> pl.DataFrame:
         },
         schema={"row": pl.String, "column": pl.String, "value": pl.Float64},
     )
+    if marked is None or not marked.any():
+        return frame
+    return frame.with_columns(pl.Series("known", [UNDETERMINED if marked[pair] else "" for pair in pairs]))
 
 
 def query_layer_matrix(
@@ -42,7 +54,8 @@ def query_layer_matrix(
     """Names of the layers (the main ones, where none are given), and the similarity of each pair of them."""
     layers = main_layers(context, run) if layers is None else layers
     names = [layer.name for layer in layers]
-    return names, pair_frame(names, compare(context, [address(context, run, layer) for layer in layers]))
+    table = compare_table(context, [address(context, run, layer) for layer in layers])
+    return names, pair_frame(names, table.matrix, table.marked)
 
 
 def list_views(context: ReportContext, run: RunRecord) -> dict[str, list[Layer]]:
@@ -73,6 +86,7 @@ def draw_cells(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
             alt.Tooltip("row:N", title="layer"),
             alt.Tooltip("column:N", title="and layer"),
             alt.Tooltip("value:Q", title=scale.noun, format=".3f"),
+            *([alt.Tooltip("known:N", title="resolution")] if has_undetermined(frame) else []),
         ],
     )
     undefined = base.transform_filter("!isValid(datum.value)").mark_rect(color="#9a9a9a", aria=False)
@@ -81,10 +95,21 @@ def draw_cells(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
     cells = defined.mark_rect().encode(color=drawing.measure_colour(bounds, scale.axis("of the two layers")))
     if len(names) > N_NAMED_MOST:  # nobody could read them
         return undefined + cells
-    words = defined.mark_text(fontSize=9).encode(
-        text=alt.Text("value:Q", format=scale.format), color=drawing.ink(bounds)
-    )
-    return undefined + cells + words
+    ink = drawing.ink(bounds)
+    known = defined.transform_filter("!datum.known") if has_undetermined(frame) else defined
+    words = known.mark_text(fontSize=9).encode(text=alt.Text("value:Q", format=scale.format), color=ink)
+    chart = undefined + cells + words
+    if has_undetermined(frame):
+        doubted = defined.transform_filter("datum.known").transform_calculate(
+            text=f"'~' + format(datum.value, '{scale.format}')"
+        )
+        chart += doubted.mark_text(fontSize=9, fontStyle="italic").encode(text="text:N", color=ink)
+    return chart
+
+
+def has_undetermined(frame: pl.DataFrame) -> bool:
+    """Whether some pair's number is not determined to two digits."""
+    return "known" in frame.columns
 
 
 def draw_layer_matrix(names: list[str], frame: pl.DataFrame, scale: Scale) -> Any:
@@ -134,16 +159,24 @@ class LayerMatrix(SectionBuilder):
             for index, (heading, layers) in enumerate(views.items())
         ]
         way = "" if scale.measure.symmetric else " The measure has a direction: from the row's layer to the column's."
+        doubt = self._doubt(context, run)
         several = " Other layers can be chosen above the matrix." if len(panels) > 1 else ""
         return Figure(
             f"layers-{run.id}",
             title,
             panels[0].content if len(panels) == 1 else Alternatives("Layers", tuple(panels)),
             f"Each cell compares two layers; {scale.reading}. Point at a cell for its value; grey cells "
-            f"are undefined.{way}{several}",
+            f"are undefined.{doubt}{way}{several}",
             f"{comparator_words(context)}; {run.n_stimuli} stimuli; layers in order of computation.",
             panels[0].description,
         )
+
+    def _doubt(self, context: ReportContext, run: RunRecord) -> str:
+        _, frame = query_layer_matrix(context, run)
+        if not has_undetermined(frame):
+            return ""
+        doubted = frame.filter(frame["known"] != "")["row"].unique(maintain_order=True).to_list()
+        return f" Numbers with ~ are {UNDETERMINED} (their resolution): {', '.join(doubted)}."
 
     def _panel(
         self, context: ReportContext, run: RunRecord, heading: str, name: str, layers: Sequence[Layer]
