@@ -20,7 +20,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.compact import expand, rounded_part
 from layerwise.core.network.resolution import EXACT, SINGLE, SURE, Resolution, deviation_of
 
-_ROWS_AT_ONCE = 128
+_ROWS_AT_ONCE = 64
 
 Number = TypeVar("Number", bound=np.generic)
 Matrix = NDArray[np.float64]
@@ -179,15 +179,21 @@ class Representation:
             with_activations: Whether the rounding of the activations themselves counts as well, or only what was
                 done with them.
         """
-        errors = np.abs(self.dissimilarity)
+        errors = self._dissimilarity_errors()
         for rows in panels(self.n_stimuli):
-            size = errors[rows]
-            known = np.minimum(self.resolution.products, self.resolution.near * size + self.resolution.least)
-            if self._storage_error:
-                known = np.sqrt(known**2 + (self._storage_error * rounded_part(size)) ** 2)
-            errors[rows] = known
             errors[rows] *= 2 * self.deviation[rows, None] * self.deviation
         return self._add_activation_errors(errors) if with_activations else errors
+
+    def _dissimilarity_errors(self) -> Matrix:
+        """Of products and storage."""
+        errors = self._copy_dissimilarity()
+        for rows in panels(self.n_stimuli):
+            size = errors[rows]
+            known = self.resolution.dissimilarity_errors(size)
+            if self._storage_error:
+                known = np.sqrt(known**2 + (self._storage_error * rounded_part(np.abs(size))) ** 2)
+            errors[rows] = known
+        return errors
 
     def _add_activation_errors(self, errors: Matrix) -> Matrix:
         """What rounding of activations does besides: noise e_i of length `activation_noise` on each stimulus.
@@ -312,10 +318,10 @@ class Representation:
         squares, noise = self.deviation @ self.deviation, self.activation_noise @ self.activation_noise
         return float(np.hypot(self._entry_error * squares, np.sqrt(2 * squares * noise / self.n_features) + noise))
 
-    @property
+    @cached_property
     def _entry_error(self) -> float:
-        """Of an entry of a Gram matrix over both deviations, as products and storage make it."""
-        return float(np.hypot(self.resolution.products, self._storage_error))
+        """Of an entry of a Gram matrix over both deviations: the mean square's root, of products and storage."""
+        return float(np.sqrt(np.nanmean(self._dissimilarity_errors() ** 2)))
 
     @cached_property
     def blur(self) -> float:
@@ -344,6 +350,21 @@ class Representation:
         entry = self._entry_error * np.sqrt(squares.max(initial=0) * squares.mean())
         noise = float(np.mean(self.activation_noise**2)) * (1 + np.sqrt(self.n_stimuli / self.n_features)) ** 2
         return float(2 * np.sqrt(self.n_stimuli) * entry * _EDGE + SURE * noise)
+
+    def eigenvalue_floors(self, directions: Matrix) -> NDArray[np.float64]:
+        """The same for directions that are known, where stimuli are known differently well, (r,).
+
+        Errors count as far as a direction v is made of the stimuli that have them: sum_ij v_i^2 v_j^2 s_ij^2 takes
+        the place of the mean square.
+
+        Args:
+            directions: (n, r); columns of length 1.
+        """
+        weights = directions**2
+        squares = (self.squared_distance_errors() / 2) ** 2
+        entry = np.sqrt(np.einsum("ik,ik->k", weights, squares @ weights))
+        noise = (self.activation_noise**2 @ weights) * (1 + np.sqrt(self.n_stimuli / self.n_features)) ** 2
+        return np.asarray(2 * np.sqrt(self.n_stimuli) * entry * _EDGE + SURE * noise)
 
     @cached_property
     def spectrum(self) -> NDArray[np.float64]:

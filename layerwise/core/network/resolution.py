@@ -21,6 +21,9 @@ SURE = 6.0
 BRAIN, HALF, SINGLE, DOUBLE = 2.0**-8, 2.0**-11, 2.0**-24, 2.0**-53
 """Largest relative rounding error of bfloat16, float16, float32 and float64."""
 
+_SHARED = 12.0  # times the error of products of stimuli that share nothing: `benchmarks/product_error.py`
+_DOUBLE_PRODUCTS = 2.0**-40
+_REACH = 2.5e-4  # of float32 products, stimuli this near are taken again in float64, in whatever chunk
 _CLOSE = 1e-3  # of the largest: pairs that differ by more than this are not all the same, whatever the errors
 _COUNTS = 2.0**18  # larger numbers of 32 bits have hardly a place for anything behind the point
 _LAST_BIT_USED = 0.25  # of the numbers: about half, where they were rounded to this type
@@ -33,8 +36,8 @@ class Resolution:
 
     Attributes:
         activations: Relative error of each activation: rounding of the numbers that the network hands over.
-        products: Error of an inner product of two stimuli, both less the mean stimulus, over the product of their
-            lengths: rounding of products and sums.
+        products: Error of an inner product of two stimuli that have nothing in common, both less the mean stimulus,
+            over the product of their lengths: rounding of products and sums.
         near: Relative error of the squared distance of two stimuli that are far nearer to each other than to the
             mean stimulus, where that is less than `products` makes it.
         least: Error that is left between stimuli that are the same, in the unit of `products`.
@@ -44,6 +47,21 @@ class Resolution:
     products: float = 2.0**-50
     near: float = 2.0**-40
     least: float = 2.0**-50
+
+    def dissimilarity_errors(self, dissimilarity: Values) -> Values:
+        """The standard deviation of the error of 1 - cosines, of any shape, that rounding of products makes.
+
+        What two stimuli share makes the partial sums larger, and their rounding with them.
+        """
+        size = np.abs(dissimilarity)
+        known = np.abs(1 - size)
+        known *= _SHARED * self.products
+        known += self.products
+        near = np.minimum(known, self.near * size + self.least)
+        if self.products < _DOUBLE_PRODUCTS:
+            return near
+        found: Values = np.where(size < _REACH, near, known)
+        return found
 
     def widen(self, other: Resolution) -> Resolution:
         """The coarser of two, each error by itself: of a block, whose branches may be known differently well."""

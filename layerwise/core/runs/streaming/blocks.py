@@ -29,7 +29,7 @@ BLOCK = 4096
 DOUBLE_BLOCK = 512
 """Columns that are copied to float64 at a time: as many bytes as memory is planned for."""
 
-SINGLE_PRODUCTS = Resolution(activations=SINGLE, products=2.0**-26, near=1e-5)
+SINGLE_PRODUCTS = Resolution(activations=SINGLE, products=2.0**-26, near=2.0**-20)
 """Of products in float32: measured on random, rectified and sparse activations, `benchmarks/product_error.py`."""
 
 DOUBLE_PRODUCTS = Resolution(activations=SINGLE)
