@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.compact import compact
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.representation import Representation, panels
 from layerwise.core.network.resolution import EXACT, Resolution, tell_rounding
 
 Vector = NDArray[np.float64]
@@ -24,6 +24,10 @@ Matrix = NDArray[np.float64]
 FEW_STIMULI, FEW_UNITS = 128, 2048
 """Up to so many, products are taken in float64."""
 
+CLOSE = 1e-3
+"""A share of squared lengths below which float32 loses it: a thousand times its error."""
+
+_MANY = 1 / 8
 _ROWS_AT_ONCE = 256  # of a sum of matrices, which are the largest things that a run holds
 _ROWS_LOOKED_AT = 16  # to tell how activations were rounded
 _LARGEST, _SMALLEST = 1e150, 1e-150  # whose squares float64 still holds
@@ -39,6 +43,7 @@ class Products:
         norm: float64 (n,); Euclidean norm of each activation vector less its mean; 0 exactly where it is constant.
         n_features: Number of units.
         resolution: How well they are known.
+        is_hard: Whether float32 would lose what distinguishes most of the stimuli (`find_close`).
     """
 
     centred: Matrix
@@ -46,15 +51,17 @@ class Products:
     norm: Vector
     n_features: int
     resolution: Resolution = EXACT
+    is_hard: bool = False
 
     def represent(self, *, in_double: bool | None = None) -> Representation:
         """Divide by the lengths.
 
         Args:
-            in_double: Whether to keep float64; None to decide by the numbers of stimuli and units (`keeps_double`).
+            in_double: Whether to keep float64; None where the layer is hard, and by the numbers of stimuli and units
+                (`keeps_double`).
         """
         if in_double is None:
-            in_double = keeps_double(len(self.mean), self.n_features)
+            in_double = self.is_hard or keeps_double(len(self.mean), self.n_features)
         deviation = np.sqrt(np.clip(np.diagonal(self.centred), 0, None))
         with np.errstate(invalid="ignore", divide="ignore"):
             dissimilarity = 1 - self.centred / deviation[:, None] / deviation[None, :]
@@ -80,6 +87,35 @@ def keeps_double(n_stimuli: int, n_features: int) -> bool:
     and of few stimuli it takes a few pages.
     """
     return n_stimuli <= FEW_STIMULI or n_features < n_stimuli
+
+
+def find_close(gram: Matrix, total: Vector, along: Vector, pattern: float, n_features: int) -> NDArray[np.intp]:
+    """Stimuli that are nearly the same as another one, or nearly the mean stimulus but for their level and gain.
+
+    Correlations are what is left of distances without these two: little, where units answer alike to how bright a
+    stimulus is, or all in proportion to its contrast. Float32 would lose it.
+
+    Args:
+        gram: (n, n); products of the stimuli less the mean stimulus.
+        total: (n,); sum over units of each of these.
+        along: (n,); its product with the mean stimulus less the mean of that over units.
+        pattern: Sum over units of the square of the latter.
+        n_features: Number of units.
+    """
+    squares = np.diagonal(gram)
+    with np.errstate(invalid="ignore"):
+        shared = total**2 / n_features + (along**2 / pattern if pattern > 0 else 0)
+        is_close = shared > (1 - CLOSE) * squares
+        for rows in panels(len(gram)):
+            near = 2 * gram[rows] > (1 - CLOSE) * np.add.outer(squares[rows], squares)
+            is_close[rows] |= near.sum(axis=1) > 1  # each is near itself
+    found: NDArray[np.intp] = np.flatnonzero(is_close)
+    return found
+
+
+def are_many(close: NDArray[np.intp], n_stimuli: int) -> bool:
+    """Whether so many stimuli are close that the whole layer is better taken in float64: not for a few copies."""
+    return len(close) > _MANY * n_stimuli
 
 
 def multiplies_double(n_stimuli: int, n_features: int) -> bool:
@@ -108,7 +144,7 @@ def concatenate(parts: Sequence[Products]) -> Products:
             rows = slice(start, start + _ROWS_AT_ONCE)
             centred[rows] += part.centred[rows]
     resolution = reduce(Resolution.widen, (part.resolution for part in parts))
-    return Products(centred, mean, np.sqrt(squares), n_features, resolution)
+    return Products(centred, mean, np.sqrt(squares), n_features, resolution, all(part.is_hard for part in parts))
 
 
 def represent(activations: ArrayLike) -> Representation:
@@ -131,9 +167,9 @@ def multiply(activations: ArrayLike) -> Products:
     check_range(rows)
     finite = np.isfinite(rows).all(axis=1)  # others spoil themselves, and not the mean stimulus
     with np.errstate(invalid="ignore"):
-        centred = (
-            rows - rows[finite][0] if finite.any() else rows
-        )  # first, so that means need not hold what is common
+        first = rows[finite][0] if finite.any() else np.zeros(rows.shape[1])
+        centred = rows - first  # so that means need not hold what is common
+        reference = first + centred[finite].mean(axis=0)
         centred = centred - centred[finite].mean(axis=0)
         mean = rows.mean(axis=1)
         about = rows - mean[:, None]
@@ -142,13 +178,11 @@ def multiply(activations: ArrayLike) -> Products:
         products = centred @ centred.T
     constant = rows.max(axis=1) == rows.min(axis=1)
     norm[constant], mean[constant] = 0, rows[constant, 0]
-    return Products(
-        products,
-        mean,
-        norm,
-        rows.shape[1],
-        Resolution(tell_rounding(rows[finite][:: max(1, len(rows) // _ROWS_LOOKED_AT)])),
-    )
+    resolution = Resolution(tell_rounding(rows[finite][:: max(1, len(rows) // _ROWS_LOOKED_AT)]))
+    with np.errstate(invalid="ignore"):
+        pattern = reference - reference.mean()
+        close = find_close(products, centred.sum(axis=1), centred @ pattern, float(pattern @ pattern), len(pattern))
+    return Products(products, mean, norm, len(pattern), resolution, are_many(close, len(rows)))
 
 
 def check_range(rows: Matrix) -> None:

@@ -18,11 +18,18 @@ Values = NDArray[np.float64]
 SURE = 6.0
 """A difference of so many standard deviations is no rounding."""
 
+NOT_DETERMINED = "resolution does not determine this number to two digits"
+"""What every warning says that is about how well layers are known: by these words it is told from others."""
+
 BRAIN, HALF, SINGLE, DOUBLE = 2.0**-8, 2.0**-11, 2.0**-24, 2.0**-53
 """Largest relative rounding error of bfloat16, float16, float32 and float64."""
 
+_SHARED = 12.0  # times the error of products of stimuli that share nothing: `benchmarks/product_error.py`
+_DOUBLE_PRODUCTS = 2.0**-40
+_REACH = 2.5e-4  # of float32 products, stimuli this near are taken again in float64, in whatever chunk
 _CLOSE = 1e-3  # of the largest: pairs that differ by more than this are not all the same, whatever the errors
 _COUNTS = 2.0**18  # larger numbers of 32 bits have hardly a place for anything behind the point
+_OFTEN = 16  # times, on average: no accident
 _LAST_BIT_USED = 0.25  # of the numbers: about half, where they were rounded to this type
 _TYPICAL = 0.4  # of the largest rounding error: its standard deviation, averaged over where in a binade numbers lie
 
@@ -33,8 +40,8 @@ class Resolution:
 
     Attributes:
         activations: Relative error of each activation: rounding of the numbers that the network hands over.
-        products: Error of an inner product of two stimuli, both less the mean stimulus, over the product of their
-            lengths: rounding of products and sums.
+        products: Error of an inner product of two stimuli that have nothing in common, both less the mean stimulus,
+            over the product of their lengths: rounding of products and sums.
         near: Relative error of the squared distance of two stimuli that are far nearer to each other than to the
             mean stimulus, where that is less than `products` makes it.
         least: Error that is left between stimuli that are the same, in the unit of `products`.
@@ -44,6 +51,19 @@ class Resolution:
     products: float = 2.0**-50
     near: float = 2.0**-40
     least: float = 2.0**-50
+
+    def dissimilarity_errors(self, dissimilarity: Values) -> Values:
+        """The standard deviation of the error of 1 - cosines, of any shape, that rounding of products makes.
+
+        What two stimuli share makes the partial sums larger, and their rounding with them.
+        """
+        size = np.abs(dissimilarity)
+        known: Values = np.abs(1 - size)
+        known *= _SHARED * self.products
+        known += self.products
+        reach = np.inf if self.products < _DOUBLE_PRODUCTS else _REACH
+        np.minimum(known, self.near * size + self.least, out=known, where=size < reach)
+        return known
 
     def widen(self, other: Resolution) -> Resolution:
         """The coarser of two, each error by itself: of a block, whose branches may be known differently well."""
@@ -66,7 +86,9 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
     """Largest relative error of numbers, told from themselves: how they were rounded last, whatever type they have.
 
     A network that computes with half precision hands over numbers of 32 bits whose last bits are all 0. Whole numbers
-    are exact. Where few of the bits are used that the shorter type has, nothing says that it was that type.
+    are exact; so are numbers that come again and again (steps, levels of grey), since all of them were rounded alike:
+    stimuli that have the same are as far apart as it seems. Where few of the bits are used that the shorter type has,
+    nothing says that it was that type.
 
     Args:
         values: Of any shape; some of a layer's activations are enough.
@@ -75,6 +97,8 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
     if not len(values):
         return SINGLE
     if np.abs(values).max() < _COUNTS and np.array_equal(values, np.rint(values)):
+        return 0.0
+    if len(np.unique(values)) * _OFTEN <= len(values):
         return 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         single = values.astype(np.float32, copy=False)
@@ -125,7 +149,8 @@ def settle(matrix: Values, errors: Callable[[], Values], *, ties: bool) -> Value
         return matrix
     error = errors()[upper][defined]
     if is_flat(values, error):
-        settled = np.full_like(values, np.median(values))
+        middle = float(np.median(values))
+        settled = np.full_like(values, middle if abs(middle) > SURE * np.median(error) else 0.0)
     elif ties:
         settled = settle_ties(np.where(np.abs(values) <= SURE * error, 0.0, values), error)
     else:

@@ -67,6 +67,7 @@ class LayerAccumulator:
         self._reference_square = 0.0
         self._gram: Vector | None = None
         self._n_added = 0
+        self._is_hard = True  # until a chunk is not
         self._samples: list[Floats] = []
         self._n_dead = 0
         self._lifetime_sum = 0.0
@@ -114,6 +115,7 @@ class LayerAccumulator:
         if self._gram is None:
             self._gram = np.zeros((self._n_stimuli, self._n_stimuli))
         self._gram += chunk.gram
+        self._is_hard &= chunk.is_hard
         self._total += chunk.total
         self._along += chunk.along
         self._reference_sum += chunk.reference_sum
@@ -162,9 +164,10 @@ class LayerAccumulator:
             self.target, np.stack([np.diagonal(gram), mean, norm], axis=1), what="sums of the activations"
         )
         centre(gram)
-        products = DOUBLE_PRODUCTS if self.in_double else SINGLE_PRODUCTS
+        products = DOUBLE_PRODUCTS if self.in_double or self._is_hard else SINGLE_PRODUCTS
         resolution = replace(products, activations=tell_rounding(np.concatenate(self._samples)))
-        return Products(gram, mean, norm, count, resolution), self._summarize(mean, norm, constant)
+        found = Products(gram, mean, norm, count, resolution, self._is_hard)
+        return found, self._summarize(mean, norm, constant)
 
     def _summarize(self, mean: Vector, norm: Vector, constant: NDArray[np.bool_]) -> LayerSummary:
         """Higher moments are moved from the mean that they were taken about to the exact one."""

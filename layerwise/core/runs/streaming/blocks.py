@@ -2,9 +2,10 @@
 
 A chunk is multiplied in blocks of columns. Within a block products add up in float32, between blocks in float64: that
 keeps their error near a hundred millionth of the lengths that are multiplied, however wide a layer is. What float32
-cannot do is tell apart stimuli that are far nearer to each other than to the mean, as frames of a film are: those are
-multiplied again in float64. So are narrow layers and few stimuli (`products.multiplies_double`), where it costs next
-to nothing.
+cannot do is tell apart stimuli that are far nearer to each other than to the mean, as frames of a film are, or that
+differ by hardly more than their brightness (`products.find_close`): those are multiplied again in float64, and where
+they are many the whole chunk is. So are narrow layers and few stimuli (`products.multiplies_double`), where it costs
+next to nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.network.model import Floats
+from layerwise.core.network.products import are_many, find_close
 from layerwise.core.network.resolution import SINGLE, Resolution
 from layerwise.core.network.summary import Vector
 from layerwise.core.runs.streaming.sums import TAME, Scratch
@@ -27,10 +29,7 @@ BLOCK = 4096
 DOUBLE_BLOCK = 512
 """Columns that are copied to float64 at a time: as many bytes as memory is planned for."""
 
-NEAR = 1e-3
-"""A squared distance below this share of the squared distances to the mean stimulus is computed in float64."""
-
-SINGLE_PRODUCTS = Resolution(activations=SINGLE, products=2.0**-26, near=1e-5)
+SINGLE_PRODUCTS = Resolution(activations=SINGLE, products=2.0**-26, near=2.0**-20)
 """Of products in float32: measured on random, rectified and sparse activations, `benchmarks/product_error.py`."""
 
 DOUBLE_PRODUCTS = Resolution(activations=SINGLE)
@@ -53,6 +52,7 @@ class ChunkSums:
         unit_sums: float64 (width,); sum over stimuli.
         unit_squares: float64 (width,); sum over stimuli of squares about the reference.
         reference: float64 (width,); what was taken out: nearly the mean over stimuli.
+        is_hard: Whether float32 would not do, for many of the stimuli: then all of it is taken in float64.
     """
 
     gram: Vector
@@ -64,6 +64,7 @@ class ChunkSums:
     unit_sums: Vector
     unit_squares: Vector
     reference: Vector
+    is_hard: bool = False
 
 
 def scale_of(peak: float) -> float:
@@ -108,7 +109,13 @@ def multiply_chunk(
             _add_single(sums, values, columns, level, scale_of(peak), scratch())
     if not in_double:
         np.fill_diagonal(sums.gram, sums.own)
-        _repeat_near(sums.gram, values, reference)
+    close = _find_close(sums, width)
+    sums.is_hard = are_many(close, n_stimuli)
+    if in_double or not len(close):
+        return sums
+    if sums.is_hard:
+        return multiply_chunk(values, unit_sums, level, peak, scratch, in_double=True)
+    _repeat(sums, close, values, level)
     return sums
 
 
@@ -147,33 +154,37 @@ def _add_single(
         np.subtract(values[rows, columns], reference, out=panel)
         if scale != 1:
             panel *= np.float32(scale)
-        sums.total[rows] += np.vecdot(panel, ones) / scale
-        sums.along[rows] += np.vecdot(panel, about) / scale**2
-        sums.own[rows] += np.vecdot(panel, panel) / scale**2
+        sums.total[rows] += np.vecdot(panel, ones) / np.float64(scale)
+        sums.along[rows] += np.vecdot(panel, about) / np.float64(scale) ** 2
+        sums.own[rows] += np.vecdot(panel, panel) / np.float64(scale) ** 2
         squares += np.einsum("ij,ij->j", panel, panel)
     product = np.matmul(centred, centred.T, out=scratch.product(n_stimuli))
     sums.gram += product if scale == 1 else product / np.float64(scale) ** 2
     sums.unit_squares[columns] = squares / scale**2
 
 
-def _repeat_near(gram: Vector, values: Floats, reference: Vector) -> None:
-    """Compute in float64 what float32 may have lost: products of stimuli that are nearly the same in this chunk.
+def _repeat(sums: ChunkSums, rows: NDArray[np.intp], values: Floats, level: float) -> None:
+    """Compute in float64 what float32 may have lost of these stimuli.
 
-    A pair that is near in all of a layer is near in each chunk, or what a chunk adds to its distance is large against
-    that chunk's error.
+    What is close in all of a layer is close in each chunk, or what a chunk adds is large against that chunk's error.
     """
-    squares = np.diagonal(gram)
-    near = 2 * gram > (1 - NEAR) * np.add.outer(squares, squares)
-    np.fill_diagonal(near, False)
-    rows = np.flatnonzero(near.any(axis=1))
-    if not len(rows):
-        return
     again = np.zeros((len(rows), len(rows)))
+    total, along = np.zeros(len(rows)), np.zeros(len(rows))
     for start in range(0, values.shape[1], DOUBLE_BLOCK):
         columns = slice(start, start + DOUBLE_BLOCK)
-        centred = values[rows, columns] - reference[columns]
+        reference = sums.reference[columns]
+        centred = values[rows, columns] - reference
         again += centred @ centred.T
-    gram[np.ix_(rows, rows)] = again
+        total += centred.sum(axis=1)
+        along += centred @ (reference - level)
+    sums.gram[np.ix_(rows, rows)] = again
+    sums.total[rows], sums.along[rows] = total, along
+
+
+def _find_close(sums: ChunkSums, width: int) -> NDArray[np.intp]:
+    pattern = sums.reference_square - sums.reference_sum**2 / width
+    along = sums.along - sums.total * sums.reference_sum / width
+    return find_close(sums.gram, sums.total, along, pattern, width)
 
 
 def dead_units(values: Floats, sums: ChunkSums) -> NDArray[np.bool_]:
