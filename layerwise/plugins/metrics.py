@@ -7,7 +7,7 @@ differences from 1, so that stimuli that are nearly the same keep all their digi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Metric
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.representation import Representation, reflect_at_ends
 
 Matrix = NDArray[np.float64]
+_NEAR_ONE = 0.9999  # what is larger has lost more than four of sixteen digits of its difference from 1
 
 
 def cosine_distances(representation: Representation) -> Matrix:
@@ -32,7 +33,7 @@ def cosine_distances(representation: Representation) -> Matrix:
     apart -= np.subtract.outer(length, length) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
         apart /= 2 * np.outer(length, length)
-    np.clip(apart, 0, 2, out=apart)
+    reflect_at_ends(apart)
     zero = length == 0
     apart[zero, :] = apart[:, zero] = np.nan
     return apart
@@ -51,6 +52,12 @@ def _difference_errors(representation: Representation, sizes: Matrix) -> Matrix:
     return errors
 
 
+def _find_differences(matrix: Matrix, distances: Callable[[], Matrix]) -> Matrix:
+    """Similarities less 1, from distances where some are so near to 1 that they have lost digits."""
+    apart = matrix[~np.eye(len(matrix), dtype=np.bool_)]
+    return -distances() if (apart > _NEAR_ONE).any() else matrix
+
+
 class PearsonMetric(Metric):
     """Pearson correlation between activation vectors; NaN where one of them is constant."""
 
@@ -63,6 +70,10 @@ class PearsonMetric(Metric):
     def compute(self, representation: Representation) -> Matrix:
         """(n, n) in [-1, 1], diagonal 1."""
         return representation.correlation
+
+    def differences(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """R - 1 where some are near to 1."""
+        return _find_differences(matrix, representation.correlation_distances)
 
     def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
         """Those of squared distances, means and norms."""
@@ -94,11 +105,15 @@ class CosineMetric(Metric):
         """(n, n) in [-1, 1], diagonal 1."""
         return 1 - cosine_distances(representation)
 
+    def differences(self, representation: Representation, matrix: Matrix) -> Matrix:
+        """Cos - 1 where some are near to 1."""
+        return _find_differences(matrix, lambda: cosine_distances(representation))
+
     def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
         """Those of squared distances and lengths."""
         if not representation.has_zero:
             return _correlation_errors(representation, matrix)
-        return _difference_errors(representation, representation.length)
+        return np.hypot(_difference_errors(representation, representation.length), 2.0**-52 * np.abs(matrix))
 
 
 class DotMetric(Metric):

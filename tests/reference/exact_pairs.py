@@ -18,7 +18,7 @@ Rows = NDArray[np.float64]
 Pairs = NDArray[np.float64]
 
 _SAME = 1e-9  # relative: float64 knows small distances of nearly equal, large vectors to about this
-_NOTHING = 1e-24  # of a squared distance of vectors of length 1
+_NOTHING = 1e-28  # of a squared distance of vectors of length 1
 
 
 def centre_columns(rows: Rows) -> Rows:

@@ -185,7 +185,8 @@ def saturated(gain: float) -> Make:
     def make(rng: np.random.Generator, latent: Latent, width: int) -> HardLayer:
         rows = gain * _mix(rng, latent, width)
         powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-        return _plain(powers / powers.sum(axis=1, keepdims=True))
+        layer = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        return HardLayer(layer, min(width - 1, len(latent) - 1), min(width, len(latent)))  # the sum is always 1
 
     return make
 

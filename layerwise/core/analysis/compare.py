@@ -13,13 +13,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.analysis.compute_pairs import UNDETERMINED, Pair, Progress, compute_pairs
+from layerwise.core.analysis.compute_pairs import Pair, Progress, compute_pairs
 from layerwise.core.analysis.measure import Measure, find_measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.host.registry import Registry
+from layerwise.core.network.resolution import NOT_DETERMINED
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,9 +161,9 @@ def _tabulate(
     reasons = {(a.first, a.second): a.reason for a in found if a.value is None}
     warnings = dict.fromkeys(line for a in found if a.value is not None for line in a.reason.splitlines())
     failures = tuple(dict.fromkeys(a.reason for a in found if a.failed))
-    doubted = frozenset((a.first, a.second) for a in found if a.value is not None and UNDETERMINED in a.reason)
+    doubted = frozenset((a.first, a.second) for a in found if a.value is not None and NOT_DETERMINED in a.reason)
     warned = tuple(
-        sorted(warnings, key=lambda line: UNDETERMINED not in line)
+        sorted(warnings, key=lambda line: NOT_DETERMINED not in line)
     )  # what is unknown before what is biased
     return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, warned, failures, doubted)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.analysis.doubt import doubt_layers, doubt_stimuli, prepare_again
 from layerwise.core.analysis.measure import Measure, explain_missing
 from layerwise.core.analysis.pair_blocks import cover_pairs, cut_rectangle, rank_items
 from layerwise.core.analysis.parallel import Spread, side_by_side
@@ -22,10 +23,6 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.network.representation import Representation
 
-UNDETERMINED = (
-    "its resolution does not determine this number to two digits: activations differ between stimuli by little more "
-    "than their rounding"
-)
 Pair = tuple[LayerAddress, LayerAddress]
 Progress = Callable[[int, int], None]
 
@@ -79,9 +76,7 @@ class _Computation:
         self._state_bytes = 0  # of the largest that was seen: how many fit is known only then
         self._told: set[str] = set()
         self._warnings: dict[LayerAddress, str] = {}
-        self._blurred: dict[
-            LayerAddress, Any
-        ] = {}  # states of layers as they might as well be known, where it matters
+        self._again: dict[LayerAddress, Sequence[Any]] = {}  # states of layers as they might as well be known
         self._unprepared: dict[LayerAddress, InputError | PluginError] = {}  # layers without a state, and why
 
     def run(self) -> dict[Pair, Comparison]:
@@ -117,12 +112,16 @@ class _Computation:
     def _hold(self, wanted: Sequence[LayerAddress], spread: Spread) -> None:
         """Have a state of each of these layers, and of no others."""
         self._states = {address: self._states[address] for address in wanted if address in self._states}
-        self._blurred = {address: self._blurred[address] for address in self._states if address in self._blurred}
+        self._again = {address: self._again[address] for address in self._states if address in self._again}
         lacking = [address for address in wanted if address not in self._states and address not in self._unprepared]
         for start in range(0, len(lacking), self._memory.n_read):
             some = lacking[start : start + self._memory.n_read]
             list(spread(self._prepare, list(zip(some, self._read(some), strict=True))))
-            sizes = [size_of(self._states[address]) for address in some if address in self._states]
+            sizes = [
+                size_of((self._states[address], self._again.get(address)))
+                for address in some
+                if address in self._states
+            ]
             self._state_bytes = max(self._state_bytes, *sizes, 1)
 
     def _read(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
@@ -138,9 +137,9 @@ class _Computation:
             if address not in self._warnings:  # a layer that comes by again has had its warning
                 self._warnings[address] = self._measure.warn(representation, state)
             self._states[address] = state
-            blurred = self._measure.prepare_blurred(representation)
-            if blurred is not None:
-                self._blurred[address] = blurred
+            again = prepare_again(self._measure, representation)
+            if again:
+                self._again[address] = again
         except (InputError, PluginError) as error:
             self._unprepared[address] = error
 
@@ -244,16 +243,14 @@ class _Computation:
             self._refuse(pair, error)
 
     def _doubt(self, pair: Pair, value: float) -> list[str]:
-        """Says so where a value is not determined to two digits by what is known of its layers."""
-        blurred = [end for end in dict.fromkeys(pair) if end in self._blurred]
-        if not blurred:
-            return []
-        try:
-            again = [self._measure.as_known(self._blurred.get(end, self._states[end])) for end in pair]
-            determined = self._measure.is_determined(value, self._measure.compare(*again))
-        except InputError:
-            determined = False
-        return [] if determined else [f"{end.layer}: {UNDETERMINED}" for end in blurred]
+        """Says so where a value is not determined by what is known of its layers."""
+        states = (self._states[pair[0]], self._states[pair[1]])
+        again = (self._again.get(pair[0], ()), self._again.get(pair[1], ()))
+        if found := doubt_stimuli(self._measure, value, states, again):
+            return [f"{end.layer}: {found}" for end in dict.fromkeys(pair) if end in self._again]
+        if pair[0] != pair[1] and (found := doubt_layers(self._measure, value, states)):
+            return [f"{pair[0].layer}, {pair[1].layer}: {found}"]
+        return []
 
     def _refuse(self, pair: Pair, error: InputError | PluginError, where: str = "") -> None:
         self._answer(pair, None, f"{where}{error}", failed=isinstance(error, PluginError))

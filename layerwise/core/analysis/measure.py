@@ -22,9 +22,6 @@ from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_array, check_comparison, check_metric
 from layerwise.core.network.representation import NO_TRANSFORM, Representation
 
-BLUR_THAT_MATTERS = 1e-3
-TWO_DIGITS = 0.005
-
 
 @dataclass(frozen=True)
 class Measure:
@@ -83,36 +80,6 @@ class Measure:
         """Why the measure says little about this layer, in one line; or nothing."""
         return " ".join(str(self.comparator.call(self.comparator.offer.warn, representation, state)).split())
 
-    def prepare_blurred(self, representation: Representation) -> Any | None:
-        """The state of a layer as it might as well be known, where its resolution may matter; None where it does not.
-
-        A layer whose differences are a thousandth part error has correlations that are right to a millionth. Where
-        the measure is undefined for the layer as it might be, the refusal stands for the state.
-        """
-        if representation.blur <= BLUR_THAT_MATTERS:
-            return None
-        try:
-            return self.prepare(representation.perturb())
-        except InputError as error:
-            return error
-
-    def as_known(self, state: Any) -> Any:
-        """The state, where `prepare_blurred` gave one.
-
-        Raises:
-            InputError: The refusal that stands for it.
-        """
-        if isinstance(state, InputError):
-            raise state
-        return state
-
-    def is_determined(self, value: float, again: float) -> bool:
-        """Whether two values of one pair, each as the layers are known, agree to two digits."""
-        size = max(abs(value), abs(again))
-        if self.kind == "similarity":
-            size = max(size, 1.0)  # digits after the point: that two layers are unrelated is a finding
-        return abs(value - again) <= TWO_DIGITS * size
-
     def compare(self, first: Any, second: Any) -> float:
         """The checked value for two states.
 
@@ -121,6 +88,13 @@ class Measure:
             PluginError: If the comparator fails, or the value is not in its range.
         """
         return self.check(self.comparator.call(self.comparator.offer.compare, first, second))
+
+    def error(self, value: float, first: Any, second: Any) -> float:
+        """The standard deviation of a value's error, as far as the comparator knows; 0 where it does not."""
+        offer = self.comparator.offer
+        if type(offer).error is Comparator.error:
+            return 0.0
+        return float(self.comparator.call(offer.error, value, first, second))
 
     def check(self, value: object) -> float:
         """A value as a float, within the comparator's range."""

@@ -8,6 +8,7 @@ stimulus, and the mean and norm of each activation vector, which together give c
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -71,6 +72,15 @@ def add_squared_differences(matrix: Matrix, values: NDArray[np.float64], weight:
         apart *= weight
         matrix[rows] += apart
     return matrix
+
+
+def reflect_at_ends(distances: Matrix) -> Matrix:
+    """What rounding has put below 0 or above 2, as far on the other side, in place.
+
+    Cutting it off would make pairs equal that are not known to be.
+    """
+    np.abs(distances, out=distances)
+    return np.subtract(4, distances, out=distances, where=distances > 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +230,12 @@ class Representation:
         return np.asarray(np.hypot(self.norm, np.sqrt(self.n_features) * self.mean))
 
     @property
+    def length_errors(self) -> NDArray[np.float64]:
+        """The standard deviation of the error of |x_i|, (n,): what is left of sums over what distinguishes it."""
+        known = self.resolution.dissimilarity_errors(np.ones(1))[0] * 4
+        return np.asarray(np.maximum(known * self.deviation, 2.0**-52 * self.length))
+
+    @property
     def activation_noise(self) -> NDArray[np.float64]:
         """Length of the vector of rounding errors of each stimulus's activations, (n,)."""
         return deviation_of(self.resolution.activations) * self.length
@@ -240,7 +256,7 @@ class Representation:
         with np.errstate(invalid="ignore", divide="ignore"):
             apart /= 2 * self.norm[:, None]
             apart /= self.norm
-        np.clip(apart, 0, 2, out=apart)
+        reflect_at_ends(apart)
         apart[self.constant, :] = apart[:, self.constant] = np.nan
         return apart
 
@@ -351,19 +367,26 @@ class Representation:
         noise = float(np.mean(self.activation_noise**2)) * (1 + np.sqrt(self.n_stimuli / self.n_features)) ** 2
         return float(2 * np.sqrt(self.n_stimuli) * entry * _EDGE + SURE * noise)
 
-    def eigenvalue_floors(self, directions: Matrix) -> NDArray[np.float64]:
-        """The same for directions that are known, where stimuli are known differently well, (r,).
+    def direction_variances(self, directions: Matrix) -> Matrix:
+        """Variance of the error v'Ew of the column-centred Gram matrix between each two directions, (r, r).
 
-        Errors count as far as a direction v is made of the stimuli that have them: sum_ij v_i^2 v_j^2 s_ij^2 takes
-        the place of the mean square.
+        sum_ij v_i^2 w_j^2 s_ij^2: errors count as far as directions are made of the stimuli that have them.
 
         Args:
             directions: (n, r); columns of length 1.
         """
         weights = directions**2
-        squares = (self.squared_distance_errors() / 2) ** 2
-        entry = np.sqrt(np.einsum("ik,ik->k", weights, squares @ weights))
-        noise = (self.activation_noise**2 @ weights) * (1 + np.sqrt(self.n_stimuli / self.n_features)) ** 2
+        return np.asarray(weights.T @ (self.squared_distance_errors() / 2) ** 2 @ weights)
+
+    def eigenvalue_floors(self, directions: Matrix, variances: Matrix) -> NDArray[np.float64]:
+        """`eigenvalue_floor` of directions that are known, where stimuli are known differently well, (r,).
+
+        Args:
+            directions: (n, r); columns of length 1.
+            variances: (r, r); their `direction_variances`.
+        """
+        entry = np.sqrt(np.diagonal(variances))
+        noise = (self.activation_noise**2 @ directions**2) * (1 + np.sqrt(self.n_stimuli / self.n_features)) ** 2
         return np.asarray(2 * np.sqrt(self.n_stimuli) * entry * _EDGE + SURE * noise)
 
     @cached_property
@@ -392,17 +415,31 @@ class Representation:
     def perturb(self, seed: int = 0, *, with_activations: bool = True) -> Representation:
         """The same layer as it might as well be known: every squared distance changed by a draw of its error.
 
+        Stimuli that are the same stay the same.
+
         Args:
             seed: Of the draw.
             with_activations: As in `squared_distance_errors`.
         """
-        draw = np.random.default_rng(seed).normal(size=self.entries.shape)
+        own = zlib.crc32(self.deviation.tobytes())  # layers are off by other errors each
+        draw = np.random.default_rng([seed, own]).normal(size=self.entries.shape)
         draw = np.triu(draw, 1)
         change = (draw + draw.T) * self.squared_distance_errors(with_activations=with_activations)
         with np.errstate(invalid="ignore", divide="ignore"):
             change /= 2 * np.outer(self.deviation, self.deviation)
         change[~np.isfinite(change)] = 0
-        return replace(self, entries=self.dissimilarity + change)
+        entries = self.dissimilarity
+        alike = np.argmax(entries <= self.resolution.least * SURE, axis=1)  # the first that is the same, or itself
+        return replace(self, entries=(entries + change)[np.ix_(alike, alike)])
+
+    def take_for_exact(self) -> Representation:
+        """The same, with all that was done with activations taken for exact: what is not equal is not the same.
+
+        But for activations that are exact themselves, of which rounding alone makes what is not equal.
+        """
+        if not self.resolution.activations:
+            return self
+        return replace(self, resolution=replace(self.resolution, products=0.0, near=0.0, least=0.0))
 
 
 _LEAST_INSIDE = 1e-6

@@ -18,6 +18,9 @@ Values = NDArray[np.float64]
 SURE = 6.0
 """A difference of so many standard deviations is no rounding."""
 
+NOT_DETERMINED = "resolution does not determine this number to two digits"
+"""What every warning says that is about how well layers are known: by these words it is told from others."""
+
 BRAIN, HALF, SINGLE, DOUBLE = 2.0**-8, 2.0**-11, 2.0**-24, 2.0**-53
 """Largest relative rounding error of bfloat16, float16, float32 and float64."""
 
@@ -26,6 +29,8 @@ _DOUBLE_PRODUCTS = 2.0**-40
 _REACH = 2.5e-4  # of float32 products, stimuli this near are taken again in float64, in whatever chunk
 _CLOSE = 1e-3  # of the largest: pairs that differ by more than this are not all the same, whatever the errors
 _COUNTS = 2.0**18  # larger numbers of 32 bits have hardly a place for anything behind the point
+_OFTEN = 16  # times, on average: no accident
+_APART = 2.0**-16  # of the largest: many times what single precision rounds to
 _LAST_BIT_USED = 0.25  # of the numbers: about half, where they were rounded to this type
 _TYPICAL = 0.4  # of the largest rounding error: its standard deviation, averaged over where in a binade numbers lie
 
@@ -54,14 +59,12 @@ class Resolution:
         What two stimuli share makes the partial sums larger, and their rounding with them.
         """
         size = np.abs(dissimilarity)
-        known = np.abs(1 - size)
+        known: Values = np.abs(1 - size)
         known *= _SHARED * self.products
         known += self.products
-        near = np.minimum(known, self.near * size + self.least)
-        if self.products < _DOUBLE_PRODUCTS:
-            return near
-        found: Values = np.where(size < _REACH, near, known)
-        return found
+        reach = np.inf if self.products < _DOUBLE_PRODUCTS else _REACH
+        np.minimum(known, self.near * size + self.least, out=known, where=size < reach)
+        return known
 
     def widen(self, other: Resolution) -> Resolution:
         """The coarser of two, each error by itself: of a block, whose branches may be known differently well."""
@@ -84,7 +87,9 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
     """Largest relative error of numbers, told from themselves: how they were rounded last, whatever type they have.
 
     A network that computes with half precision hands over numbers of 32 bits whose last bits are all 0. Whole numbers
-    are exact. Where few of the bits are used that the shorter type has, nothing says that it was that type.
+    are exact; so are numbers that come again and again (steps, levels of grey), since all of them were rounded alike:
+    stimuli that have the same are as far apart as it seems. Where few of the bits are used that the shorter type has,
+    nothing says that it was that type.
 
     Args:
         values: Of any shape; some of a layer's activations are enough.
@@ -93,6 +98,8 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
     if not len(values):
         return SINGLE
     if np.abs(values).max() < _COUNTS and np.array_equal(values, np.rint(values)):
+        return 0.0
+    if _are_steps(values):
         return 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         single = values.astype(np.float32, copy=False)
@@ -104,6 +111,14 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
         if is_short and np.mean((bits >> n_lost) & 1) > _LAST_BIT_USED:
             return rounding
     return SINGLE
+
+
+def _are_steps(values: NDArray[np.floating]) -> bool:
+    """Whether few numbers come again and again, far enough from each other that no rounding has made them few."""
+    steps = np.unique(values)
+    if len(steps) * _OFTEN > len(values):
+        return False
+    return len(steps) == 1 or bool(np.diff(steps).min() > _APART * np.abs(values).max())
 
 
 def deviation_of(rounding: float) -> float:
@@ -143,7 +158,8 @@ def settle(matrix: Values, errors: Callable[[], Values], *, ties: bool) -> Value
         return matrix
     error = errors()[upper][defined]
     if is_flat(values, error):
-        settled = np.full_like(values, np.median(values))
+        middle = float(np.median(values))
+        settled = np.full_like(values, middle if abs(middle) > SURE * np.median(error) else 0.0)
     elif ties:
         settled = settle_ties(np.where(np.abs(values) <= SURE * error, 0.0, values), error)
     else:

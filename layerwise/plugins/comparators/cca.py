@@ -39,8 +39,10 @@ class Cca(Comparator):
         return find_spectrum(representation, self.name, settings["variance"], settings["rank"])
 
     def warn(self, representation: Representation, state: Spectrum) -> str:
-        """Where correlations of 1 come from counting directions."""
+        """Where correlations of 1 come from counting directions, or it is not known which directions there are."""
         del representation
+        if state.doubt:
+            return state.doubt
         if 2 * state.rank <= state.n_dimensions:
             return ""
         text = f"{state.rank} of the {state.n_dimensions} directions there can be are kept"

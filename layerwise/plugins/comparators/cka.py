@@ -120,10 +120,10 @@ class RbfCka(CosineComparator):
         """Two positive semi-definite matrices have no negative cosine."""
         return np.clip(cosine, 0, 1)
 
-    def error(self, representation: Representation) -> float:
+    def floor(self, representation: Representation) -> float:
         """The kernel's: of squared distances over sigma^2 times twice the mean square of the deviations."""
         width: float = 2 * self.settings["sigma"] ** 2 * float(np.mean(representation.deviation**2))
-        return super().error(representation) / width
+        return super().floor(representation) / width
 
     def warn(self, representation: Representation, state: Vector) -> str:
         """Where an unrelated layer like this one would score high."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
-from layerwise.core.host.kinds import Comparator, Matrix, MetricComparator
+from layerwise.core.host.kinds import Comparator, Matrix, Metric, MetricComparator
 from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import settle
+from layerwise.plugins.comparators.neighbours import count_ties
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
 from layerwise.plugins.metrics import EuclideanMetric
 
@@ -40,13 +43,21 @@ class DistanceCorrelation(CosineComparator):
         across = distances.mean(axis=0)
         return flatten(distances - across[:, None] - across[None, :] + across.mean())
 
-    def error(self, representation: Representation) -> float:
+    def floor(self, representation: Representation) -> float:
         """That of distances: of squared ones over twice the distance that is typical."""
-        return super().error(representation) / math.sqrt(2 * float(np.mean(representation.deviation**2)))
+        return super().floor(representation) / math.sqrt(2 * float(np.mean(representation.deviation**2)))
 
     def read(self, cosine: Vector) -> Vector:
         """The root; a distance covariance is never negative but for rounding."""
         return np.sqrt(np.clip(cosine, 0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """A matrix of a layer, as a vector with the same inner products, and the length of its error."""
+
+    flat: Vector
+    error: float = 0.0
 
 
 class RsmNormDifference(MetricComparator):
@@ -67,7 +78,14 @@ class RsmNormDifference(MetricComparator):
     needs_zero = True
     threaded = True
 
-    def prepare_matrix(self, matrix: Matrix) -> Vector:
+    def prepare_metric(self, metric: Metric, representation: Representation, matrix: Matrix) -> Spread:
+        """The matrix as a vector, and how well it is known."""
+        found: Spread = super().prepare_metric(metric, representation, matrix)
+        errors = metric.errors(representation, np.asarray(matrix, dtype=np.float64))
+        np.fill_diagonal(errors, 0)
+        return Spread(found.flat, math.sqrt(float(np.einsum("ij,ij", errors, errors))))
+
+    def prepare_matrix(self, matrix: Matrix) -> Spread:
         """The matrix as a vector.
 
         Raises:
@@ -77,12 +95,31 @@ class RsmNormDifference(MetricComparator):
         if n_undefined:
             lost = f"{n_undefined} of {len(matrix)} stimuli"
             raise InputError(f"the {self.metric.name} metric is undefined for {lost}")
-        return flatten(np.asarray(matrix, dtype=np.float64))
+        return Spread(flatten(np.asarray(matrix, dtype=np.float64)))
 
-    def compare(self, first: Vector, second: Vector) -> float:
+    def compare(self, first: Spread, second: Spread) -> float:
         """The length of the difference."""
-        difference = first - second
+        difference = first.flat - second.flat
         return math.sqrt(float(np.einsum("i,i", difference, difference)))
+
+    def error(self, value: float, first: Spread, second: Spread) -> float:
+        """That of both matrices, of which most is at a right angle to a difference that is larger."""
+        n_pairs = len(first.flat)
+        least = math.hypot(first.error, second.error)
+        return least if value <= least else max(least / math.sqrt(n_pairs), least**2 / value)
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """A layer, prepared.
+
+    Attributes:
+        weighted: (256,); the weighted heat trace for each temperature.
+        open: How much of it depends on which of two stimuli is nearer that are equally near as far as is known.
+    """
+
+    weighted: Vector
+    open: float = 0.0
 
 
 class Imd(Comparator):
@@ -101,10 +138,11 @@ class Imd(Comparator):
     value_range = (0.0, None)
     invariant_to = _RIGID | {"isotropic-scaling"}
     parameters = (Parameter("k", 5, "how many neighbours each stimulus is joined to", minimum=1),)
+    ordinal = True
     threaded = True
 
-    def prepare(self, representation: Representation) -> Vector:
-        """(256,); the weighted heat trace for each temperature.
+    def prepare(self, representation: Representation) -> Heat:
+        """The weighted heat trace.
 
         Raises:
             InputError: If there are not more than k stimuli, or the layer does the same with all of them.
@@ -113,23 +151,39 @@ class Imd(Comparator):
         if n_stimuli <= k:
             raise InputError(f"imd needs more than k = {k} stimuli, here are {n_stimuli}; set a smaller `k`")
         centred_gram(representation, self.name)  # refuses what has no differences
-        apart = representation.squared_distances()
+        apart = settle(representation.squared_distances(), representation.squared_distance_errors, ties=True).copy()
+        if not np.ptp(apart[~np.eye(n_stimuli, dtype=np.bool_)]) > 0:
+            raise InputError("imd is undefined: all stimuli are equally far apart, as far as their resolution tells")
         np.fill_diagonal(apart, np.inf)
-        nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]
-        joined = np.zeros((n_stimuli, n_stimuli))
-        np.put_along_axis(joined, nearest, 1.0, axis=1)
-        joined = np.maximum(joined, joined.T)
-        scale = 1 / np.sqrt(joined.sum(axis=1))
-        values = 1 - np.linalg.eigvalsh(joined * scale[:, None] * scale[None, :])
-        heat = np.exp(-np.multiply.outer(_TEMPERATURES, values)).mean(axis=1)
-        weighted: Vector = np.exp(-2 * (_TEMPERATURES + 1 / _TEMPERATURES)) * heat
-        return weighted
+        order = np.argsort(apart, axis=1, kind="stable")
+        heat = trace_heat(order[:, :k])
+        if not representation.resolution.activations or not count_ties(apart, order[:, : k + 1]):
+            return Heat(heat)
+        backwards = n_stimuli - 1 - np.argsort(apart[:, ::-1], axis=1, kind="stable")
+        return Heat(heat, float(np.abs(heat - trace_heat(backwards[:, :k])).max()))
 
-    def compare(self, first: Vector, second: Vector) -> float:
+    def compare(self, first: Heat, second: Heat) -> float:
         """The largest difference."""
-        return float(np.abs(first - second).max())
+        return float(np.abs(first.weighted - second.weighted).max())
 
-    def compare_all(self, rows: Sequence[Vector], columns: Sequence[Vector]) -> Vector:
+    def compare_all(self, rows: Sequence[Heat], columns: Sequence[Heat]) -> Vector:
         """The largest difference of every pair."""
-        right = np.stack(list(columns))
-        return np.stack([np.abs(right - row).max(axis=1) for row in rows])
+        right = np.stack([column.weighted for column in columns])
+        return np.stack([np.abs(right - row.weighted).max(axis=1) for row in rows])
+
+    def error(self, value: float, first: Heat, second: Heat) -> float:
+        """What it makes of a difference where it is not known which of two neighbours is nearer."""
+        del value
+        return first.open + second.open
+
+
+def trace_heat(nearest: NDArray[np.intp]) -> Vector:
+    """(256,); the weighted heat trace for each temperature, from each stimulus's neighbours, (n, k)."""
+    joined = np.zeros((len(nearest), len(nearest)))
+    np.put_along_axis(joined, nearest, 1.0, axis=1)
+    joined = np.maximum(joined, joined.T)
+    scale = 1 / np.sqrt(joined.sum(axis=1))
+    values = 1 - np.linalg.eigvalsh(joined * scale[:, None] * scale[None, :])
+    heat = np.exp(-np.multiply.outer(_TEMPERATURES, values)).mean(axis=1)
+    weighted: Vector = np.exp(-2 * (_TEMPERATURES + 1 / _TEMPERATURES)) * heat
+    return weighted

@@ -73,6 +73,7 @@ class KendallRsa(MetricComparator):
     value_range = (-1.0, 1.0)
     invariant_to = frozenset({"isotropic-scaling", "stimulus-permutation"})
     metric = PearsonMetric()
+    shift_invariant = True
     threaded = True
 
     def prepare_matrix(self, matrix: Matrix) -> RankedPairs:

@@ -7,18 +7,17 @@ in the order of the set. Inner products of activations scaled to length 1, that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
-from layerwise.core.host.kinds import Matrix, MetricComparator
+from layerwise.core.host.kinds import Matrix, Metric, MetricComparator
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.metrics import CosineMetric
 
-_LEAST_LENGTH = 1e-12
-_ROUNDING = 1e-9
 Vector = NDArray[np.float64]
 
 
@@ -30,11 +29,13 @@ class Neighbourhoods:
         nearest: (n, k); each stimulus's neighbours, nearest first.
         ranks: (n, n); 1 for the nearest neighbour, and so on, 0 for those that are none.
         matrix: (n, n); the metric's values.
+        n_open: How often it is not known which of two neighbours is nearer.
     """
 
     nearest: NDArray[np.intp]
     ranks: NDArray[np.int32]
     matrix: Matrix
+    n_open: int = 0
 
     @property
     def members(self) -> NDArray[np.bool_]:
@@ -51,7 +52,22 @@ class NeighbourComparator(MetricComparator):
     invariant_to = frozenset({"orthogonal", "isotropic-scaling", "stimulus-permutation"})
     parameters = (Parameter("k", 10, "how many neighbours count", minimum=1),)
     metric = CosineMetric()
+    shift_invariant = True
     threaded = True
+
+    def prepare_metric(self, metric: Metric, representation: Representation, matrix: Matrix) -> Neighbourhoods:
+        """Find the neighbours, of values that are settled as far as they are known.
+
+        Raises:
+            InputError: As `prepare_matrix`.
+        """
+        found: Neighbourhoods = super().prepare_metric(metric, representation, matrix)
+        return found if representation.resolution.activations else replace(found, n_open=0)  # exact ones may tie
+
+    def error(self, value: float, first: Neighbourhoods, second: Neighbourhoods) -> float:
+        """The share of neighbours of which it is not known whether they are."""
+        del value
+        return (first.n_open + second.n_open) / first.nearest.size
 
     def prepare_matrix(self, matrix: Matrix) -> Neighbourhoods:
         """Find the neighbours.
@@ -66,14 +82,30 @@ class NeighbourComparator(MetricComparator):
         if n_undefined:
             raise InputError(f"the {self.metric.name} metric is undefined for {n_undefined} of {n_stimuli} stimuli")
         apart = -matrix if self.metric.kind == "similarity" else matrix.copy()
-        others = apart[~np.eye(n_stimuli, dtype=np.bool_)]
-        if np.ptp(others) <= _ROUNDING * np.abs(others).max():
-            raise InputError(f"{self.name} is undefined: all stimuli are equally near to each other")
+        if not np.ptp(apart[~np.eye(n_stimuli, dtype=np.bool_)]) > 0:
+            raise InputError(
+                f"{self.name} is undefined: all stimuli are equally near to each other, as far as the layer's "
+                "resolution tells"
+            )
         np.fill_diagonal(apart, np.inf)
-        nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]
+        order = np.argsort(apart, axis=1, kind="stable")
+        nearest = order[:, :k]
         ranks = np.zeros(matrix.shape, dtype=np.int32)
         np.put_along_axis(ranks, nearest, np.arange(1, k + 1, dtype=np.int32)[None, :], axis=1)
-        return Neighbourhoods(nearest, ranks, matrix)
+        return Neighbourhoods(nearest, ranks, matrix, count_ties(apart, order[:, : k + 1]))
+
+
+def count_ties(apart: NDArray[np.floating], order: NDArray[np.intp]) -> int:
+    """How many neighbours are as near as the next one; two that are the same stimulus again do not count.
+
+    Args:
+        apart: (n, n); distances.
+        order: (n, m); neighbours, nearest first.
+    """
+    values = np.take_along_axis(apart, order, axis=1)
+    tied = (values[:, 1:] == values[:, :-1]) & np.isfinite(values[:, 1:])
+    one, other = order[:, :-1][tied], order[:, 1:][tied]
+    return int((apart[one, other] != 0).sum())
 
 
 class MutualKnn(NeighbourComparator):
@@ -135,15 +167,16 @@ class Cknna(NeighbourComparator):
             raise InputError(f"cknna needs a similarity as its kernel, and '{self.metric.name}' is a distance")
         found = super().prepare_matrix(matrix)
         centred = matrix - matrix.mean(axis=1, keepdims=True)
-        if not (np.abs(centred[found.members]) > _LEAST_LENGTH).any():
-            raise InputError("cknna is undefined: all stimuli are equally similar")
-        return Neighbourhoods(found.nearest, found.ranks, centred)
+        rounding = len(matrix) * np.finfo(np.float64).eps * np.abs(matrix).max()
+        if np.abs(centred[found.members]).max() <= rounding:
+            raise InputError("cknna is undefined: all neighbours of all stimuli are as near as the average")
+        return replace(found, matrix=centred)
 
     def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
         """The alignment."""
         one, other = (np.where(state.members, state.matrix, 0).ravel() for state in (first, second))
-        value = np.einsum("i,i", one, other) / np.sqrt(np.einsum("i,i", one, one) * np.einsum("i,i", other, other))
-        return float(np.clip(value, -1, 1))
+        lengths = [np.sqrt(np.einsum("i,i", values, values)) for values in (one, other)]
+        return float(np.clip(np.einsum("i,i", one, other) / lengths[0] / lengths[1], -1, 1))
 
 
 class Jaccard(NeighbourComparator):
@@ -193,6 +226,12 @@ class SecondOrderCosine(NeighbourComparator):
     name = "second-order-cosine"
     description = "second-order cosine: cosine of the similarities to the neighbours in either layer"
     value_range = (-1.0, 1.0)
+    needs_zero = True
+
+    def prepare_metric(self, metric: Metric, representation: Representation, matrix: Matrix) -> Neighbourhoods:
+        """Neighbours from differences, which are exact, and the similarities as they are."""
+        found: Neighbourhoods = super().prepare_metric(metric, representation, matrix)
+        return replace(found, matrix=self._settle(metric, representation, matrix, shift=False, ties=True))
 
     def compare(self, first: Neighbourhoods, second: Neighbourhoods) -> float:
         """The mean over stimuli.
@@ -202,8 +241,9 @@ class SecondOrderCosine(NeighbourComparator):
         """
         near = first.members | second.members
         one, other = (np.where(near, state.matrix, 0) for state in (first, second))
-        lengths = np.einsum("ij,ij->i", one, one) * np.einsum("ij,ij->i", other, other)
-        n_lost = int((lengths <= _LEAST_LENGTH**4).sum())
+        lengths = [np.sqrt(np.einsum("ij,ij->i", values, values)) for values in (one, other)]
+        n_lost = int(((lengths[0] == 0) | (lengths[1] == 0)).sum())
         if n_lost:
             raise InputError(f"{n_lost} of {len(near)} stimuli have similarity 0 to all of their neighbours")
-        return float(np.clip(np.einsum("ij,ij->i", one, other) / np.sqrt(lengths), -1, 1).mean())
+        cosines = np.einsum("ij,ij->i", one, other) / lengths[0] / lengths[1]
+        return float(np.clip(cosines, -1, 1).mean())

@@ -78,9 +78,12 @@ class LinearPredictivity(Comparator):
         for fold in range(n_folds):
             test, train = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
             spread[np.ix_(test, train)] = -1 / len(train)
-            residual[np.ix_(test, train)] = -_prediction_weights(gram, test, train, alpha)
+            residual[np.ix_(test, train)] = -_prediction_weights(gram, test, train, alpha, representation.gram_error)
         target = flatten(gram)
-        return Predictor(flatten(residual.T @ residual), target, float(flatten(spread.T @ spread) @ target))
+        total = float(flatten(spread.T @ spread) @ target)
+        if total <= representation.gram_error:
+            raise InputError("linear-predictivity is undefined: no fold differs from the others' mean")
+        return Predictor(flatten(residual.T @ residual), target, total)
 
     def compare(self, first: Predictor, second: Predictor) -> float:
         """R^2 of predicting the second from the first."""
@@ -93,7 +96,9 @@ class LinearPredictivity(Comparator):
         return np.minimum(explained, 1)
 
 
-def _prediction_weights(gram: Vector, test: NDArray[np.intp], train: NDArray[np.intp], alpha: float) -> Vector:
+def _prediction_weights(
+    gram: Vector, test: NDArray[np.intp], train: NDArray[np.intp], alpha: float, error: float
+) -> Vector:
     """(n_test, n_train); what each training stimulus counts in the prediction of each test stimulus.
 
     With the training mean: Yhat = mean Y + K (K + a I)^-1 (Y - mean Y), kernels centred on the training stimuli.
@@ -102,9 +107,12 @@ def _prediction_weights(gram: Vector, test: NDArray[np.intp], train: NDArray[np.
     column, row, overall = inner.mean(axis=0), across.mean(axis=1), inner.mean()
     inner = inner - column[:, None] - column[None, :] + overall
     across = across - row[:, None] - column[None, :] + overall
-    penalty = alpha * float(np.trace(inner)) / len(train)
-    if penalty <= 0:
-        raise InputError("the stimuli of all folds but one have the same activations")
+    size = float(np.trace(inner))
+    if size <= error:
+        raise InputError(
+            "the stimuli of all folds but one have the same activations, as far as the layer's resolution tells"
+        )
+    penalty = alpha * size / len(train)
     weights: Vector = np.linalg.solve(inner + penalty * np.eye(len(train)), across.T).T
     weights += 1 / len(train) - weights.mean(axis=1, keepdims=True)
     return weights

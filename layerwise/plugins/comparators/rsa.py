@@ -61,6 +61,7 @@ class Rsa(MetricComparator):
     value_range = (-1.0, 1.0)
     invariant_to = frozenset({"isotropic-scaling", "stimulus-permutation"})
     metric = PearsonMetric()
+    shift_invariant = True
     threaded = True
 
     @abstractmethod
@@ -127,7 +128,7 @@ def refuse_flat(pairs: Vector) -> None:
         InputError: If they are.
     """
     if pairs.min() == pairs.max():
-        raise InputError("all pairs of stimuli are equally similar")
+        raise InputError("all pairs of stimuli are equally similar, as far as the layer's resolution tells")
 
 
 def unit_vector(values: Vector) -> Vector:
@@ -210,6 +211,7 @@ class CosineRsa(Rsa):
     name = "rsa-cosine"
     ordinal = False
     needs_zero = True
+    shift_invariant = False
     description = "RSA: cosine of the similarities of all pairs of stimuli"
 
     def standardise(self, pairs: Vector) -> Vector:

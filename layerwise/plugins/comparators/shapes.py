@@ -1,7 +1,9 @@
 """Procrustes and its relatives: how far apart two layers are once one is rotated on the other.
 
 All follow from tr K, tr L and the nuclear norm |X'Y|_*, columns centred. With K = F F' and L = G G', it is the sum of
-the singular values of F'G, with F and G prepared once a layer.
+the singular values of F'G, with F and G prepared once a layer. Where layers are nearly the same, that sum is nearly
+the mean of both traces; then the distance is what is left of F - G once they are rotated on each other, of which no
+digit is lost.
 """
 
 from __future__ import annotations
@@ -16,22 +18,38 @@ from numpy.typing import NDArray
 
 from layerwise.core.host.kinds import Comparator
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.comparators.spectra import find_spectrum, singular_values
+from layerwise.plugins.comparators.spectra import Spectrum, find_spectrum, singular_values
 
 Vector = NDArray[np.float64]
 _RIGID = frozenset({"orthogonal", "translation", "stimulus-permutation"})
+_ALIKE = 0.02  # of the squares: what is left below this share of them has lost digits
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A layer's stimuli along its directions, (n, r), and the sum of their squares."""
+    """A layer, prepared.
+
+    Attributes:
+        points: (n, r); its stimuli along its directions.
+        square: The sum of their squares.
+        blur: How far from itself the layer may be, as far as it is known.
+        hidden: See `Spectrum`.
+    """
 
     points: Vector
     square: float
+    blur: float
+    hidden: float
+
+    @property
+    def scaled(self) -> Shape:
+        """The same with a sum of squares of 1."""
+        length = math.sqrt(self.square)
+        return Shape(self.points / length, 1.0, self.blur / length, self.hidden / length)
 
 
 class _ShapeComparator(Comparator):
-    """Base: a distance of two shapes."""
+    """Base: a function of the distance of two shapes."""
 
     kind = "distance"
     symmetric = True
@@ -40,7 +58,8 @@ class _ShapeComparator(Comparator):
     def prepare(self, representation: Representation) -> Shape:
         """The layer's stimuli along its directions."""
         spectrum = find_spectrum(representation, self.name)
-        return Shape(spectrum.factor, float(spectrum.values.sum()))
+        blur = _find_blur(representation, spectrum)
+        return Shape(spectrum.factor, float(spectrum.values.sum()), blur, spectrum.hidden)
 
     def compare(self, first: Shape, second: Shape) -> float:
         """The distance of one pair."""
@@ -48,17 +67,53 @@ class _ShapeComparator(Comparator):
 
     def compare_pairs(self, firsts: Sequence[Shape], seconds: Sequence[Shape]) -> Vector:
         """The distance of each pair, from the nuclear norm |X'Y|_*: what the best rotation makes of X'Y."""
-        nuclear = np.array([first.square for first in firsts])  # as it is of a layer with itself
-        others = [index for index, pair in enumerate(zip(firsts, seconds, strict=True)) if pair[0] is not pair[1]]
+        pairs = list(zip(firsts, seconds, strict=True))
+        squares = np.zeros(len(pairs))  # as of a layer and itself
+        others = [index for index, pair in enumerate(pairs) if pair[0] is not pair[1]]
         if others:
             ends = ([ends[index].points for index in others] for ends in (firsts, seconds))
-            nuclear[others] = singular_values(*ends).sum(axis=1)
-        pairs = zip(firsts, seconds, nuclear, strict=True)
-        return np.array([self.read(first.square, second.square, float(norm)) for first, second, norm in pairs])
+            nuclear = singular_values(*ends).sum(axis=1)
+            squares[others] = [
+                find_square(*pairs[index], float(norm)) for index, norm in zip(others, nuclear, strict=True)
+            ]
+        return np.array([self.read(float(square)) for square in squares])
 
     @abstractmethod
-    def read(self, first: float, second: float, nuclear: float) -> float:
-        """The distance from |X|_F^2, |Y|_F^2 and |X'Y|_*."""
+    def read(self, square: float) -> float:
+        """The measure from the squared distance after the best rotation."""
+
+    def error(self, value: float, first: Shape, second: Shape) -> float:
+        """What the layers may be from themselves, most of it at a right angle, and what directions may be hidden."""
+        blur = math.hypot(first.blur, second.blur)
+        n_stimuli = len(first.points)
+        hidden = first.hidden * math.sqrt(second.square / n_stimuli)
+        hidden += second.hidden * math.sqrt(first.square / n_stimuli)
+        aligned = blur / math.sqrt(max(first.points.size, second.points.size))
+        return 2 * math.sqrt(max(value, 0)) * aligned + blur**2 + hidden
+
+
+def find_square(first: Shape, second: Shape, nuclear: float) -> float:
+    """The squared distance of two shapes after the best rotation: |F|^2 + |G|^2 - 2 |F'G|_*."""
+    square = first.square + second.square - 2 * nuclear
+    if square > _ALIKE * (first.square + second.square):
+        return square
+    left, _, right = np.linalg.svd(first.points.T @ second.points)
+    one, other = first.points @ left, second.points @ right.T
+    n_common = min(one.shape[1], other.shape[1])
+    apart = one[:, :n_common] - other[:, :n_common]
+    rest = one[:, n_common:], other[:, n_common:]
+    return float(sum(np.einsum("ij,ij", part, part) for part in (apart, *rest)))
+
+
+def _find_blur(representation: Representation, spectrum: Spectrum) -> float:
+    """How far a layer may be from itself: rounding of its activations, and what errors s of its Gram matrix do.
+
+    The squared Bures distance of K and K + E is about sum_kl E_kl^2 / (l_k + l_l) / 2, l the eigenvalues.
+    """
+    entry = representation.gram_error / max(representation.n_stimuli, 1)
+    inverse = 1 / np.add.outer(spectrum.values, spectrum.values)
+    noise = representation.activation_noise
+    return math.sqrt(entry**2 * float(inverse.sum()) / 2 + float(noise @ noise))
 
 
 class Procrustes(_ShapeComparator):
@@ -73,22 +128,33 @@ class Procrustes(_ShapeComparator):
     value_range = (0.0, None)
     invariant_to = _RIGID
 
-    def read(self, first: float, second: float, nuclear: float) -> float:
-        """The squared distance after the best rotation."""
-        return max(first + second - 2 * nuclear, 0.0)
+    def read(self, square: float) -> float:
+        """As it is."""
+        return square
 
 
 class AngularProcrustes(_ShapeComparator):
-    """Angular shape distance: arccos(|X'Y|_* / (|X|_F |Y|_F)) in radians; a metric (Williams et al. 2021)."""
+    """Angular shape distance: arccos(|X'Y|_* / (|X|_F |Y|_F)) in radians; a metric (Williams et al. 2021).
+
+    2 arcsin(d / 2), d the distance of the layers scaled to length 1: an arccos near 1 would lose half of the digits.
+    """
 
     name = "angular-procrustes"
     description = "angular shape distance, in radians"
     value_range = (0.0, math.pi / 2)
     invariant_to = _RIGID | {"isotropic-scaling"}
 
-    def read(self, first: float, second: float, nuclear: float) -> float:
+    def prepare(self, representation: Representation) -> Shape:
+        """Scaled to length 1."""
+        return super().prepare(representation).scaled
+
+    def read(self, square: float) -> float:
         """The angle."""
-        return math.acos(min(max(nuclear / math.sqrt(first * second), 0.0), 1.0))
+        return 2 * math.asin(min(math.sqrt(max(square, 0) / 2), 1.0) / math.sqrt(2))
+
+    def error(self, value: float, first: Shape, second: Shape) -> float:
+        """That of a squared angle over twice the angle."""
+        return super().error(value**2, first, second) / max(2 * value, math.hypot(first.blur, second.blur))
 
 
 class Bures(_ShapeComparator):
@@ -103,6 +169,10 @@ class Bures(_ShapeComparator):
     value_range = (0.0, None)
     invariant_to = _RIGID
 
-    def read(self, first: float, second: float, nuclear: float) -> float:
-        """The distance."""
-        return math.sqrt(max(first + second - 2 * nuclear, 0.0))
+    def read(self, square: float) -> float:
+        """The root."""
+        return math.sqrt(max(square, 0))
+
+    def error(self, value: float, first: Shape, second: Shape) -> float:
+        """That of the square over twice the root."""
+        return super().error(value**2, first, second) / max(2 * value, math.hypot(first.blur, second.blur))

@@ -2,7 +2,7 @@
 
 With X = U S V' (columns centred), the Gram matrix is U S^2 U': its eigenvectors are the layer's directions in the
 space of stimuli, its eigenvalues their squared singular values. Eigenvalues that the error of the Gram matrix alone
-can make are taken for zeros (`Representation.eigenvalue_floor`).
+can make are taken for zeros (`Representation.eigenvalue_floors`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import NOT_DETERMINED, SURE
 from layerwise.plugins.comparators.vectors import centred_gram
 
 Vector = NDArray[np.float64]
 
 RANK = Parameter("rank", 0, "how many directions to keep; 0: as many as `variance` asks for", minimum=0)
+
+_EPS = float(np.finfo(np.float64).eps)
+_N_LAST = 5  # directions that show by how much each is smaller than the one before
+_BARELY = 30.0  # times the largest that error can make: where directions go on down to there, some are below it
+_SHARE_THAT_MATTERS = 0.005  # of the directions that are kept: two digits of a mean over them
 
 
 def variance_parameter(default: float) -> Parameter:
@@ -36,12 +42,16 @@ class Spectrum:
         vectors: float64 (n, r); orthonormal columns.
         rest: float64 (n, n - r); the directions that are not kept, so that both together are a basis.
         n_dimensions: How many there can be: n - 1 with centred columns, n without.
+        hidden: What may be left of directions that were taken for nothing: the sum of their largest singular values.
+        doubt: Why it is not determined which directions are kept; empty where it is.
     """
 
     values: Vector
     vectors: Vector
     rest: Vector
     n_dimensions: int
+    hidden: float = 0.0
+    doubt: str = ""
 
     @property
     def rank(self) -> int:
@@ -78,13 +88,52 @@ def find_spectrum(
     if not centred:
         gram = representation.gram()
     values, vectors = np.linalg.eigh(gram)
-    floor = max(representation.eigenvalue_floor, len(gram) * np.finfo(np.float64).eps * values[-1])
+    values, vectors = values[::-1], vectors[:, ::-1]
+    variances = representation.direction_variances(vectors)
+    floors = np.maximum(representation.eigenvalue_floors(vectors, variances), len(gram) * _EPS * values[0])
+    if not centred:  # errors of lengths are the same along a row and a column
+        off = 2 * representation.length * representation.length_errors
+        floors += 2 * SURE * np.abs(vectors.sum(axis=0)) * np.sqrt(off**2 @ vectors**2)
     n_dimensions = len(gram) - int(centred)
-    n_real = min(int((values > floor).sum()), n_dimensions, representation.n_features)
-    values, vectors = values[::-1][:n_real], vectors[:, ::-1]
-    n_kept = min(rank, n_real) if rank else _count(values, variance)
-    kept, rest = (np.ascontiguousarray(part) for part in (vectors[:, :n_kept], vectors[:, n_kept:]))
-    return Spectrum(values[:n_kept].copy(), kept, rest, n_dimensions)
+    n_most = min(n_dimensions, representation.n_features)
+    real = np.flatnonzero(values > floors)[:n_most]
+    n_kept = min(rank, len(real)) if rank else _count(values[real], variance)
+    kept = real[:n_kept]
+    others = np.setdiff1d(np.arange(len(values)), kept)
+    return Spectrum(
+        values[kept],
+        np.ascontiguousarray(vectors[:, kept]),
+        np.ascontiguousarray(vectors[:, others]),
+        n_dimensions,
+        float(np.sqrt(floors[others][: n_most - n_kept]).sum()) if len(real) < n_most else 0.0,
+        _find_doubt(values, variances, floors, kept, n_most),
+    )
+
+
+def _find_doubt(values: Vector, variances: Vector, floors: Vector, kept: NDArray[np.intp], n_most: int) -> str:
+    """Why it is not determined which directions are kept: they go on below what is known, or they mix with others."""
+    if len(kept) < n_most and _goes_on(values[kept], floors[kept]):
+        return f"its {NOT_DETERMINED}: its directions become as small as rounding, {len(kept)} of {n_most} are larger"
+    others = np.setdiff1d(np.arange(len(values)), kept)
+    if not len(others):
+        return ""
+    variances = np.maximum(variances[np.ix_(kept, others)], (_EPS * values[0]) ** 2)
+    gaps = np.subtract.outer(values[kept], np.maximum(values[others], 0))
+    with np.errstate(divide="ignore"):
+        mixed = np.minimum(variances / gaps**2, 1).sum(axis=1)
+    if np.minimum(mixed, 1).mean() <= _SHARE_THAT_MATTERS:
+        return ""
+    return f"its {NOT_DETERMINED}: directions that are kept are hardly larger than others, and mix with them"
+
+
+def _goes_on(values: Vector, floors: Vector) -> bool:
+    """Whether directions become smaller so steadily that some are likely to be below what is known."""
+    if not len(values):
+        return False
+    n_barely = int((values < _BARELY * floors).sum())
+    n_last = min(_N_LAST, len(values) - 1)
+    step = (values[-1] / values[-1 - n_last]) ** (1 / max(n_last, 1))
+    return n_barely > _SHARE_THAT_MATTERS * len(values) or bool(values[-1] * step < _BARELY * floors[-1])
 
 
 def _count(values: Vector, variance: float) -> int:

@@ -6,6 +6,7 @@ ridge penalty. An operator a layer, and a product for all pairs.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from numpy.typing import NDArray
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.host.kinds import Comparator
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.comparators.spectra import RANK, find_spectrum, variance_parameter
+from layerwise.core.network.resolution import NOT_DETERMINED, SURE
+from layerwise.plugins.comparators.spectra import RANK, Spectrum, find_spectrum, variance_parameter
 from layerwise.plugins.comparators.vectors import flatten
 
 Vector = NDArray[np.float64]
+_ALIKE = 1e-4  # of the squares: what is left below this share of them has lost digits
+_SHARP = 1e-3  # an operator that is off by less does not feel where its directions end
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +34,15 @@ class Operator:
         flat: The symmetric (n, n) operator as a vector with the same inner products.
         rank: How many directions it keeps.
         n_dimensions: How many there can be.
+        blur: The length of its error.
+        doubt: Why it is not determined which directions are kept.
     """
 
     flat: Vector
     rank: int
     n_dimensions: int
+    blur: float = 0.0
+    doubt: str = ""
 
     @property
     def square(self) -> float:
@@ -80,8 +88,12 @@ class EigenspaceOverlap(_OperatorComparator):
     def prepare(self, representation: Representation) -> Operator:
         """The projector on the space that the layer's units span."""
         variance, rank = self.settings["variance"], self.settings["rank"]
-        spectrum = find_spectrum(representation, self.name, variance, rank, centred=False)
-        return Operator(flatten(spectrum.vectors @ spectrum.vectors.T), spectrum.rank, spectrum.n_dimensions)
+        if variance >= 1 and not rank:
+            basis, doubt = find_span(representation, self.name)
+        else:
+            spectrum = find_spectrum(representation, self.name, variance, rank, centred=False)
+            basis, doubt = spectrum.vectors, spectrum.doubt
+        return Operator(flatten(basis @ basis.T), basis.shape[1], len(basis), doubt=doubt)
 
     def read(self, products: Vector, rows: Sequence[Operator], columns: Sequence[Operator]) -> Vector:
         """Over the larger rank."""
@@ -89,12 +101,56 @@ class EigenspaceOverlap(_OperatorComparator):
         return np.clip(products / ranks, 0, 1)
 
     def warn(self, representation: Representation, state: Operator) -> str:
-        """Where overlap comes from counting directions."""
+        """Where overlap comes from counting directions, or it is not known which directions there are."""
         del representation
+        if state.doubt:
+            return state.doubt
         if 2 * state.rank <= state.n_dimensions:
             return ""
         spanned = f"{state.rank} of {state.n_dimensions} dimensions"
         return f"its units span {spanned}, so two such layers overlap by counting alone"
+
+
+def find_span(representation: Representation, owner: str) -> tuple[Vector, str]:
+    """Orthonormal columns that span what the layer's units span, (n, r), and why that is in doubt, if it is.
+
+    From the directions U of the activations less the mean stimulus m, which are known however large m is. Where m is
+    no combination of what stimuli differ by, its direction, the same for all stimuli, comes on top. Otherwise
+    X = (I + 1 w') X_c with X_c = X - 1 m' and w'X_c = m', and the span is that of the columns u_k + 1 w'u_k.
+
+    Raises:
+        InputError: As `find_spectrum`.
+    """
+    spectrum = find_spectrum(representation, owner)
+    along = representation.gram().mean(axis=0)
+    square = float(along.mean())
+    along -= square
+    coefficients = spectrum.vectors.T @ along / spectrum.values
+    left = square - float(coefficients**2 @ spectrum.values)
+    off = float(np.mean((representation.length * representation.length_errors) ** 2))
+    noise = representation.activation_noise
+    allowed = 2 * np.sqrt(off * coefficients @ coefficients) + off * float((1 / spectrum.values).sum())
+    allowed = SURE * (allowed + float(np.mean(noise**2)))
+    n_stimuli = len(along)
+    if left > allowed and spectrum.rank < representation.n_features:
+        alike = np.full((n_stimuli, 1), 1 / np.sqrt(n_stimuli))
+        return np.hstack([spectrum.vectors, alike]), spectrum.doubt
+    basis = np.linalg.qr(spectrum.vectors + coefficients)[0]
+    if spectrum.doubt or allowed < _SHARP * square or spectrum.rank == representation.n_features:
+        return basis, spectrum.doubt
+    return basis, f"its {NOT_DETERMINED}: whether the mean stimulus is a direction of its own is not known"
+
+
+def _find_blur(representation: Representation, spectrum: Spectrum, penalty: float) -> float:
+    """How far off a hat matrix K (K + c I)^-1 may be: sum_kl (E_kl c / ((l_k + c) (l_l + c)))^2, E errors of K.
+
+    What is no direction counts as one with an eigenvalue of 0.
+    """
+    total = float(spectrum.values.sum())
+    ridge = max(penalty * total, float(np.finfo(np.float64).tiny))
+    inverse = float((1 / (spectrum.values + ridge) ** 2).sum())
+    inverse += (spectrum.n_dimensions - spectrum.rank) / ridge**2
+    return representation.gram_error / max(representation.n_stimuli, 1) * ridge * inverse
 
 
 class Gulp(_OperatorComparator):
@@ -117,18 +173,33 @@ class Gulp(_OperatorComparator):
         """The ridge regression's hat matrix."""
         spectrum = find_spectrum(representation, self.name)
         variances = spectrum.values / spectrum.values.sum()
-        shrunk = variances / (variances + self.settings["penalty"])
+        penalty = self.settings["penalty"]
+        shrunk = variances / (variances + penalty)
         hat = (spectrum.vectors * shrunk) @ spectrum.vectors.T
-        return Operator(flatten(hat), spectrum.rank, spectrum.n_dimensions)
+        blur = _find_blur(representation, spectrum, penalty)
+        doubt = "" if blur < _SHARP else spectrum.doubt
+        return Operator(flatten(hat), spectrum.rank, spectrum.n_dimensions, blur if penalty > 0 else 0.0, doubt)
 
     def read(self, products: Vector, rows: Sequence[Operator], columns: Sequence[Operator]) -> Vector:
-        """Squared distance between the hat matrices."""
+        """Squared distance between the hat matrices; where that is small, from their difference."""
         squares = np.add.outer([row.square for row in rows], [column.square for column in columns])
-        return np.clip(squares - 2 * products, 0, None)
+        found = squares - 2 * products
+        for i, j in np.argwhere(found < _ALIKE * squares):
+            apart = rows[i].flat - columns[j].flat
+            found[i, j] = np.einsum("i,i", apart, apart)
+        return np.asarray(found)
+
+    def error(self, value: float, first: Operator, second: Operator) -> float:
+        """That of a squared distance of operators that are each off by so much."""
+        blur = math.hypot(first.blur, second.blur)
+        aligned = blur / math.sqrt(len(first.flat))
+        return 2 * math.sqrt(max(value, 0)) * aligned + blur**2
 
     def warn(self, representation: Representation, state: Operator) -> str:
-        """Without a penalty, where every layer can predict everything."""
+        """Without a penalty, where every layer can predict everything, or directions are not known."""
         del representation
+        if state.doubt:
+            return state.doubt
         if self.settings["penalty"] > 0 or state.rank < state.n_dimensions:
             return ""
         return "it can express every target, so without a penalty it is like any other such layer; set `penalty`"

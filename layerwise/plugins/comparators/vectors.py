@@ -43,11 +43,11 @@ class CosineComparator(Comparator):
         """The vector, of length 1."""
         vector = self.vector(representation)
         length = math.sqrt(float(np.einsum("i,i", vector, vector)))
-        if length <= self.error(representation):
-            raise InputError(f"{self.name} is undefined: {self.nothing}")
+        if length <= self.floor(representation):
+            raise InputError(f"{self.name} is undefined: {self.nothing}, as far as its resolution tells")
         return vector / length
 
-    def error(self, representation: Representation) -> float:
+    def floor(self, representation: Representation) -> float:
         """How long the vector may be where it is nothing but error."""
         return _NOTHING * representation.gram_error
 
@@ -81,6 +81,11 @@ def centred_gram(representation: Representation, owner: str, n_least: int = 3) -
     if representation.n_stimuli < n_least:
         raise InputError(f"{owner} needs at least {n_least} stimuli, here are {representation.n_stimuli}")
     gram = representation.column_centred_gram()
-    if np.trace(gram) <= SURE**2 * float(representation.activation_noise @ representation.activation_noise):
-        raise InputError(f"{owner} is undefined: all stimuli have the same activations, as far as they are known")
+    size = float(np.trace(gram))
+    if not size > 0:
+        raise InputError(f"{owner} is undefined: all stimuli have the same activations")
+    if size <= SURE**2 * float(representation.activation_noise @ representation.activation_noise):
+        raise InputError(
+            f"{owner} is undefined: the layer's resolution does not tell the stimuli's activations apart"
+        )
     return gram

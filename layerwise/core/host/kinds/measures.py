@@ -55,8 +55,17 @@ class Metric(Offer):
             InputError: If the metric is undefined for the layer; says why.
         """
 
+    def differences(self, representation: Representation, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What `compute` gave less one number for all entries, with digits that it has lost; (n, n).
+
+        Similarities that are 1 for what is the same have few digits left near 1, and their differences from 1 have
+        all. Asked by comparators that are `shift_invariant`. This one gives the matrix as it is.
+        """
+        del representation
+        return matrix
+
     def errors(self, representation: Representation, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The standard deviation of the error of each entry of what `compute` gave, (n, n).
+        """The standard deviation of the error of each entry of what `compute` or `differences` gave, (n, n).
 
         Decides which pairs are equally similar as far as is known. This one computes the matrix again from a
         perturbed representation, and takes the typical change for all entries; override it where more is known.
@@ -81,6 +90,8 @@ class Comparator(Offer):
         symbol: What a value is called on an axis, such as `r`; the comparator's name where empty.
         threaded: Whether `prepare` and `compare` may be called from several threads at once, because they change
             nothing but their own variables; then layers and pairs are computed side by side.
+        ordinal: Whether the order of values between stimuli counts, or how many are the same: where stimuli are
+            crowded, rounding may change it though it changes no value by much.
     """
 
     _hook = "comparators"
@@ -91,6 +102,7 @@ class Comparator(Offer):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     symbol: ClassVar[str] = ""
     threaded: ClassVar[bool] = False
+    ordinal: ClassVar[bool] = False
     _changed: Mapping[str, Setting] = {}
 
     @property
@@ -144,6 +156,15 @@ class Comparator(Offer):
         """
         return np.array([self.compare(first, second) for first, second in zip(firsts, seconds, strict=True)])
 
+    def error(self, value: float, first: Any, second: Any) -> float:
+        """The standard deviation of a value's error, as far as the states know; 0 where they say nothing of it.
+
+        For distances of layers that are nearly the same, and other small differences of what is large. That stimuli
+        are hardly told apart is looked after without this.
+        """
+        del value, first, second
+        return 0.0
+
     def warn(self, representation: Representation, state: Any) -> str:
         """Why the measure says little about this layer, in one line; empty where nothing speaks against it."""
         del representation, state
@@ -155,14 +176,17 @@ class MetricComparator(Comparator):
 
     Attributes:
         metric: The metric that is used unless another is asked for (`--metric`).
-        ordinal: Whether the order of values counts, or how many are the same. Then values that are the same as far as
-            they are known are made exactly equal before `prepare_matrix` sees them.
+        ordinal: As of every comparator. Then values that are the same as far as they are known are made exactly equal
+            before `prepare_matrix` sees them.
         needs_zero: Whether the zero of the values counts, which similarities made of imported distances do not have.
+        shift_invariant: Whether a number that is added to all values changes nothing. Then `prepare_matrix` may be
+            handed similarities less their largest value, which have all of their digits.
     """
 
     metric: Metric
     ordinal: ClassVar[bool] = True
     needs_zero: ClassVar[bool] = False
+    shift_invariant: ClassVar[bool] = False
 
     def with_metric(self, metric: Metric) -> Self:
         """A copy that compares another metric's matrices."""
@@ -190,8 +214,18 @@ class MetricComparator(Comparator):
                 f"only distances are known of it, and {self.name} needs the zero of the {metric.name} metric: "
                 "ask for `--metric squared-euclidean`"
             )
+        return self.prepare_matrix(
+            self._settle(metric, representation, matrix, shift=self.shift_invariant, ties=self.ordinal)
+        )
+
+    @staticmethod
+    def _settle(
+        metric: Metric, representation: Representation, matrix: Matrix, *, shift: bool, ties: bool
+    ) -> NDArray[np.float64]:
         exact = np.asarray(matrix, dtype=np.float64)
-        return self.prepare_matrix(settle(exact, lambda: metric.errors(representation, exact), ties=self.ordinal))
+        if shift:
+            exact = np.asarray(metric.differences(representation, exact), dtype=np.float64)
+        return settle(exact, lambda: metric.errors(representation, exact), ties=ties)
 
     @abstractmethod
     def prepare_matrix(self, matrix: Matrix) -> Any:
