@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Matrix, Reorderer
 from layerwise.core.network.products import represent
+from layerwise.core.network.representation import read_only
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
 
@@ -60,9 +61,8 @@ def _awkward_matrices(rng: np.random.Generator) -> dict[str, Matrix]:
 
 
 def _order(reorderer: Reorderer, matrix: Matrix, labels: Sequence[str | None], what: str) -> NDArray[np.intp]:
-    before, given = matrix.copy(), list(labels)
+    matrix, given = read_only(matrix), list(labels)
     order = ask(reorderer, what, lambda: reorderer.order(matrix, given))
-    expect(is_same(before, matrix), reorderer, f"changes the matrix it is given {what}, expected it as it was")
     expect(given == list(labels), reorderer, f"changes the labels it is given {what}, expected them as they were")
     size = len(matrix)
     integers = isinstance(order, np.ndarray) and order.dtype.kind in "iu" and order.shape == (size,)

@@ -30,7 +30,7 @@ _REACH = 2.5e-4  # of float32 products, stimuli this near are taken again in flo
 _CLOSE = 1e-3  # of the largest: pairs that differ by more than this are not all the same, whatever the errors
 _COUNTS = 2.0**18  # larger numbers of 32 bits have hardly a place for anything behind the point
 _OFTEN = 16  # times, on average: no accident
-_LEVELS_APART = 2.0**-17  # of the largest: numbers that differ in their last bits alone are no levels of anything
+_APART = 2.0**-16  # of the largest: many times what single precision rounds to
 _LAST_BIT_USED = 0.25  # of the numbers: about half, where they were rounded to this type
 _TYPICAL = 0.4  # of the largest rounding error: its standard deviation, averaged over where in a binade numbers lie
 
@@ -99,9 +99,7 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
         return SINGLE
     if np.abs(values).max() < _COUNTS and np.array_equal(values, np.rint(values)):
         return 0.0
-    levels = np.unique(values)
-    apart = np.diff(levels).min(initial=np.inf) > _LEVELS_APART * np.abs(levels).max()
-    if len(levels) * _OFTEN <= len(values) and apart:
+    if _are_steps(values):
         return 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         single = values.astype(np.float32, copy=False)
@@ -113,6 +111,14 @@ def tell_rounding(values: NDArray[np.floating]) -> float:
         if is_short and np.mean((bits >> n_lost) & 1) > _LAST_BIT_USED:
             return rounding
     return SINGLE
+
+
+def _are_steps(values: NDArray[np.floating]) -> bool:
+    """Whether few numbers come again and again, far enough from each other that no rounding has made them few."""
+    steps = np.unique(values)
+    if len(steps) * _OFTEN > len(values):
+        return False
+    return len(steps) == 1 or bool(np.diff(steps).min() > _APART * np.abs(values).max())
 
 
 def deviation_of(rounding: float) -> float:
