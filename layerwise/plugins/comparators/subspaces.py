@@ -146,8 +146,7 @@ def _find_blur(representation: Representation, spectrum: Spectrum, penalty: floa
 
     What is no direction counts as one with an eigenvalue of 0.
     """
-    total = float(spectrum.values.sum())
-    ridge = max(penalty * total, float(np.finfo(np.float64).tiny))
+    ridge = penalty * float(spectrum.values.sum())
     inverse = float((1 / (spectrum.values + ridge) ** 2).sum())
     inverse += (spectrum.n_dimensions - spectrum.rank) / ridge**2
     return representation.gram_error / max(representation.n_stimuli, 1) * ridge * inverse
@@ -176,9 +175,11 @@ class Gulp(_OperatorComparator):
         penalty = self.settings["penalty"]
         shrunk = variances / (variances + penalty)
         hat = (spectrum.vectors * shrunk) @ spectrum.vectors.T
+        if not penalty:  # a projector, which is off by what its directions are
+            return Operator(flatten(hat), spectrum.rank, spectrum.n_dimensions, 0.0, spectrum.doubt)
         blur = _find_blur(representation, spectrum, penalty)
         doubt = "" if blur < _SHARP else spectrum.doubt
-        return Operator(flatten(hat), spectrum.rank, spectrum.n_dimensions, blur if penalty > 0 else 0.0, doubt)
+        return Operator(flatten(hat), spectrum.rank, spectrum.n_dimensions, blur, doubt)
 
     def read(self, products: Vector, rows: Sequence[Operator], columns: Sequence[Operator]) -> Vector:
         """Squared distance between the hat matrices; where that is small, from their difference."""

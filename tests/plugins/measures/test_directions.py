@@ -12,6 +12,7 @@ from layerwise.core.network.products import represent
 from layerwise.plugins.comparators.cca import Pwcca, Svcca
 from layerwise.plugins.comparators.shapes import Procrustes
 from layerwise.plugins.comparators.spectra import canonical_correlations, find_spectrum, singular_values
+from layerwise.plugins.comparators.subspaces import Gulp
 
 N_STIMULI = 24
 
@@ -78,3 +79,12 @@ def test_pairs_asked_together_get_what_they_get_alone():
     alone = [procrustes.compare(*pair) for pair in zip(firsts, seconds, strict=True)]
     np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-12)
     assert together[1] == 0
+
+
+def test_gulp_without_a_penalty_asks_for_directions_alone():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(40, 8))
+    turned = rows @ np.diag(np.geomspace(1, 1e-4, 8)) @ rng.normal(size=(8, 8))
+    gulp = Gulp().configured(penalty=0.0)
+    states = [gulp.prepare(represent(each.astype(np.float32))) for each in (rows, turned)]
+    assert gulp.compare(*states) == pytest.approx(0, abs=1e-2)
