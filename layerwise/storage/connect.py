@@ -8,6 +8,7 @@ psycopg. Whatever a database says when something is wrong becomes one line.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -207,6 +208,8 @@ def one_line_errors(where: str, kind: type[LayerwiseError] = LayerwiseError) -> 
         raise kind(f"{where}: {_explain(error)}") from error
     except SQLAlchemyError as error:
         raise kind(f"{where}: {first_line(error)}") from error
+    except json.JSONDecodeError as error:
+        raise kind(f"{where}: damaged, `layerwise db check` says where ({error})") from error
     except UnicodeEncodeError as error:
         raise InputError(f"{error.object!a} is not valid Unicode text, and cannot be stored") from error
 
@@ -261,7 +264,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver shall not begin transactions by itself
-        connection.text_factory = _decode
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")  # damaged: its checksum says whose
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
             _write_ahead(connection)
@@ -272,11 +275,6 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _decode(text: bytes) -> str:
-    """Text as SQLite holds it; damaged text is read too, so that its checksum can say whose it is."""
-    return text.decode("utf-8", "replace")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

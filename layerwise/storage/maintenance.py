@@ -16,6 +16,7 @@ from layerwise.storage.holding.claims import is_live
 from layerwise.storage.identity import model_checksum, stimuli_checksum
 from layerwise.storage.reader import model_from_row
 from layerwise.storage.removal import remove_run
+from layerwise.storage.rows import as_bytes
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets
 from layerwise.storage.tiles import TileError, decode_vector
 
@@ -127,7 +128,7 @@ def _check_vectors(connection: sa.Connection) -> Iterator[str]:
     for table in (schema.statistics, schema.weight_statistics):
         owner = table.primary_key.columns[0]
         for number, name, vector in connection.execute(
-            sa.select(owner, table.c.name, table.c.vector).where(table.c.vector.is_not(None))
+            sa.select(owner, table.c.name, as_bytes(table.c.vector)).where(table.c.vector.is_not(None))
         ):
             try:
                 decode_vector(vector)
@@ -136,16 +137,32 @@ def _check_vectors(connection: sa.Connection) -> Iterator[str]:
 
 
 def _check_models(connection: sa.Connection) -> Iterator[str]:
-    for row in connection.execute(sa.select(models)).mappings():
-        if model_checksum(model_from_row(row)) != row["checksum"]:
-            yield f"model '{row['name']}' (row {row['id']}) is not as it was written"
+    for number, name in connection.execute(sa.select(models.c.id, models.c.name)).all():
+        if not _is_model_intact(connection, number):
+            yield f"model '{name}' (row {number}) is not as it was written"
 
 
 def _check_stimuli(connection: sa.Connection) -> Iterator[str]:
+    for number, name in connection.execute(sa.select(stimulus_sets.c.id, stimulus_sets.c.name)).all():
+        if not _are_stimuli_intact(connection, number):
+            yield f"stimulus set '{name}' (row {number}) is not as it was written"
+
+
+def _is_model_intact(connection: sa.Connection, number: int) -> bool:
+    try:
+        row = connection.execute(sa.select(models).where(models.c.id == number)).mappings().one()
+        return model_checksum(model_from_row(row)) == str(row["checksum"])
+    except (ValueError, TypeError):  # SQLite gives whatever a damaged row holds: half a JSON text, bytes for a number
+        return False
+
+
+def _are_stimuli_intact(connection: sa.Connection, number: int) -> bool:
     columns = (stimuli.c.name, stimuli.c.label, stimuli.c.content_hash, stimuli.c.thumbnail)
-    for found in connection.execute(sa.select(stimulus_sets)).mappings().all():
-        chosen = sa.select(*columns).where(stimuli.c.stimulus_set_id == found["id"]).order_by(stimuli.c.position)
+    chosen = sa.select(*columns).where(stimuli.c.stimulus_set_id == number).order_by(stimuli.c.position)
+    try:
+        found = connection.execute(sa.select(stimulus_sets).where(stimulus_sets.c.id == number)).mappings().one()
         rows = [(name, label, content, image) for name, label, content, image in connection.execute(chosen)]
         described = [found[name] for name in ("name", "source", "resize", "fingerprint", "skipped")]
-        if stimuli_checksum(described, rows) != found["checksum"]:
-            yield f"stimulus set '{found['name']}' (row {found['id']}) is not as it was written"
+        return stimuli_checksum(described, rows) == str(found["checksum"])
+    except (ValueError, TypeError):
+        return False

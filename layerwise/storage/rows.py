@@ -11,6 +11,11 @@ from layerwise.core.base.parameters import NO_PARAMETERS
 from layerwise.core.base.provider import Provider
 
 
+def as_bytes(column: sa.Column[Any]) -> sa.Label[Any]:
+    """A column as bytes, whatever SQLite finds in it: its checksum says that it is damaged."""
+    return sa.cast(column, sa.LargeBinary).label(column.name)
+
+
 def provider_key(kind: str, provider: Provider) -> dict[str, Any]:
     """The columns of a provider that are part of a key."""
     named = {f"{kind}_name": provider.name, f"{kind}_revision": provider.revision}

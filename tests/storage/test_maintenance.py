@@ -104,6 +104,12 @@ DAMAGED_SQLITE = [  # there a column holds anything, and so does a file of which
 ]
 
 
+def change_file(url: str, sql: str) -> None:
+    """Change a file of SQLite as no other database lets itself be changed."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+        connection.execute(sql)
+
+
 def check_damage(store: Store, samples: Any, execute: Any, change: str, said: str) -> None:
     """See that one line names the layer that was damaged, whoever reads it, and that the other one is still read."""
     claim = store.begin_run(samples.header())
@@ -132,21 +138,41 @@ def test_what_was_damaged_of_a_layer_is_said_in_one_line_that_names_it(
 def test_a_column_of_a_layer_that_holds_another_kind_is_said_in_one_line_that_names_it(
     sqlite_url: str, samples: Any, change: str, said: str
 ) -> None:
-    def execute(sql: str) -> None:
-        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-            connection.execute(sql)
-
     with open_store(sqlite_url) as store:
-        check_damage(store, samples, execute, change, said)
+        check_damage(store, samples, lambda sql: change_file(sqlite_url, sql), change, said)
 
 
-def test_text_that_is_no_longer_unicode_is_damage_like_any_other(sqlite_url: str, samples: Any) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("models SET source = CAST(x'6fff6f' AS TEXT)", "model 'tiny' (row 1) is not as it was written"),
+        ("models SET input_shape = '{'", "model 'tiny' (row 1) is not as it was written"),
+        ("models SET resize = x'ff'", "model 'tiny' (row 1) is not as it was written"),
+        ("stimuli SET label = CAST(x'ff' AS TEXT)", "stimulus set 'photos' (row 1) is not as it was written"),
+        ("stimuli SET thumbnail = 'text'", "stimulus set 'photos' (row 1) is not as it was written"),
+        ("stimulus_sets SET skipped = '['", "stimulus set 'photos' (row 1) is not as it was written"),
+        ("statistics SET vector = 'text' WHERE name = 'hoyer'", "'hoyer': vector cannot be decompressed"),
+        ("tiles SET data = 'text'", "tile 0 fails its checksum"),
+    ],
+)
+def test_what_is_of_another_kind_or_no_unicode_stops_no_check(
+    sqlite_url: str, samples: Any, change: str, said: str
+) -> None:
     with open_store(sqlite_url) as store:
         samples.finished_run(store)
-        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-            connection.execute("UPDATE models SET source = CAST(x'6fff6f' AS TEXT)")
-            connection.execute("UPDATE stimuli SET label = CAST(x'ff' AS TEXT) WHERE position = 2")
-        assert [problem.partition(" (")[0] for problem in store.verify()] == ["model 'tiny'", "stimulus set 'photos'"]
+        change_file(sqlite_url, f"UPDATE {change}")
+        problems = store.verify()
+        assert problems
+        assert all(said in problem and "\n" not in problem for problem in problems)
+
+
+def test_a_json_text_that_is_cut_off_is_one_line_for_whoever_reads_it(sqlite_url: str, samples: Any) -> None:
+    with open_store(sqlite_url) as store:
+        samples.finished_run(store)
+        change_file(sqlite_url, "UPDATE models SET class_names = '[\"cat'")
+        with pytest.raises(LayerwiseError, match="damaged, `layerwise db check` says where") as error:
+            store.list_runs()
+        assert "\n" not in str(error.value)
 
 
 def test_correlations_of_before_are_checked_too(

@@ -20,7 +20,7 @@ from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.storage.connect import Database
-from layerwise.storage.rows import provider_columns, provider_key, provider_of, replace_rows
+from layerwise.storage.rows import as_bytes, provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
 from layerwise.storage.tiles import Packed, Tile, TileError, unpack
 
@@ -29,14 +29,8 @@ if TYPE_CHECKING:
 
 _IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
 
-
-def _as_bytes(column: sa.Column[Any]) -> sa.Label[Any]:
-    """A column as bytes, whatever SQLite finds in it: its checksum says that it is damaged."""
-    return sa.cast(column, sa.LargeBinary).label(column.name)
-
-
 _BYTES = {"mean", "norm", "deviation"}
-_HEAD = [_as_bytes(column) if column.name in _BYTES else column for column in representations.c]
+_HEAD = [as_bytes(column) if column.name in _BYTES else column for column in representations.c]
 
 
 class ResultStore:
@@ -161,7 +155,7 @@ def read_packed(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Pack
     found: dict[int, Packed] = {}
     for some in _chunks(sorted(set(ids))):
         pieces: dict[int, list[Tile]] = {owner: [] for owner in some}
-        chosen = sa.select(tiles.c.representation_id, tiles.c.n_values, tiles.c.checksum, _as_bytes(tiles.c.data))
+        chosen = sa.select(tiles.c.representation_id, tiles.c.n_values, tiles.c.checksum, as_bytes(tiles.c.data))
         chosen = chosen.where(tiles.c.representation_id.in_(some)).order_by(
             tiles.c.representation_id, tiles.c.position
         )
