@@ -64,6 +64,7 @@ from .core.network.model import WeightTensor as WeightTensor
 from .core.network.products import Products as Products
 from .core.network.products import represent as represent
 from .core.network.representation import Representation as Representation
+from .core.network.resolution import Resolution as Resolution
 from .core.network.stimuli import Decoded as Decoded
 from .core.network.stimuli import LoadedStimuli as LoadedStimuli
 from .core.network.stimuli import Resize as Resize

@@ -261,6 +261,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver shall not begin transactions by itself
+        connection.text_factory = _decode
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
             _write_ahead(connection)
@@ -271,6 +272,11 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _decode(text: bytes) -> str:
+    """Text as SQLite holds it; damaged text is read too, so that its checksum can say whose it is."""
+    return text.decode("utf-8", "replace")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

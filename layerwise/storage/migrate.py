@@ -75,7 +75,11 @@ def upgrade(url: str) -> str:
 
 
 def downgrade(url: str, revision: str) -> str:
-    """Take a history back to an earlier revision, or to nothing (`base`), losing what that cannot hold."""
+    """Take a history back to an earlier revision, or to nothing (`base`), losing what that cannot hold.
+
+    Raises:
+        InputError: If that would lose layers: those in a form that the earlier revision does not know.
+    """
     return _move(url, revision)
 
 
@@ -110,14 +114,18 @@ def _move(url: str, target: str) -> str:
 def _migrate(database: Database, target: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it already talks when it is imported
     from alembic import command
+    from alembic.util import CommandError
 
     with database.rebuild() as connection:
         config = alembic_config(connection)
         revision = _revision(connection, database)  # again, now that nobody else can change it
-        if revision in REVISIONS and (target == "base" or REVISIONS.index(target) < REVISIONS.index(revision)):
-            command.downgrade(config, target)
-        else:
-            command.upgrade(config, target)
+        try:
+            if revision in REVISIONS and (target == "base" or REVISIONS.index(target) < REVISIONS.index(revision)):
+                command.downgrade(config, target)
+            else:
+                command.upgrade(config, target)
+        except CommandError as error:
+            raise InputError(f"{database.shown}: {error}") from error
 
 
 def _revision(connection: sa.Connection, database: Database) -> str | None:

@@ -11,13 +11,13 @@ held before.
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from layerwise.core.history.checks import check_representation, check_vector, diagonal_of
+from layerwise.storage.resolutions import read_resolution, write_resolution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,7 @@ class Packed:
         checksum: Hex SHA-256 over all of it, before compression.
         form: What the matrix holds, and in which type.
         deviation: Like `mean`; None for correlations.
-        resolution: How well it is known; None for correlations.
+        resolution: How well it is known, as JSON; None for correlations.
     """
 
     n_features: int
@@ -76,7 +76,7 @@ class Packed:
     checksum: str
     form: str = CORRELATION
     deviation: bytes | None = None
-    resolution: Mapping[str, float] | None = None
+    resolution: str | None = None
 
 
 def pack(representation: Representation) -> Packed:
@@ -98,7 +98,7 @@ def pack(representation: Representation) -> Packed:
     )
     n_values = TILE_BYTES // values.itemsize
     tiles = tuple(encode_tile(values[at : at + n_values]) for at in range(0, len(values), n_values))
-    resolution = describe_resolution(representation)
+    resolution = write_resolution(representation)
     packed = Packed(representation.n_features, mean, norm, tiles, "", form, deviation, resolution)
     return replace(packed, checksum=_digest(packed, values))
 
@@ -109,30 +109,46 @@ def unpack(packed: Packed) -> Representation:
     Raises:
         TileError: If a checksum fails or something is missing.
     """
+    if packed.form not in _TYPES:
+        raise TileError(f"it has the form '{packed.form}', which this version does not know")
+    values = _unpack_values(packed)
+    if _digest(packed, values) != packed.checksum:
+        raise TileError("the checksum over all of it does not match")
+    mean, norm = _floats(packed.mean, "mean"), _floats(packed.norm, "norm")
+    if packed.form == CORRELATION:
+        return _from_correlations(packed, values, mean, norm)
+    return _from_dissimilarities(packed, values, mean, norm)
+
+
+def _from_correlations(
+    packed: Packed, values: NDArray[np.floating], mean: NDArray[np.float64], norm: NDArray[np.float64]
+) -> Representation:
     import numpy as np
 
     from layerwise.core.network.correlations import from_correlations
+
+    if packed.deviation is not None or packed.resolution is not None:
+        raise TileError("it has deviations or a resolution, which correlations have not")
+    correlation = symmetric_matrix(values, np.where(norm > 0, 1, np.nan))
+    return from_correlations(correlation, mean, norm, packed.n_features)
+
+
+def _from_dissimilarities(
+    packed: Packed, values: NDArray[np.floating], mean: NDArray[np.float64], norm: NDArray[np.float64]
+) -> Representation:
+    import numpy as np
+
     from layerwise.core.network.representation import Representation
 
-    if packed.form not in _TYPES:
-        raise TileError(f"it has the form '{packed.form}', which this version does not know")
-    values, mean, norm = _unpack_values(packed), _floats(packed.mean, "mean"), _floats(packed.norm, "norm")
-    if _digest(packed, values) != packed.checksum:
-        raise TileError("the checksum over all of it does not match")
-    if packed.form == CORRELATION:
-        correlation = symmetric_matrix(values, np.where(norm > 0, 1, np.nan))
-        return from_correlations(correlation, mean, norm, packed.n_features)
     deviation = _floats(packed.deviation or b"", "deviation")
     if len(deviation) != len(mean):
         raise TileError(f"{len(deviation)} deviations of {len(mean)} stimuli")
-    return Representation(
-        symmetric_matrix(values, np.full(len(mean), diagonal_of(values.dtype))),
-        deviation,
-        mean,
-        norm,
-        packed.n_features,
-        **read_resolution(packed.resolution or {}),
-    )
+    try:
+        resolution, has_zero = read_resolution(packed.resolution or "")
+    except ValueError as error:
+        raise TileError(f"its resolution cannot be read: {error}") from error
+    matrix = symmetric_matrix(values, np.full(len(mean), diagonal_of(values.dtype)))
+    return Representation(matrix, deviation, mean, norm, packed.n_features, resolution, has_zero)
 
 
 def _unpack_values(packed: Packed) -> NDArray[np.floating]:
@@ -164,27 +180,6 @@ def symmetric_matrix(values: NDArray[Number], diagonal: NDArray[np.floating]) ->
         at += width
     np.fill_diagonal(matrix, diagonal)
     return matrix
-
-
-def describe_resolution(representation: Representation) -> dict[str, float]:
-    """How well a representation is known, as plain numbers."""
-    described = {name: float(value) for name, value in asdict(representation.resolution).items()}
-    return described if representation.has_zero else described | {"has_zero": 0.0}
-
-
-def read_resolution(described: Mapping[str, float]) -> dict[str, Any]:
-    """The arguments of a representation that `describe_resolution` has described.
-
-    Raises:
-        TileError: If it is something else.
-    """
-    from layerwise.core.network.resolution import Resolution
-
-    known = {key: value for key, value in described.items() if key != "has_zero"}
-    try:
-        return {"resolution": Resolution(**known), "has_zero": bool(described.get("has_zero", 1.0))}
-    except TypeError as error:
-        raise TileError(f"its resolution cannot be read: {error}") from error
 
 
 def encode_tile(values: NDArray[np.floating]) -> Tile:
@@ -254,8 +249,7 @@ def _digest(packed: Packed, values: NDArray[np.floating]) -> str:
 
     digest = hashlib.sha256(f"{packed.n_features} ".encode())
     if packed.form != CORRELATION:
-        said = json.dumps(packed.resolution, sort_keys=True)
-        digest.update(f"{packed.form} {said} ".encode())
+        digest.update(f"{packed.form} {packed.resolution} ".encode())
         digest.update(packed.deviation or b"")
     parts: Sequence[bytes | memoryview] = (packed.mean, packed.norm, np.ascontiguousarray(values).data)
     for part in parts:

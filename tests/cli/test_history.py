@@ -115,10 +115,11 @@ def test_export_of_a_layer_holds_its_representation(ask):
     said = ask("export", "latest", "--layer", "mixed1", "-o", "x.npz", "--json")
     assert said.json["layers"] == ["mixed1"]
     file = np.load("x.npz")
-    assert set(file.files) == {"correlation", "mean", "norm", "n_features", "stimuli"}
-    assert file["correlation"].shape == (40, 40)
-    assert file["correlation"].dtype == np.float32
-    assert file["mean"].shape == file["norm"].shape == (40,)
+    stored = {"entries", "deviation", "resolution"}
+    assert set(file.files) == {"correlation", "mean", "norm", "n_features", "stimuli"} | stored
+    assert file["correlation"].shape == file["entries"].shape == (40, 40)
+    assert file["correlation"].dtype == np.float64
+    assert file["mean"].shape == file["norm"].shape == file["deviation"].shape == (40,)
     assert int(file["n_features"]) == 8 * 8 * 52
     assert len(set(file["stimuli"])) == 40
 

@@ -75,8 +75,8 @@ def test_a_diagonal_that_is_no_number_is_a_diagonal_left_out(kind, nothing, tmp_
     matrix = MATRICES[kind]
     found = read(tmp_path, with_diagonal(matrix, nothing), kind)
     left_out = read(tmp_path, matrix[UPPER], kind)
-    np.testing.assert_array_equal(found.representation.correlation, left_out.representation.correlation)
-    np.testing.assert_array_equal(found.representation.norm, left_out.representation.norm)
+    np.testing.assert_allclose(found.representation.correlation, left_out.representation.correlation, atol=1e-14)
+    np.testing.assert_allclose(found.representation.norm, left_out.representation.norm, rtol=1e-14)
     with pytest.raises(InputError, match="no diagonal does not tell what kind of matrix it is: say it with --kind"):
         read(tmp_path, with_diagonal(matrix, nothing))
 
@@ -85,7 +85,7 @@ def test_a_diagonal_that_is_no_number_is_a_diagonal_left_out(kind, nothing, tmp_
 def test_where_some_of_the_diagonal_is_unknown_the_rest_must_fit(kind, tmp_path):
     matrix = with_diagonal(MATRICES[kind], [np.nan, *np.diagonal(MATRICES[kind])[1:]])
     found = read(tmp_path, matrix, kind).representation.correlation
-    np.testing.assert_array_equal(found, read(tmp_path, matrix[UPPER], kind).representation.correlation)
+    np.testing.assert_allclose(found, read(tmp_path, matrix[UPPER], kind).representation.correlation, atol=1e-14)
     assert read(tmp_path, matrix).kind == ("similarity" if kind == "similarity" else "distance")
     with pytest.raises(InputError, match=r"the diagonal of a .* matrix is [01], entry \(3, 3\) is 0\.[25]"):
         read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.products import represent
+from layerwise.core.network.products import multiply, represent
 from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import EXACT, Resolution
 from layerwise.interchange.exported import Export
 from layerwise.interchange.files import choose_writer, read_file
 from layerwise.interchange.gathering import arrange_layers, gather
@@ -42,16 +44,20 @@ def exports(draw: st.DrawFn) -> Export:
         if draw(st.booleans()):
             rows[draw(st.integers(0, len(stimuli) - 1))] = 0.5
         layers.append(Layer(name, "node", "conv", (n_features,), position, is_main=draw(st.booleans())))
-        representations.append(represent(rows))
+        known = draw(st.sampled_from([EXACT, Resolution(2.0**-24, 1e-8, 1 / 3, 0.0)]))
+        products = replace(multiply(rows), resolution=known)
+        made = products.represent(in_double=draw(st.booleans()))
+        representations.append(replace(made, has_zero=draw(st.booleans())))
     return Export(layers, representations, stimuli)
 
 
 def same(first: Representation, second: Representation) -> None:
-    np.testing.assert_array_equal(first.correlation, second.correlation)
-    np.testing.assert_array_equal(first.mean, second.mean)
-    np.testing.assert_array_equal(first.norm, second.norm)
-    assert first.n_features == second.n_features
-    assert first.correlation.dtype == second.correlation.dtype == np.float32
+    for name in ("entries", "deviation", "mean", "norm"):
+        mine, theirs = getattr(first, name), getattr(second, name)
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+    for name in ("n_features", "resolution", "has_zero"):
+        assert getattr(first, name) == getattr(second, name)
 
 
 def one(path: Path, kind: str = "auto", **arrays: np.ndarray):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import layerwise
 from layerwise import testing
 from layerwise.cli.scaffold.parts import PARTS
 from layerwise.core.host import hookspecs, kinds
@@ -92,6 +93,17 @@ def test_the_page_on_testing_has_every_check_and_every_fixture():
     given = [name for name, value in vars(fixtures).items() if "Fixture" in type(value).__name__ and name[0] != "_"]
     listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[a-z_`, ]+`) \|", text, re.MULTILINE)))
     assert sorted(name for name in listed if not name.startswith("check_")) == sorted(given)
+
+
+def test_the_page_on_representations_explains_all_of_them_and_its_example_runs(read_blocks):
+    page = DOCS / "plugins" / "representation.md"
+    prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    explained = {word for code in re.findall(r"`([^`\n]+)`", prose) for word in re.findall(r"\w+", code)}
+    for owner in (layerwise.Representation, layerwise.Resolution):
+        members = {name for name in (*owner.__annotations__, *vars(owner)) if name[0] != "_"}
+        assert members - explained == set(), owner.__name__
+    (example,) = [block for block in read_blocks(page) if block.language == "python"]
+    exec(compile(example.text, page.name, "exec", dont_inherit=True), {})
 
 
 def test_the_blocks_of_the_page_on_testing_run(read_blocks, tmp_path):

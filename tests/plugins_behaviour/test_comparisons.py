@@ -180,7 +180,7 @@ def register_metrics(): return [Odd()]
         ("return good * np.nan", "odd returned values that are not finite, expected finite values for stimuli that"),
         ("return 2 * good", "odd returned a matrix with the value 2.0, expected values from -1.0 to 1.0"),
         ("return np.triu(good)", "odd returned a matrix that is not symmetric, expected a symmetric matrix"),
-        ("representation.correlation[:] = 0", "is not to be changed: copy it first"),
+        ("representation.entries[:] = 0", "is not to be changed: copy it first"),
     ],
 )
 def test_a_metric_that_fails_is_named_by_compare_and_reorder(site, command_line, body, came):

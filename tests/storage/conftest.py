@@ -16,13 +16,13 @@ import pytest
 import sqlalchemy as sa
 
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.records import LayerResult, RunHeader, StatisticResult
+from layerwise.core.history.records import LayerAddress, LayerResult, RunHeader, StatisticResult
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
-from layerwise.core.network.products import represent
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.products import multiply
+from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
-from layerwise.storage import MEMORY_URL, OpenHistory, Store, open_store
+from layerwise.storage import MEMORY_URL, OpenHistory, Store, open_store, tiles
 
 DATABASES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
 EVERYWHERE = [pytest.param("memory"), *DATABASES]
@@ -176,10 +176,12 @@ class Samples:
         )
         return replace(header, **changes)
 
-    def representation(self, n_stimuli: int = 6, seed: int = 0, constant: tuple[int, ...] = ()) -> Representation:
+    def representation(
+        self, n_stimuli: int = 6, seed: int = 0, constant: tuple[int, ...] = (), *, in_double: bool = True
+    ) -> Representation:
         activations = np.random.default_rng(seed).normal(size=(n_stimuli, 12)) + 3
         activations[list(constant)] = 7.5
-        return represent(activations)
+        return multiply(activations).represent(in_double=in_double)
 
     def result(self, layer: str, transform: str = "none", version: str = "1.0", **shape: Any) -> LayerResult:
         provider = self.provider("statistics", version)
@@ -233,12 +235,45 @@ def same() -> Callable[[Representation, Representation], bool]:
     """Whether two representations are the same to the last bit."""
 
     def compare(one: Representation, other: Representation) -> bool:
-        return (
-            one.correlation.tobytes() == other.correlation.tobytes()
-            and one.correlation.dtype == other.correlation.dtype
-            and one.mean.tobytes() == other.mean.tobytes()
-            and one.norm.tobytes() == other.norm.tobytes()
-            and one.n_features == other.n_features
+        arrays = [(getattr(one, name), getattr(other, name)) for name in ("entries", "deviation", "mean", "norm")]
+        plain = [(each.n_features, each.resolution, each.has_zero) for each in (one, other)]
+        return plain[0] == plain[1] and all(
+            mine.dtype == theirs.dtype and mine.tobytes() == theirs.tobytes() for mine, theirs in arrays
         )
 
     return compare
+
+
+@pytest.fixture
+def as_before(url: str, execute: Execute) -> Callable[[], None]:
+    """Give every stored representation the form in which schema 0009 and older kept it: correlations in float32."""
+
+    def rewrite() -> None:
+        with open_store(url) as opened:
+            for run in opened.list_runs():
+                for layer in opened.list_layers(run.id):
+                    address = LayerAddress(run.id, layer.name)
+                    _write_correlations(execute, address, opened.read_representation(address))
+
+    return rewrite
+
+
+def _write_correlations(execute: Execute, address: LayerAddress, representation: Representation) -> None:
+    values = strict_upper(representation.correlation).astype("<f4")
+    digest = hashlib.sha256(f"{representation.n_features} ".encode())
+    for part in (representation.mean, representation.norm, values):
+        digest.update(part.tobytes())
+    found = "SELECT p.id FROM representations p JOIN layers l ON l.id = p.layer_id WHERE l.run_id = :run AND "
+    ((owner,),) = execute(f"{found} l.name = :layer", run=address.run_id, layer=address.layer)
+    changed = "form = 'correlation', deviation = NULL, resolution = NULL, n_tiles = 1, checksum = :checksum"
+    execute(f"UPDATE representations SET {changed} WHERE id = :id", id=owner, checksum=digest.hexdigest())
+    execute("DELETE FROM tiles WHERE representation_id = :id", id=owner)
+    tile = tiles.encode_tile(values)
+    execute(
+        "INSERT INTO tiles (representation_id, position, n_values, checksum, data) "
+        "VALUES (:id, 0, :n, :checksum, :data)",
+        id=owner,
+        n=tile.n_values,
+        checksum=tile.checksum,
+        data=tile.data,
+    )

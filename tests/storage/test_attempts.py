@@ -82,10 +82,11 @@ def test_attempts_go_with_their_run(store: Store, samples: Any, execute: Any) ->
 
 @pytest.mark.parametrize("n_attempts", [1, 3])
 def test_of_an_old_run_the_first_attempt_and_the_end_of_the_last_are_known(
-    url: str, samples: Any, execute: Any, n_attempts: int
+    url: str, samples: Any, execute: Any, as_before: Any, n_attempts: int
 ) -> None:
     with open_store(url) as store:
         run_id = samples.finished_run(store)
+    as_before()
     migrate.downgrade(url, "0006")
     execute("UPDATE runs SET n_attempts = :n", n=n_attempts)
     upgrade(url)
@@ -115,9 +116,10 @@ def test_the_origin_of_a_run_can_be_queried(store: Store, samples: Any) -> None:
     assert store.query("SELECT origin FROM run_list").item() == "snapshot"
 
 
-def test_old_runs_are_computed_or_imported(url: str, samples: Any, execute: Any) -> None:
+def test_old_runs_are_computed_or_imported(url: str, samples: Any, execute: Any, as_before: Any) -> None:
     with open_store(url) as store:
         computed, imported = samples.finished_run(store), samples.finished_run(store, "b" * 64)
+    as_before()
     migrate.downgrade(url, "0006")
     execute("UPDATE runs SET loader_name = 'layerwise:import' WHERE id = :id", id=imported)
     upgrade(url)

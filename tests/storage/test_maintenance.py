@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
-from layerwise.storage import Store, tiles
+from layerwise.storage import Store, open_store, tiles
 from layerwise.storage.schema import HEAD, metadata
 
 
@@ -38,7 +40,7 @@ def flip(data: bytes, at: int) -> bytes:
 def test_a_damaged_tile_is_named_and_never_read_as_numbers(
     store: Store, samples: Any, execute: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiles, "TILE_VALUES", 5)
+    monkeypatch.setattr(tiles, "TILE_BYTES", 5 * 8)
     claim = store.begin_run(samples.header())
     run_id = claim.run_id
     store.save_layer(claim, samples.result("mixed"))
@@ -74,6 +76,96 @@ def test_verify_notices_whatever_was_changed_behind_its_back(
     problems = store.verify()
     assert problems
     assert all(said in problem for problem in problems)
+
+
+DAMAGED = [
+    ("deviation = norm", "checksum over all"),
+    ("deviation = NULL", "checksum over all"),
+    ("deviation = substr(deviation, 1, 8)", "checksum over all"),
+    ("mean = substr(mean, 1, 8)", "do not make up 1 stimuli"),
+    ("norm = substr(norm, 1, 13)", "do not make up 6 stimuli"),
+    ("form = 'angles/f2'", "the form 'angles/f2', which this version does not know"),
+    ("form = ''", "the form '', which this version does not know"),
+    ("form = 'compact/f4'", "tile 0 has 120 bytes where 60 are expected"),
+    ("form = 'correlation'", "tile 0 has 120 bytes where 60 are expected"),
+    ("resolution = NULL", "checksum over all"),
+    ("resolution = '{'", "checksum over all"),
+    ("resolution = '[1, 2]'", "checksum over all"),
+    ("resolution = replace(resolution, 'near', 'far')", "checksum over all"),
+]
+DAMAGED_SQLITE = [  # there a column holds anything, and so does a file of which some bits were turned over
+    ("deviation = 'some text'", "checksum over all"),
+    ("deviation = 7", "checksum over all"),
+    ("mean = 'some text of forty-eight letters, as long as six'", "checksum over all"),
+    ("form = x'ff'", "which this version does not know"),
+    ("form = CAST(x'ff' AS TEXT)", "which this version does not know"),
+    ("resolution = CAST(x'7bff7d' AS TEXT)", "checksum over all"),
+    ("resolution = x'7b7d'", "checksum over all"),
+]
+
+
+def check_damage(store: Store, samples: Any, execute: Any, change: str, said: str) -> None:
+    """See that one line names the layer that was damaged, whoever reads it, and that the other one is still read."""
+    claim = store.begin_run(samples.header())
+    for layer in ("mixed", "output"):
+        store.save_layer(claim, samples.result(layer))
+    first = "(SELECT min(id) FROM representations)"
+    execute(f"UPDATE representations SET {change} WHERE id = {first}")
+    (problem,) = store.verify()
+    assert problem.startswith(f"run {claim.run_id}, layer 'mixed' is damaged: ")
+    assert said in problem
+    assert "\n" not in problem
+    with pytest.raises(LayerwiseError) as error:
+        store.read_representation(LayerAddress(claim.run_id, "mixed"))
+    assert str(error.value) == problem
+    assert store.read_representation(LayerAddress(claim.run_id, "output")).n_stimuli == 6
+
+
+@pytest.mark.parametrize(("change", "said"), DAMAGED)
+def test_what_was_damaged_of_a_layer_is_said_in_one_line_that_names_it(
+    store: Store, samples: Any, execute: Any, change: str, said: str
+) -> None:
+    check_damage(store, samples, execute, change, said)
+
+
+@pytest.mark.parametrize(("change", "said"), DAMAGED_SQLITE)
+def test_a_column_of_a_layer_that_holds_another_kind_is_said_in_one_line_that_names_it(
+    sqlite_url: str, samples: Any, change: str, said: str
+) -> None:
+    def execute(sql: str) -> None:
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+            connection.execute(sql)
+
+    with open_store(sqlite_url) as store:
+        check_damage(store, samples, execute, change, said)
+
+
+def test_text_that_is_no_longer_unicode_is_damage_like_any_other(sqlite_url: str, samples: Any) -> None:
+    with open_store(sqlite_url) as store:
+        samples.finished_run(store)
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+            connection.execute("UPDATE models SET source = CAST(x'6fff6f' AS TEXT)")
+            connection.execute("UPDATE stimuli SET label = CAST(x'ff' AS TEXT) WHERE position = 2")
+        assert [problem.partition(" (")[0] for problem in store.verify()] == ["model 'tiny'", "stimulus set 'photos'"]
+
+
+def test_correlations_of_before_are_checked_too(
+    store: Store, samples: Any, execute: Any, as_before: Any, subtests: pytest.Subtests
+) -> None:
+    run_id = samples.finished_run(store, layers=samples.layers[:1])
+    as_before()
+    assert store.verify() == []
+    for change, said in (
+        ("deviation = norm", "deviations or a resolution, which correlations have not"),
+        ("deviation = NULL, resolution = '{}'", "deviations or a resolution, which correlations have not"),
+        ("resolution = NULL, norm = mean", "checksum over all"),
+    ):
+        with subtests.test(change):
+            execute(f"UPDATE representations SET {change}")
+            assert [problem.partition(" is damaged: ")[0] for problem in store.verify()] == [
+                f"run {run_id}, layer 'input'"
+            ]
+            assert said in store.verify()[0]
 
 
 def test_verify_notices_a_damaged_vector(store: Store, samples: Any, execute: Any) -> None:

@@ -6,6 +6,7 @@ What they are and how they were made is in `tests/assets/histories/README.md`; o
 from __future__ import annotations
 
 import contextlib
+import copy
 import gzip
 import io
 import json
@@ -101,6 +102,20 @@ def differences(was: Any, now: Any, close: float, where: str = "") -> Iterator[s
         yield f"{where}: {was} is {now}"
 
 
+def corrected(question: Mapping[str, Any]) -> Any:
+    """An answer of then, less what was nothing but rounding and is refused now.
+
+    Half of the softmax is two units. Any two vectors of two numbers correlate with 1 or -1, here all with 1, so there
+    is nothing that RSA could compare; what was answered was the correlation of last bits.
+    """
+    answer = copy.deepcopy(question["answer"])
+    if question["arguments"][0] == "ceiling":
+        for layer in answer["layers"]:
+            if layer["layer"] == "softmax":
+                layer |= {"agreement": None, "reason": "the measure between the halves is undefined"}
+    return answer
+
+
 def test_there_is_a_history_of_every_schema_up_to_now() -> None:
     together = {"0007", "0008"}  # these came with 0009, and no history was made with them
     assert [schema for schema in REVISIONS if schema not in together] == MADE
@@ -138,7 +153,7 @@ def test_what_is_computed_from_representations_gives_the_same_numbers_and_nothin
         with subtests.test(" ".join(question["arguments"])):
             code, out, said = old.ask(*question["arguments"], "--json")
             assert code == 0, said
-            assert list(differences(question["answer"], json.loads(out), CLOSE)) == []
+            assert list(differences(corrected(question), json.loads(out), CLOSE)) == []
     with open_store(old.url) as store:
         counted = {name: store.query(f"SELECT count(*) FROM {name}").item() for name in old.rows}
         assert counted == old.rows

@@ -64,9 +64,10 @@ def test_migrations_go_down_to_nothing_and_up_again(url: str, execute: Any, samp
         assert store.info().revision == HEAD
 
 
-def test_an_older_history_is_upgraded_when_asked_and_keeps_its_runs(url: str, samples: Any) -> None:
+def test_an_older_history_is_upgraded_when_asked_and_keeps_its_runs(url: str, samples: Any, as_before: Any) -> None:
     with open_store(url) as store:
         run_id = samples.finished_run(store)
+    as_before()
     assert migrate.downgrade(url, REVISIONS[0]) == HEAD
     with pytest.raises(InputError) as error:
         open_store(url)
@@ -76,6 +77,21 @@ def test_an_older_history_is_upgraded_when_asked_and_keeps_its_runs(url: str, sa
     with open_store(url) as store:
         assert store.find_run("latest").id == run_id
         assert store.read_table("run_list").height == 1
+        assert store.verify() == []
+
+
+def test_layers_that_an_older_schema_cannot_hold_are_never_lost_by_going_back(url: str, samples: Any) -> None:
+    with open_store(url) as store:
+        run_id = samples.finished_run(store)
+    for revision in ("0009", REVISIONS[0], "base"):
+        with pytest.raises(InputError) as error:
+            migrate.downgrade(url, revision)
+        in_one_line(error, f"run {run_id}", "schema 0009 cannot hold", "`layerwise delete RUN`")
+    with open_store(url) as store:
+        assert store.verify() == []
+        store.delete_run(run_id)
+    assert migrate.downgrade(url, "0009") == HEAD
+    assert upgrade(url) == "0009"
 
 
 def test_a_history_of_a_newer_layerwise_is_left_alone(url: str, execute: Any) -> None:

@@ -55,7 +55,7 @@ def columns(url: str) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def filled(url: str, samples: Any) -> str:
+def filled(url: str, samples: Any, as_before: Any) -> str:
     """A history before revisions, of one run with results of every kind that a provider has; the run's id."""
     with open_store(url) as store:
         run_id = str(samples.finished_run(store))
@@ -66,6 +66,7 @@ def filled(url: str, samples: Any) -> str:
         weighed = StatisticResult("std", Provider("sample:std", "1.0"), 0.5)
         store.save_weights(again, [WeightResult("kernel", "conv", (2, 3), 0, (weighed,))])
         store.fail_run(again, "stopped")
+    as_before()
     migrate.downgrade(url, BEFORE)
     return run_id
 
@@ -154,7 +155,7 @@ def test_of_two_revisions_under_one_version_the_later_is_taken_back(url: str, fi
 
 
 def test_what_belongs_to_a_profile_is_still_there_after_its_table_was_made_anew(
-    url: str, samples: Any, execute: Any
+    url: str, samples: Any, execute: Any, as_before: Any
 ) -> None:
     from layerwise.core.analysis.profile import measure_profile
     from layerwise.core.history.intervals import Interval, IntervalPlan
@@ -166,6 +167,7 @@ def test_what_belongs_to_a_profile_is_still_there_after_its_table_was_made_anew(
         key = ProfileKey(samples.finished_run(store), names, RSA)
         store.save_profile(key, measure_profile(names, [[1.0, 0.2], [0.2, 1.0]], "similarity"))
         store.save_profile_intervals(key, ProfileIntervals(plan, {"total": Interval(0.1, 0.3)}, {}))
+    as_before()
     migrate.downgrade(url, BEFORE)
     upgrade(url)
     with open_store(url) as store:

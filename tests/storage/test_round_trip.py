@@ -23,6 +23,7 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
+from layerwise.core.network.resolution import Resolution
 from layerwise.core.network.stimuli import Stimulus
 from layerwise.storage import Store, tiles
 
@@ -67,20 +68,42 @@ def test_layers_are_read_back_in_order_with_what_is_known_of_the_graph(store: St
     assert store.list_layers(run_id) == [samples.layers[0], samples.layers[3], samples.layers[4]]
 
 
-def test_a_representation_is_the_same_to_the_last_bit(store: Store, samples: Any, same: Any) -> None:
+@pytest.mark.parametrize("in_double", [False, True])
+def test_a_representation_is_the_same_to_the_last_bit(
+    store: Store, samples: Any, same: Any, *, in_double: bool
+) -> None:
     claim = store.begin_run(samples.header())
     run_id = claim.run_id
-    written = samples.result("mixed", constant=(0, 4))
+    written = samples.result("mixed", constant=(0, 4), in_double=in_double)
     store.save_layer(claim, written)
     read = store.read_representation(LayerAddress(run_id, "mixed"))
     assert np.isnan(read.correlation[4]).all()
     assert same(read, written.representation)
 
 
+def test_a_representation_says_how_well_it_is_known_when_it_is_read_back(store: Store, samples: Any) -> None:
+    claim = store.begin_run(samples.header())
+    known = Resolution(2.0**-24, 1e-8, 1 / 3, 0.0)
+    written = samples.result("mixed")
+    written = replace(written, representation=replace(written.representation, resolution=known, has_zero=False))
+    store.save_layer(claim, written)
+    read = store.read_representation(LayerAddress(claim.run_id, "mixed"))
+    assert (read.resolution, read.has_zero) == (known, False)
+
+
+@pytest.mark.parametrize("error", [np.nan, np.inf, -1e-8])
+def test_a_resolution_that_says_nothing_is_refused(store: Store, samples: Any, error: float) -> None:
+    claim = store.begin_run(samples.header())
+    bad = replace(samples.representation(), resolution=Resolution(near=error))
+    with pytest.raises(LayerwiseError, match=f"run {claim.run_id}, layer 'mixed': .* of which 'near' is {error}"):
+        store.save_layer(claim, LayerResult("mixed", "none", bad))
+    assert store.list_layers(claim.run_id) == []
+
+
 def test_a_representation_in_many_tiles_is_the_same_to_the_last_bit(
     store: Store, samples: Any, same: Any, execute: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiles, "TILE_VALUES", 7)
+    monkeypatch.setattr(tiles, "TILE_BYTES", 7 * 8)
     claim = store.begin_run(samples.header(stimuli=samples.stimuli(13)))
     run_id = claim.run_id
     written = samples.result("mixed", n_stimuli=13, constant=(5,))
@@ -89,17 +112,16 @@ def test_a_representation_in_many_tiles_is_the_same_to_the_last_bit(
     assert same(store.read_representation(LayerAddress(run_id, "mixed")), written.representation)
 
 
+@pytest.mark.parametrize(("in_double", "sizes"), [(False, [2**20, 229824]), (True, [2**20, 2**20, 459648])])
 def test_a_tile_never_holds_more_than_a_mebibyte_of_values(
-    store: Store, samples: Any, same: Any, execute: Any
+    store: Store, samples: Any, same: Any, execute: Any, *, in_double: bool, sizes: list[int]
 ) -> None:
     claim = store.begin_run(samples.header())
     run_id = claim.run_id
-    written = samples.result("mixed", n_stimuli=800)
+    written = samples.result("mixed", n_stimuli=800, in_double=in_double)
     store.save_layer(claim, written)
-    assert [n_values * 4 for (n_values,) in execute("SELECT n_values FROM tiles ORDER BY position")] == [
-        2**20,
-        229824,
-    ]
+    counted = [n_values for (n_values,) in execute("SELECT n_values FROM tiles ORDER BY position")]
+    assert [n_values * written.representation.entries.itemsize for n_values in counted] == sizes
     assert same(store.read_representation(LayerAddress(run_id, "mixed")), written.representation)
 
 

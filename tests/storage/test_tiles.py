@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import Resolution
 from layerwise.storage import tiles
+from layerwise.storage.resolutions import read_resolution
 
 FLOATS = hnp.from_dtype(np.dtype("<f4"), allow_subnormal=True)
 SINGLE = np.dtype("<f4")
@@ -53,9 +55,30 @@ def test_unpacking_gives_back_what_was_packed(written: Representation, tile_byte
 def test_a_changed_resolution_is_noticed(samples: Any) -> None:
     packed = tiles.pack(samples.representation())
     assert packed.resolution is not None
-    finer = {**packed.resolution, "activations": 0.0}
+    finer = {**json.loads(packed.resolution), "activations": 0.0}
     with pytest.raises(tiles.TileError, match="checksum over all"):
-        tiles.unpack(replace(packed, resolution=finer))
+        tiles.unpack(replace(packed, resolution=json.dumps(finer, sort_keys=True)))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "Expecting value"),
+        ("{", "Expecting property name"),
+        ("null", "no object but null"),
+        ("[1.0]", r"no object but \[1.0\]"),
+        ('{"activations": 0.0, "products": 0.0, "near": 0.0}', "'least' is missing"),
+        ('{"activations": 0.0, "products": 0.0, "near": 0.0, "least": 0.0, "far": 0.0}', "'far' is not known"),
+        ('{"activations": "0.0"}', "'activations' is '0.0', no number from 0 on"),
+        ('{"activations": true}', "'activations' is True, no number"),
+        ('{"activations": NaN}', "'activations' is nan, no number"),
+        ('{"activations": 1e999}', "'activations' is inf, no number"),
+        ('{"activations": -1e-9}', "'activations' is -1e-09, no number"),
+    ],
+)
+def test_a_resolution_that_is_none_is_refused_with_what_is_wrong(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        read_resolution(text)
 
 
 def test_a_form_of_a_later_version_is_named(samples: Any) -> None:
@@ -95,6 +118,8 @@ def test_a_tile_that_unpacks_to_something_else_is_noticed() -> None:
             tiles.decode_tile(tiles.Tile(2, zlib.crc32(data), data), 0, SINGLE)
 
 
-def test_correlations_take_less_room_than_they_are_long(samples: Any) -> None:
-    packed = tiles.pack(samples.representation(300))
-    assert sum(len(tile.data) for tile in packed.tiles) < 0.9 * 4 * 300 * 299 / 2
+def test_a_matrix_takes_less_room_than_it_is_long(samples: Any) -> None:
+    for in_double, share in ((False, 0.9), (True, 0.95)):
+        packed = tiles.pack(samples.representation(300, in_double=in_double))
+        size = samples.representation(2, in_double=in_double).entries.itemsize
+        assert sum(len(tile.data) for tile in packed.tiles) < share * size * 300 * 299 / 2

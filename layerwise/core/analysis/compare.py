@@ -162,9 +162,7 @@ def _tabulate(
     warnings = dict.fromkeys(line for a in found if a.value is not None for line in a.reason.splitlines())
     failures = tuple(dict.fromkeys(a.reason for a in found if a.failed))
     doubted = frozenset((a.first, a.second) for a in found if a.value is not None and NOT_DETERMINED in a.reason)
-    warned = tuple(
-        sorted(warnings, key=lambda line: NOT_DETERMINED not in line)
-    )  # what is unknown before what is biased
+    warned = tuple(sorted(warnings, key=lambda line: NOT_DETERMINED not in line))  # unknown before biased
     return ComparisonTable(measure.provider, measure.kind, rows, columns, matrix, reasons, warned, failures, doubted)
 
 

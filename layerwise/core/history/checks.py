@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +20,25 @@ def check_representation(representation: Representation) -> None:
     """Check that a representation could be given back as it is from its upper triangle and its vectors.
 
     Raises:
-        ValueError: If its matrix is not symmetric, no matrix of floats, or its diagonal is not what it must be.
+        ValueError: If its matrix is not symmetric, no matrix of floats, its diagonal is not what it must be, or its
+            resolution is made of anything but numbers from 0 on.
     """
     import numpy as np
 
     matrix, n_stimuli = representation.entries, representation.n_stimuli
     if matrix.dtype not in (np.float32, np.float64) or matrix.shape != (n_stimuli, n_stimuli):
         raise ValueError(f"entries of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
-    for name in ("norm", "deviation"):
+    for name in ("mean", "norm", "deviation"):
         vector = getattr(representation, name)
-        if vector.shape != (n_stimuli,):
-            raise ValueError(f"{name}s of shape {vector.shape} for {n_stimuli} stimuli")
+        if vector.dtype != np.float64 or vector.shape != (n_stimuli,):
+            raise ValueError(f"{name}s of {vector.dtype} with shape {vector.shape} for {n_stimuli} stimuli")
     if not np.array_equal(matrix, matrix.T, equal_nan=True):
         raise ValueError("entries that are not symmetric")
     if (np.diagonal(matrix) != diagonal_of(matrix.dtype)).any():
         raise ValueError("a diagonal that is not that of a stimulus and itself")
+    for name, error in vars(representation.resolution).items():
+        if not 0 <= error < math.inf:
+            raise ValueError(f"a resolution of which '{name}' is {error}")
 
 
 def diagonal_of(dtype: np.dtype[Any]) -> float:

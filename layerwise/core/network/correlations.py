@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.representation import Representation, panels
 from layerwise.core.network.resolution import SINGLE, Resolution
 
 STORED_CORRELATIONS = Resolution(activations=SINGLE, products=2.0**-25, near=1.0)
@@ -27,13 +27,17 @@ def from_correlations(
         n_features: Number of units p.
     """
     length = np.hypot(norm, np.sqrt(n_features) * mean)
-    squared = np.subtract.outer(norm, norm) ** 2
-    squared += 2 * np.outer(norm, norm) * np.nan_to_num(1 - correlation.astype(np.float64))
-    squared += n_features * np.subtract.outer(mean, mean) ** 2
-    squared -= np.subtract.outer(length, length) ** 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        squared /= 2 * np.outer(length, length)
+    entries = np.empty(correlation.shape)
+    for rows in panels(len(mean)):  # in this order of factors, so that entry (i, j) is entry (j, i) to the last bit
+        apart = np.nan_to_num(1 - correlation[rows].astype(np.float64))
+        apart *= 2 * np.multiply.outer(norm[rows], norm)
+        apart += np.subtract.outer(norm[rows], norm) ** 2
+        apart += n_features * np.subtract.outer(mean[rows], mean) ** 2
+        apart -= np.subtract.outer(length[rows], length) ** 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            apart /= 2 * np.multiply.outer(length[rows], length)
+        np.maximum(apart, 0, out=entries[rows])
     zero = length == 0
-    squared[zero, :] = squared[:, zero] = 1
-    np.fill_diagonal(squared, 0)
-    return Representation(np.maximum(squared, 0), length, mean, norm, n_features, STORED_CORRELATIONS)
+    entries[zero, :] = entries[:, zero] = 1
+    np.fill_diagonal(entries, 0)
+    return Representation(entries, length, mean, norm, n_features, STORED_CORRELATIONS)

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 _IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
 
 
+def _as_bytes(column: sa.Column[Any]) -> sa.Label[Any]:
+    """A column as bytes, whatever SQLite finds in it: its checksum says that it is damaged."""
+    return sa.cast(column, sa.LargeBinary).label(column.name)
+
+
+_BYTES = {"mean", "norm", "deviation"}
+_HEAD = [_as_bytes(column) if column.name in _BYTES else column for column in representations.c]
+
+
 class ResultStore:
     """The second half of `History`: representations, comparisons and orderings."""
 
@@ -152,13 +161,13 @@ def read_packed(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Pack
     found: dict[int, Packed] = {}
     for some in _chunks(sorted(set(ids))):
         pieces: dict[int, list[Tile]] = {owner: [] for owner in some}
-        chosen = sa.select(tiles.c.representation_id, tiles.c.n_values, tiles.c.checksum, tiles.c.data)
+        chosen = sa.select(tiles.c.representation_id, tiles.c.n_values, tiles.c.checksum, _as_bytes(tiles.c.data))
         chosen = chosen.where(tiles.c.representation_id.in_(some)).order_by(
             tiles.c.representation_id, tiles.c.position
         )
         for owner, n_values, checksum, data in connection.execute(chosen):
             pieces[owner].append(Tile(n_values, checksum, data))
-        heads = sa.select(representations).where(representations.c.id.in_(some))
+        heads = sa.select(*_HEAD).where(representations.c.id.in_(some))
         for row in connection.execute(heads).mappings():
             found[row["id"]] = _packed(row, pieces[row["id"]])
     return found

@@ -19,7 +19,7 @@ representations = sa.Table(
     Column("norm", LargeBinary, nullable=False),
     Column("form", Text, nullable=False, server_default="correlation"),
     Column("deviation", LargeBinary),
-    Column("resolution", sa.JSON),
+    Column("resolution", Text),
     Column("n_tiles", Integer, nullable=False),
     Column("checksum", String(64), nullable=False),
     Column("attempt", Integer),

@@ -32,6 +32,7 @@ SHOWN_FOLDER = "/example"  # what stands in a history for the folder in which it
 HOST = {"hostname": "example", "system": "Linux", "processor": "example", "cores": "2", "memory": "8.0 GiB"}
 CLASSES = ("apple", "bridge", "cloud", "drum", "eagle")
 N_STIMULI = 12
+N_MANY = 132
 Command = tuple[str, ...]
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -48,6 +49,7 @@ RUNS: dict[str, Command] = {
 HALVES = ("--layers", "mixed", "--layers", "output", "--transform", "half-a", "--transform", "half-b")
 SPLIT = {"split": ("--no-plugin", "statistics", "run", "models/late.keras", *COMMON, *HALVES)}
 RECORDING = {"recording": ("import", "recording.npz", "--name", "recording", "--stimuli", "{early}")}
+MANY = {"many": ("import", "many.npz", "--kind", "activations", "--name", "many")}
 
 LISTED: tuple[Command, ...] = (
     ("runs",),
@@ -65,6 +67,14 @@ COMPARED: tuple[Command, ...] = (
     ("reorder", "{late}", "--by", "output"),
     ("reorder", "{late}", "--by", "input", "--method", "label"),
     ("reorder", "{early}", "--by", "mixed", "--transform", "rank"),
+)
+MANY_COMPARED: tuple[Command, ...] = (
+    ("show", "{many}"),
+    *(
+        ("compare", "{many}", "--with", name)
+        for name in ("rsa-pearson", "rsa-spearman", "cka", "procrustes", "svcca")
+    ),
+    ("compare", "{many}", "--with", "rsa-cosine", "--metric", "euclidean"),
 )
 IMPORTED: tuple[Command, ...] = (("show", "{recording}"), ("compare", "{late}", "{recording}"))
 MORE_RSA: tuple[Command, ...] = (
@@ -277,6 +287,13 @@ VERSIONS = (
         (("measure", "{split}"), *_FULL, *RESAMPLED),
         (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS, CHECK),
     ),
+    Version(
+        "0010",
+        "14631e4",
+        _SPLITTING | MANY,
+        (("measure", "{split}"), *_FULL, *MANY_COMPARED, *RESAMPLED),
+        (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS, CHECK),
+    ),
 )
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -284,7 +301,10 @@ VERSIONS = (
 
 
 def make_material(folder: Path) -> None:
-    """Write two checkpoints of a tiny network, twelve labelled pictures and a recording; always the same numbers."""
+    """Write two checkpoints of a tiny network, twelve labelled pictures, a recording, and activations.
+
+    Always the same numbers.
+    """
     import numpy as np
 
     numbers = np.random.default_rng(6)
@@ -295,6 +315,20 @@ def make_material(folder: Path) -> None:
     _make_models(folder / "models", numbers)
     points = numbers.normal(size=(N_STIMULI, 6))
     np.savez(folder / "recording.npz", it=1 - np.corrcoef(points), names=np.array(names))
+    _make_activations(folder / "many.npz")
+
+
+def _make_activations(path: Path) -> None:
+    """Save two layers of so many stimuli that they are kept in float32; some are nearly equal, biases are large."""
+    import numpy as np
+
+    numbers = np.random.default_rng(10)
+    before = numbers.normal(size=(N_MANY, 160))
+    before[1:4] = before[0] + 1e-3 * before[1:4]
+    after = np.maximum(before @ numbers.normal(size=(160, 200)), 0)
+    biased = before + 100 * numbers.normal(size=160)
+    names = [f"{index:03d}" for index in range(N_MANY)]
+    np.savez(path, before=biased.astype(np.float32), after=after.astype(np.float32), names=np.array(names))
 
 
 def _make_stimuli(folder: Path, numbers: Any) -> list[str]:

@@ -9,6 +9,8 @@ import pytest
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import LayerAddress
+from layerwise.core.network.correlations import from_correlations
+from layerwise.core.network.representation import Representation
 from layerwise.plugins.sections.models import section as models
 from layerwise.plugins.sections.overview import compared
 from layerwise.plugins.sections.recordings import ceilings
@@ -21,6 +23,11 @@ from layerwise.report.paper.ask import ask_figure
 from layerwise.report.queries import recording_ids
 
 AREAS = {"V1": "conv0", "V4": "mixed3a", "IT": "avgpool0"}
+
+
+def with_correlation(source: Representation, correlation: np.ndarray) -> Representation:
+    """The same means and norms, with other correlations."""
+    return from_correlations(correlation, source.mean, source.norm, source.n_features)
 
 
 def add_recording(fake, history, run_id: str, name: str, seed: int = 0, areas=tuple(AREAS), noise: float = 0.4):
@@ -45,7 +52,7 @@ def add_recording(fake, history, run_id: str, name: str, seed: int = 0, areas=tu
         noisy = rng.normal(size=source.correlation.shape) * noise * source.correlation.std()
         made = np.clip(source.correlation + (noisy + noisy.T) / 2, -1, 1).astype(np.float32)
         np.fill_diagonal(made, 1)
-        history.rewrite_layer(run_id, area, replace(source, correlation=made))
+        history.rewrite_layer(run_id, area, with_correlation(source, made))
     return run
 
 
@@ -103,7 +110,7 @@ def test_a_layer_that_does_as_well_is_no_worse_and_one_that_does_not_is(fake, hi
     jitter = np.random.default_rng(1).normal(size=twin.correlation.shape) * 1e-3
     made = (twin.correlation + (jitter + jitter.T) / 2).astype(np.float32)
     np.fill_diagonal(made, 1)
-    history.rewrite_layer("net0", "conv1", replace(twin, correlation=made))
+    history.rewrite_layer("net0", "conv1", with_correlation(twin, made))
     found = match(make_context("brain", "net0"))
     standing = recorded.match_frame(found).filter(series="V1")
     twins = standing.filter(standing.get_column("layer").is_in(["conv0", "conv1"]))
