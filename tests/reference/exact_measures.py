@@ -316,6 +316,8 @@ def imd(x: Given, y: Given) -> float:
         values = eigvalsh(laplacian(np.maximum(graph, graph.T), normed=True))
         return np.exp(-np.outer(times, values)).mean(axis=1)
 
+    if any(has_no_neighbours(item.rows, "squared-euclidean") for item in (x, y)):
+        return np.nan
     return float((np.exp(-2 * (times + 1 / times)) * np.abs(heat(x) - heat(y))).max())
 
 
@@ -346,12 +348,16 @@ def magnitude_difference(x: Given, y: Given) -> float:
     return float(abs(lengths[0] - lengths[1]))
 
 
-MEASURES: dict[str, Callable[..., float]] = {
-    "rsa-pearson": _of_pairs(correlate),
-    "rsa-spearman": _of_pairs(correlate, ranked=True),
-    "rsa-kendall": _of_pairs(tau_a),
-    "rsa-rho-a": _of_pairs(rho_a, ranked=True),
-    "rsa-cosine": rsa_cosine,
+def _where_stimuli_differ(measure: Measure) -> Measure:
+    """NaN where a layer does the same with all stimuli."""
+
+    def of(x: Given, y: Given) -> float:
+        return measure(x, y) if all(item.centred.any() for item in (x, y)) else np.nan
+
+    return of
+
+
+_OF_DIFFERENCES: dict[str, Measure] = {
     "cka": cka,
     "cka-debiased": cka_debiased,
     "cka-rbf": cka_rbf,
@@ -363,20 +369,29 @@ MEASURES: dict[str, Callable[..., float]] = {
     "procrustes": procrustes,
     "angular-procrustes": angular_procrustes,
     "bures": bures,
+    "linear-predictivity": linear_predictivity,
+    "eigenspace-overlap": eigenspace_overlap,
+    "gulp": gulp,
+    "distance-correlation": distance_correlation,
+    "imd": imd,
+}
+
+MEASURES: dict[str, Callable[..., float]] = {
+    "rsa-pearson": _of_pairs(correlate),
+    "rsa-spearman": _of_pairs(correlate, ranked=True),
+    "rsa-kendall": _of_pairs(tau_a),
+    "rsa-rho-a": _of_pairs(rho_a, ranked=True),
+    "rsa-cosine": rsa_cosine,
     "mutual-knn": _of_neighbours(lambda a, b: len({*a} & {*b}) / len(a)),
     "cycle-knn": cycle_knn,
     "cknna": cknna,
     "jaccard": _of_neighbours(lambda a, b: len({*a} & {*b}) / len({*a} | {*b})),
     "rank-similarity": _of_neighbours(_rank_similarity),
     "second-order-cosine": second_order_cosine,
-    "linear-predictivity": linear_predictivity,
-    "eigenspace-overlap": eigenspace_overlap,
-    "gulp": gulp,
-    "distance-correlation": distance_correlation,
     "rsm-norm-difference": rsm_norm_difference,
-    "imd": imd,
     "concentricity-difference": concentricity_difference,
     "uniformity-difference": uniformity_difference,
     "magnitude-difference": magnitude_difference,
+    **{name: _where_stimuli_differ(measure) for name, measure in _OF_DIFFERENCES.items()},
 }
 """By the comparator's name; those that compare a metric's matrices take `metric`, those of neighbours `k`."""

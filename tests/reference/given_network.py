@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.host.jobs import StreamedLayer, StreamJob
-from layerwise.core.host.plans import Budget, Target
+from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
@@ -86,15 +88,25 @@ def number_stimuli(n_stimuli: int) -> LoadedStimuli:
     )
 
 
+def _find_least(plan_for: Callable[[Budget], StreamPlan]) -> Budget:
+    """The smallest budget that is not refused, by what the refusal asks for."""
+    try:
+        plan_for(Budget(0, 0))
+    except InputError as error:
+        return Budget(int(str(error).split(" MiB")[0].split()[-1]) * 2**20, 0)
+    return Budget(0, 0)
+
+
 def stream_given(
-    layers: dict[str, Floats], budget: Budget = AMPLE, transform: Any = None, batch_size: int = 16
+    layers: dict[str, Floats], budget: Budget | None = None, transform: Any = None, batch_size: int = 16
 ) -> dict[str, StreamedLayer]:
-    """What a run makes of layers with these activations, (n, p) each, by name."""
+    """What a run makes of layers with these activations, (n, p) each, by name; None for the smallest budget."""
     network = GivenNetwork(layers)
     n_stimuli = len(next(iter(layers.values())))
     targets = tuple(Target(layer, transform) for layer in network.layers)
     features = {target.key: target.layer.n_features for target in targets}
-    plan = plan_stream(network.graph, targets, features, n_stimuli, batch_size, budget)
+    plan_for = partial(plan_stream, network.graph, targets, features, n_stimuli, batch_size)
+    plan = plan_for(budget or _find_least(plan_for))
     sink = _Collector()
     stream_segments(StreamJob(network, number_stimuli(n_stimuli), targets, plan), sink)
     return sink.layers

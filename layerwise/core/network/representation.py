@@ -74,6 +74,13 @@ def add_squared_differences(matrix: Matrix, values: NDArray[np.float64], weight:
     return matrix
 
 
+def multiply_outer(matrix: Matrix, values: NDArray[np.float64]) -> Matrix:
+    """Multiply each entry by v_i v_j, in place; what is symmetric stays so to the last bit."""
+    for rows in panels(len(values)):
+        matrix[rows] *= np.multiply.outer(values[rows], values)
+    return matrix
+
+
 def reflect_at_ends(distances: Matrix) -> Matrix:
     """What rounding has put below 0 or above 2, as far on the other side, in place.
 
@@ -177,9 +184,8 @@ class Representation:
         return self._squared_distances()
 
     def _squared_distances(self) -> Matrix:
-        squared = self._copy_dissimilarity()
-        squared *= 2 * self.deviation[:, None]
-        squared *= self.deviation
+        squared = multiply_outer(self._copy_dissimilarity(), self.deviation)
+        squared *= 2
         return add_squared_differences(squared, self.deviation, 1)
 
     def squared_distance_errors(self, *, with_activations: bool = False) -> Matrix:
@@ -254,8 +260,8 @@ class Representation:
         add_squared_differences(apart, self.mean, -self.n_features)
         add_squared_differences(apart, self.norm, -1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            apart /= 2 * self.norm[:, None]
-            apart /= self.norm
+            multiply_outer(apart, 1 / self.norm)
+        apart /= 2
         reflect_at_ends(apart)
         apart[self.constant, :] = apart[:, self.constant] = np.nan
         return apart
@@ -303,8 +309,8 @@ class Representation:
         gram = self._squared_distances()
         add_squared_differences(gram, self.mean, -self.n_features)
         squares = self.norm**2
-        np.subtract(squares, gram, out=gram)
-        gram += squares[:, None]
+        for rows in panels(self.n_stimuli):
+            np.subtract(np.add.outer(squares[rows], squares), gram[rows], out=gram[rows])
         gram /= 2
         np.fill_diagonal(gram, squares)
         return gram
@@ -320,9 +326,7 @@ class Representation:
         self._require_all()
         gram = self._copy_dissimilarity()
         np.subtract(1, gram, out=gram)
-        gram *= self.deviation[:, None]
-        gram *= self.deviation
-        return double_centre(gram)
+        return double_centre(multiply_outer(gram, self.deviation))
 
     @property
     def gram_error(self) -> float:
@@ -429,7 +433,7 @@ class Representation:
             change /= 2 * np.outer(self.deviation, self.deviation)
         change[~np.isfinite(change)] = 0
         entries = self.dissimilarity
-        alike = np.argmax(entries <= self.resolution.least * SURE, axis=1)  # the first that is the same, or itself
+        alike = np.argmax(entries <= self.resolution.least / 2, axis=1)  # the first that is the same, or itself
         return replace(self, entries=(entries + change)[np.ix_(alike, alike)])
 
     def take_for_exact(self) -> Representation:

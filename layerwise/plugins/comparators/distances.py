@@ -14,7 +14,7 @@ from layerwise.core.base.parameters import Parameter
 from layerwise.core.host.kinds import Comparator, Matrix, Metric, MetricComparator
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import settle
-from layerwise.plugins.comparators.neighbours import count_ties
+from layerwise.plugins.comparators.neighbours import count_open
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
 from layerwise.plugins.metrics import EuclideanMetric
 
@@ -151,13 +151,15 @@ class Imd(Comparator):
         if n_stimuli <= k:
             raise InputError(f"imd needs more than k = {k} stimuli, here are {n_stimuli}; set a smaller `k`")
         centred_gram(representation, self.name)  # refuses what has no differences
-        apart = settle(representation.squared_distances(), representation.squared_distance_errors, ties=True).copy()
+        squared = representation.squared_distances()
+        apart = settle(squared, representation.squared_distance_errors, ties=True).copy()
         if not np.ptp(apart[~np.eye(n_stimuli, dtype=np.bool_)]) > 0:
             raise InputError("imd is undefined: all stimuli are equally far apart, as far as their resolution tells")
         np.fill_diagonal(apart, np.inf)
-        order = np.argsort(apart, axis=1, kind="stable")
+        order = np.argsort(apart, axis=1, kind="stable")[:, : k + 1]
         heat = trace_heat(order[:, :k])
-        if not representation.resolution.activations or not count_ties(apart, order[:, : k + 1]):
+        known = not representation.resolution.activations  # exact ones may tie
+        if known or not count_open(apart, order, squared, representation.squared_distance_errors):
             return Heat(heat)
         backwards = n_stimuli - 1 - np.argsort(apart[:, ::-1], axis=1, kind="stable")
         return Heat(heat, float(np.abs(heat - trace_heat(backwards[:, :k])).max()))

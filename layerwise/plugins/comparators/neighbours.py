@@ -6,7 +6,7 @@ in the order of the set. Inner products of activations scaled to length 1, that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,16 +26,21 @@ class Neighbourhoods:
     """One layer, prepared.
 
     Attributes:
-        nearest: (n, k); each stimulus's neighbours, nearest first.
+        order: (n, k + 1); each stimulus's neighbours and what comes after them, nearest first.
         ranks: (n, n); 1 for the nearest neighbour, and so on, 0 for those that are none.
         matrix: (n, n); the metric's values.
         n_open: How often it is not known which of two neighbours is nearer.
     """
 
-    nearest: NDArray[np.intp]
+    order: NDArray[np.intp]
     ranks: NDArray[np.int32]
     matrix: Matrix
     n_open: int = 0
+
+    @property
+    def nearest(self) -> NDArray[np.intp]:
+        """(n, k); each stimulus's neighbours."""
+        return self.order[:, :-1]
 
     @property
     def members(self) -> NDArray[np.bool_]:
@@ -62,7 +67,11 @@ class NeighbourComparator(MetricComparator):
             InputError: As `prepare_matrix`.
         """
         found: Neighbourhoods = super().prepare_metric(metric, representation, matrix)
-        return found if representation.resolution.activations else replace(found, n_open=0)  # exact ones may tie
+        if not representation.resolution.activations:
+            return found  # exact ones may tie
+        values = metric.differences(representation, np.asarray(matrix, dtype=np.float64))
+        n_open = count_open(found.matrix, found.order, values, lambda: metric.errors(representation, values))
+        return replace(found, n_open=n_open)
 
     def error(self, value: float, first: Neighbourhoods, second: Neighbourhoods) -> float:
         """The share of neighbours of which it is not known whether they are."""
@@ -88,24 +97,32 @@ class NeighbourComparator(MetricComparator):
                 "resolution tells"
             )
         np.fill_diagonal(apart, np.inf)
-        order = np.argsort(apart, axis=1, kind="stable")
-        nearest = order[:, :k]
+        order = np.argsort(apart, axis=1, kind="stable")[:, : k + 1]
         ranks = np.zeros(matrix.shape, dtype=np.int32)
-        np.put_along_axis(ranks, nearest, np.arange(1, k + 1, dtype=np.int32)[None, :], axis=1)
-        return Neighbourhoods(nearest, ranks, matrix, count_ties(apart, order[:, : k + 1]))
+        np.put_along_axis(ranks, order[:, :k], np.arange(1, k + 1, dtype=np.int32)[None, :], axis=1)
+        return Neighbourhoods(order, ranks, matrix)
 
 
-def count_ties(apart: NDArray[np.floating], order: NDArray[np.intp]) -> int:
-    """How many neighbours are as near as the next one; two that are the same stimulus again do not count.
+def count_open(
+    settled: NDArray[np.floating], order: NDArray[np.intp], values: Vector, errors: Callable[[], Vector]
+) -> int:
+    """How many neighbours may as well come after the next one: those that were settled to be as near, and differ.
 
     Args:
-        apart: (n, n); distances.
+        settled: (n, n); values, equal where they are equal as far as they are known.
         order: (n, m); neighbours, nearest first.
+        values: (n, n); the same before they were settled.
+        errors: Gives the standard deviations of their errors.
     """
-    values = np.take_along_axis(apart, order, axis=1)
-    tied = (values[:, 1:] == values[:, :-1]) & np.isfinite(values[:, 1:])
-    one, other = order[:, :-1][tied], order[:, 1:][tied]
-    return int((apart[one, other] != 0).sum())
+    near = np.take_along_axis(settled, order, axis=1)
+    stimulus, place = np.nonzero(near[:, 1:] == near[:, :-1])
+    one, other = order[stimulus, place], order[stimulus, place + 1]
+    others = other != stimulus  # which comes last, where there is nobody else
+    if not others.any():
+        return 0
+    stimulus, one, other = stimulus[others], one[others], other[others]
+    apart = np.abs(values[stimulus, one] - values[stimulus, other])
+    return int((apart > errors()[stimulus, one] / 2).sum())
 
 
 class MutualKnn(NeighbourComparator):

@@ -62,9 +62,8 @@ class LayerAccumulator:
         self._n_stimuli = n_stimuli
         self._first_mean = np.zeros(n_stimuli)
         self._total = np.zeros(n_stimuli)
-        self._along = np.zeros(n_stimuli)
+        self._inner = np.zeros(n_stimuli)
         self._reference_sum = 0.0
-        self._reference_square = 0.0
         self._gram: Vector | None = None
         self._n_added = 0
         self._is_hard = True  # until a chunk is not
@@ -90,9 +89,9 @@ class LayerAccumulator:
         return mean
 
     @property
-    def level(self) -> float:
-        """The mean of all activations, roughly: of those that have come."""
-        return float(np.mean(self._first_mean))
+    def levels(self) -> Vector:
+        """The mean of each stimulus's activations, roughly, (n,)."""
+        return self._first_mean
 
     @property
     def peak(self) -> float:
@@ -117,9 +116,8 @@ class LayerAccumulator:
         self._gram += chunk.gram
         self._is_hard &= chunk.is_hard
         self._total += chunk.total
-        self._along += chunk.along
+        self._inner += chunk.inner
         self._reference_sum += chunk.reference_sum
-        self._reference_square += chunk.reference_square
         self._add_units(chunk, dead)
         self._n_added += len(dead)
         if len(self._samples) < _N_SAMPLES:
@@ -154,11 +152,8 @@ class LayerAccumulator:
             raise LayerwiseError(f"layer '{self.target.layer.name}' has no products")
         count = self.n_features
         constant = self.sums.minimum == self.sums.maximum
-        mean = self.level + (self._reference_sum + self._total) / count
-        squares = np.diagonal(gram) - self._total**2 / count
-        squares = squares + 2 * (self._along - self._total * self._reference_sum / count)
-        squares += self._reference_square - self._reference_sum**2 / count
-        norm = np.sqrt(np.maximum(squares, 0))
+        mean = self.levels.mean() + (self._reference_sum + self._total) / count
+        norm = np.sqrt(np.maximum(self._inner - count * (mean - self.levels) ** 2, 0))
         norm[constant], mean[constant] = 0, self.sums.minimum[constant]
         refuse_not_finite(
             self.target, np.stack([np.diagonal(gram), mean, norm], axis=1), what="sums of the activations"
@@ -269,11 +264,11 @@ class ChunkTask:
         """
         layer = self.accumulator
         with np.errstate(invalid="ignore", over="ignore"), self.chunk.loaded(rooms) as values:
-            return self._multiply(values, layer.level, layer.peak, scratch)
+            return self._multiply(values, layer.levels, layer.peak, scratch)
 
-    def _multiply(self, values: Floats, level: float, peak: float, scratch: Callable[[], Scratch]) -> ChunkSums:
+    def _multiply(self, values: Floats, levels: Vector, peak: float, scratch: Callable[[], Scratch]) -> ChunkSums:
         in_double = self.accumulator.in_double
-        found = multiply_chunk(values, self.unit_sums, level, peak, scratch, in_double=in_double)
+        found = multiply_chunk(values, self.unit_sums, levels, peak, scratch, in_double=in_double)
         self.dead = dead_units(values, found)
         some = values[:: max(1, len(values) // 8), :: max(1, values.shape[1] // 128)]
         self.sample = some.flatten()

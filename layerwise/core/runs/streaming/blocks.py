@@ -46,6 +46,7 @@ class ChunkSums:
         own: float64 (n,); squared length of each stimulus less the reference: the diagonal, where products are
             taken in float32, summed by itself.
         total: float64 (n,); sum over units of each stimulus less the reference.
+        inner: float64 (n,); sum over units of the square of each stimulus less its own level.
         along: float64 (n,); its product with the reference less `level`.
         reference_sum: Sum over units of the reference less `level`.
         reference_square: Sum over units of its square.
@@ -58,6 +59,7 @@ class ChunkSums:
     gram: Vector
     own: Vector
     total: Vector
+    inner: Vector
     along: Vector
     reference_sum: float
     reference_square: float
@@ -75,24 +77,26 @@ def scale_of(peak: float) -> float:
 
 
 def multiply_chunk(
-    values: Floats, unit_sums: Vector, level: float, peak: float, scratch: Callable[[], Scratch], *, in_double: bool
+    values: Floats, unit_sums: Vector, levels: Vector, peak: float, scratch: Callable[[], Scratch], *, in_double: bool
 ) -> ChunkSums:
     """The products and sums of a chunk once all stimuli have come.
 
     Args:
         values: (n, width); activations as the network gave them.
         unit_sums: (width,); their sums over stimuli, roughly: what they are off by is corrected in closed form.
-        level: The mean of all of the layer's activations, roughly.
+        levels: (n,); the mean of each stimulus's activations in all of the layer, roughly.
         peak: Size of the layer's largest activation.
         scratch: The thread's temporary arrays.
         in_double: Whether to multiply in float64.
     """
     n_stimuli, width = values.shape
+    level = float(levels.mean())
     reference = _find_reference(values, unit_sums, in_double=in_double)
     sums = ChunkSums(
         gram=np.zeros((n_stimuli, n_stimuli)),
         own=np.zeros(n_stimuli),
         total=np.zeros(n_stimuli),
+        inner=np.zeros(n_stimuli),
         along=np.zeros(n_stimuli),
         reference_sum=float((reference - level).sum()),
         reference_square=float(((reference - level) ** 2).sum()),
@@ -104,18 +108,19 @@ def multiply_chunk(
     for start in range(0, width, step):
         columns = slice(start, min(start + step, width))
         if in_double:
-            _add_double(sums, values, columns, level)
+            _add_double(sums, values, columns, level, levels)
         else:
             _add_single(sums, values, columns, level, scale_of(peak), scratch())
     if not in_double:
         np.fill_diagonal(sums.gram, sums.own)
+        _move(sums, level - levels, width)
     close = _find_close(sums, width)
     sums.is_hard = are_many(close, n_stimuli)
     if in_double or not len(close):
         return sums
     if sums.is_hard:
-        return multiply_chunk(values, unit_sums, level, peak, scratch, in_double=True)
-    _repeat(sums, close, values, level)
+        return multiply_chunk(values, unit_sums, levels, peak, scratch, in_double=True)
+    _repeat(sums, close, values, level, levels)
     return sums
 
 
@@ -129,7 +134,14 @@ def _find_reference(values: Floats, unit_sums: Vector, *, in_double: bool) -> Ve
     return rounded
 
 
-def _add_double(sums: ChunkSums, values: Floats, columns: slice, level: float) -> None:
+def _move(sums: ChunkSums, shift: Vector, width: int) -> None:
+    """Squares about each stimulus's own level, from sums about the common one, that plus `shift`."""
+    sums.inner[:] = sums.own + 2 * sums.along + sums.reference_square
+    sums.inner += shift * (2 * (sums.total + sums.reference_sum) + width * shift)
+
+
+def _add_double(sums: ChunkSums, values: Floats, columns: slice, level: float, levels: Vector) -> None:
+    sums.inner += _square(values[:, columns] - levels[:, None])
     reference = sums.reference[columns]
     centred = values[:, columns] - reference
     sums.gram += centred @ centred.T
@@ -163,22 +175,28 @@ def _add_single(
     sums.unit_squares[columns] = squares / scale**2
 
 
-def _repeat(sums: ChunkSums, rows: NDArray[np.intp], values: Floats, level: float) -> None:
+def _square(rows: Vector) -> Vector:
+    squares: Vector = np.einsum("ij,ij->i", rows, rows)
+    return squares
+
+
+def _repeat(sums: ChunkSums, rows: NDArray[np.intp], values: Floats, level: float, levels: Vector) -> None:
     """Compute in float64 what float32 may have lost of these stimuli.
 
     What is close in all of a layer is close in each chunk, or what a chunk adds is large against that chunk's error.
     """
     again = np.zeros((len(rows), len(rows)))
-    total, along = np.zeros(len(rows)), np.zeros(len(rows))
+    total, along, inner = np.zeros((3, len(rows)))
     for start in range(0, values.shape[1], DOUBLE_BLOCK):
         columns = slice(start, start + DOUBLE_BLOCK)
         reference = sums.reference[columns]
+        inner += _square(values[rows, columns] - levels[rows, None])
         centred = values[rows, columns] - reference
         again += centred @ centred.T
         total += centred.sum(axis=1)
         along += centred @ (reference - level)
     sums.gram[np.ix_(rows, rows)] = again
-    sums.total[rows], sums.along[rows] = total, along
+    sums.total[rows], sums.along[rows], sums.inner[rows] = total, along, inner
 
 
 def _find_close(sums: ChunkSums, width: int) -> NDArray[np.intp]:

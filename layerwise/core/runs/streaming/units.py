@@ -70,7 +70,7 @@ class UnitTask(ChunkTask):
                 self._transform(values)
             self._gather_all(values, scratch())
             peak = float(max(-self.sums.minimum.min(), self.sums.maximum.max()))
-            return self._multiply(values, 0.0, peak, scratch)
+            return self._multiply(values, np.zeros(len(values)), peak, scratch)
 
     def _transform(self, values: Floats) -> None:
         """Replace the units, some at a time."""
