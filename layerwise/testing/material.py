@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from layerwise.core.network.summary import LayerSummary
 
 Values = NDArray[np.float64]
+FAR, CONDITION = 1e4, 1e4
+"""How many standard deviations layers are translated by, and the condition of maps: careless code loses all digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,15 +129,19 @@ def _scale(trial: Trial) -> list[tuple[Values, Values]]:
 
 
 def _map_linearly(trial: Trial) -> list[tuple[Values, Values]]:
-    maps = [
-        np.eye(rows.shape[1]) + 0.3 * trial.rng.normal(size=(rows.shape[1],) * 2)
-        for rows in (trial.first, trial.second)
-    ]
+    maps = [_draw_map(trial.rng, rows.shape[1]) for rows in (trial.first, trial.second)]
     return [(trial.first @ maps[0], trial.second), (trial.first, trial.second @ maps[1])]
 
 
+def _draw_map(rng: np.random.Generator, size: int) -> Values:
+    """A linear map, (size, size), whose largest singular value is `CONDITION` times its smallest."""
+    turns = [np.linalg.qr(rng.normal(size=(size, size)))[0] for _ in range(2)]
+    stretched: Values = turns[0] * np.geomspace(1, 1 / CONDITION, size) @ turns[1]
+    return stretched
+
+
 def _translate(trial: Trial) -> list[tuple[Values, Values]]:
-    shifts = [trial.rng.normal(size=rows.shape[1]) for rows in (trial.first, trial.second)]
+    shifts = [FAR * trial.rng.normal(size=rows.shape[1]) for rows in (trial.first, trial.second)]
     return [(trial.first + shifts[0], trial.second), (trial.first, trial.second + shifts[1])]
 
 
