@@ -12,7 +12,7 @@ from layerwise.core.network.summary import LayerSummary
 
 Values = NDArray[np.float64]
 FAR, CONDITION = 1e4, 1e4
-"""How many standard deviations layers are translated by, and the condition of maps: careless code loses all digits."""
+"""Deviations that layers are translated by, and the condition of maps: careless code loses all of its digits."""
 
 
 @dataclass(frozen=True, eq=False)
