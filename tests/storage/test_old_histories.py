@@ -103,7 +103,7 @@ def differences(was: Any, now: Any, close: float, where: str = "") -> Iterator[s
 
 
 def corrected(question: Mapping[str, Any]) -> Any:
-    """An answer of then, less what was nothing but rounding and is refused now.
+    """An answer of then, less what is nothing but rounding.
 
     Half of the softmax is two units. Any two vectors of two numbers correlate with 1 or -1, here all with 1, so there
     is nothing that RSA could compare; what was answered was the correlation of last bits.
@@ -112,7 +112,8 @@ def corrected(question: Mapping[str, Any]) -> Any:
     if question["arguments"][0] == "ceiling":
         for layer in answer["layers"]:
             if layer["layer"] == "softmax":
-                layer |= {"agreement": None, "reason": "the measure between the halves is undefined"}
+                layer.pop("agreement")
+                layer.pop("reason")
     return answer
 
 
