@@ -12,6 +12,12 @@ from layerwise.core.network.summary import LayerSummary
 
 Values = NDArray[np.float64]
 
+OFFSET = 1e4
+"""Standard deviations by which a layer is translated."""
+
+CONDITION = 1e4
+"""Of the linear maps that a layer goes through."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trial:
@@ -127,15 +133,19 @@ def _scale(trial: Trial) -> list[tuple[Values, Values]]:
 
 
 def _map_linearly(trial: Trial) -> list[tuple[Values, Values]]:
-    maps = [
-        np.eye(rows.shape[1]) + 0.3 * trial.rng.normal(size=(rows.shape[1],) * 2)
-        for rows in (trial.first, trial.second)
-    ]
+    maps = [_draw_map(trial.rng, rows.shape[1]) for rows in (trial.first, trial.second)]
     return [(trial.first @ maps[0], trial.second), (trial.first, trial.second @ maps[1])]
 
 
+def _draw_map(rng: np.random.Generator, n_units: int) -> Values:
+    """A linear map with condition `CONDITION`, which makes real directions as small as that."""
+    turns = [np.linalg.qr(rng.normal(size=(n_units, n_units)))[0] for _ in range(2)]
+    return np.asarray(turns[0] * np.geomspace(1, 1 / CONDITION, n_units) @ turns[1])
+
+
 def _translate(trial: Trial) -> list[tuple[Values, Values]]:
-    shifts = [trial.rng.normal(size=rows.shape[1]) for rows in (trial.first, trial.second)]
+    """By as much as the biases of real networks can be."""
+    shifts = [OFFSET * trial.rng.normal(size=rows.shape[1]) for rows in (trial.first, trial.second)]
     return [(trial.first + shifts[0], trial.second), (trial.first, trial.second + shifts[1])]
 
 

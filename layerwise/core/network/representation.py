@@ -88,7 +88,8 @@ def reflect_at_ends(distances: Matrix) -> Matrix:
     """
     np.abs(distances, out=distances)
     beyond = distances > 2
-    np.mod(distances, 4, out=distances, where=beyond)
+    with np.errstate(invalid="ignore"):
+        np.mod(distances, 4, out=distances, where=beyond)
     return np.minimum(distances, 4 - distances, out=distances, where=beyond)
 
 
