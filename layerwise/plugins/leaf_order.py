@@ -26,7 +26,7 @@ Positions = NDArray[np.intp]
 _N_AT_ONCE = 16_384  # numbers of a sum that stay in the processor's cache until the smallest is taken
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Tree:
     """A binary tree whose leaves lie side by side, so that every node is a range of positions.
 

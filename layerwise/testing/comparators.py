@@ -17,23 +17,24 @@ from layerwise.testing.material import CHANGES, AwkwardLayer, Trial, draw_awkwar
 
 __all__ = ["INVARIANCES", "check_comparator"]
 
+_ORDINARY_ERROR = 1e-6
+
 
 def check_comparator(comparator: Comparator, n_trials: int = 3, seed: int = 0, tolerance: float = 2e-4) -> None:
     """Check that a comparator is what it says.
 
-    Its declarations, its range, symmetry where declared, each declared invariance (translations are by 10^4 standard
-    deviations, linear maps have condition 10^4), that `compare_all` and
-    `compare_pairs` agree with `compare`, that asking twice gives the same and changes neither representation nor
-    state, that float32 activations give what float64 ones give, that a layer is at least as alike to itself as to
-    another. Two, three, constant, silent and equal stimuli and activations that are not finite must give a number in
-    the range or an `InputError`, never anything else.
+    Its declarations, its range, symmetry where declared, each declared invariance (translations by 10,000 standard
+    deviations and linear maps with condition 10,000 among them), that `compare_all` and `compare_pairs` agree with
+    `compare`, that its `error` is none worth a digit for ordinary layers, that asking twice gives the same and
+    changes neither representation nor state, that float32 activations give what float64 ones give, that a layer is at
+    least as alike to itself as to another. Two, three, constant, silent and equal stimuli and activations that are
+    not finite must give a number in the range or an `InputError`, never anything else.
 
     Args:
         comparator: The comparator, configured as it is to be checked.
         n_trials: How many pairs of random layers; invariances are checked on each.
         seed: Of the random layers.
-        tolerance: Relative, or of 1 where values are small, for values that should be the same: stored correlations
-            are float32.
+        tolerance: Relative, or of 1 where values are small, for values that should be the same.
 
     Raises:
         AssertionError: If it is not; says what.
@@ -46,6 +47,7 @@ def check_comparator(comparator: Comparator, n_trials: int = 3, seed: int = 0, t
         _check_self(comparator, states, value, tolerance)
         again = _compare(comparator, *states)
         expect(again == value, comparator, f"gives different values when asked twice: {value}, then {again}")
+        _check_error(comparator, states, value)
         _check_all_at_once(comparator, states)
         _check_some_at_once(comparator, states)
         expect(
@@ -92,6 +94,18 @@ def _check_self(comparator: Comparator, states: list[Any], value: float, toleran
     sign = 1 if comparator.kind == "similarity" else -1
     better = sign * (itself - value) >= -tolerance * max(1, abs(value))
     expect(better, comparator, f"finds a layer less alike to itself ({itself}) than to another ({value})")
+
+
+def _check_error(comparator: Comparator, states: list[Any], value: float) -> None:
+    error = ask(comparator, "for ordinary layers", lambda: comparator.error(value, *states))
+    number = isinstance(error, float | int | np.floating) and bool(np.isfinite(error)) and error >= 0
+    expect(number, comparator, f"gives {error!r} as the error of {value}, expected a finite number of at least 0")
+    size = max(abs(value), 1.0) if comparator.kind == "similarity" else abs(value)
+    expect(
+        error <= _ORDINARY_ERROR * size,
+        comparator,
+        f"gives {error} as the error of {value} for ordinary layers in float64, expected it to be smaller by far",
+    )
 
 
 def _check_all_at_once(comparator: Comparator, states: list[Any]) -> None:

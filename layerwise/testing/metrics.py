@@ -19,7 +19,8 @@ def check_metric(metric: Metric, n_trials: int = 3, seed: int = 0) -> None:
 
     NaN is allowed for stimuli with constant activations, and for those that are not finite, only; the diagonal of a
     distance must be 0, and no distance negative. Asking twice must give the same, a permutation of the stimuli must
-    permute the matrix, float32 activations must give what float64 ones give.
+    permute the matrix, float32 activations must give what float64 ones give. Its `errors` must be numbers of at least
+    0 and small for ordinary layers, its `differences` the matrix less one number.
 
     Args:
         metric: The metric.
@@ -41,6 +42,7 @@ def check_metric(metric: Metric, n_trials: int = 3, seed: int = 0) -> None:
             metric,
             "is not repeatable: it gives two matrices for one layer",
         )
+        _check_known(metric, representation, matrix)
         order = trial.rng.permutation(len(trial.first))
         moved = _compute(metric, representation.take(order), "for an ordinary layer")
         same = np.allclose(moved, matrix[np.ix_(order, order)], rtol=1e-6, atol=1e-9, equal_nan=True)
@@ -56,6 +58,22 @@ def check_metric(metric: Metric, n_trials: int = 3, seed: int = 0) -> None:
             _compute(metric, representation, layer.what)
         except InputError:
             continue  # a refusal that says why is an answer
+
+
+def _check_known(metric: Metric, representation: Representation, matrix: Values) -> None:
+    pairs = ~np.eye(len(matrix), dtype=np.bool_)
+    scale = max(float(np.abs(matrix[pairs]).max()), 1e-300)
+    what = "for an ordinary layer"
+    errors = np.asarray(ask(metric, what, lambda: metric.errors(representation, matrix)))
+    whole = (
+        errors.shape == matrix.shape and bool(np.isfinite(errors[pairs]).all()) and bool((errors[pairs] >= 0).all())
+    )
+    expect(whole, metric, f"gives no {matrix.shape} matrix of errors of at least 0 {what}")
+    small = bool((errors[pairs] <= 1e-6 * scale).all())
+    expect(small, metric, f"gives errors up to {errors[pairs].max()} {what} in float64, expected far smaller ones")
+    moved = np.asarray(ask(metric, what, lambda: metric.differences(representation, matrix)))
+    same = moved.shape == matrix.shape and bool(np.ptp((moved - matrix)[pairs]) <= 1e-9 * scale)
+    expect(same, metric, f"gives differences that are not its matrix less one number {what}")
 
 
 def _compute(metric: Metric, representation: Representation, what: str) -> Values:

@@ -15,11 +15,11 @@ from exact_pairs import (
     Pairs,
     Rows,
     centre_columns,
+    find_distances,
     find_neighbours,
     find_values,
     has_no_neighbours,
     is_similar,
-    merge_ties,
     reduce_columns,
     squared_chords,
     unit_rows,
@@ -76,7 +76,7 @@ def _of_pairs(compare: Callable[[Pairs, Pairs], float], *, ranked: bool = False)
     """Over the pairs that are defined in both."""
 
     def measure(x: Given, y: Given, metric: str = "pearson") -> float:
-        first, second = (merge_ties(DISTANCES[metric](item.rows)) for item in (x, y))
+        first, second = (find_distances(item.rows, metric) for item in (x, y))
         if is_similar(metric):
             first, second = -first, -second
         both = np.isfinite(first) & np.isfinite(second)

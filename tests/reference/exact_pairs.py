@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 Rows = NDArray[np.float64]
 Pairs = NDArray[np.float64]
 
+_SAME_PRODUCT = 1e-14  # relative: of an inner product
 _SAME = 1e-9  # relative: float64 knows small distances of nearly equal, large vectors to about this
 _NOTHING = 1e-28  # of a squared distance of vectors of length 1
 
@@ -90,13 +91,17 @@ def find_values(rows: Rows, metric: str) -> Pairs:
     return -apart if metric == "dot" else apart
 
 
-def merge_ties(values: Pairs) -> Pairs:
-    """The same numbers, those equal that differ by rounding of float64 alone; NaN stays."""
+def find_distances(rows: Rows, metric: str) -> Pairs:
+    """As `DISTANCES`, those equal that differ by rounding of float64 alone; NaN stays."""
+    return _merge_ties(DISTANCES[metric](rows), _SAME_PRODUCT if metric == "dot" else _SAME)
+
+
+def _merge_ties(values: Pairs, same: float) -> Pairs:
     merged = values.copy()
     order = np.argsort(values, kind="stable")
     ordered = values[order][np.isfinite(values[order])]
     if len(ordered):
-        allowed = _SAME * np.maximum(np.abs(ordered[1:]), np.abs(ordered[:-1]))
+        allowed = same * np.maximum(np.abs(ordered[1:]), np.abs(ordered[:-1]))
         starts = np.concatenate([[True], np.diff(ordered) > allowed])
         merged[order[: len(ordered)]] = ordered[np.flatnonzero(starts)][np.cumsum(starts) - 1]
     return merged
@@ -104,12 +109,12 @@ def merge_ties(values: Pairs) -> Pairs:
 
 def has_no_neighbours(rows: Rows, metric: str) -> bool:
     """Whether some stimulus has no value with the others, or all pairs have the same one."""
-    apart = merge_ties(DISTANCES[metric](rows))
+    apart = find_distances(rows, metric)
     return bool(np.isnan(apart).any() or np.ptp(apart) == 0)
 
 
 def find_neighbours(rows: Rows, metric: str, k: int) -> NDArray[np.intp]:
     """(n, k); each stimulus's nearest others, equally near ones in the order of the set."""
-    apart = squareform(merge_ties(DISTANCES[metric](rows)), checks=False)
+    apart = squareform(find_distances(rows, metric), checks=False)
     np.fill_diagonal(apart, np.inf)
     return np.argsort(apart, axis=1, kind="stable")[:, :k]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.analysis.measure import Measure
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import NOT_DETERMINED
@@ -45,7 +45,7 @@ def prepare_again(measure: Measure, representation: Representation) -> list[Any]
 def _prepare_draw(measure: Measure, representation: Representation, seed: int) -> Any:
     try:
         return measure.prepare(_draw(measure, representation, seed))
-    except InputError as error:
+    except (InputError, PluginError) as error:
         return error
 
 
@@ -73,7 +73,7 @@ def doubt_stimuli(
     try:
         others = [measure.compare(_as_known(first), _as_known(second)) for first, second in zip(*ends, strict=True)]
         found = _say(measure, value, max(abs(value - other) for other in others))
-    except InputError:
+    except (InputError, PluginError):
         found = NOT_DETERMINED
     return f"its {found}: activations differ between stimuli by little more than their rounding" if found else ""
 
@@ -96,7 +96,7 @@ def _say(measure: Measure, value: float, error: float) -> str:
 
 
 def _as_known(state: Any) -> Any:
-    if isinstance(state, InputError):
+    if isinstance(state, InputError | PluginError):
         raise state
     return state
 
@@ -114,7 +114,7 @@ def _is_crowded(measure: Measure, representation: Representation) -> bool:
             again = measure.prepare(_draw(measure, some, seed))
             changes += [measure.compare(known, again) - itself, measure.compare(again, again) - itself]
             changes += [measure.compare(again, probe) - other]
-    except InputError:
+    except (InputError, PluginError):
         return True
     return max(map(abs, changes)) > (FOUR_DIGITS if measure.kind == "similarity" else 0)
 

@@ -87,7 +87,10 @@ def reflect_at_ends(distances: Matrix) -> Matrix:
     Cutting it off would make pairs equal that are not known to be.
     """
     np.abs(distances, out=distances)
-    return np.subtract(4, distances, out=distances, where=distances > 2)
+    beyond = distances > 2
+    with np.errstate(invalid="ignore"):
+        np.mod(distances, 4, out=distances, where=beyond)
+    return np.minimum(distances, 4 - distances, out=distances, where=beyond)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,6 +78,7 @@ class MeanCca(Svcca):
 
     name = "cca-mean"
     description = "mean canonical correlation, of all directions"
+    revision = 2  # 1 took other directions for nothing
     parameters = (variance_parameter(1.0), RANK)
     invariant_to = _LINEAR
 
@@ -94,6 +95,7 @@ class Pwcca(Cca):
     """
 
     name = "pwcca"
+    revision = 2  # 1 took other directions for nothing
     description = "projection-weighted CCA, weighted by variance (single units are not kept)"
     symmetric = False
     parameters = (

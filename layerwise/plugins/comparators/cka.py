@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.network.representation import Representation, strict_upper
+from layerwise.core.network.resolution import SURE
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
 from layerwise.plugins.metrics import EuclideanMetric
 
@@ -108,10 +109,15 @@ class RbfCka(CosineComparator):
             InputError: If more than half of the pairs have the same activations.
         """
         centred_gram(representation, "CKA")  # refuses what has no differences
-        distances = EuclideanMetric().compute(representation)
+        metric = EuclideanMetric()
+        distances = metric.compute(representation)
+        errors = strict_upper(metric.errors(representation, distances))
         median = float(np.median(strict_upper(distances)))
-        if median <= 0:
-            raise InputError("CKA's width is undefined: most pairs of stimuli have the same activations")
+        if median <= SURE * float(np.median(errors)):
+            raise InputError(
+                "CKA's width is undefined: most pairs of stimuli have the same activations, as far as the layer's "
+                "resolution tells"
+            )
         kernel = np.exp(-0.5 * (distances / (self.settings["sigma"] * median)) ** 2)
         across = kernel.mean(axis=0)
         return flatten(kernel - across[:, None] - across[None, :] + across.mean())

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.host.kinds import Matrix, MetricComparator
-from layerwise.plugins.comparators.rsa import MIN_STIMULI, refuse_flat, upper_triangle
+from layerwise.core.host.kinds import Matrix, Metric, MetricComparator
+from layerwise.core.network.representation import Representation
+from layerwise.plugins.comparators.rsa import MIN_STIMULI, count_open, refuse_flat, upper_triangle
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import sort_order
 
@@ -53,10 +54,12 @@ class RankedPairs:
     Attributes:
         ranks: (m,); dense rank from 1 of each pair of stimuli, 0 where it is undefined.
         whole: The ranking, where all pairs are defined.
+        n_open: How many pairs tie that may as well not.
     """
 
     ranks: Ranks
     whole: Ranking | None
+    n_open: int = 0
 
 
 class KendallRsa(MetricComparator):
@@ -75,6 +78,21 @@ class KendallRsa(MetricComparator):
     metric = PearsonMetric()
     shift_invariant = True
     threaded = True
+
+    def prepare_metric(self, metric: Metric, representation: Representation, matrix: Matrix) -> RankedPairs:
+        """Rank what the metric made of a layer, and count ties that are none for sure.
+
+        Raises:
+            InputError: As `prepare_matrix`.
+        """
+        found: RankedPairs = super().prepare_metric(metric, representation, matrix)
+        return replace(found, n_open=count_open(metric, representation, matrix, found.ranks))
+
+    def error(self, value: float, first: RankedPairs, second: RankedPairs) -> float:
+        """The share of pairs of pairs of which it is not known which is larger."""
+        del value
+        n_pairs = len(first.ranks)
+        return 2 * (first.n_open + second.n_open) / (n_pairs * (n_pairs - 1))
 
     def prepare_matrix(self, matrix: Matrix) -> RankedPairs:
         """Rank the strict upper triangle.

@@ -10,19 +10,21 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.host.kinds import Matrix, MetricComparator
-from layerwise.core.network.representation import strict_upper
+from layerwise.core.host.kinds import Matrix, Metric, MetricComparator
+from layerwise.core.network.representation import Representation, strict_upper
+from layerwise.core.network.resolution import count_settled
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import average_ranks
 
 Vector = NDArray[np.float64]
 MIN_STIMULI = 3
+_FEW = 30  # stimuli, of whose 94,395 pairs of pairs one is a fifth of the fourth digit
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +32,14 @@ class PairValues:
     """One layer, prepared.
 
     Attributes:
-        pairs: float64 (n (n - 1) / 2,); the metric's value for each pair of stimuli, NaN where undefined. unit:
-        float64, what `pairs` are compared by, so that a product is the measure; None where some are undefined.
+        pairs: float64 (n (n - 1) / 2,); the metric's value for each pair of stimuli, NaN where undefined.
+        unit: float64; what `pairs` are compared by, so that a product is the measure; None where some are undefined.
+        n_open: How many pairs tie that may as well not.
     """
 
     pairs: Vector
     unit: Vector | None
+    n_open: int = 0
 
 
 def upper_triangle(matrix: Matrix, owner: str = "RSA") -> Vector:
@@ -51,6 +55,25 @@ def upper_triangle(matrix: Matrix, owner: str = "RSA") -> Vector:
         why = f" ({constant} of {n_stimuli} have constant activations)" if constant else ""
         raise InputError(f"{owner} needs at least {MIN_STIMULI} stimuli, here are {n_defined}{why}")
     return np.asarray(strict_upper(matrix), dtype=np.float64)
+
+
+def count_open(
+    metric: Metric, representation: Representation, matrix: Matrix, ranked: NDArray[np.floating] | NDArray[np.intp]
+) -> int:
+    """How many pairs tie that may as well not; of few stimuli, where a single pair matters.
+
+    Args:
+        metric: The metric.
+        representation: The layer.
+        matrix: (n, n); what the metric made of it.
+        ranked: (n (n - 1) / 2,); its pairs once they were settled, or their ranks.
+    """
+    if len(matrix) > _FEW or not representation.resolution.activations:
+        return 0
+    values = metric.differences(representation, np.asarray(matrix, dtype=np.float64))
+    pairs, errors = strict_upper(values), strict_upper(metric.errors(representation, values))
+    defined = np.isfinite(pairs)
+    return count_settled(pairs[defined], ranked[defined].astype(np.float64), errors[defined])
 
 
 class Rsa(MetricComparator):
@@ -71,6 +94,23 @@ class Rsa(MetricComparator):
         Raises:
             InputError: If the measure is undefined for them.
         """
+
+    def prepare_metric(self, metric: Metric, representation: Representation, matrix: Matrix) -> PairValues:
+        """Prepare the metric's matrix, and count ties that are none for sure where ranks are compared.
+
+        Raises:
+            InputError: As `prepare_matrix`.
+        """
+        found: PairValues = super().prepare_metric(metric, representation, matrix)
+        if not self.ordinal:
+            return found
+        return replace(found, n_open=count_open(metric, representation, matrix, found.pairs))
+
+    def error(self, value: float, first: PairValues, second: PairValues) -> float:
+        """The share of pairs of pairs of which it is not known which is larger."""
+        del value
+        n_pairs = len(first.pairs)
+        return 2 * (first.n_open + second.n_open) / (n_pairs * (n_pairs - 1))
 
     def prepare_matrix(self, matrix: Matrix) -> PairValues:
         """Take the strict upper triangle, and standardise it where it is complete.

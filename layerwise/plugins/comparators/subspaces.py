@@ -79,6 +79,7 @@ class EigenspaceOverlap(_OperatorComparator):
     """
 
     name = "eigenspace-overlap"
+    revision = 2  # 1 took other directions for nothing
     description = "eigenspace overlap: shared share of the spaces that two layers' units span"
     kind = "similarity"
     value_range = (0.0, 1.0)

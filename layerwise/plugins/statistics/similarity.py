@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.statistics.usable import upper_triangle
+from layerwise.plugins.statistics.usable import correlation_pairs
 
 NO_PAIR = "no two stimuli have activations that vary over units"
 
@@ -17,8 +17,8 @@ class MeanCorrelationStatistic(RepresentationStatistic):
 
     def compute(self, representation: Representation) -> StatisticValue:
         """From -1/(n - 1) to 1; constant stimuli are left out, which is noted."""
-        pairs, note = upper_triangle(representation)
-        return StatisticValue(float(pairs.mean()), note) if pairs.size else StatisticValue(None, NO_PAIR)
+        pairs, note = correlation_pairs(representation)
+        return StatisticValue(1 - float(pairs.mean()), note) if pairs.size else StatisticValue(None, NO_PAIR)
 
 
 class CorrelationSpreadStatistic(RepresentationStatistic):
@@ -33,7 +33,7 @@ class CorrelationSpreadStatistic(RepresentationStatistic):
 
     def compute(self, representation: Representation) -> StatisticValue:
         """At least 0; constant stimuli are left out, which is noted."""
-        pairs, note = upper_triangle(representation)
+        pairs, note = correlation_pairs(representation)
         return StatisticValue(float(pairs.std()), note) if pairs.size else StatisticValue(None, NO_PAIR)
 
 

@@ -34,10 +34,10 @@ def find_doubles(representation: Representation) -> NDArray[np.bool_]:
     return np.asarray(representation.squared_distances() <= allowed, dtype=np.bool_)
 
 
-def upper_triangle(representation: Representation) -> tuple[Vector, str]:
-    """Correlations of all pairs of different stimuli, and a note on those that have none."""
+def correlation_pairs(representation: Representation) -> tuple[Vector, str]:
+    """1 - correlation of all pairs of different stimuli, and a note on those that have none."""
     usable, note = keep_finite(representation)
-    pairs = strict_upper(usable.correlation)
+    pairs = strict_upper(usable.correlation_distances())
     live = pairs[np.isfinite(pairs)]
     n_constant = len(usable.constant)
     constant = f"{n_constant} of {usable.n_stimuli} stimuli have constant activations and are left out"

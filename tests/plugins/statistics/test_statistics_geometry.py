@@ -152,3 +152,13 @@ def test_the_order_of_the_stimuli_does_not_matter(name: str) -> None:
     rows = np.random.default_rng(0).normal(size=(45, 60))
     turned = ask(name, rows[np.random.default_rng(1).permutation(45)]).value
     assert turned == pytest.approx(ask(name, rows).value, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-6])
+def test_the_spread_of_correlations_of_nearly_equal_stimuli_has_its_digits(share):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=200) + share * rng.normal(size=(12, 200))
+    apart = rows - rows.mean(axis=1, keepdims=True)
+    apart /= np.linalg.norm(apart, axis=1, keepdims=True)
+    expected = (((apart[:, None] - apart) ** 2).sum(axis=2) / 2)[np.triu_indices(12, 1)].std()
+    assert ask("std-correlation", rows).value == pytest.approx(expected, rel=1e-6)

@@ -22,10 +22,11 @@ from layerwise.core.analysis.measure import Measure
 from layerwise.core.analysis.parallel import side_by_side
 from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.network.representation import Representation
+from layerwise.core.network.resolution import SURE
 
 _SINGLE_ABOVE = 1_000_000  # cells from which single precision is worth it; it is good to 1e-6
 _STRETCH = 1 << 18  # pairs: 724 stimuli in one stretch
-_ROUNDING = 1e-6
+_ROUNDING = {np.float32: 1e-6, np.float64: 1e-12}  # of sums of scores that vary by 1
 MIN_PAIRS = 3
 
 
@@ -67,14 +68,22 @@ class PairTable:
         self.first = np.repeat(np.arange(n_stimuli, dtype=np.int32), np.arange(n_stimuli)[::-1])
         self.second = np.concatenate([np.arange(i + 1, n_stimuli, dtype=np.int32) for i in range(n_stimuli)])
         self._live = np.zeros(n_layers, dtype=np.bool_)
+        self._least = np.zeros(n_layers)
         n_cells = len(self.first) * (n_layers + 1)
         self._precision = np.float32 if n_cells > _SINGLE_ABOVE else np.float64
         self._columns = np.zeros((len(self.first), n_layers + 1), dtype=self._precision)
         self._columns[:, -1] = 1.0  # so that sums of scores come with the sums of their products
         self._defined: NDArray[np.bool_] | None = None  # (n_pairs, n_layers), where some pairs are undefined
 
-    def put(self, layer: int, scores: NDArray[np.floating]) -> None:
-        """Set one layer's scores, (n_pairs,), standardised so that nothing cancels in single precision."""
+    def put(self, layer: int, scores: NDArray[np.floating], blur: float = 0.0) -> None:
+        """Set one layer's scores, (n_pairs,), standardised so that nothing cancels in single precision.
+
+        Args:
+            layer: Which one.
+            scores: Its scores.
+            blur: What share of the scores' spread may be error (`Representation.blur`).
+        """
+        self._least[layer] = max(_ROUNDING[self._precision], (SURE * blur) ** 2)
         row = _standardise(scores)
         defined = np.isfinite(row)
         if not defined.any():
@@ -201,8 +210,8 @@ class PairTable:
             covariance = sums[:k, :k] - row_sum * column_sum / count
             left = row_square - row_sum**2 / count
             right = column_square - column_sum**2 / count
-            # Scores vary by about 1: where they vary by less than rounding, or two pairs remain, there is none.
-            enough = (count >= MIN_PAIRS) & (left > _ROUNDING * count) & (right > _ROUNDING * count)
+            # Scores vary by about 1: where they vary by less than is known, or two pairs remain, there is none.
+            enough = (count >= MIN_PAIRS) & (left > self._least[:, None] * count) & (right > self._least * count)
             enough &= np.outer(self._live, self._live)
             return np.where(enough, np.clip(covariance / np.sqrt(left * right), -1, 1), np.nan)
 
@@ -259,7 +268,7 @@ def tabulate(measure: Measure, layers: Sequence[Representation]) -> PairTable | 
             return None
         if table is None:
             table = PairTable(len(layers), layer.n_stimuli)
-        table.put(place, scores)
+        table.put(place, scores, layer.blur)
     return table
 
 

@@ -140,8 +140,7 @@ class LayerAccumulator:
     def finish(self) -> tuple[Products, LayerSummary]:
         """Correct for what references and means were off by, and hand everything over; nothing is kept here.
 
-        With x = c + m, m the reference and c what a stimulus differs from it by, the squared norm of x less its mean
-        over units is that of c, plus twice their product, plus that of m.
+        Squares about a level that is nearly a stimulus's mean over units become those about the mean.
 
         Raises:
             LayerwiseError: If some activation is not finite.

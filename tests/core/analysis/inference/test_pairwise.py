@@ -165,3 +165,17 @@ def test_sums_in_stretches_are_those_over_all_pairs(rsa, monkeypatch, gaps, stre
     assert np.allclose(whole.resample(5, 0), cut.resample(5, 0), atol=1e-12)
     assert np.allclose(whole.permute(5, 0), cut.permute(5, 0), atol=1e-12)
     assert np.allclose(whole.leave_out(), cut.leave_out(), atol=1e-12)
+
+
+@pytest.mark.parametrize(("blur", "is_defined"), [(0.0, True), (0.01, False)])
+def test_a_resample_in_which_scores_differ_by_less_than_is_known_has_no_correlation(blur, is_defined):
+    """Of two stimuli that are far apart, one is not drawn: what is left of the layer is rounding."""
+    rng = np.random.default_rng(0)
+    table = PairTable(2, 6)
+    far = (table.first == 0).astype(np.float64)
+    for layer in range(2):
+        table.put(layer, far + 1e-3 * rng.normal(size=len(far)), blur)
+    assert np.isfinite(table.correlate()).all()
+    without = np.array([0, 2, 1, 1, 1, 1])
+    assert np.isfinite(table.reweight(without)[0, 1]) == is_defined
+    assert np.isfinite(table.leave_out(1)[0, 0, 1]) == is_defined
