@@ -8,11 +8,14 @@ psycopg. Whatever a database says when something is wrong becomes one line.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -256,7 +259,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(target, uri=is_uri, timeout=BUSY_SECONDS, check_same_thread=False)
 
-    engine = sa.create_engine(url, creator=connect)
+    engine = sa.create_engine(url, creator=connect, json_deserializer=_read_json)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -274,9 +277,16 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     return engine
 
 
-def _decode(text: bytes) -> str:
-    """Text as SQLite holds it; damaged text is read too, so that its checksum can say whose it is."""
-    return text.decode("utf-8", "replace")
+_decode = methodcaller("decode", "utf-8", "replace")
+"""Text as SQLite holds it; damaged text is read too, so that its checksum can say whose it is."""
+
+_parse_json = lru_cache(maxsize=256)(json.loads)  # runs of a history repeat each other: versions, names of classes
+
+
+def _read_json(text: str | bytes) -> Any:
+    """A value from its JSON, which is the reader's own."""
+    value = _parse_json(text)
+    return value.copy() if isinstance(value, dict | list) else value
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -295,6 +305,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
     try:
-        return sa.create_engine(url, pool_pre_ping=True)
+        return sa.create_engine(url, pool_pre_ping=True, json_deserializer=_read_json)
     except ModuleNotFoundError as error:
         raise InputError("PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error

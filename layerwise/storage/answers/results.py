@@ -19,6 +19,7 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
 from layerwise.core.network.representation import NO_TRANSFORM
+from layerwise.storage.answers.pairs import select_pairs
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
@@ -68,25 +69,13 @@ class ResultStore:
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
-        first, second = layers.alias("first"), layers.alias("second")
-        one, other = representations.alias("one"), representations.alias("other")
-        ends = [first.c.run_id, first.c.name, one.c.transform, second.c.run_id, second.c.name, other.c.transform]
         key = provider_key("comparator", comparator)
-        chosen = (
-            sa.select(comparisons.c.value, comparisons.c.reason, *ends, comparisons.c.comparator_version)
-            .join(one, one.c.id == comparisons.c.first_id)
-            .join(first, first.c.id == one.c.layer_id)
-            .join(other, other.c.id == comparisons.c.second_id)
-            .join(second, second.c.id == other.c.layer_id)
-            .where(*(comparisons.c[name] == part for name, part in key.items()))
-            .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
-            .order_by(first.c.run_id, first.c.position, second.c.run_id, second.c.position)
-        )
+        chosen = select_pairs(comparisons, key, run_ids, ("value", "reason", "comparator_version"))
         with self._database.read() as connection:
             rows = connection.execute(chosen).all()
         by = {version: replace(comparator, version=version) for version in {row[8] for row in rows}}
         return [
-            Comparison(by[row[8]], LayerAddress(*row[2:5]), LayerAddress(*row[5:8]), row[0], row[1]) for row in rows
+            Comparison(by[row[8]], LayerAddress(*row[:3]), LayerAddress(*row[3:6]), row[6], row[7]) for row in rows
         ]
 
     def save_comparisons(self, rows: Sequence[Comparison]) -> None:
