@@ -36,7 +36,6 @@ from layerwise.testing import make_history
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 N_STIMULI = 12
 CHECKPOINTS = 50
-STATISTICS = ("sparseness-population", "mean", "variance")
 COMPARATORS = ("layerwise:rsa-pearson", "layerwise:cka", "layerwise:rsa-spearman", "layerwise:procrustes")
 COMMANDS = (
     "runs",
@@ -98,11 +97,6 @@ def make_small(path: Path, n_pairs: int) -> None:
             sys.exit(f"a run has at most {len(COMPARATORS) * len(addresses) ** 2} comparisons here")
         for name in COMPARATORS[:n_comparators]:
             compare_layers(registry, store, name, addresses)
-    connection = sqlite3.connect(path)
-    marks = ", ".join("?" * len(STATISTICS))
-    connection.execute(f"DELETE FROM statistics WHERE name NOT IN ({marks})", STATISTICS)
-    connection.commit()
-    connection.close()
 
 
 def make_large(small: Path, path: Path, n_runs: int) -> None:
@@ -123,8 +117,7 @@ def make_large(small: Path, path: Path, n_runs: int) -> None:
         columns = [column.name for column in metadata.tables[table].columns]
         copied = ", ".join(values.get(name, f't."{name}"') for name in columns)
         names = ", ".join(f'"{name}"' for name in columns)
-        template = f"(SELECT * FROM {table})"  # what was there before; rows that are being written are not read
-        connection.execute(f"CREATE TEMP TABLE template AS SELECT * FROM {template}")
+        connection.execute(f"CREATE TEMP TABLE template AS SELECT * FROM {table}")  # without what is being copied
         connection.execute(f"INSERT INTO {table} ({names}) SELECT {copied} FROM copies CROSS JOIN template t")
         connection.execute("DROP TABLE template")
     connection.execute("INSERT INTO tags SELECT id, 'seed', step % 7 FROM runs")

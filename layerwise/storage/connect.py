@@ -265,6 +265,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver shall not begin transactions by itself
         connection.text_factory = _decode
+        connection.create_function("lower", 1, _lower, deterministic=True)
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
             _write_ahead(connection)
@@ -275,6 +276,11 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _lower(text: Any) -> Any:
+    """A text in lower case; SQLite's own function knows no letters but the Latin ones."""
+    return text.lower() if isinstance(text, str) else text
 
 
 _decode = methodcaller("decode", "utf-8", "replace")
