@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COMPARATOR = "layerwise:rsa-pearson"  # qualified: a plugin may offer the bare name too
 SPARSENESS = "sparseness-population"
+_MEMORY = 2**30
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,10 @@ def survey_layers(
 def _read_representations(
     history: HistoryProtocol, n_stimuli: int, addresses: Sequence[LayerAddress]
 ) -> Iterator[Representation]:
-    """The representations one after the other, read so many at a time as memory allows."""
-    from layerwise.core.analysis.working_memory import plan_memory
+    """The representations one after the other, of which so many are read at a time as fit into a little memory."""
+    from layerwise.core.analysis.working_memory import WorkingMemory
 
-    n_read = plan_memory(None, n_stimuli).n_read
+    n_read = WorkingMemory(_MEMORY, n_stimuli).n_read
     for start in range(0, len(addresses), n_read):
         yield from history.read_representations(addresses[start : start + n_read])
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from layerwise.core.base.parameters import NO_TRANSFORM
 from layerwise.core.base.provider import Provider
-from layerwise.core.network.representation import NO_TRANSFORM
 
 if TYPE_CHECKING:
     import numpy as np

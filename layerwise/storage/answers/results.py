@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.machine import n_cores
+from layerwise.core.base.parameters import NO_TRANSFORM
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
-from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.storage.answers.pairs import select_pairs
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import provider_columns, provider_key, provider_of, replace_rows
