@@ -28,6 +28,15 @@ _TEXTS = ("model", "stimuli", "lineage", "status", "origin", "fingerprint")
 Column = sa.ColumnElement[Any]
 
 
+def count_layers() -> sa.Select[Any]:
+    """A query of the number of stored layers, `n_layers`, of each `run_id` that has some."""
+    n_layers = func.count(sa.distinct(representations.c.layer_id)).label("n_layers")
+    return sa.select(layers.c.run_id, n_layers).join_from(representations, layers).group_by(layers.c.run_id)
+
+
+_COUNTED = count_layers().subquery("counted")
+
+
 def choose_ids(connection: sa.Connection, where: RunFilter) -> list[str]:
     """The ids of the runs that a filter means, in the order that it says.
 
@@ -35,7 +44,8 @@ def choose_ids(connection: sa.Connection, where: RunFilter) -> list[str]:
         InputError: If it looks for too many words.
     """
     status = _status_now(connection)
-    chosen = sa.select(runs.c.id).select_from(_JOINED).where(*_conditions(where, status))
+    joined = _JOINED.outerjoin(_COUNTED, _COUNTED.c.run_id == runs.c.id) if where.order == "n_layers" else _JOINED
+    chosen = sa.select(runs.c.id).select_from(joined).where(*_conditions(where, status))
     ordered = chosen.order_by(*_order(where, status)).offset(where.offset or None).limit(where.limit)
     return list(connection.execute(ordered).scalars())
 
@@ -125,19 +135,9 @@ def _order(where: RunFilter, status: Column) -> list[Column]:
         "checkpoint": (func.coalesce(runs.c.lineage, ""), func.coalesce(runs.c.step, -1), _CHECKPOINT),
         "stimuli": (func.lower(stimulus_sets.c.name),),
         "n_stimuli": (stimulus_sets.c.n_stimuli,),
-        "n_layers": (count_layers(),),
+        "n_layers": (func.coalesce(_COUNTED.c.n_layers, 0),),
         "status": (status,),
         "top1": (runs.c.top1,),
     }
     columns = by[where.order]
     return [*((column.desc() if where.descending else column.asc()).nulls_last() for column in columns), *_NEWEST]
-
-
-def count_layers() -> sa.ScalarSelect[Any]:
-    """The number of stored layers of a run, as a column of a query of runs."""
-    return (
-        sa.select(func.count(sa.distinct(representations.c.layer_id)))
-        .join_from(representations, layers)
-        .where(layers.c.run_id == runs.c.id)
-        .scalar_subquery()
-    )

@@ -26,7 +26,7 @@ from layerwise.storage import listing
 from layerwise.storage.connect import Database
 from layerwise.storage.holding.attempts import read_attempts
 from layerwise.storage.holding.claims import is_live
-from layerwise.storage.rows import provider_of
+from layerwise.storage.rows import chunks, provider_of
 from layerwise.storage.schema import (
     layers,
     models,
@@ -44,7 +44,6 @@ from layerwise.storage.schema import (
 from layerwise.storage.tiles import decode_vector
 
 _EVERYTHING = RunFilter()
-_IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
 _PROVIDED = ("name", "provider_name", "provider_revision")
 _PLAIN = (
     "batch_size",
@@ -59,7 +58,6 @@ _PLAIN = (
     "started_at",
     "finished_at",
     "error",
-    "n_layers",
     "origin",
 )
 
@@ -157,8 +155,7 @@ def _find_id(connection: sa.Connection, run: str) -> str:
 def _read_records(connection: sa.Connection, ids: Sequence[str]) -> list[RunRecord]:
     """The records of runs, in this order; so many at a time that each query may name them."""
     found: dict[str, RunRecord] = {}
-    for start in range(0, len(ids), _IDS_PER_QUERY):
-        some = ids[start : start + _IDS_PER_QUERY]
+    for some in chunks(ids):
         found.update((record.id, record) for record in _records(connection, some))
     return [found[run_id] for run_id in ids]
 
@@ -166,22 +163,25 @@ def _read_records(connection: sa.Connection, ids: Sequence[str]) -> list[RunReco
 def _records(connection: sa.Connection, ids: Sequence[str]) -> Iterator[RunRecord]:
     """Records in any order. Models are read once each, for they are large."""
     prefixed = [column.label(f"stimuli_{column.name}") for column in stimulus_sets.c if column.name != "id"]
-    chosen = sa.select(runs, *prefixed, listing.count_layers().label("n_layers"))
-    joined = chosen.select_from(runs.join(stimulus_sets)).where(runs.c.id.in_(ids))
-    rows = connection.execute(joined).mappings().all()
+    chosen = sa.select(runs, *prefixed).select_from(runs.join(stimulus_sets)).where(runs.c.id.in_(ids))
+    rows = connection.execute(chosen).mappings().all()
     used = sa.select(models).where(models.c.id.in_({row["model_id"] for row in rows}))
     known = {row["id"]: model_from_row(row) for row in connection.execute(used).mappings()}
     tagged = sa.select(tags).where(tags.c.run_id.in_(ids)).order_by(tags.c.name)
     by_run: dict[str, dict[str, str]] = {}
     for run_id, name, value in connection.execute(tagged):
         by_run.setdefault(run_id, {})[name] = value
+    counted = connection.execute(listing.count_layers().where(layers.c.run_id.in_(ids)))
+    n_layers = {str(run_id): int(n_stored) for run_id, n_stored in counted}
     tried = read_attempts(connection, ids)
     for row in rows:
-        yield _record(row, known[row["model_id"]], by_run.get(row["id"], {}), tried.get(row["id"], []))
+        run_id = row["id"]
+        rest = by_run.get(run_id, {}), tried.get(run_id, []), n_layers.get(run_id, 0)
+        yield _record(row, known[row["model_id"]], *rest)
 
 
 def _record(
-    row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str], attempts: Sequence[Attempt]
+    row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str], attempts: Sequence[Attempt], n_layers: int
 ) -> RunRecord:
     accuracy = None
     if row["n_labelled"] is not None:
@@ -208,6 +208,7 @@ def _record(
         plugins=tuple(row["plugins"]),
         accuracy=accuracy,
         attempts=tuple(attempts),
+        n_layers=n_layers,
         **{name: row[name] for name in _PLAIN},
     )
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.records import LayerAddress
-from layerwise.storage.answers.pairs import select_pairs
+from layerwise.storage.answers.pairs import Pair, read_pairs
 from layerwise.storage.answers.results import representation_ids
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import provider_columns, provider_key, replace_rows
@@ -71,11 +70,10 @@ def _read(
     comparator: Provider,
     plan: IntervalPlan | PermutationPlan,
     run_ids: Sequence[str],
-) -> list[tuple[LayerAddress, LayerAddress, tuple[Any, ...]]]:
+) -> list[Pair]:
     """The two layers of each row made by this comparator in this way, and the columns of these names."""
     key = provider_key("comparator", comparator) | _plan(plan)
-    chosen = select_pairs(table, key, run_ids, names)
-    return [(LayerAddress(*row[:3]), LayerAddress(*row[3:6]), tuple(row[6:])) for row in connection.execute(chosen)]
+    return read_pairs(connection, table, key, run_ids, names)
 
 
 def _save(
