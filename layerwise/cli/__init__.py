@@ -11,6 +11,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows `layerwise`; by default what the process was started with.
     """
-    from layerwise.cli.app import run_command_line
+    from layerwise.cli.loading import loading
+
+    with loading():
+        from layerwise.cli.app import run_command_line
 
     return run_command_line(arguments)

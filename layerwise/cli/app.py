@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 import layerwise
+from layerwise.cli.loading import loading
 from layerwise.cli.options.helping import WIDEST, HelpfulCommand
 from layerwise.cli.options.measure_options import SeveralNames
 from layerwise.cli.plugins.attached_commands import PluginAwareGroup
@@ -120,7 +121,8 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code, having shown any error as one line on stderr."""
     typed, debug = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    command = typer.main.get_command(build_app(typed))
+    with loading():
+        command = typer.main.get_command(build_app(typed))
     try:
         with results_only():
             session = Session(tuple(typed))

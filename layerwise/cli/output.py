@@ -7,11 +7,12 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+    from layerwise.cli.tables import PlainTable
 
 WIDE = 200  # columns where the output is not a terminal: nothing is cut off in a file or a pipe
 
@@ -57,7 +58,7 @@ def _console(*, stderr: bool) -> Console:
 
 def make_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = (), heads: bool = True
-) -> Table:
+) -> PlainTable:
     """A plain table; cells are shown as they are, None as nothing.
 
     Args:
@@ -66,17 +67,9 @@ def make_table(
         right: Heads of the columns that are aligned to the right.
         heads: Whether the heads are shown.
     """
-    from rich.table import Table
-    from rich.text import Text
+    from layerwise.cli.tables import PlainTable
 
-    numeric = set(right)
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=heads)
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column in numeric else "left"
-        table.add_column(column, justify=justify, no_wrap=column in numeric, overflow="fold")  # no name loses its end
-    for row in rows:
-        table.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
-    return table
+    return PlainTable(columns, rows, right, heads=heads)
 
 
 def choose_columns(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,14 @@ from layerwise.core.network.representation import strict_upper
 
 if TYPE_CHECKING:
     from layerwise.core.history.protocols import HistoryProtocol
-    from layerwise.core.history.records import RunRecord
+    from layerwise.core.history.records import LayerAddress, RunRecord
     from layerwise.core.host.registry import Registry
     from layerwise.core.network.layers import Layer
     from layerwise.core.network.representation import Representation
 
 COMPARATOR = "layerwise:rsa-pearson"  # qualified: a plugin may offer the bare name too
 SPARSENESS = "sparseness-population"
+_MEMORY = 2**30
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def survey_layers(
     roles = {layer.role: index for index, layer in enumerate(layers)}
     sparseness = _read_sparseness(history, run, transform)
     rows = []
-    for index, (layer, address) in enumerate(zip(layers, addresses, strict=True)):
-        representation = history.read_representation(address)
+    read = _read_representations(history, run.n_stimuli, addresses)
+    for index, (layer, representation) in enumerate(zip(layers, read, strict=True)):
         others = {
             "input_similarity": roles.get("input"),
             "output_similarity": roles.get("output"),
@@ -85,6 +86,17 @@ def survey_layers(
             )
         )
     return tuple(rows)
+
+
+def _read_representations(
+    history: HistoryProtocol, n_stimuli: int, addresses: Sequence[LayerAddress]
+) -> Iterator[Representation]:
+    """The representations one after the other, of which so many are read at a time as fit into a little memory."""
+    from layerwise.core.analysis.working_memory import WorkingMemory
+
+    n_read = WorkingMemory(_MEMORY, n_stimuli).n_read
+    for start in range(0, len(addresses), n_read):
+        yield from history.read_representations(addresses[start : start + n_read])
 
 
 def mean_correlation(representation: Representation) -> float | None:

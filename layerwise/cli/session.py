@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from layerwise.cli.loading import loading
 from layerwise.cli.options.common import hide_passwords
 from layerwise.core.base.errors import LayerwiseError
 
@@ -45,7 +46,9 @@ class Session:
         """All plugins, loaded when first asked for."""
         if self._registry is None:
             from layerwise.cli.plugins.output import warn_on_stderr
-            from layerwise.plugins import load_plugins
+
+            with loading():
+                from layerwise.plugins import load_plugins
 
             self._registry = load_plugins(self.blocked, warn=warn_on_stderr, trace=self.trace)
             self._registry.recall = self._recall
@@ -85,6 +88,7 @@ def open_history(database: str, *, create: bool = False, read_only: bool = False
     Raises:
         InputError: If there is no history there, or it is not one.
     """
-    from layerwise.storage import open_store
+    with loading():
+        from layerwise.storage import open_store
 
     return open_store(database_url(database), create=create, read_only=read_only)

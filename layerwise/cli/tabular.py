@@ -1,11 +1,15 @@
-"""A Polars frame in the formats that `layerwise query` writes."""
+"""The answer to a query in the formats that `layerwise query` writes.
+
+Where it can be written without Polars, Polars is not loaded: that takes longer than most queries.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from layerwise.cli.output import make_table, stdout_console
 from layerwise.core.base.errors import InputError
@@ -18,18 +22,26 @@ if TYPE_CHECKING:
 Format = Literal["table", "csv", "json", "parquet"]
 
 
-def write_frame(frame: pl.DataFrame, form: Format, output: Path | None) -> None:
-    """Write a frame to a file, or to stdout.
+_PLAIN = (str, int, float, bool)  # what is the same in a frame as it is without one, in a column of one kind
+
+
+def write_columns(columns: Mapping[str, list[Any]], form: Format, output: Path | None) -> None:
+    """Write an answer to a file, or to stdout.
 
     Stored blobs are whole in Parquet; in text they are shown as their size.
+
+    Args:
+        columns: Its values, by column.
+        form: The format.
+        output: The file; None for stdout.
 
     Raises:
         InputError: If Parquet would go to a terminal, or the file cannot be written.
     """
     if form == "parquet":
-        _write_parquet(frame, output)
+        _write_parquet(_make_frame(columns), output)
         return
-    text = _as_text(frame, form)
+    text = _as_text(columns, form)
     if output is None:
         sys.stdout.write(text)
         return
@@ -47,29 +59,46 @@ def _write_parquet(frame: pl.DataFrame, output: Path | None) -> None:
         frame.write_parquet(sys.stdout.buffer)
 
 
-def _as_text(frame: pl.DataFrame, form: Format) -> str:
-    readable = without_blobs(frame)
+def _as_text(columns: Mapping[str, list[Any]], form: Format) -> str:
     if form == "csv":
-        return readable.write_csv()
+        return without_blobs(_make_frame(columns)).write_csv()
+    if not all(map(_is_plain, columns.values())):
+        columns = without_blobs(_make_frame(columns)).to_dict(as_series=False)
     if form == "json":
-        return json.dumps(readable.to_dicts(), indent=2, default=str, ensure_ascii=False) + "\n"
-    return table_text(readable, stdout_console())
+        rows = [dict(zip(columns, row, strict=True)) for row in _rows(columns)]
+        return json.dumps(rows, indent=2, default=str, ensure_ascii=False) + "\n"
+    return table_text(columns, stdout_console())
 
 
-def table_text(frame: pl.DataFrame, console: Console) -> str:
+def _make_frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
+    from layerwise.storage.sql import make_frame
+
+    return make_frame(columns)
+
+
+def _is_plain(values: Sequence[Any]) -> bool:
+    """Whether a column holds values of one kind that a frame leaves as they are."""
+    kinds = {type(value) for value in values if value is not None}
+    return len(kinds) <= 1 and kinds <= set(_PLAIN)
+
+
+def _rows(columns: Mapping[str, list[Any]]) -> Iterator[tuple[Any, ...]]:
+    return zip(*columns.values(), strict=True)
+
+
+def table_text(columns: Mapping[str, list[Any]], console: Console) -> str:
     """A table, never folded: on a terminal that it is too wide for, a line for each value of each row instead."""
-    rows = [["" if cell is None else str(cell) for cell in row] for row in frame.iter_rows()]
-    columns = zip(frame.columns, *rows, strict=True)
-    width = sum(max(map(len, column)) + 2 for column in columns)
+    rows = [["" if cell is None else str(cell) for cell in row] for row in _rows(columns)]
+    width = sum(max(map(len, column)) + 2 for column in zip(columns, *rows, strict=True))
     with console.capture() as capture:
         if console.is_terminal and width > console.width:
             for place, row in enumerate(rows, start=1):
                 console.print(f"row {place}", style="bold")
-                console.print(make_table(("", ""), list(zip(frame.columns, row, strict=True)), heads=False))
+                console.print(make_table(("", ""), list(zip(columns, row, strict=True)), heads=False))
         else:
             console.width = max(console.width, width)
-            console.print(make_table(frame.columns, rows))
-        console.print(f"({frame.height} row{'' if frame.height == 1 else 's'})")
+            console.print(make_table(list(columns), rows))
+        console.print(f"({len(rows)} row{'' if len(rows) == 1 else 's'})")
     return capture.get()
 
 

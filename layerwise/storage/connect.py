@@ -14,6 +14,8 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -259,12 +261,13 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(target, uri=is_uri, timeout=BUSY_SECONDS, check_same_thread=False)
 
-    engine = sa.create_engine(url, creator=connect)
+    engine = sa.create_engine(url, creator=connect, json_deserializer=_read_json)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver shall not begin transactions by itself
-        connection.text_factory = lambda text: text.decode("utf-8", "replace")  # damaged: its checksum says whose
+        connection.text_factory = _decode
+        connection.create_function("lower", 1, _lower, deterministic=True)
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
             _write_ahead(connection)
@@ -275,6 +278,23 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _lower(text: Any) -> Any:
+    """A text in lower case; SQLite's own function knows no letters but the Latin ones."""
+    return text.lower() if isinstance(text, str) else text
+
+
+_decode = methodcaller("decode", "utf-8", "replace")
+"""Text as SQLite holds it; damaged text is read too, so that its checksum can say whose it is."""
+
+_parse_json = lru_cache(maxsize=256)(json.loads)  # runs of a history repeat each other: versions, names of classes
+
+
+def _read_json(text: str | bytes) -> Any:
+    """A value from its JSON, which is the reader's own."""
+    value = _parse_json(text)
+    return value.copy() if isinstance(value, dict | list) else value
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -293,6 +313,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
     try:
-        return sa.create_engine(url, pool_pre_ping=True)
+        return sa.create_engine(url, pool_pre_ping=True, json_deserializer=_read_json)
     except ModuleNotFoundError as error:
         raise InputError("PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error

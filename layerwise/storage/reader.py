@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +12,7 @@ from layerwise.core.history.records import (
     Attempt,
     LayerStatistic,
     Prediction,
+    RunField,
     RunFilter,
     RunRecord,
     StatisticResult,
@@ -22,10 +22,11 @@ from layerwise.core.history.records import (
 from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
+from layerwise.storage import listing
 from layerwise.storage.connect import Database
 from layerwise.storage.holding.attempts import read_attempts
 from layerwise.storage.holding.claims import is_live
-from layerwise.storage.rows import provider_of
+from layerwise.storage.rows import chunks, provider_of
 from layerwise.storage.schema import (
     layers,
     models,
@@ -43,7 +44,6 @@ from layerwise.storage.schema import (
 from layerwise.storage.tiles import decode_vector
 
 _EVERYTHING = RunFilter()
-_FEW = 500  # more identifiers than this are not named in a query
 _PROVIDED = ("name", "provider_name", "provider_revision")
 _PLAIN = (
     "batch_size",
@@ -58,7 +58,6 @@ _PLAIN = (
     "started_at",
     "finished_at",
     "error",
-    "n_layers",
     "origin",
 )
 
@@ -75,29 +74,22 @@ class RunReader:
             InputError: If there is none, or the prefix is ambiguous.
         """
         with self._database.read() as connection:
-            return _records(connection, [_run_row(connection, run)])[0]
+            return _read_records(connection, [_find_id(connection, run)])[0]
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
-        """Runs, newest first."""
-        chosen = _joined().order_by(runs.c.started_at.desc(), runs.c.id)
-        if where.status is None:
-            chosen = chosen.limit(where.limit)
-        if where.model is not None:
-            chosen = chosen.where(models.c.name == where.model)
-        if where.stimuli is not None:
-            chosen = chosen.where(stimulus_sets.c.name == where.stimuli)
-        if where.origin is not None:
-            chosen = chosen.where(runs.c.origin == where.origin)
-        if where.lineage is not None:
-            chosen = chosen.where(runs.c.lineage == where.lineage)
-        for name, value in where.tags.items():
-            tagged = sa.select(tags.c.run_id).where(tags.c.name == name, tags.c.value == value)
-            chosen = chosen.where(runs.c.id.in_(tagged))
+        """The runs that the filter means, newest first unless it says otherwise."""
         with self._database.read() as connection:
-            found = _records(connection, connection.execute(chosen).mappings().all())
-        if where.status is not None:  # here, because a run whose process has died is not running
-            found = [record for record in found if record.status == where.status]
-        return found[: where.limit]
+            return _read_records(connection, listing.choose_ids(connection, where))
+
+    def count_runs(self, where: RunFilter = _EVERYTHING) -> int:
+        """How many runs the filter means, whatever its limit."""
+        with self._database.read() as connection:
+            return listing.count_runs(connection, where)
+
+    def count_values(self, field: RunField, where: RunFilter = _EVERYTHING) -> dict[str, int]:
+        """How many of the runs that the filter means have each value of a field; those without one do not count."""
+        with self._database.read() as connection:
+            return listing.count_values(connection, field, where)
 
     def list_layers(self, run_id: str) -> list[Layer]:
         """The layers of a run whose representation is stored, in order of computation."""
@@ -148,47 +140,48 @@ class RunReader:
             return [Prediction(*row) for row in rows]
 
 
-def _joined() -> sa.Select[Any]:
-    """Runs with the stimulus set, whose columns are prefixed; models are read once each, for they are large."""
-    stored = (
-        sa.select(sa.func.count(sa.distinct(representations.c.layer_id)))
-        .join_from(representations, layers)
-        .where(layers.c.run_id == runs.c.id)
-        .scalar_subquery()
-    )
-    prefixed = [column.label(f"stimuli_{column.name}") for column in stimulus_sets.c if column.name != "id"]
-    joined = runs.join(models).join(stimulus_sets)
-    return sa.select(runs, *prefixed, stored.label("n_layers")).select_from(joined)
-
-
-def _run_row(connection: sa.Connection, run: str) -> sa.RowMapping:
+def _find_id(connection: sa.Connection, run: str) -> str:
     prefix = run.strip().lower()
+    chosen = sa.select(runs.c.id)
     if run == LATEST:
-        chosen = _joined().where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id).limit(1)
+        chosen = chosen.where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id).limit(1)
     else:
-        chosen = _joined().where(runs.c.id.startswith(prefix)).order_by(runs.c.id).limit(4)
-    rows = connection.execute(chosen).mappings().all() if run == LATEST or is_id_prefix(prefix) else []
-    check_only(run, [row["id"] for row in rows])
-    return rows[0]
+        chosen = chosen.where(runs.c.id.startswith(prefix)).order_by(runs.c.id).limit(4)
+    ids = list(connection.execute(chosen).scalars()) if run == LATEST or is_id_prefix(prefix) else []
+    check_only(run, ids)
+    return str(ids[0])
 
 
-def _records(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[RunRecord]:
-    """The records of runs; models and tags are read in one query each, however many runs there are."""
-    used = sa.select(models)
-    tagged = sa.select(tags.c.run_id, tags.c.name, tags.c.value).order_by(tags.c.name)
-    if len(rows) <= _FEW:
-        used = used.where(models.c.id.in_({row["model_id"] for row in rows}))
-        tagged = tagged.where(tags.c.run_id.in_([row["id"] for row in rows]))
+def _read_records(connection: sa.Connection, ids: Sequence[str]) -> list[RunRecord]:
+    """The records of runs, in this order; so many at a time that each query may name them."""
+    found: dict[str, RunRecord] = {}
+    for some in chunks(ids):
+        found.update((record.id, record) for record in _records(connection, some))
+    return [found[run_id] for run_id in ids]
+
+
+def _records(connection: sa.Connection, ids: Sequence[str]) -> Iterator[RunRecord]:
+    """Records in any order. Models are read once each, for they are large."""
+    prefixed = [column.label(f"stimuli_{column.name}") for column in stimulus_sets.c if column.name != "id"]
+    chosen = sa.select(runs, *prefixed).select_from(runs.join(stimulus_sets)).where(runs.c.id.in_(ids))
+    rows = connection.execute(chosen).mappings().all()
+    used = sa.select(models).where(models.c.id.in_({row["model_id"] for row in rows}))
     known = {row["id"]: model_from_row(row) for row in connection.execute(used).mappings()}
-    tried = read_attempts(connection, [row["id"] for row in rows] if len(rows) <= _FEW else None)
+    tagged = sa.select(tags).where(tags.c.run_id.in_(ids)).order_by(tags.c.name)
     by_run: dict[str, dict[str, str]] = {}
     for run_id, name, value in connection.execute(tagged):
         by_run.setdefault(run_id, {})[name] = value
-    return [_record(row, known[row["model_id"]], by_run.get(row["id"], {}), tried.get(row["id"], [])) for row in rows]
+    counted = connection.execute(listing.count_layers().where(layers.c.run_id.in_(ids)))
+    n_layers = {str(run_id): int(n_stored) for run_id, n_stored in counted}
+    tried = read_attempts(connection, ids)
+    for row in rows:
+        run_id = row["id"]
+        rest = by_run.get(run_id, {}), tried.get(run_id, []), n_layers.get(run_id, 0)
+        yield _record(row, known[row["model_id"]], *rest)
 
 
 def _record(
-    row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str], attempts: Sequence[Attempt]
+    row: sa.RowMapping, model: ModelInfo, tagged: Mapping[str, str], attempts: Sequence[Attempt], n_layers: int
 ) -> RunRecord:
     accuracy = None
     if row["n_labelled"] is not None:
@@ -215,6 +208,7 @@ def _record(
         plugins=tuple(row["plugins"]),
         accuracy=accuracy,
         attempts=tuple(attempts),
+        n_layers=n_layers,
         **{name: row[name] for name in _PLAIN},
     )
 

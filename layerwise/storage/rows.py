@@ -1,14 +1,23 @@
-"""Rows that are kept under a key: found by who made them, and replaced where they are there already."""
+"""Rows that are kept under a key: found by who made them or by ids, and replaced where they are there already."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from layerwise.core.base.parameters import NO_PARAMETERS
 from layerwise.core.base.provider import Provider
+
+_IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
+
+Value = TypeVar("Value")
+
+
+def chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """So many of the values at a time as one query may name."""
+    return (values[at : at + _IDS_PER_QUERY] for at in range(0, len(values), _IDS_PER_QUERY))
 
 
 def as_bytes(column: sa.Column[Any]) -> sa.Label[Any]:

@@ -11,7 +11,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ class Queries:
         if name not in names:
             near = near_names(name, names) or f"; there are: {', '.join(names)}"
             raise InputError(f"there is no table '{name}'{near}")
-        return self.query(f'SELECT * FROM "{name}"')
+        return self.query(whole_table(name))
 
     def query(
         self,
@@ -72,9 +72,22 @@ class Queries:
         max_bytes: int | None = None,
         seconds: float = TIMEOUT_SECONDS,
     ) -> pl.DataFrame:
-        """The answer to one SELECT, WITH, VALUES or EXPLAIN statement.
+        """The answer to one SELECT, WITH, VALUES or EXPLAIN statement, as a Polars frame.
 
-        Columns of the same name are told apart by a number; bytes come as binary columns.
+        Columns of the same name are told apart by a number; bytes come as binary columns. `read_columns` has the
+        arguments and errors.
+        """
+        return make_frame(self.read_columns(sql, max_rows=max_rows, max_bytes=max_bytes, seconds=seconds))
+
+    def read_columns(
+        self,
+        sql: str,
+        *,
+        max_rows: int | None = None,
+        max_bytes: int | None = None,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> dict[str, list[Any]]:
+        """The same as plain values by column, which takes no library to load.
 
         Args:
             sql: The statement.
@@ -89,7 +102,20 @@ class Queries:
             raise InputError("a query is one statement that begins with SELECT, WITH, VALUES or EXPLAIN")
         ask = _ask_sqlite if self._database.is_sqlite else _ask_postgres
         names, rows = ask(self._database, sql, _Bounds(max_rows, max_bytes, seconds))
-        return _frame(names, rows)
+        unique = _tell_apart(names)
+        return {name: _alike([_plain(row[place]) for row in rows]) for place, name in enumerate(unique)}
+
+
+def whole_table(name: str) -> str:
+    """The query that gives all of a table or view."""
+    return f'SELECT * FROM "{name}"'
+
+
+def make_frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
+    """A Polars frame of these columns."""
+    import polars as pl
+
+    return pl.DataFrame([pl.Series(name, values, strict=False) for name, values in columns.items()])
 
 
 @dataclass(frozen=True)
@@ -185,20 +211,16 @@ def _ask_postgres(database: Database, sql: str, bounds: _Bounds) -> tuple[list[s
             connection.rollback()
 
 
-def _frame(names: Iterable[str], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    import polars as pl
-
+def _tell_apart(names: Iterable[str]) -> Iterator[str]:
+    """The names, those that come again with a number behind them."""
     seen: dict[str, int] = {}
-    series = []
-    for index, name in enumerate(names):
+    for name in names:
         unique = name
         while unique in seen:
             seen[name] += 1
             unique = f"{name}_{seen[name]}"
         seen[unique] = 1
-        values = [_plain(row[index]) for row in rows]
-        series.append(pl.Series(unique, _alike(values), strict=False))
-    return pl.DataFrame(series)
+        yield unique
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,12 +18,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from layerwise.cli.browse import serving
-from layerwise.cli.browse.listing import PAGE_SIZE, Wish, list_matching, read_wish
+from layerwise.cli.browse.listing import PAGE_SIZE, Wish, list_matching, list_others, read_wish
 from layerwise.cli.browse.pages import render
 from layerwise.cli.browse.reports import Reports
 from layerwise.cli.browse.server import Site, make_application
 from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.history.records import Accuracy, RunRecord
+from layerwise.core.history.listing import choose_runs, count_runs, count_values
+from layerwise.core.history.records import Accuracy, RunField, RunFilter, RunRecord
+from layerwise.core.history.view import HistoryView
 from layerwise.plugins import load_plugins
 from layerwise.storage import Store, open_store
 
@@ -78,11 +80,27 @@ def test_tabs_that_wait_for_a_report_hold_no_thread_that_pages_need(store: Store
         reports.close()
 
 
+class Listed(HistoryView):
+    """A history of nothing but these runs, the newest first."""
+
+    def __init__(self, runs: Sequence[RunRecord]) -> None:
+        self.runs = runs
+
+    def list_runs(self, where: RunFilter = RunFilter()) -> list[RunRecord]:  # noqa: B008 - frozen
+        return choose_runs(self.runs, where)
+
+    def count_runs(self, where: RunFilter = RunFilter()) -> int:  # noqa: B008
+        return count_runs(self.runs, where)
+
+    def count_values(self, field: RunField, where: RunFilter = RunFilter()) -> dict[str, int]:  # noqa: B008
+        return count_values(self.runs, field, where)
+
+
 @pytest.fixture
-def many(store: Store) -> list[RunRecord]:
+def many(store: Store) -> Listed:
     """A thousand runs, the newest first; every third without an accuracy."""
     made = store.list_runs()[0]
-    return [
+    runs = [
         replace(
             made,
             id=f"{index:012d}",
@@ -95,23 +113,24 @@ def many(store: Store) -> list[RunRecord]:
         )
         for index in range(1000)
     ]
+    return Listed(runs)
 
 
-def test_words_must_all_be_found_in_whatever_is_known_of_a_run(many: list[RunRecord]) -> None:
+def test_words_must_all_be_found_in_whatever_is_known_of_a_run(many: Listed) -> None:
     found = list_matching(many, Wish("INCEPTION seed=3"))
     assert found.n_found == sum(index % 2 == 1 and index % 7 == 3 for index in range(1000))
     assert found.n_runs == 1000
     assert {run.model.name for run in found.runs} == {"Inception"}
 
 
-def test_facets_count_what_the_other_wishes_leave(many: list[RunRecord]) -> None:
+def test_facets_count_what_the_other_wishes_leave(many: Listed) -> None:
     found = list_matching(many, read_wish({"q": "seed=3", "model": "googlenet"}))
     assert found.n_found == sum(index % 2 == 0 and index % 7 == 3 for index in range(1000))
     assert dict(found.choices["model"]) == {"googlenet": 71, "Inception": 72}
     assert sum(n for _, n in found.choices["status"]) == found.n_found
 
 
-def test_runs_without_a_value_come_last_either_way(many: list[RunRecord]) -> None:
+def test_runs_without_a_value_come_last_either_way(many: Listed) -> None:
     for descending, first in ((False, 0.001), (True, 0.998)):
         wish = Wish(sort="top-1", descending=descending)
         last = list_matching(many, replace(wish, page=10)).runs
@@ -121,12 +140,30 @@ def test_runs_without_a_value_come_last_either_way(many: list[RunRecord]) -> Non
         assert all(run.accuracy is None for run in last)
 
 
-def test_pages_hold_all_runs_once(many: list[RunRecord]) -> None:
+def test_pages_hold_all_runs_once(many: Listed) -> None:
     pages = [list_matching(many, Wish(page=page)) for page in range(1, 12)]
     shown = [run.id for page in pages[:10] for run in page.runs]
-    assert sorted(shown) == sorted(run.id for run in many)
+    assert sorted(shown) == sorted(run.id for run in many.runs)
     assert len(pages[0].runs) == PAGE_SIZE
     assert pages[10].wish.page == 10  # there is no eleventh
+
+
+def test_the_nearest_runs_come_first_among_those_to_compare_with(many: Listed) -> None:
+    """The same training, the same model, the rest: and no run on other stimuli, without layers, or twice."""
+    one, training, other, model, strange, empty, *_ = many.runs
+    many.runs = [
+        replace(one, lineage="mine"),
+        replace(other, lineage="theirs", model=training.model),
+        replace(model, lineage=None, model=one.model),
+        replace(strange, lineage="mine", stimuli_fingerprint="f" * 64),
+        replace(empty, lineage="mine", n_layers=0),
+        replace(training, lineage="mine"),
+    ]
+    others, n_others = list_others(many, many.runs[0], 10)
+    assert [run.id for run in others] == [training.id, model.id, other.id]
+    assert n_others == 3
+    assert [run.id for run in list_others(many, many.runs[0], 1)[0]] == [training.id]
+    assert list_others(many, many.runs[4], 10)[1] == 4
 
 
 def test_an_address_says_what_it_was_made_from() -> None:
@@ -248,16 +285,16 @@ def test_nothing_can_be_changed_and_nobody_else_is_answered(client: TestClient) 
     assert not re.search(r"(src|href)=\"(https?:)?//", page.text)
 
 
-def test_names_from_the_history_are_text(many: list[RunRecord]) -> None:
+def test_names_from_the_history_are_text(many: Listed) -> None:
     run = replace(
-        many[0],
-        model=replace(many[0].model, name=HOSTILE),
+        many.runs[0],
+        model=replace(many.runs[0].model, name=HOSTILE),
         stimuli_name=HOSTILE,
         checkpoint=HOSTILE,
         tags={HOSTILE: HOSTILE},
         command=HOSTILE,
     )
-    listing = list_matching([run], Wish(HOSTILE))
+    listing = list_matching(Listed([run]), Wish(HOSTILE))
     assert listing.n_found == 1
     values = {"listing": listing, "wish": listing.wish, "history": HOSTILE}
     for page in (

@@ -32,10 +32,33 @@ def test_help_loads_no_heavy_library_and_no_database(line):
     assert not loaded_after(*line) & {*HEAVY, "sqlalchemy", "numpy"}
 
 
-def test_runs_loads_no_heavy_library(demo):
-    loaded = loaded_after("runs", "--db", demo.database)
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["runs"],
+        ["runs", "--json"],
+        ["db", "info"],
+        ["query", "SELECT run, model, n_layers, top1 FROM run_list"],
+        ["query", "SELECT run, model, n_layers, top1 FROM run_list", "--format", "json"],
+        ["query"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_answered_with_texts_and_counts_loads_the_database_and_no_heavy_library(demo, line):
+    loaded = loaded_after(*line, "--db", demo.database)
     assert "sqlalchemy" in loaded
-    assert not loaded & set(HEAVY)
+    assert not loaded & {*HEAVY, "numpy", "psutil", "jinja2"}
+
+
+@pytest.mark.parametrize("line", [["show", "latest"], ["compare", "latest", "--layers", "main"]], ids=" ".join)
+def test_what_is_answered_from_history_loads_numpy_and_nothing_heavier(demo, line):
+    assert loaded_after(*line, "--db", demo.database) >= {"sqlalchemy", "numpy"}  # computes it, where it is not there
+    assert not loaded_after(*line, "--db", demo.database) & {*HEAVY, "psutil", "jinja2"}
+
+
+@pytest.mark.parametrize("line", [["plugins"], ["models"], ["plugins", "--hook", "comparators"]], ids=" ".join)
+def test_what_is_offered_is_listed_without_a_database_or_a_heavy_library(line):
+    assert not loaded_after(*line) & {*HEAVY, "sqlalchemy", "psutil", "jinja2"}
 
 
 def test_weights_that_are_missing_are_noticed_before_tensorflow_is_loaded():

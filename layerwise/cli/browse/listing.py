@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlencode
 
-from layerwise.cli.commands.ask.runs import checkpoint_of
 from layerwise.core.base.errors import InputError
-from layerwise.core.history.records import RunRecord
+from layerwise.core.history.records import RunField, RunFilter, RunOrder, RunRecord
+
+if TYPE_CHECKING:
+    from layerwise.core.history.protocols import HistoryProtocol
 
 PAGE_SIZE = 100
-FACETS: Mapping[str, Callable[[RunRecord], str | None]] = {
-    "model": lambda run: run.model.name,
-    "stimuli": lambda run: run.stimuli_name,
-    "lineage": lambda run: run.lineage,
-    "status": lambda run: run.status,
+FACETS: tuple[RunField, ...] = get_args(RunField)
+COLUMNS: Mapping[str, RunOrder] = {
+    "run": "id",
+    "model": "model",
+    "checkpoint": "checkpoint",
+    "stimuli": "stimuli",
+    "n": "n_stimuli",
+    "layers": "n_layers",
+    "status": "status",
+    "top-1": "top1",
+    "started": "started",
 }
-COLUMNS: Mapping[str, Callable[[RunRecord], Any]] = {
-    "run": lambda run: run.id,
-    "model": lambda run: run.model.name.casefold(),
-    "checkpoint": lambda run: (run.lineage or "", run.step if run.step is not None else -1, checkpoint_of(run)),
-    "stimuli": lambda run: run.stimuli_name.casefold(),
-    "n": lambda run: run.n_stimuli,
-    "layers": lambda run: run.n_layers,
-    "status": lambda run: run.status,
-    "top-1": lambda run: run.accuracy.top1 if run.accuracy else None,
-    "started": lambda run: run.started_at,
-}
+"""The columns of the list, and what each orders runs by."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,7 @@ class Wish:
     """What a visitor wants to see.
 
     Attributes:
-        words: All must be found in a run: at the beginning of its id, or in its model, stimuli, checkpoint,
-            lineage, status, tags or command.
+        words: What is looked for, as `RunFilter.words` says.
         facets: Exact values of facets.
         sort: A column.
         descending: Whether its largest value comes first.
@@ -59,6 +56,12 @@ class Wish:
         if self.page > 1:
             asked.append(("page", str(self.page)))
         return urlencode([(name, value) for name, value in asked if value])
+
+    @property
+    def where(self) -> RunFilter:
+        """The same as a filter, all pages of it."""
+        facets: dict[str, Any] = dict(self.facets)
+        return RunFilter(words=self.words, order=COLUMNS[self.sort], descending=self.descending, **facets)
 
     def at_page(self, page: int) -> Wish:
         """The same, on another page."""
@@ -110,48 +113,37 @@ def read_wish(parameters: Mapping[str, str]) -> Wish:
     return Wish(parameters.get("q", "").strip(), facets, sort, order == "descending", int(page))
 
 
-def list_matching(runs: Sequence[RunRecord], wish: Wish) -> Listing:
+def list_matching(history: HistoryProtocol, wish: Wish) -> Listing:
     """The page of runs that the wish asks for; a page after the last one is the last one."""
-    worded = [run for run in runs if _has_words(run, wish.words)]
-    found = [run for run in worded if _in_facets(run, wish.facets)]
-    choices = {
-        name: _count_values(worded, name, [facet for facet in wish.facets if facet[0] != name]) for name in FACETS
-    }
-    ordered = sort_runs(found, wish.sort, descending=wish.descending)
-    listing = Listing(wish, (), len(found), len(runs), choices)
+    where = wish.where
+    listing = Listing(wish, (), history.count_runs(where), history.count_runs(), _count_choices(history, where))
     page = min(wish.page, listing.n_pages)
-    shown = ordered[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    shown = history.list_runs(replace(where, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE))
     return replace(listing, wish=replace(wish, page=page), runs=tuple(shown))
 
 
-def sort_runs(runs: Iterable[RunRecord], column: str, *, descending: bool) -> list[RunRecord]:
-    """Runs by a column; those without a value come last either way, equals stay as they were."""
-    value = COLUMNS[column]
-    valued: list[RunRecord] = []
-    rest: list[RunRecord] = []
-    for run in runs:
-        (rest if value(run) is None else valued).append(run)
-    return sorted(valued, key=value, reverse=descending) + rest
+def list_others(history: HistoryProtocol, run: RunRecord, most: int) -> tuple[list[RunRecord], int]:
+    """Other runs on the same stimuli, and how many there are: first those of the same training, then the same model.
+
+    Args:
+        history: Where they are.
+        run: The run that they can be compared with.
+        most: How many are wanted.
+    """
+    same = RunFilter(fingerprint=run.stimuli_fingerprint, with_layers=True, limit=most + 1)
+    nearer = [replace(same, lineage=run.lineage)] if run.lineage else []
+    found: dict[str, RunRecord] = {}
+    for where in (*nearer, replace(same, model=run.model.name), same):
+        if len(found) <= most:
+            found |= {other.id: other for other in history.list_runs(where) if other.id not in found}
+    found.pop(run.id, None)
+    return list(found.values())[:most], history.count_runs(same) - bool(run.n_layers)
 
 
-def _has_words(run: RunRecord, words: str) -> bool:
-    if not words:
-        return True
-    named = (run.model.name, run.stimuli_name, checkpoint_of(run), run.lineage or "", run.status, run.command)
-    text = " ".join((*named, *(f"{key}={value}" for key, value in run.tags.items()))).casefold()
-    return all(word in text or run.id.startswith(word) for word in words.casefold().split())
-
-
-def _in_facets(run: RunRecord, facets: Iterable[tuple[str, str]]) -> bool:
-    return all(FACETS[name](run) == value for name, value in facets)
-
-
-def _count_values(
-    runs: Iterable[RunRecord], facet: str, others: Sequence[tuple[str, str]]
-) -> tuple[tuple[str, int], ...]:
-    counts: dict[str, int] = {}
-    for run in runs:
-        value = FACETS[facet](run)
-        if value and _in_facets(run, others):
-            counts[value] = counts.get(value, 0) + 1
-    return tuple(sorted(counts.items(), key=lambda item: item[0].casefold()))
+def _count_choices(history: HistoryProtocol, where: RunFilter) -> dict[str, tuple[tuple[str, int], ...]]:
+    choices: dict[str, tuple[tuple[str, int], ...]] = {}
+    for field in FACETS:
+        free: dict[str, Any] = {field: None}
+        counted = history.count_values(field, replace(where, **free)).items()
+        choices[field] = tuple(sorted((item for item in counted if item[0]), key=lambda item: item[0].casefold()))
+    return choices

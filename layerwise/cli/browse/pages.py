@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import layerwise
-from layerwise.cli.commands.ask.runs import checkpoint_of
 from layerwise.cli.output import count, duration, number, size
+from layerwise.core.history.listing import checkpoint_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"

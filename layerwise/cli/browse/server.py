@@ -7,9 +7,8 @@ from elsewhere and be framed by nobody, and there is no address that changes any
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from layerwise.cli.browse.listing import list_matching, read_wish
+from layerwise.cli.browse.listing import list_matching, list_others, read_wish
 from layerwise.cli.browse.pages import STATIC, render
 from layerwise.cli.browse.questions import EXAMPLES, MOST_BYTES, QUERY_SECONDS, ask
 from layerwise.cli.browse.reports import Reports, ReportWish
@@ -33,7 +32,6 @@ from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.memory import OverlayHistory
 
 if TYPE_CHECKING:
-    from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
     from layerwise.storage import OpenHistory
 
@@ -42,7 +40,7 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 ALONE = "frame-ancestors 'none'"  # a report says itself what it may do
-_FRESH_SECONDS = 2.0
+_N_OTHERS = 200  # that a run's page offers to compare it with
 _PATIENCE_SECONDS = 25.0
 
 
@@ -54,42 +52,24 @@ class Site:
     find_registry: Callable[[], Registry]
     reports: Reports
     reach: str = "this machine only"
-    _runs: list[RunRecord] = field(default_factory=list)
-    _read_at: float = -1e9
-
-    def list_runs(self) -> list[RunRecord]:
-        """All runs; read again when what was read is older than two seconds."""
-        if time.monotonic() - self._read_at > _FRESH_SECONDS:
-            self._runs = self.store.list_runs()
-            self._read_at = time.monotonic()
-        return self._runs
 
     def show_runs(self, request: Request) -> Response:
         """The list; only its middle for the page's own script."""
         part = "rows.html" if "part" in request.query_params else "runs.html"
         parameters = {name: value for name, value in request.query_params.items() if name != "part"}
-        listing = list_matching(self.list_runs(), read_wish(parameters))
+        listing = list_matching(self.store, read_wish(parameters))
         return self._show(part, listing=listing, wish=listing.wish)
 
     def list_json(self, request: Request) -> Response:
         """The same list as JSON, all of its pages."""
-        wish = read_wish(request.query_params)
-        found: list[RunRecord] = []
-        listing = list_matching(self.list_runs(), wish)
-        for page in range(1, listing.n_pages + 1):
-            found += list_matching(self.list_runs(), read_wish({**request.query_params, "page": str(page)})).runs
+        found = self.store.list_runs(read_wish(request.query_params).where)
         return _as_json([run_record(run) for run in found])
 
     def show_run(self, request: Request) -> Response:
         """One run: what it was, and which others can be compared with it."""
         run = self.store.find_run(request.path_params["run"])
-        others = [
-            other
-            for other in self.list_runs()
-            if other.stimuli_fingerprint == run.stimuli_fingerprint and other.id != run.id and other.n_layers
-        ]
-        others.sort(key=lambda other: (other.lineage != run.lineage, other.model.name != run.model.name))
-        return self._show("run.html", run=run, others=others[:200], n_others=len(others))
+        others, n_others = list_others(self.store, run, _N_OTHERS)
+        return self._show("run.html", run=run, others=others, n_others=n_others)
 
     def show_layers(self, request: Request) -> Response:
         """The layers of one run, a row each; part of its page."""

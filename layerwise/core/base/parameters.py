@@ -17,6 +17,8 @@ from layerwise.core.base.words import near_names
 
 Setting = float | int | str
 NO_PARAMETERS = "{}"
+NO_TRANSFORM = "none"
+"""What plain activations are called where a transform is named; here, so that a list of runs needs no NumPy."""
 
 
 @dataclass(frozen=True)

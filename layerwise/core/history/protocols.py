@@ -16,6 +16,7 @@ from layerwise.core.history.records import (
     LayerStatistic,
     Ordering,
     Prediction,
+    RunField,
     RunFilter,
     RunHeader,
     RunRecord,
@@ -94,7 +95,13 @@ class HistoryProtocol(Protocol):
         """
 
     def list_runs(self, where: RunFilter = RunFilter()) -> list[RunRecord]:  # noqa: B008 - frozen
-        """Runs, newest first."""
+        """The runs that the filter means, newest first unless it says otherwise."""
+
+    def count_runs(self, where: RunFilter = RunFilter()) -> int:  # noqa: B008 - frozen
+        """How many runs the filter means, whatever its limit."""
+
+    def count_values(self, field: RunField, where: RunFilter = RunFilter()) -> dict[str, int]:  # noqa: B008 - frozen
+        """How many of the runs that the filter means have each value of a field; those without one do not count."""
 
     def find_request(self, digest: str) -> str | None:
         """The finished run that answers the request of this digest; None where none is known."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from layerwise.core.base.parameters import NO_TRANSFORM
 from layerwise.core.base.provider import Provider
-from layerwise.core.network.representation import NO_TRANSFORM
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 RunStatus = Literal["running", "finished", "failed", "interrupted"]
 Origin = Literal["computed", "snapshot", "ablated", "imported"]
 """Where a run's numbers come from: a model as it is, one in training, one without a part, or another tool's file."""
+RunField = Literal["model", "stimuli", "lineage", "status"]
+"""What runs can be counted by."""
+RunOrder = Literal["started", "id", "model", "checkpoint", "stimuli", "n_stimuli", "n_layers", "status", "top1"]
+"""What runs can be listed by; `checkpoint` is the lineage, then the step."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +275,24 @@ class Ordering:
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs to list; None does not restrict. `tags` must all match."""
+    """Which runs to list, and in which order; None does not restrict.
+
+    Attributes:
+        model: Name of the model.
+        stimuli: Name of the stimulus set.
+        status: How the run stands.
+        lineage: The training it belongs to.
+        tags: All must match.
+        limit: No more than so many.
+        origin: Where its numbers come from.
+        fingerprint: Of the stimulus set.
+        with_layers: Only runs of which a layer is stored.
+        words: All must be found in a run, in upper or lower case: at the beginning of its id, or in its model,
+            stimuli, checkpoint, lineage, status, tags or command.
+        order: What runs are listed by. Those without a value come last; equals are listed newest first.
+        descending: Whether the largest value comes first: the newest run, unless `order` says otherwise.
+        offset: How many are left out before the first.
+    """
 
     model: str | None = None
     stimuli: str | None = None
@@ -280,3 +301,9 @@ class RunFilter:
     tags: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     origin: Origin | None = None
+    fingerprint: str | None = None
+    with_layers: bool = False
+    words: str = ""
+    order: RunOrder = "started"
+    descending: bool = True
+    offset: int = 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         LayerStatistic,
         Ordering,
         Prediction,
+        RunField,
         RunRecord,
         StimulusRecord,
         WeightResult,
@@ -45,8 +46,16 @@ class HistoryView:
         return self._history.find_run(run)
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
-        """Runs, newest first."""
+        """The runs that the filter means, newest first unless it says otherwise."""
         return self._history.list_runs(where)
+
+    def count_runs(self, where: RunFilter = _EVERYTHING) -> int:
+        """How many runs the filter means, whatever its limit."""
+        return self._history.count_runs(where)
+
+    def count_values(self, field: RunField, where: RunFilter = _EVERYTHING) -> dict[str, int]:
+        """How many of the runs that the filter means have each value of a field; those without one do not count."""
+        return self._history.count_values(field, where)
 
     def find_request(self, digest: str) -> str | None:
         """The finished run that answers the request of this digest; None where none is known."""

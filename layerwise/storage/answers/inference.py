@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.records import LayerAddress
+from layerwise.storage.answers.pairs import Pair, read_pairs
 from layerwise.storage.answers.results import representation_ids
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import provider_columns, provider_key, replace_rows
-from layerwise.storage.schema import intervals, layers, permutation_tests, representations
+from layerwise.storage.schema import intervals, permutation_tests
 
 if TYPE_CHECKING:
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
@@ -70,26 +70,10 @@ def _read(
     comparator: Provider,
     plan: IntervalPlan | PermutationPlan,
     run_ids: Sequence[str],
-) -> list[tuple[LayerAddress, LayerAddress, tuple[Any, ...]]]:
+) -> list[Pair]:
     """The two layers of each row made by this comparator in this way, and the columns of these names."""
-    first, second = layers.alias("first"), layers.alias("second")
-    one, other = representations.alias("one"), representations.alias("other")
-    ends = [first.c.run_id, first.c.name, one.c.transform, second.c.run_id, second.c.name, other.c.transform]
-    chosen = (
-        sa.select(*ends, *(table.c[name] for name in names))
-        .join(one, one.c.id == table.c.first_id)
-        .join(first, first.c.id == one.c.layer_id)
-        .join(other, other.c.id == table.c.second_id)
-        .join(second, second.c.id == other.c.layer_id)
-        .where(
-            *(
-                table.c[name] == value
-                for name, value in (provider_key("comparator", comparator) | _plan(plan)).items()
-            )
-        )
-        .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
-    )
-    return [(LayerAddress(*row[:3]), LayerAddress(*row[3:6]), tuple(row[6:])) for row in connection.execute(chosen)]
+    key = provider_key("comparator", comparator) | _plan(plan)
+    return read_pairs(connection, table, key, run_ids, names)
 
 
 def _save(

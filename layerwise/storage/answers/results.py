@@ -15,19 +15,19 @@ import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.machine import n_cores
+from layerwise.core.base.parameters import NO_TRANSFORM
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
-from layerwise.core.network.representation import NO_TRANSFORM
+from layerwise.storage.answers.pairs import read_pairs
 from layerwise.storage.connect import Database
-from layerwise.storage.rows import as_bytes, provider_columns, provider_key, provider_of, replace_rows
+from layerwise.storage.rows import as_bytes, chunks, provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
 from layerwise.storage.tiles import Packed, Tile, TileError, unpack
 
 if TYPE_CHECKING:
     from layerwise.core.network.representation import Representation
 
-_IDS_PER_QUERY = 500  # databases limit the number of values that one query is handed
 
 _BYTES = {"mean", "norm", "deviation"}
 _HEAD = [as_bytes(column) if column.name in _BYTES else column for column in representations.c]
@@ -62,26 +62,11 @@ class ResultStore:
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
-        first, second = layers.alias("first"), layers.alias("second")
-        one, other = representations.alias("one"), representations.alias("other")
-        ends = [first.c.run_id, first.c.name, one.c.transform, second.c.run_id, second.c.name, other.c.transform]
         key = provider_key("comparator", comparator)
-        chosen = (
-            sa.select(comparisons.c.value, comparisons.c.reason, *ends, comparisons.c.comparator_version)
-            .join(one, one.c.id == comparisons.c.first_id)
-            .join(first, first.c.id == one.c.layer_id)
-            .join(other, other.c.id == comparisons.c.second_id)
-            .join(second, second.c.id == other.c.layer_id)
-            .where(*(comparisons.c[name] == part for name, part in key.items()))
-            .where(first.c.run_id.in_(run_ids), second.c.run_id.in_(run_ids))
-            .order_by(first.c.run_id, first.c.position, second.c.run_id, second.c.position)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(chosen).all()
-        by = {version: replace(comparator, version=version) for version in {row[8] for row in rows}}
-        return [
-            Comparison(by[row[8]], LayerAddress(*row[2:5]), LayerAddress(*row[5:8]), row[0], row[1]) for row in rows
-        ]
+            rows = read_pairs(connection, comparisons, key, run_ids, ("comparator_version", "value", "reason"))
+        by = {version: replace(comparator, version=version) for version in {said[0] for _, _, said in rows}}
+        return [Comparison(by[said[0]], first, second, *said[1:]) for first, second, said in rows]
 
     def save_comparisons(self, rows: Sequence[Comparison]) -> None:
         """Keep comparisons; those of the same comparator, revision, settings and pair are replaced.
@@ -141,7 +126,7 @@ def representation_ids(connection: sa.Connection, addresses: Iterable[LayerAddre
     chosen = sa.select(layers.c.run_id, layers.c.name, representations.c.transform, representations.c.id)
     chosen = chosen.join_from(layers, representations).order_by(layers.c.position)
     known: dict[LayerAddress, int] = {}
-    for some in _chunks(run_ids):
+    for some in chunks(run_ids):
         for run_id, name, transform, owner in connection.execute(chosen.where(layers.c.run_id.in_(some))):
             known[LayerAddress(run_id, name, transform)] = owner
     for address in wanted:
@@ -153,7 +138,7 @@ def representation_ids(connection: sa.Connection, addresses: Iterable[LayerAddre
 def read_packed(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Packed]:
     """The bytes of representations, by id."""
     found: dict[int, Packed] = {}
-    for some in _chunks(sorted(set(ids))):
+    for some in chunks(sorted(set(ids))):
         pieces: dict[int, list[Tile]] = {owner: [] for owner in some}
         chosen = sa.select(tiles.c.representation_id, tiles.c.n_values, tiles.c.checksum, as_bytes(tiles.c.data))
         chosen = chosen.where(tiles.c.representation_id.in_(some)).order_by(
@@ -189,10 +174,6 @@ def _packed(row: sa.RowMapping, pieces: list[Tile]) -> Packed:
         deviation=row["deviation"],
         resolution=row["resolution"],
     )
-
-
-def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[at : at + _IDS_PER_QUERY] for at in range(0, len(values), _IDS_PER_QUERY))
 
 
 def _comparison_values(row: Comparison, ids: Mapping[LayerAddress, int]) -> dict[str, Any]:

@@ -46,14 +46,12 @@ def end_attempt(
     connection.execute(sa.update(attempts).where(under_way).values(values))
 
 
-def read_attempts(connection: sa.Connection, run_ids: Sequence[str] | None) -> dict[str, list[Attempt]]:
-    """The attempts at each of these runs, in order; at all runs for None."""
-    chosen = sa.select(attempts).order_by(attempts.c.run_id, attempts.c.number)
+def read_attempts(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, list[Attempt]]:
+    """The attempts at each of these runs, in order."""
+    chosen = sa.select(attempts).where(attempts.c.run_id.in_(run_ids)).order_by(attempts.c.run_id, attempts.c.number)
     place = (layers.c.run_id, representations.c.attempt)
     counted = sa.select(*place, sa.func.count(sa.distinct(layers.c.id))).join_from(representations, layers)
-    if run_ids is not None:
-        chosen = chosen.where(attempts.c.run_id.in_(run_ids))
-        counted = counted.where(layers.c.run_id.in_(run_ids))
+    counted = counted.where(layers.c.run_id.in_(run_ids))
     n_layers = {(run_id, number): found for run_id, number, found in connection.execute(counted.group_by(*place))}
     found: dict[str, list[Attempt]] = {}
     for row in connection.execute(chosen).mappings():

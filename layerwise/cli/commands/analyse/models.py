@@ -12,8 +12,7 @@ from layerwise.cli.output import make_table, print_json, stdout_console
 from layerwise.cli.session import session_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from layerwise.cli.tables import PlainTable
     from layerwise.core.host.kinds import ModelLoader
     from layerwise.core.host.registry import Registered
 
@@ -42,6 +41,6 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     console.print(_loader_table(loaders))
 
 
-def _loader_table(loaders: Sequence[Registered[ModelLoader]]) -> Table:
+def _loader_table(loaders: Sequence[Registered[ModelLoader]]) -> PlainTable:
     rows = [(loader.name, loader.offer.description) for loader in loaders]
     return make_table(("loader", "what it loads"), rows)

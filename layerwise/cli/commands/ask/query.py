@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,9 +11,6 @@ from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database
 from layerwise.cli.session import open_history
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def query_history(
@@ -36,7 +32,7 @@ def query_history(
         layerwise query --table run_list --format csv -o runs.csv
         layerwise query "SELECT name, n_features FROM layers WHERE branch = '5x5'"
     """
-    from layerwise.cli.tabular import write_frame
+    from layerwise.cli.tabular import write_columns
     from layerwise.core.base.writing import check_target
 
     if sql is not None and table is not None:
@@ -47,16 +43,9 @@ def query_history(
         names = store.table_names()
         if table is not None and table not in names:
             raise InputError(f"no table '{table}'{near_names(table, names)}; tables are {', '.join(names)}")
-        if sql is not None:
-            frame = store.query(sql)
-        elif table is not None:
-            frame = store.read_table(table)
-        else:
-            frame = _list_tables(names)
-    write_frame(frame, "json" if as_json else form, output)
+        if table is not None:
+            from layerwise.storage.sql import whole_table
 
-
-def _list_tables(names: Sequence[str]) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame({"table": names})
+            sql = whole_table(table)
+        columns = {"table": names} if sql is None else store.read_columns(sql)
+    write_columns(columns, "json" if as_json else form, output)

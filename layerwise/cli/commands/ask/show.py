@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from layerwise.cli.commands.ask.runs import checkpoint_of, run_record
+from layerwise.cli.commands.ask.runs import run_record
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
 from layerwise.cli.output import count, duration, make_table, mark, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
+from layerwise.core.history.listing import checkpoint_of
 
 if TYPE_CHECKING:
     from layerwise.cli.overview import LayerOverview

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.history.checks import describe_missing
+from layerwise.core.history.listing import choose_runs, count_runs, count_values
 from layerwise.core.history.memory.runs import keep_statistics
 from layerwise.core.history.memory.writing import RunsInMemory, end_of
 from layerwise.core.history.records import LayerAddress, RunFilter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         LayerStatistic,
         Ordering,
         Prediction,
+        RunField,
         RunRecord,
         StimulusRecord,
         WeightResult,
@@ -61,9 +63,16 @@ class MemoryHistory(RunsInMemory):
             return self._runs[found[0]].record
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
-        """Runs, newest first."""
-        with self._lock:
-            return [run.record for run in self._newest_first() if _matches(run.record, where)][: where.limit]
+        """The runs that the filter means, newest first unless it says otherwise."""
+        return choose_runs(self._records(), where)
+
+    def count_runs(self, where: RunFilter = _EVERYTHING) -> int:
+        """How many runs the filter means, whatever its limit."""
+        return count_runs(self._records(), where)
+
+    def count_values(self, field: RunField, where: RunFilter = _EVERYTHING) -> dict[str, int]:
+        """How many of the runs that the filter means have each value of a field."""
+        return count_values(self._records(), field, where)
 
     def find_request(self, digest: str) -> str | None:
         """The finished run that answers the request of this digest; None where none is known."""
@@ -198,6 +207,11 @@ class MemoryHistory(RunsInMemory):
             self._check_stored([ordering.address])
             super().save_ordering(ordering)
 
+    def _records(self) -> list[RunRecord]:
+        """All runs, newest first."""
+        with self._lock:
+            return [run.record for run in self._newest_first()]
+
     def _check_stored(self, addresses: Iterable[LayerAddress]) -> None:
         for address in addresses:
             run = self._runs.get(address.run_id)
@@ -206,15 +220,3 @@ class MemoryHistory(RunsInMemory):
 
     def _place(self, address: LayerAddress) -> tuple[str, int]:
         return address.run_id, self._runs[address.run_id].layers[address.layer].position
-
-
-def _matches(run: RunRecord, where: RunFilter) -> bool:
-    wanted = (
-        (where.model, run.model.name),
-        (where.stimuli, run.stimuli_name),
-        (where.status, run.status),
-        (where.lineage, run.lineage),
-        (where.origin, run.origin),
-        *((value, run.tags.get(name)) for name, value in where.tags.items()),
-    )
-    return all(asked is None or asked == known for asked, known in wanted)

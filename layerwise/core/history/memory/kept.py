@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from layerwise.core.base.provider import Provider
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     Pairwise = TypeVar("Pairwise", Comparison, ComparisonInterval, ComparisonTest)
     Plan = IntervalPlan | PermutationPlan | None
     Concerns = Callable[[LayerAddress], bool]
+    Array = TypeVar("Array", bound=np.generic)
 else:
     Pairwise = TypeVar("Pairwise")
-
-Array = TypeVar("Array", bound=np.generic)
 
 
 def keep(array: NDArray[Array]) -> NDArray[Array]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.base.provider import Provider
@@ -27,8 +27,10 @@ from layerwise.core.history.records import (
     WeightResult,
 )
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import Representation
 from layerwise.core.network.stimuli import LoadedStimuli
+
+if TYPE_CHECKING:
+    from layerwise.core.network.representation import Representation
 
 Place = tuple[str, str]
 """A layer's name and a transform's."""
