@@ -174,7 +174,8 @@ def line_of(command: str, database: Path) -> list[str]:
 
 def browse(database: Path, n_times: int) -> Iterator[tuple[str, float]]:
     """Seconds of the pages of `layerwise browse`: the first answer of a server, and one when it has been asked."""
-    first, later = [], []
+    first: list[float] = []
+    later: list[float] = []
     for _ in range(n_times):
         line = [sys.executable, "-m", "layerwise", "browse", "--no-open", "--port", "0", "--db", str(database)]
         with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as server:
@@ -221,8 +222,8 @@ def report(small: Path, large: Path, n_times: int) -> None:
         more = many.wall - one.wall
         print(f"{name:<34}{one.wall:>9.3f}{many.wall:>9.3f}{more:>+9.3f}{many.wall / nothing.wall:>8.1f}", end="")
         print(f"{many.processor:>11.3f}", flush=True)
-    for (page, one), (_, many) in zip(browse(small, n_times), browse(large, n_times), strict=True):
-        print(f"{page:<34}{one:>9.3f}{many:>9.3f}{many - one:>+9.3f}")
+    for (page, before), (_, after) in zip(browse(small, n_times), browse(large, n_times), strict=True):
+        print(f"{page:<34}{before:>9.3f}{after:>9.3f}{after - before:>+9.3f}")
 
 
 if __name__ == "__main__":
