@@ -4,7 +4,7 @@
 
 Prints for each kind of activations and width of a block the standard deviation and the largest error of a product of
 two stimuli less the mean stimulus, over the product of their lengths, against float64; the same over what
-`Resolution.dissimilarity_errors` of `blocks.SINGLE_PRODUCTS` says; and how often that is exceeded six times.
+`Resolution.dissimilarity_errors` of `partial.SINGLE_PRODUCTS` says; and how often that is exceeded six times.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.blas import single_threaded_blas
+from layerwise.core.network.partial import SINGLE_PRODUCTS
 from layerwise.core.network.resolution import SURE
-from layerwise.core.runs.streaming.blocks import BLOCK, SINGLE_PRODUCTS
+from layerwise.core.runs.streaming.chunks import BLOCK
 
 WIDTHS = (512, 2048, BLOCK, 16384)
 

@@ -50,6 +50,7 @@ from .core.host.kinds import WeightStatistic as WeightStatistic
 from .core.host.plans import Target as Target
 from .core.host.registered import Registered as Registered
 from .core.host.registry import Registry as Registry
+from .core.network.arrays import Arrays as Arrays
 from .core.network.graph import Graph as Graph
 from .core.network.graph import Node as Node
 from .core.network.layer_naming import derive_layers as derive_layers
@@ -61,6 +62,7 @@ from .core.network.model import LoadRequest as LoadRequest
 from .core.network.model import Model as Model
 from .core.network.model import ModelInfo as ModelInfo
 from .core.network.model import WeightTensor as WeightTensor
+from .core.network.partial import PartialSums as PartialSums
 from .core.network.products import Products as Products
 from .core.network.products import represent as represent
 from .core.network.representation import Representation as Representation

@@ -58,10 +58,11 @@ def describe_plan(plan: StreamPlan) -> str:
     under = f", {n_representations} representations" if n_representations > n_layers else ""
     sums = f" ({len(plan.derived)} as sums of branches)" if plan.derived else ""
     spool = f", {size(plan.spool_bytes)} of disk" if plan.spool_bytes else ""
+    held = f"{size(plan.memory_bytes)} of memory{spool}, on {plan.device}"
     return (
         f"{n_layers} layers{under}{sums} for {count(plan.n_stimuli)} stimuli: "
         f"{count(plan.n_features)} features each, batches of {plan.batch_size}, "
-        f"about {plan.forward_passes:.2f} forward passes, {size(plan.memory_bytes)} of memory{spool}"
+        f"about {plan.forward_passes:.2f} forward passes, {held}"
     )
 
 
@@ -93,6 +94,7 @@ def plan_record(plan: StreamPlan) -> dict[str, Any]:
         "forward_passes": plan.forward_passes,
         "memory_bytes": plan.memory_bytes,
         "spool_bytes": plan.spool_bytes,
+        "device": plan.device,
         "layers": layer_names((*plan.streamed, *plan.derived)),
         "derived": layer_names(plan.derived),
         "segments": [vars(row) for row in segment_rows(plan)],

@@ -9,7 +9,8 @@ fixtures made of it.
 
 from layerwise.testing.commands import check_commands
 from layerwise.testing.comparators import INVARIANCES, check_comparator
-from layerwise.testing.engines import RecordingSink, check_engine, make_job
+from layerwise.testing.engines.arrays import check_arrays
+from layerwise.testing.engines.streaming import RecordingSink, check_engine, make_job
 from layerwise.testing.histories import make_history, make_plugin
 from layerwise.testing.loaders import check_loader
 from layerwise.testing.material import summarize
@@ -26,6 +27,7 @@ __all__ = [
     "INVARIANCES",
     "RecordingSink",
     "ToyModel",
+    "check_arrays",
     "check_commands",
     "check_comparator",
     "check_engine",

@@ -14,10 +14,12 @@ import layerwise
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "plugins"
 PROVISIONAL = [
+    "Arrays",
     "Engine",
     "LayerSink",
     "LayerSummary",
     "LocalEngine",
+    "PartialSums",
     "Products",
     "StreamJob",
     "StreamedLayer",

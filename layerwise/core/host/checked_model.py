@@ -27,6 +27,7 @@ class AttributedModel(Model):
         self.info = model.info
         self.graph = model.graph
         self.layers = model.layers
+        self.arrays = model.arrays
         self._loader = loader
         self._model = model
 
@@ -74,6 +75,10 @@ class AttributedModel(Model):
         return self._loader.call(function, *arguments)
 
     def _check(self, value: object, shape: tuple[int, ...], what: str) -> Floats:
+        if self.arrays is not None:  # of the device, and of whatever precision: only the shape can be told
+            if tuple(getattr(value, "shape", ())) != shape:
+                raise self._fail(f"{what} returned {describe(value)}", f"a tensor with shape {shape}")
+            return cast("Floats", value)
         if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype != np.float32:
             raise self._fail(f"{what} returned {describe(value)}", f"an array of float32 with shape {shape}")
         return value

@@ -33,6 +33,11 @@ class Target:
         """(layer name, transform name)."""
         return (self.layer.name, self.transform_name)
 
+    @property
+    def described(self) -> str:
+        """What it is called in errors."""
+        return f"layer '{self.layer.name}' (transform {self.transform_name})"
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -75,6 +80,7 @@ class SegmentPlan:
     """One segment of the network.
 
     Attributes:
+        parent: Place in the plan of the segment whose end goes in; None for the stimuli themselves.
         start: Node whose tensor goes in.
         end: Node whose tensor is kept for the next segment, None for the last one.
         passes: What each pass over the segment stores; one pass unless neither memory nor spool hold it all.
@@ -84,6 +90,7 @@ class SegmentPlan:
         cost: Estimated multiply-adds of one pass, for one stimulus.
     """
 
+    parent: int | None
     start: str
     end: str | None
     passes: tuple[tuple[Span, ...], ...]
@@ -98,7 +105,8 @@ class StreamPlan:
     """The plan of one streaming.
 
     Attributes:
-        segments: In order; segments after the last wanted layer are left out.
+        segments: A tree, each after its parent; that of one network is a path. Segments after the last wanted layer
+            are left out.
         streamed: Targets that are computed from activations.
         derived: Targets that are the sum of others, and free.
         n_stimuli: Number of stimuli.
@@ -110,6 +118,7 @@ class StreamPlan:
             summed, wait and are stored, and the decoded stimuli.
         spool_bytes: Most bytes on disk at once.
         concurrency: How much may be under way at once.
+        device: Where the network computes and sums are taken, as people read it.
     """
 
     segments: tuple[SegmentPlan, ...]
@@ -123,6 +132,7 @@ class StreamPlan:
     memory_bytes: int
     spool_bytes: int
     concurrency: Concurrency
+    device: str = "cpu"
 
     @property
     def n_stimulus_passes(self) -> int:

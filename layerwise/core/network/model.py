@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from layerwise.core.network.arrays import Arrays
+
 Floats: TypeAlias = "NDArray[np.float32]"
 Compiled: TypeAlias = "Callable[[Floats], Sequence[Floats]]"
 
@@ -77,6 +79,7 @@ class LoadRequest:
         allow_unsafe: Whether code stored in the file may run (Keras lambdas, for instance).
         class_names: A file with one class a line, in output order, or None to find it beside the weights.
         preprocessing: What is done to pixels, for model files that do not say; None for the loader's choice.
+        device: Where it is to compute: `auto` for the loader's choice, `cpu`, or a framework's word such as `cuda`.
     """
 
     model: str
@@ -85,6 +88,7 @@ class LoadRequest:
     allow_unsafe: bool = False
     class_names: str | None = None
     preprocessing: str | None = None
+    device: str = "auto"
 
 
 class Model(ABC):
@@ -94,15 +98,25 @@ class Model(ABC):
         info: What is recorded of it; another one after `refresh`.
         graph: Its computation; the first node is the input after preprocessing.
         layers: All layers that can be selected, in order of computation.
+        arrays: Where the tensors are that compiled functions take and give; None where they are NumPy's.
     """
 
     info: ModelInfo
     graph: Graph
     layers: tuple[Layer, ...]
+    arrays: Arrays | None = None
+
+    @property
+    def device(self) -> str:
+        """Where it computes, as people read it: `cpu`, unless its tensors are somewhere else."""
+        return "cpu" if self.arrays is None else self.arrays.device
 
     @abstractmethod
     def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
-        """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor (float32, same batch)."""
+        """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor (float32, same batch).
+
+        An array of NumPy, or of `arrays` where there is one.
+        """
 
     @abstractmethod
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
@@ -111,7 +125,8 @@ class Model(ABC):
         The function takes float32 of shape (batch, *start's shape), for any batch size without being
         compiled again, and gives one float32 array of shape (batch, *shape) per output; what it has given it
         does not write to again, because a boundary between segments keeps it. `start` is a cut
-        point; it may itself be one of the outputs.
+        point; it may itself be one of the outputs. With `arrays`, tensors are of that device, and may be of another
+        precision.
         """
 
     @abstractmethod

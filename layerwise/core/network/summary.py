@@ -75,19 +75,37 @@ class LayerSummary:
         return mean, float(second.sum()) / count, float(third.sum()) / count, float(fourth.sum()) / count
 
 
+Moments = tuple[Vector, Vector, Vector, Vector]
+"""Mean over some units, and sums of squares, third and fourth powers about it, (n,) each."""
+
+
+def concatenate_moments(parts: Sequence[tuple[int, Moments]]) -> Moments:
+    """The moments of units laid side by side, from those of each part with its number of units.
+
+    Powers are moved from each part's mean to the common one, in which nothing cancels.
+    """
+    n_features = sum(size for size, _ in parts)
+    zero = np.zeros(len(parts[0][1][0]))
+    mean = sum((size * moments[0] for size, moments in parts), zero) / n_features
+    power2, power3, power4 = zero.copy(), zero.copy(), zero.copy()
+    for size, (own_mean, second, third, fourth) in parts:
+        shift = own_mean - mean
+        power2 += second + size * shift**2
+        power3 += third + 3 * shift * second + size * shift**3
+        power4 += fourth + 4 * shift * third + 6 * shift**2 * second + size * shift**4
+    return mean, power2, power3, power4
+
+
 def concatenate_summaries(parts: Sequence[LayerSummary]) -> LayerSummary:
     """The summary of layers laid side by side: a block from its branches."""
-    n_features = sum(part.n_features for part in parts)
+    if len(parts) == 1:
+        return parts[0]
     zero = np.zeros(parts[0].n_stimuli)
-    mean = sum((part.n_features * part.mean for part in parts), zero) / n_features
-    power2, power3, power4 = zero.copy(), zero.copy(), zero.copy()
-    for part in parts:
-        shift, size = part.mean - mean, part.n_features
-        power2 += part.power2 + size * shift**2
-        power3 += part.power3 + 3 * shift * part.power2 + size * shift**3
-        power4 += part.power4 + 4 * shift * part.power3 + 6 * shift**2 * part.power2 + size * shift**4
+    mean, power2, power3, power4 = concatenate_moments(
+        [(part.n_features, (part.mean, part.power2, part.power3, part.power4)) for part in parts]
+    )
     return LayerSummary(
-        n_features=n_features,
+        n_features=sum(part.n_features for part in parts),
         mean=mean,
         power2=power2,
         power3=power3,

@@ -69,6 +69,7 @@ def digest_request(request: RunRequest, registry: Registry) -> str | None:
             "offers": provenance(offers),
             "batch_size": request.batch_size,
             "filed": request.filed,
+            "device": request.device,
             "versions": versions | {name: distribution_version(name) for name in _COMPUTING},
         }
     )

@@ -23,8 +23,12 @@ def collect_versions(model_versions: Mapping[str, str]) -> dict[str, str]:
     return versions | dict(model_versions)
 
 
-def describe_host() -> dict[str, str]:
-    """The machine: its name, operating system, processor, cores and memory; and what this process may use of both."""
+def describe_host(device: str = "cpu") -> dict[str, str]:
+    """The machine: its name, operating system, processor, cores and memory; and what this process may use of both.
+
+    Args:
+        device: Where the network computes.
+    """
     import psutil
 
     limit = memory_limit()
@@ -34,6 +38,7 @@ def describe_host() -> dict[str, str]:
         "processor": _processor(),
         "cores": str(host_cores()),
         "cores_used": str(n_cores()),
+        "device": device,
         "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
     } | ({} if limit is None else {"memory_limit": f"{limit / 2**30:.1f} GiB"})
 

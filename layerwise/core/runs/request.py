@@ -32,6 +32,7 @@ class RunRequest:
         spool: Bytes of disk for what does not fit; None for half of what is free.
         spool_folder: Where to spool; None for the system's temporary folder.
         engine: Name of the engine.
+        device: Where the network computes: `auto`, `cpu`, or a framework's word such as `cuda`.
         checkpoint: Label of the checkpoint.
         step: Its training step or epoch.
         lineage: Name of the training it belongs to.
@@ -57,6 +58,7 @@ class RunRequest:
     spool: int | None = None
     spool_folder: Path | None = None
     engine: str = "layerwise:local"
+    device: str = "auto"
     checkpoint: str | None = None
     step: int | None = None
     lineage: str | None = None

@@ -53,6 +53,7 @@ def _ask(request: RunRequest, model: str) -> LoadRequest:
         allow_unsafe=request.allow_unsafe,
         class_names=request.class_names,
         preprocessing=request.preprocessing,
+        device=request.device,
     )
 
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -200,9 +200,10 @@ def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registe
 def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli: LoadedStimuli) -> StreamPlan:
     features = {target.key: _count_features(target) for target in targets}
     budget, n_stimuli = _find_budget(request), stimuli.n_stimuli
-    return plan_stream(
+    plan = plan_stream(
         model.graph, targets, features, n_stimuli, request.batch_size, budget, pixel_bytes=stimuli.pixels.nbytes
     )
+    return replace(plan, device=model.device)
 
 
 def _count_features(target: Target) -> int:
@@ -245,13 +246,14 @@ def _describe(prepared: PreparedRun) -> RunHeader:
         tags=request.tags,
         versions=collect_versions(model.info.versions),
         plugins=list_plugins(prepared.registry),
-        host=describe_host(),
+        host=describe_host(model.device),
     )
 
 
 def _identify(prepared: PreparedRun) -> str:
     """The run's key: all that decides what only the network can give, and the labels it is filed under."""
     request, stimuli = prepared.request, prepared.stimuli
+    device = {} if prepared.model.arrays is None else {"device": prepared.model.device}
     transforms = {
         target.transform.qualified_name: target.transform for target in prepared.targets if target.transform
     }
@@ -269,6 +271,7 @@ def _identify(prepared: PreparedRun) -> str:
             "batch_size": request.batch_size,
             "filed": request.filed,
         }
+        | device
     )
 
 

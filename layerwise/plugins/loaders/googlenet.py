@@ -17,6 +17,7 @@ from layerwise.plugins.loaders.googlenet_layers import MAIN, MEAN_BGR, N_CLASSES
 from layerwise.plugins.loaders.keras.weights import load_weights
 from layerwise.plugins.loaders.preprocessing import affine, choose_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
+from layerwise.plugins.loaders.tensorflow_setup import check_device
 
 
 class GoogLeNetLoader(ModelLoader):
@@ -42,6 +43,7 @@ class GoogLeNetLoader(ModelLoader):
         Raises:
             InputError: If the weights file is missing, damaged, or another network's.
         """
+        check_device(request.device)
         if request.weights is not None and not Path(request.weights).is_file():
             raise InputError(
                 f"no weights file '{request.weights}' for googlenet; it is a .caffemodel or a Keras weights file"

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from layerwise.core.base.errors import InputError
+
 
 def import_tensorflow() -> Any:
     """The `tensorflow` module, imported quietly the first time."""
@@ -21,6 +23,31 @@ def import_tensorflow() -> Any:
         tensorflow.get_logger().setLevel("ERROR")
         tensorflow.zeros(())  # the first operation reports on devices, too
     return tensorflow
+
+
+def check_device(word: str) -> None:
+    """See that TensorFlow computes where it is asked to; `auto` is where it does by itself, a GPU if it sees one.
+
+    Args:
+        word: `auto`, `cpu`, `gpu` or `cuda`, with a number where there are several (`gpu:1`).
+
+    Raises:
+        InputError: If there is no such device, or TensorFlow has begun on another one; says what there is.
+    """
+    if word == "auto":
+        return
+    kind, _, number = word.lower().partition(":")
+    kind = "gpu" if kind == "cuda" else kind
+    tensorflow = import_tensorflow()
+    known = tensorflow.config.list_physical_devices("GPU")
+    names = ", ".join(["cpu", *(f"gpu:{place}" for place in range(len(known)))])
+    place = int(number) if number.isdigit() else 0
+    if kind not in {"cpu", "gpu"} or (number and not number.isdigit()) or (kind == "gpu" and place >= len(known)):
+        raise InputError(f"there is no device '{word}' for TensorFlow here; it sees {names}")
+    try:
+        tensorflow.config.set_visible_devices(known[place : place + 1] if kind == "gpu" else [], "GPU")
+    except RuntimeError as error:
+        raise InputError(f"TensorFlow has begun on another device than '{word}' in this process") from error
 
 
 def import_keras() -> Any:

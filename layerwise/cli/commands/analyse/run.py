@@ -75,6 +75,10 @@ class MeansOptions:
     engine: Annotated[str, typer.Option(metavar="NAME", show_default="local", help="Who computes.")] = (
         "layerwise:local"
     )
+    device: Annotated[
+        str,
+        typer.Option("--device", metavar="D", help="Where the network computes: auto, cpu, or a word such as cuda."),
+    ] = "auto"
 
 
 @bundled
@@ -141,6 +145,7 @@ def run_analysis(
         spool=None if means.spool is None else parse_size(means.spool, "--spool"),
         spool_folder=means.spool_dir,
         engine=means.engine,
+        device=means.device,
         checkpoint=filing.checkpoint,
         step=filing.step,
         lineage=filing.lineage,

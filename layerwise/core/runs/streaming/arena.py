@@ -16,10 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.model import Floats
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES
 
@@ -109,54 +111,61 @@ class Rooms:
     than a plan can allow for where there are many cores.
     """
 
-    def __init__(self, n_rooms: int, n_cells: int) -> None:
+    def __init__(self, n_rooms: int, n_cells: int, arrays: Arrays) -> None:
         self._n_cells = n_cells
-        self._free: queue.LifoQueue[Floats | None] = queue.LifoQueue()
+        self._arrays = arrays
+        self._free: queue.LifoQueue[Any] = queue.LifoQueue()
         for _ in range(n_rooms):
             self._free.put(None)  # made when a chunk first needs it: often nothing is spooled
 
     @contextmanager
-    def room(self, n_cells: int) -> Iterator[Floats]:
+    def room(self, n_cells: int) -> Iterator[Any]:
         """An array of so many cells, for as long as the block lasts."""
         array = self._free.get()
         try:
             if array is None:
-                array = np.empty(self._n_cells, dtype=np.float32)
+                array = self._arrays.empty(self._n_cells)
             yield array[:n_cells]
         finally:
             self._free.put(array)
 
 
 class Chunk:
-    """Some columns of one layer, for all stimuli: (n_stimuli, width), in memory or at an offset of the spool."""
+    """Some columns of one layer, for all stimuli: (n_stimuli, width), in the buffer or at an offset of the spool."""
 
-    def __init__(self, n_stimuli: int, width: int, values: Floats | None, spool: Spool, offset: int) -> None:
+    def __init__(self, n_stimuli: int, width: int, values: Any, spool: Spool, offset: int, arrays: Arrays) -> None:
         self.width = width
         self._n_stimuli = n_stimuli
         self._values = values
         self._spool = spool
         self._offset = offset
+        self._arrays = arrays
 
-    def rows(self, start: int, stop: int, scratch: Floats) -> Floats:
-        """Where rows `start` to `stop` are to be written: the buffer itself, or a piece of `scratch`."""
+    def put(self, start: int, values: Any) -> None:
+        """Keep these columns of a batch, (batch, width), the stimuli from `start` on."""
         if self._values is not None:
-            return self._values[start:stop]
-        return scratch[: (stop - start) * self.width].reshape(stop - start, self.width)
-
-    def store(self, start: int, rows: Floats) -> None:
-        """Keep what `rows` gave out; rows in memory are there already."""
-        if self._values is None:
+            self._arrays.write(self._values[start : start + len(values)], values)
+        else:
+            rows = np.asarray(self._arrays.fetch(values), dtype=np.float32)
             self._spool.write(self._offset + start * self.width * FLOAT_BYTES, rows)
 
     @contextmanager
-    def loaded(self, rooms: Rooms) -> Iterator[Floats]:
+    def loaded(self, rooms: Rooms) -> Iterator[Any]:
         """All rows, (n_stimuli, width), for as long as the block lasts; spooled ones are read into a room."""
         if self._values is not None:
             yield self._values
             return
         with rooms.room(self._n_stimuli * self.width) as room:
-            self._spool.read(self._offset, room)
+            self._read(room)
             yield room.reshape(self._n_stimuli, self.width)
+
+    def _read(self, room: Any) -> None:
+        if isinstance(room, np.ndarray):
+            self._spool.read(self._offset, room)
+            return
+        values = np.empty(self._n_stimuli * self.width, dtype=np.float32)
+        self._spool.read(self._offset, values)
+        self._arrays.write(room, self._arrays.send(values))
 
 
 class Arena:
@@ -166,10 +175,12 @@ class Arena:
     what is written to them.
     """
 
-    def __init__(self, n_stimuli: int, memory_bytes: int, spool: Spool) -> None:
+    def __init__(self, n_stimuli: int, memory_bytes: int, spool: Spool, arrays: Arrays) -> None:
         self._n_stimuli = n_stimuli
         self._spool = spool
-        self._memory = np.empty(memory_bytes // FLOAT_BYTES, dtype=np.float32)
+        self._arrays = arrays
+        self._n_cells = memory_bytes // FLOAT_BYTES
+        self._memory = arrays.empty(self._n_cells)
 
     def deal(self, widths: Sequence[int]) -> list[Chunk]:
         """Chunks of these widths; what does not fit into the buffer lies on disk."""
@@ -177,42 +188,44 @@ class Arena:
         used = offset = 0
         for width in widths:
             size = width * self._n_stimuli
-            if used + size <= self._memory.size:
+            values = None
+            if used + size <= self._n_cells:
                 values = self._memory[used : used + size].reshape(self._n_stimuli, width)
-                chunks.append(Chunk(self._n_stimuli, width, values, self._spool, 0))
                 used += size
-            else:
-                chunks.append(Chunk(self._n_stimuli, width, None, self._spool, offset))
+            chunks.append(Chunk(self._n_stimuli, width, values, self._spool, offset, self._arrays))
+            if values is None:
                 offset += size * FLOAT_BYTES
         return chunks
 
 
 class Boundary:
-    """The tensor between two segments, for all stimuli, batch by batch; in memory, or in a file of its own.
+    """The tensor between two segments, for all stimuli, batch by batch; on the device, or in a file of its own.
 
-    In memory the network's own arrays are kept: copying them would only touch fresh pages.
+    On the device the network's own arrays are kept: copying them would only touch fresh pages.
     """
 
-    def __init__(self, shape: tuple[int, ...], spool: Spool | None) -> None:
+    def __init__(self, shape: tuple[int, ...], spool: Spool | None, arrays: Arrays) -> None:
         self._shape = shape
         self._row_bytes = int(np.prod(shape, dtype=np.int64)) * FLOAT_BYTES
         self._spool = spool
-        self._batches: dict[int, Floats] = {}
+        self._arrays = arrays
+        self._batches: dict[int, Any] = {}
 
-    def write(self, start: int, values: Floats) -> None:
+    def write(self, start: int, values: Any) -> None:
         """Keep the tensors of one batch, the stimuli from `start` on."""
         if self._spool is None:
             self._batches[start] = values
         else:
-            self._spool.write(start * self._row_bytes, values)
+            rows = np.asarray(self._arrays.fetch(values), dtype=np.float32)
+            self._spool.write(start * self._row_bytes, rows)
 
-    def read(self, start: int, stop: int) -> Floats:
+    def read(self, start: int, stop: int) -> Any:
         """The tensors of the batch of stimuli `start` to `stop`."""
         if self._spool is None:
             return self._batches[start]
         values = np.empty((stop - start, *self._shape), dtype=np.float32)
         self._spool.read(start * self._row_bytes, values)
-        return values
+        return self._arrays.send(values)
 
     def close(self) -> None:
         """Let go of what it holds."""

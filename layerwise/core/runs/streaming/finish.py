@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
 from layerwise.core.host.jobs import LayerSink, StreamedLayer, StreamJob
-from layerwise.core.host.plans import Span, Target
+from layerwise.core.host.plans import Target
 from layerwise.core.network.model import Floats
+from layerwise.core.network.partial import PartialSums
 from layerwise.core.network.products import Products, concatenate
 from layerwise.core.network.summary import LayerSummary, concatenate_summaries
-from layerwise.core.runs.streaming.accumulate import LayerAccumulator
 from layerwise.core.runs.streaming.plan import part_keys
-from layerwise.core.runs.streaming.states import RunStates
+from layerwise.core.runs.streaming.states import Listener, RunStates
+from layerwise.core.runs.streaming.tasks import ChunkPlace
 
 
 class LayerFinisher:
-    """Opens what layers are gathered in, and hands each to the sink as soon as its last product has been added.
+    """Merges the sums of each layer, and hands it to the sink as soon as its last product has been added.
 
     A block is the sum of its branches, also where memory is short: computing it from its own activations instead
     would give other last digits. So its branches wait here for each other.
@@ -23,31 +29,39 @@ class LayerFinisher:
         self._job = job
         self._sink = sink
         self._states = RunStates(job)
-        self._open: dict[tuple[str, str], LayerAccumulator] = {}
+        self._open: dict[tuple[str, str], PartialSums] = {}
         self._blocks = list(job.plan.derived)
         self._branches: dict[tuple[str, str], tuple[Products, LayerSummary]] = {}
 
-    def open(self, span: Span) -> LayerAccumulator:
-        """What a target is gathered in: the same for all of its chunks, whichever pass they are in."""
-        target = span.target
-        if target.key not in self._open:
-            self._open[target.key] = LayerAccumulator(
-                target,
-                self._job.stimuli.n_stimuli,
-                span.n_features,
-                self._states.fed_by(target),
-                keeps=target.layer.name in self._job.keep and target.transform is None,
-            )
-        return self._open[target.key]
+    def fed_by(self, place: ChunkPlace) -> Sequence[Listener]:
+        """The streamed statistics that are to see a chunk."""
+        return self._states.fed_by(place.target)
 
-    def finish(self, accumulator: LayerAccumulator) -> None:
-        """Hand a complete target over, and every block whose last branch it was.
+    def add(self, place: ChunkPlace, sums: PartialSums, fetch: Callable[[Any], Any]) -> None:
+        """Add the sums of a target's next chunk; with its last one, it and the blocks that it completes are done.
+
+        Args:
+            place: Which chunk.
+            sums: Its sums; not used any more by who gave them.
+            fetch: Brings products to the host.
 
         Raises:
             LayerwiseError: If some activation is not finite.
         """
-        del self._open[accumulator.target.key]
-        self._hand_over(accumulator.target, *accumulator.finish(), accumulator.kept)
+        target = place.target
+        open_sums = self._open.get(target.key)
+        if open_sums is None:
+            self._open[target.key] = open_sums = sums
+        else:
+            with np.errstate(invalid="ignore", over="ignore"):
+                open_sums.merge(sums)
+        if open_sums.n_units == place.n_features:
+            del self._open[target.key]
+            open_sums.gram = fetch(open_sums.gram)
+            self._finish(target, open_sums)
+
+    def _finish(self, target: Target, sums: PartialSums) -> None:
+        self._hand_over(target, *sums.finish(target.described), sums.activations)
         while block := next((block for block in self._blocks if self._has_all_branches(block)), None):
             self._blocks.remove(block)
             products, summaries = zip(*(self._branches[part] for part in part_keys(block)), strict=True)

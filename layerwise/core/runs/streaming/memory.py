@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from layerwise.core.host.plans import Concurrency, Target
 from layerwise.core.network.graph import Graph
 from layerwise.core.runs.sink import N_UNWRITTEN
-from layerwise.core.runs.streaming.blocks import BLOCK, DOUBLE_BLOCK
+from layerwise.core.runs.streaming.chunks import BLOCK, DOUBLE_BLOCK
 from layerwise.core.runs.streaming.cuts import Shares
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES, part_keys
 

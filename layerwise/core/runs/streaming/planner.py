@@ -118,7 +118,8 @@ class _Planner:
         steps = [sum(self._bytes(target) for target in step) for step in self.by_step]
         boundaries = [self._boundary_bytes(cut) for cut in self.cuts[1:]]
         bounds = choose_cuts(steps, boundaries, shares)
-        segments = tuple(self._fit(first, last, shares) for first, last in pairwise(bounds))
+        path = (self._fit(first, last, shares) for first, last in pairwise(bounds))
+        segments = tuple(replace(segment, parent=index - 1 if index else None) for index, segment in enumerate(path))
         segments = fill_memory(segments, budget.memory - self._peak_memory(segments, concurrency))
         whole = sum(node_cost(self.graph, node) for node in self.graph)
         return StreamPlan(
@@ -156,6 +157,7 @@ class _Planner:
         start = self.cuts[first]
         goals = [target.layer.node for target in targets] + ([end] if end else [])
         return SegmentPlan(
+            parent=None,
             start=start,
             end=end,
             passes=passes,

@@ -1,30 +1,52 @@
 """Streaming: all stimuli through one segment after the other, layers boiled down as they go by.
 
-While the network computes a batch, worker threads digest the one before it (`digest`). When all stimuli have passed,
-the segment's chunks become products (`products`), each layer is handed to the sink as soon as it is complete
-(`finish`), and the buffer (`arena`) serves the next segment.
+Who does the work is a crew: threads of this process (`local`), or the workers of a cluster. All of them do the same
+pieces (`tasks`); what they give is merged here, in one order, and each layer is handed to the sink as soon as it is
+complete (`finish`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol
 
 from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.host.jobs import LayerSink, StreamJob
-from layerwise.core.host.plans import SegmentPlan, Span, Target
-from layerwise.core.network.model import Floats
-from layerwise.core.runs.streaming.arena import Arena, Boundary, Rooms, Spool
-from layerwise.core.runs.streaming.digest import Digester, LayerWork
+from layerwise.core.host.plans import Target
+from layerwise.core.network.partial import PartialSums
+from layerwise.core.runs.streaming.arena import Spool
 from layerwise.core.runs.streaming.finish import LayerFinisher
+from layerwise.core.runs.streaming.local import LocalCrew
 from layerwise.core.runs.streaming.plan import part_keys, split_targets
-from layerwise.core.runs.streaming.products import ProductQueue
-from layerwise.core.runs.streaming.units import make_task
+from layerwise.core.runs.streaming.states import Listener
+from layerwise.core.runs.streaming.tasks import ChunkPlace, PassWork, deal
+
+
+class Crew(Protocol):
+    """Who computes the passes of a run; called from one thread, one pass after the other. A page of code each."""
+
+    def forward(self, work: PassWork, advance: Callable[[int], None]) -> None:
+        """Every stimulus through the segment; keeps chunks until they are summed, and the segment's end.
+
+        `advance` is told how many stimuli have passed.
+        """
+
+    def sums(
+        self, work: PassWork, listeners: Callable[[ChunkPlace], Sequence[Listener]]
+    ) -> Iterator[tuple[ChunkPlace, PartialSums]]:
+        """Each chunk of the pass with its sums, in the order of the pass."""
+
+    def fetch(self, gram: Any) -> Any:
+        """A layer's summed products as an array of NumPy."""
+
+    def forget(self, segment: int) -> None:
+        """No later segment begins where this one ends: what was kept of its end may go."""
 
 
 def stream_segments(job: StreamJob, sink: LayerSink) -> None:
-    """Run the network once over all stimuli, and hand every target of the job to the sink.
+    """Run the network once over all stimuli in this process, and hand every target of the job to the sink.
 
     Raises:
         LayerwiseError: If activations are not finite, or the disk is full.
@@ -35,102 +57,34 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
         Spool(job.spool_folder) as spool,
         ThreadPoolExecutor(job.plan.concurrency.n_workers, thread_name_prefix="layerwise-stream") as workers,
     ):
-        _SegmentRunner(job, sink, spool, workers).run()
+        crew = LocalCrew(job, spool, workers)
+        try:
+            run_passes(job, sink, crew)
+        finally:
+            crew.close()
 
 
-class _SegmentRunner:
-    """Runs the segments in order: batches through the network, then their chunks into products."""
-
-    def __init__(self, job: StreamJob, sink: LayerSink, spool: Spool, workers: ThreadPoolExecutor) -> None:
-        self.job = job
-        self.plan = plan = job.plan
-        self.sink = sink
-        self.workers = workers
-        self.arena = Arena(plan.n_stimuli, max(segment.memory_bytes for segment in plan.segments), spool)
-        self.digester = Digester(plan, workers)
-        rooms = Rooms(plan.concurrency.n_rooms, plan.n_stimuli * self.digester.n_columns)
-        self.products = ProductQueue(workers, plan.concurrency, rooms, self.digester.scratch)
-        self.layers = LayerFinisher(job, sink)
-
-    def run(self) -> None:
-        source = self._preprocess
-        boundary: Boundary | None = None
-        for segment in self.plan.segments:
-            following = self._make_boundary(segment)
-            for index, spans in enumerate(segment.passes):
-                self._run_pass(segment, spans, source, following if index == 0 else None)
-            if boundary is not None:
-                boundary.close()
-            if following is not None:
-                source, boundary = following.read, following
-
-    def _preprocess(self, start: int, stop: int) -> Floats:
-        return self.job.model.preprocess(self.job.stimuli.pixels[start:stop])
-
-    def _make_boundary(self, segment: SegmentPlan) -> Boundary | None:
-        if segment.end is None:
-            return None
-        spool = Spool(self.job.spool_folder) if segment.end_spooled else None
-        return Boundary(self.job.model.graph[segment.end].shape, spool)
-
-    def _run_pass(
-        self,
-        segment: SegmentPlan,
-        spans: Sequence[Span],
-        source: Callable[[int, int], Floats],
-        following: Boundary | None,
-    ) -> None:
-        outputs = list(dict.fromkeys(span.target.layer.node for span in spans))
-        if following is not None and segment.end is not None and segment.end not in outputs:
-            outputs.append(segment.end)
-        if not outputs:
-            return
-        work = self._deal(spans, outputs)
-        self._stream_batches(segment, outputs, work, source, following)
-        for task in self.products.multiply([task for layer in work for task in layer.tasks]):
-            if task.accumulator.is_complete:
-                self.layers.finish(task.accumulator)
-
-    def _deal(self, spans: Sequence[Span], outputs: list[str]) -> list[LayerWork]:
-        width = self.plan.chunk_width
-        places = [(span, chunk * width) for span in spans for chunk in range(span.first, span.last)]
-        chunks = self.arena.deal([min(width, span.n_features - column) for span, column in places])
-        tasks = [
-            make_task(self.layers.open(span), chunk, column)
-            for (span, column), chunk in zip(places, chunks, strict=True)
-        ]
-        by_layer = groupby(tasks, key=lambda task: task.accumulator.target)
-        return [LayerWork(target, outputs.index(target.layer.node), list(group)) for target, group in by_layer]
-
-    def _stream_batches(
-        self,
-        segment: SegmentPlan,
-        outputs: list[str],
-        work: Sequence[LayerWork],
-        source: Callable[[int, int], Floats],
-        following: Boundary | None,
-    ) -> None:
-        function = self.job.model.compile(segment.start, outputs)
-        pending: list[Future[None]] = []
-        for start in range(0, self.plan.n_stimuli, self.plan.batch_size):
-            stop = min(start + self.plan.batch_size, self.plan.n_stimuli)
-            tensors = function(source(start, stop))
-            # One batch is digested at a time: with two, sums over stimuli would be in an order that is chance, and
-            # the outputs of three batches alive.
-            _join(pending)
-            pending = self.digester.submit(work, start, tensors)
-            if following is not None and segment.end is not None:
-                end = tensors[outputs.index(segment.end)]
-                pending.append(self.workers.submit(following.write, start, end))
-            self.sink.advance(stop - start, segment.start)
-        _join(pending)
+def run_passes(job: StreamJob, sink: LayerSink, crew: Crew) -> None:
+    """Have a crew do every pass of the plan, and hand every target to the sink."""
+    plan = job.plan
+    layers = LayerFinisher(job, sink)
+    n_children = [sum(other.parent == index for other in plan.segments) for index in range(len(plan.segments))]
+    for index, segment in enumerate(plan.segments):
+        for number in range(len(segment.passes)):
+            work = deal(plan, index, number)
+            if not work.outputs:
+                continue
+            crew.forward(work, partial(_advance, sink, segment.start))
+            for place, sums in crew.sums(work, layers.fed_by):
+                layers.add(place, sums, crew.fetch)
+        if segment.parent is not None:
+            n_children[segment.parent] -= 1
+            if not n_children[segment.parent]:
+                crew.forget(segment.parent)
 
 
-def _join(pending: Sequence[Future[None]]) -> None:
-    """Wait for all, then raise what any of them raised."""
-    wait(pending)
-    for future in pending:
-        future.result()
+def _advance(sink: LayerSink, what: str, n_stimuli: int) -> None:
+    sink.advance(n_stimuli, what)
 
 
 def needed_targets(targets: Sequence[Target], done: frozenset[tuple[str, str]]) -> tuple[Target, ...]:

@@ -12,7 +12,7 @@ from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
-from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
+from layerwise.plugins.loaders.tensorflow_setup import check_device, import_tensorflow
 
 _SAVED_MODEL = "saved_model.pb"
 _VARIABLES = frozenset({"VariableV2", "Variable", "VarHandleOp"})
@@ -39,6 +39,7 @@ class FrozenGraphLoader(ModelLoader):
         Raises:
             InputError: If the file is missing, is no graph, or its weights are not in it.
         """
+        check_device(request.device)
         path = Path(request.model)
         _refuse_weights(request)
         graph_def = read_graph_def(path)
@@ -72,6 +73,7 @@ class SavedModelLoader(ModelLoader):
         Raises:
             InputError: If it is damaged, or has no signature with one image in and one tensor out.
         """
+        check_device(request.device)
         folder = _folder_of(request.model)
         _refuse_weights(request)
         graph_def, source, output = _freeze(folder)

@@ -26,7 +26,7 @@ from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
-from layerwise.plugins.loaders.tensorflow_setup import import_keras
+from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
 
 _ENDING = re.compile(r"(?<=[a-z0-9])(V\d|B\d|X?Large|Small|Mobile|Tiny|Base|(?<=V2)[SML]$)")
 
@@ -56,6 +56,7 @@ class KerasApplicationsLoader(ModelLoader):
             InputError: If the weights file is missing or another network's.
             LayerwiseError: If published weights cannot be downloaded.
         """
+        check_device(request.device)
         from layerwise.plugins.loaders.keras.model import KerasModel
 
         name, class_name = _find_applications()[_bare(request.model)]

@@ -20,7 +20,7 @@ from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights, quiet_keras
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
-from layerwise.plugins.loaders.tensorflow_setup import import_keras
+from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -46,6 +46,8 @@ class KerasFileLoader(ModelLoader):
             InputError: If the file is missing, damaged, not a model, or holds code and is not trusted.
         """
         from layerwise.plugins.loaders.keras.model import KerasModel
+
+        check_device(request.device)
 
         path = Path(request.model)
         network = read_keras_file(path, trusted=request.allow_unsafe)

@@ -1,7 +1,7 @@
 """Intervals cover what they promise, and the test is fooled as often as it promises: measured by simulation.
 
 The slow tests hold the promise itself, on 500 simulations or more; their smaller siblings would notice if it
-broke altogether. `benchmarks/coverage.py` measures the whole table of docs/inference.md.
+broke altogether. `benchmarks/interval_coverage.py` measures the whole table of docs/inference.md.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import pytest
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.runs.streaming.arena import Arena, Boundary, Rooms, Spool
+from layerwise.core.runs.streaming.host_arrays import HostArrays
 
 
 @pytest.fixture(params=["reads and writes at a place", "without them, as on Windows"])
@@ -26,15 +27,12 @@ def test_chunks_that_are_spooled_come_back_as_they_were(system: str, tmp_path: P
     rng = np.random.default_rng(0)
     layer = rng.normal(size=(10, 48)).astype(np.float32)
     with Spool(tmp_path) as spool:
-        chunks = Arena(10, 10 * 16 * 4, spool).deal([16, 16, 16])
-        scratch = np.empty(4 * 16, dtype=np.float32)
+        chunks = Arena(10, 10 * 16 * 4, spool, HostArrays()).deal([16, 16, 16])
         for start in range(0, 10, 4):
             for column, chunk in zip(range(0, 48, 16), chunks, strict=True):
                 piece = layer[start : start + 4, column : column + 16]
-                rows = chunk.rows(start, start + len(piece), scratch)
-                rows[:] = piece
-                chunk.store(start, rows)
-        rooms = Rooms(1, 10 * 16)
+                chunk.put(start, piece)
+        rooms = Rooms(1, 10 * 16, HostArrays())
         for column, chunk in zip(range(0, 48, 16), chunks, strict=True):
             with chunk.loaded(rooms) as values:
                 assert np.array_equal(values, layer[:, column : column + 16])
@@ -62,7 +60,7 @@ def test_threads_that_spool_side_by_side_do_not_write_over_each_other(system: st
 
 def test_a_boundary_on_disk_comes_back_batch_by_batch(system: str, tmp_path: Path) -> None:
     tensor = np.random.default_rng(0).normal(size=(7, 3, 2)).astype(np.float32)
-    boundary = Boundary((3, 2), Spool(tmp_path))
+    boundary = Boundary((3, 2), Spool(tmp_path), HostArrays())
     for start in (4, 0):
         boundary.write(start, tensor[start : start + 4])
     assert np.array_equal(boundary.read(4, 7), tensor[4:])
@@ -78,7 +76,7 @@ def test_a_spool_that_ends_early_is_one_clear_error(system: str, tmp_path: Path)
 
 
 def test_no_more_rooms_are_in_use_than_there_are_and_they_are_used_again() -> None:
-    rooms = Rooms(1, 8)
+    rooms = Rooms(1, 8, HostArrays())
     waiting, entered = threading.Event(), threading.Event()
 
     def enter() -> None:
@@ -99,7 +97,7 @@ def test_no_more_rooms_are_in_use_than_there_are_and_they_are_used_again() -> No
 
 
 def test_a_room_is_given_back_by_whoever_fails_in_it() -> None:
-    rooms = Rooms(1, 8)
+    rooms = Rooms(1, 8, HostArrays())
     with pytest.raises(ValueError, match="failed"), rooms.room(8):
         raise ValueError("failed")
     with rooms.room(8) as room:

@@ -1,8 +1,8 @@
 """How often each kind of interval covers the truth, and how often the permutation test is fooled: docs/inference.md.
 
-python benchmarks/coverage.py [--simulations 500] [--comparators rsa-pearson cka-debiased]
-python benchmarks/coverage.py --comparators cka --biased
-python benchmarks/coverage.py --profile    smoothness and crossing, rather than comparisons
+python benchmarks/interval_coverage.py [--simulations 500] [--comparators rsa-pearson cka-debiased]
+python benchmarks/interval_coverage.py --comparators cka --biased
+python benchmarks/interval_coverage.py --profile    smoothness and crossing, rather than comparisons
 """
 
 from __future__ import annotations

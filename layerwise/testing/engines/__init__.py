@@ -1,0 +1,1 @@
+"""Checks of engines, and of the arrays of a device."""
