@@ -12,10 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby
 
 from layerwise.core.base.blas import single_threaded_blas
+from layerwise.core.base.spool import Spool
 from layerwise.core.host.jobs import LayerSink, StreamJob
 from layerwise.core.host.plans import SegmentPlan, Span, Target
 from layerwise.core.network.model import Floats
-from layerwise.core.runs.streaming.arena import Arena, Boundary, Rooms, Spool
+from layerwise.core.runs.streaming.arena import Arena, Boundary, Rooms
 from layerwise.core.runs.streaming.digest import Digester, LayerWork
 from layerwise.core.runs.streaming.finish import LayerFinisher
 from layerwise.core.runs.streaming.plan import part_keys, split_targets
