@@ -66,7 +66,7 @@ class _SegmentRunner:
                 source, boundary = following.read, following
 
     def _preprocess(self, start: int, stop: int) -> Floats:
-        return self.job.model.preprocess(self.job.stimuli.pixels[start:stop])
+        return self.job.model.preprocess(self.job.stimuli.read(start, stop))
 
     def _make_boundary(self, segment: SegmentPlan) -> Boundary | None:
         if segment.end is None:
