@@ -14,11 +14,14 @@ import layerwise
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "plugins"
 PROVISIONAL = [
+    "ArrayReader",
     "Engine",
+    "FileReader",
     "LayerSink",
     "LayerSummary",
     "LocalEngine",
     "Products",
+    "StimuliReader",
     "StreamJob",
     "StreamedLayer",
     "Target",
