@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.base.writing import replacing
@@ -54,6 +54,30 @@ class StimuliReader(ABC):
     def n_bytes(self) -> int:
         """Size of all rows."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self.shape[0]
+
+    def __getitem__(self, rows: int | slice) -> NDArray[Any]:
+        """A row, or rows from one to another, as of an array; read when they are asked for.
+
+        Raises:
+            TypeError: For anything else: `np.asarray` gives an array that can be indexed in other ways.
+        """
+        if isinstance(rows, slice) and rows.step in (None, 1):
+            start, stop, _ = rows.indices(len(self))
+            return self.read(start, max(start, stop))
+        if isinstance(rows, slice | tuple):
+            raise TypeError("rows are read one after the other: take np.asarray of the reader to index it otherwise")
+        row = range(len(self))[rows]
+        values: NDArray[Any] = self.read(row, row + 1)[0]
+        return values
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """All rows in memory, for whoever has room for them."""
+        values = self.read(0, len(self))
+        return np.array(values, dtype) if copy else np.asarray(values, dtype)
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """All rows in order, a few MiB at a time."""

@@ -99,6 +99,20 @@ def test_chosen_rows_come_in_the_order_they_are_chosen_in(stored: FileReader, in
     assert chosen.read(1, 1).shape == (0, 6, 7, 3)
 
 
+def test_a_reader_can_be_used_as_the_array_that_it_stands_for(stored: FileReader) -> None:
+    assert len(stored) == 40
+    for rows in (slice(3, 9), slice(None), slice(-2, None), slice(9, 3), 5, -1):
+        assert np.array_equal(stored[rows], PIXELS[rows])
+    assert np.array_equal(stored, PIXELS)
+    assert np.asarray(stored, dtype=np.float32).dtype == np.float32
+    assert [row.shape for row in stored] == [(6, 7, 3)] * 40
+    with pytest.raises(IndexError):
+        stored[40]
+    for rows in ((0, 0), slice(None, None, 2)):
+        with pytest.raises(TypeError, match=r"np\.asarray of the reader"):
+            stored[rows]
+
+
 def test_blocks_are_all_rows_in_order_and_never_all_at_once() -> None:
     large = np.arange(3 * 2**20, dtype=np.float32).reshape(96, -1)
     blocks = list(ArrayReader(large).blocks())
