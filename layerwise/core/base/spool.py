@@ -53,7 +53,7 @@ class Spool:
         except OSError as error:
             where = self._folder or tempfile.gettempdir()
             raise LayerwiseError(
-                f"spooling to {where} failed: {error.strerror}; --spool limits what is spooled"
+                f"spooling to {where} failed: {error.strerror}; --spool limits how much, --spool-dir says where"
             ) from error
 
     def read(self, offset: int, into: NDArray[Any]) -> None:
