@@ -34,6 +34,7 @@ from layerwise.core.history.intervals import IntervalPlan
 from layerwise.core.history.records import LayerAddress, LayerResult, RunHeader
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
@@ -135,7 +136,7 @@ def make_header(n_stimuli: int, layers: tuple[Layer, ...]) -> RunHeader:
         name="noise",
         source="noise",
         stimuli=tuple(Stimulus(str(number), None) for number in range(n_stimuli)),
-        pixels=np.zeros((n_stimuli, 1, 1, 3), dtype=np.uint8),
+        pixels=ArrayReader(np.zeros((n_stimuli, 1, 1, 3), dtype=np.uint8)),
         thumbnails=(b"",) * n_stimuli,
         content_hashes=hashes,
         fingerprint=hashlib.sha256("".join(hashes).encode()).hexdigest(),

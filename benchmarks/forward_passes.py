@@ -112,10 +112,10 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 def forward(prepared: PreparedRun) -> None:
     """The network alone, from decoded pixels to the output."""
-    model, pixels, size = prepared.model, prepared.stimuli.pixels, prepared.plan.batch_size
+    model, stimuli, size = prepared.model, prepared.stimuli, prepared.plan.batch_size
     function = model.compile(model.graph.input, [model.graph.output])
-    for start in range(0, len(pixels), size):
-        function(model.preprocess(pixels[start : start + size]))
+    for start in range(0, stimuli.n_stimuli, size):
+        function(model.preprocess(stimuli.read(start, min(start + size, stimuli.n_stimuli))))
 
 
 def analyse(prepared: PreparedRun) -> None:
@@ -130,13 +130,13 @@ def analyse(prepared: PreparedRun) -> None:
 
 def keep_everything(prepared: PreparedRun) -> None:
     """Predict every layer and keep it, concatenate, correlate: what a notebook does."""
-    model, pixels, size = prepared.model, prepared.stimuli.pixels, prepared.plan.batch_size
+    model, stimuli, size = prepared.model, prepared.stimuli, prepared.plan.batch_size
     nodes = [layer.node for layer in prepared.layers]
     function = model.compile(model.graph.input, nodes)
-    batches = [
-        [tensor.reshape(len(tensor), -1) for tensor in function(model.preprocess(pixels[start : start + size]))]
-        for start in range(0, len(pixels), size)
-    ]
+    batches = []
+    for start in range(0, stimuli.n_stimuli, size):
+        tensors = function(model.preprocess(stimuli.read(start, min(start + size, stimuli.n_stimuli))))
+        batches.append([tensor.reshape(len(tensor), -1) for tensor in tensors])
     for index in range(len(nodes)):
         activations = np.concatenate([batch[index] for batch in batches])
         for batch in batches:

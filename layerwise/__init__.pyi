@@ -63,6 +63,9 @@ from .core.network.model import Model as Model
 from .core.network.model import ModelInfo as ModelInfo
 from .core.network.model import WeightTensor as WeightTensor
 from .core.network.partial import PartialSums as PartialSums
+from .core.network.pixels import ArrayReader as ArrayReader
+from .core.network.pixels import FileReader as FileReader
+from .core.network.pixels import StimuliReader as StimuliReader
 from .core.network.products import Products as Products
 from .core.network.products import represent as represent
 from .core.network.representation import Representation as Representation
@@ -113,6 +116,7 @@ __all__ = [
     "Accuracy",
     "ActivationStatistic",
     "Alternatives",
+    "ArrayReader",
     "Attempt",
     "Bar",
     "Card",
@@ -129,6 +133,7 @@ __all__ = [
     "Fact",
     "Facts",
     "Figure",
+    "FileReader",
     "Floats",
     "Gallery",
     "Graph",
@@ -182,6 +187,7 @@ __all__ = [
     "Statistic",
     "StatisticResult",
     "StatisticValue",
+    "StimuliReader",
     "Stimulus",
     "StimulusError",
     "StimulusMap",

@@ -30,6 +30,7 @@ from layerwise.core.history.records import (
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
@@ -230,7 +231,7 @@ def _make_stimuli(
         name=more.pop("stimuli_name", "imagenet500"),
         source=more.pop("stimuli_source", "photos"),
         stimuli=tuple(Stimulus(name, label) for name, label in zip(named, labels, strict=True)),
-        pixels=np.zeros((len(labels), 1, 1, 3), np.uint8),
+        pixels=ArrayReader(np.zeros((len(labels), 1, 1, 3), np.uint8)),
         thumbnails=tuple(thumbnails),
         content_hashes=tuple(f"{i:064x}" for i in range(len(labels))),
         fingerprint=more.pop("stimuli_fingerprint", "s" * 64),

@@ -15,6 +15,7 @@ import numpy as np
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import RunRecord, StimulusRecord
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.core.runs.decoding import fingerprint_stimuli
 from layerwise.interchange.checks import check_names
@@ -70,7 +71,7 @@ def new_stimuli(names: Sequence[str] | None, n_stimuli: int, files: Sequence[Pat
         name=files[0].name.split(".")[0],
         source=", ".join(file.name for file in files),
         stimuli=tuple(Stimulus(name) for name in chosen),
-        pixels=np.empty((n_stimuli, 0, 0, 3), dtype=np.uint8),
+        pixels=_no_pixels(n_stimuli),
         thumbnails=(b"",) * n_stimuli,
         content_hashes=tuple(hashes),
         fingerprint=fingerprint_stimuli(hashes),
@@ -85,13 +86,17 @@ def stored_stimuli(run: RunRecord, records: Sequence[StimulusRecord]) -> LoadedS
         name=run.stimuli_name,
         source=run.stimuli_source,
         stimuli=tuple(Stimulus(record.name, record.label) for record in records),
-        pixels=np.empty((len(records), 0, 0, 3), dtype=np.uint8),
+        pixels=_no_pixels(len(records)),
         thumbnails=tuple(record.thumbnail for record in records),
         content_hashes=tuple(record.content_hash for record in records),
         fingerprint=run.stimuli_fingerprint,
         skipped=run.skipped,
         resize="crop" if run.resize == "crop" else "squash",
     )
+
+
+def _no_pixels(n_stimuli: int) -> ArrayReader:
+    return ArrayReader(np.empty((n_stimuli, 0, 0, 3), dtype=np.uint8))
 
 
 def _hash(text: str) -> str:

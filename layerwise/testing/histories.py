@@ -105,7 +105,7 @@ class _Digits(StimulusSet):
         if size != (SIDE, SIDE):
             raise InputError(f"the digits are for the toy network, of {SIDE} x {SIDE} pixels, not {size}")
         loaded = self._loaded
-        return Decoded(loaded.pixels[index], loaded.thumbnails[index], loaded.content_hashes[index])
+        return Decoded(loaded.read(index, index + 1)[0], loaded.thumbnails[index], loaded.content_hashes[index])
 
 
 class _DigitsSource(StimulusSource):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from layerwise.core.base.errors import InputError, StimulusError
 from layerwise.core.host.kinds import StimulusSource
+from layerwise.core.network.pixels import StimuliReader
 from layerwise.core.network.stimuli import Decoded, Resize, StimulusSet
 from layerwise.testing.expecting import ask, expect, expect_named, is_same
 
@@ -24,7 +26,8 @@ def check_source(source: StimulusSource, location: str, max_stimuli: int = 6) ->
 
     Pixels are uint8 or float32 of shape (height, width, 3) in 0..255; a thumbnail is a small picture; the content
     hash says what the stimulus is, and so does not depend on size or resize policy; stimuli decode in several threads
-    as they do one after the other. A location where nothing is, is not accepted, or refused.
+    as they do one after the other; where pixels lie already (`find_stored`), they are those that are decoded. A
+    location where nothing is, is not accepted, or refused.
 
     Args:
         source: The source.
@@ -50,6 +53,21 @@ def check_source(source: StimulusSource, location: str, max_stimuli: int = 6) ->
     with ThreadPoolExecutor(4) as pool:
         at_once = list(pool.map(lambda index: _decode(source, stimuli, index, SIZES[0], "squash"), range(count)))
     expect(is_same(decoded, at_once), source, "decodes other values from several threads than from one")
+    _check_stored(source, stimuli, decoded)
+
+
+def _check_stored(source: StimulusSource, stimuli: StimulusSet, decoded: Sequence[Decoded]) -> None:
+    own = ask(source, "when asked where pixels of a size lie", lambda: stimuli.find_stored(SIZES[0]))
+    if own is None:
+        return
+    expect(
+        isinstance(own, StimuliReader), source, f"finds pixels in a {type(own).__name__}, expected a StimuliReader"
+    )
+    wanted = (len(stimuli.stimuli), *SIZES[0], 3)
+    expect(own.shape == wanted, source, f"finds pixels of shape {own.shape}, expected {wanted}")
+    for index, item in enumerate(decoded):
+        same = is_same(own.read(index, index + 1)[0], item.pixels)
+        expect(same, source, f"finds other pixels of stimulus {index} than it decodes")
 
 
 def _check_refusals(source: StimulusSource) -> None:

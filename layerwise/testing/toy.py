@@ -19,6 +19,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.layers import Layer, Role
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
@@ -207,7 +208,7 @@ def load_digits(n_stimuli: int = 40) -> LoadedStimuli:
         name="digits",
         source="scikit-learn",
         stimuli=tuple(Stimulus(f"digit-{index:03d}", str(labels[index])) for index in range(n_stimuli)),
-        pixels=chosen,
+        pixels=ArrayReader(chosen),
         thumbnails=tuple(_draw_thumbnail(image) for image in chosen),
         content_hashes=hashes,
         fingerprint=hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
@@ -230,6 +231,6 @@ def make_representations(n_stimuli: int = 40) -> dict[str, Representation]:
     Args:
         n_stimuli: How many digits, at most 600.
     """
-    model, stimuli = ToyModel(), load_digits(n_stimuli)
-    tensors = model.compile("input", [layer.node for layer in model.layers])(model.preprocess(stimuli.pixels))
+    model, pixels = ToyModel(), load_digits(n_stimuli).read(0, n_stimuli)
+    tensors = model.compile("input", [layer.node for layer in model.layers])(model.preprocess(pixels))
     return {layer.name: represent(tensor) for layer, tensor in zip(model.layers, tensors, strict=True)}

@@ -135,9 +135,9 @@ def test_correlations_of_real_layers_agree_with_corrcoef_in_float64(table, data_
     registry = load_plugins()
     weights = str(data_dir / "googlenet" / "bvlc_googlenet.caffemodel")
     _, model = load_model(registry, LoadRequest("googlenet", weights=weights))
-    pixels = load_stimuli(registry, str(data_dir / "imagenet500"), (224, 224), "squash").pixels
+    stimuli = load_stimuli(registry, str(data_dir / "imagenet500"), (224, 224), "squash")
     compute = model.compile(model.graph.input, [find_layer(name, model.layers).node])
-    batches = [compute(model.preprocess(pixels[start : start + 25]))[0] for start in range(0, len(pixels), 25)]
+    batches = [compute(model.preprocess(stimuli.read(start, start + 25)))[0] for start in range(0, 500, 25)]
     activations = np.concatenate([batch.reshape(len(batch), -1) for batch in batches]).astype(np.float64)
     stored = table.read(table.run["run_id"])[name].correlation
     assert np.abs(stored - np.corrcoef(activations)).max() < 1e-5

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 
 SIDE = 12
@@ -121,7 +122,7 @@ def make_stimuli(n_stimuli: int, seed: int = 0, *, constant: Sequence[int] = ())
         name="noise",
         source="noise",
         stimuli=tuple(Stimulus(f"{index}.png", "abcdefghij"[index % 10]) for index in range(n_stimuli)),
-        pixels=pixels,
+        pixels=ArrayReader(pixels),
         thumbnails=(b"",) * n_stimuli,
         content_hashes=tuple(f"{seed}-{index}" for index in range(n_stimuli)),
         fingerprint=f"noise-{seed}-{n_stimuli}",

@@ -14,13 +14,16 @@ import layerwise
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "plugins"
 PROVISIONAL = [
+    "ArrayReader",
     "Arrays",
     "Engine",
+    "FileReader",
     "LayerSink",
     "LayerSummary",
     "LocalEngine",
     "PartialSums",
     "Products",
+    "StimuliReader",
     "StreamJob",
     "StreamedLayer",
     "Target",

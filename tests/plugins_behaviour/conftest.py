@@ -31,7 +31,8 @@ class Digits(StimulusSet):
         self.loaded = load_digits(24)
         self.name, self.source, self.stimuli = self.loaded.name, self.loaded.source, self.loaded.stimuli
     def decode(self, index, size, resize):
-        return Decoded(self.loaded.pixels[index], self.loaded.thumbnails[index], self.loaded.content_hashes[index])
+        loaded = self.loaded
+        return Decoded(loaded.read(index, index + 1)[0], loaded.thumbnails[index], loaded.content_hashes[index])
 
 class Source(StimulusSource):
     name = "digits"

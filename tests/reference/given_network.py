@@ -15,6 +15,7 @@ from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.core.runs.streaming.planner import plan_stream
 from layerwise.core.runs.streaming.stream import stream_segments
@@ -79,7 +80,7 @@ def number_stimuli(n_stimuli: int) -> LoadedStimuli:
         name="numbers",
         source="given",
         stimuli=tuple(Stimulus(name) for name in names),
-        pixels=pixels.reshape(n_stimuli, 1, 1, 3),
+        pixels=ArrayReader(pixels.reshape(n_stimuli, 1, 1, 3)),
         thumbnails=(b"",) * n_stimuli,
         content_hashes=names,
         fingerprint="numbers",

@@ -19,6 +19,7 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.records import LayerAddress, LayerResult, RunHeader, StatisticResult
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.products import multiply
 from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
@@ -145,7 +146,7 @@ class Samples:
             name="photos",
             source="some/photos",
             stimuli=tuple(Stimulus(f"{index}.png", "cat" if index % 2 else None) for index in range(n_stimuli)),
-            pixels=np.zeros((n_stimuli, 4, 4, 3), dtype=np.uint8),
+            pixels=ArrayReader(np.zeros((n_stimuli, 4, 4, 3), dtype=np.uint8)),
             thumbnails=tuple(b"\x89PNG\x00" + bytes([index % 256]) for index in range(n_stimuli)),
             content_hashes=hashes,
             fingerprint=hashlib.sha256("".join(hashes).encode()).hexdigest(),

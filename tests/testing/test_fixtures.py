@@ -70,7 +70,8 @@ def test_representations_are_each_test_s_own(small_representations):
 
 
 def test_stimuli_are_digits_with_labels(toy_model, toy_stimuli):
-    output = toy_model.compile("input", ["output"])(toy_model.preprocess(toy_stimuli.pixels))[0]
+    pixels = toy_stimuli.read(0, toy_stimuli.n_stimuli)
+    output = toy_model.compile("input", ["output"])(toy_model.preprocess(pixels))[0]
     right = [str(index) == label for index, label in zip(output.argmax(axis=1), toy_stimuli.labels)]
     assert np.mean(right) > 0.6
 """

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from layerwise.core.network.pixels import StimuliReader
+
 Resize = Literal["squash", "crop"]
+_OBJECT_BYTES = 350  # a stimulus, its name, label, thumbnail and hash as Python's objects, beside what they hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,15 @@ class StimulusSet(ABC):
             StimulusError: If it cannot be decoded; the message says why, without the name.
         """
 
+    def find_stored(self, size: tuple[int, int]) -> StimuliReader | None:
+        """Where the pixels of all stimuli lie already as `decode` would give them at (height, width) = `size`.
+
+        Such pixels are not kept a second time; stimuli are decoded all the same, to be checked. None, the default,
+        where there is no such place.
+        """
+        del size
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class LoadedStimuli:
@@ -66,7 +78,7 @@ class LoadedStimuli:
         name: A short name for lists and reports.
         source: Where it came from.
         stimuli: The stimuli that could be decoded, in order.
-        pixels: (n, height, width, 3), uint8 or float32, in 0..255.
+        pixels: Reads rows of (n, height, width, 3), uint8 or float32, in 0..255, wherever they lie.
         thumbnails: One small JPEG or PNG each.
         content_hashes: One hex SHA-256 each.
         fingerprint: Hex SHA-256 over `content_hashes` in order: the identity of the set.
@@ -77,7 +89,7 @@ class LoadedStimuli:
     name: str
     source: str
     stimuli: tuple[Stimulus, ...]
-    pixels: NDArray[np.generic]
+    pixels: StimuliReader
     thumbnails: tuple[bytes, ...]
     content_hashes: tuple[str, ...]
     fingerprint: str
@@ -93,3 +105,18 @@ class LoadedStimuli:
     def labels(self) -> tuple[str | None, ...]:
         """Label of each stimulus, None where unknown."""
         return tuple(stimulus.label for stimulus in self.stimuli)
+
+    def read(self, start: int, stop: int) -> NDArray[np.generic]:
+        """Pixels of stimuli `start` to `stop`: (stop - start, height, width, 3), not to be changed.
+
+        Raises:
+            LayerwiseError: If they cannot be read any more.
+        """
+        return self.pixels.read(start, stop)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What a run holds of them: pixels that are in memory, thumbnails, names, labels and hashes."""
+        words = sum(len(stimulus.name) + len(stimulus.label or "") for stimulus in self.stimuli)
+        described = sum(map(len, self.thumbnails)) + words + sum(map(len, self.content_hashes))
+        return self.pixels.memory_bytes + described + _OBJECT_BYTES * len(self.stimuli)

@@ -1,29 +1,34 @@
 """Decoding a stimulus set: all of it, in parallel, before the network runs.
 
 So a file that cannot be decoded is known before any work is done, and all such files are known at once.
-Several threads decode (the decoders release the interpreter lock), one array receives.
+Several threads decode (the decoders release the interpreter lock), a few stimuli ahead of the one that is put in its
+place (`keeping`). Pixels that lie somewhere as the network wants them are checked, and stay where they are.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError, PluginError, StimulusError
 from layerwise.core.base.machine import n_cores
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_array, describe
+from layerwise.core.network.pixels import ChosenRows, StimuliReader
 from layerwise.core.network.stimuli import Decoded, LoadedStimuli, Resize, Stimulus, StimulusSet
+from layerwise.core.runs.keeping import KeepingBudget, PixelKeeper
 
 Progress = Callable[[int, int], None]
 MAX_LISTED = 50
 MIN_STIMULI = 2
+_AHEAD = 2
+"""Stimuli that a thread may have decoded or begun while an earlier one is waited for."""
 
 
 def load_stimuli(
@@ -35,6 +40,7 @@ def load_stimuli(
     limit: int | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
+    budget: KeepingBudget | None = None,
 ) -> LoadedStimuli:
     """List and decode the stimuli at a location.
 
@@ -46,14 +52,17 @@ def load_stimuli(
         limit: Only the first so many stimuli, in the source's order.
         skip_bad: Leave out what cannot be decoded, instead of stopping.
         progress: Called with (number done, number in all) after each stimulus, from the calling thread.
+        budget: Memory and disk for decoded stimuli; None for as much memory as it takes.
 
     Raises:
-        InputError: If no source can read the location, stimuli cannot be decoded (all are listed), or fewer
-            than two are left.
+        InputError: If no source can read the location, stimuli cannot be decoded (all are listed), fewer than two
+            are left, or there is no room for them.
+        LayerwiseError: If the disk is full.
     """
-    source = find_source(registry, location)
-    listed = check_listing(source, source.call(source.offer.open, location))
-    return decode_stimuli(source, listed, size, resize, limit=limit, skip_bad=skip_bad, progress=progress)
+    source, listed = open_stimuli(registry, location)
+    return decode_stimuli(
+        source, listed, size, resize, limit=limit, skip_bad=skip_bad, progress=progress, budget=budget
+    )
 
 
 def decode_stimuli(
@@ -65,28 +74,51 @@ def decode_stimuli(
     limit: int | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
+    budget: KeepingBudget | None = None,
 ) -> LoadedStimuli:
     """Decode the stimuli that a source has listed; as `load_stimuli`.
 
     Raises:
-        InputError: If stimuli cannot be decoded (all are listed), or fewer than two are left.
+        InputError: If stimuli cannot be decoded (all are listed), fewer than two are left, or there is no room.
+        LayerwiseError: If the disk is full.
     """
     if limit is not None and limit < MIN_STIMULI:
         raise InputError(f"a limit of {limit} leaves nothing to compare: at least {MIN_STIMULI} stimuli are needed")
     stimuli = listed.stimuli[:limit]
-    collected = _Collected(len(stimuli), size)
-    for stimulus, decoded in zip(stimuli, _decode_all(source, listed, len(stimuli), size, resize), strict=True):
-        collected.add(stimulus, decoded)
-        if progress is not None:
-            progress(collected.n_seen, len(stimuli))
+    stored = _find_stored(source, listed, size)
+    keeper = None if stored is not None else PixelKeeper(len(stimuli), size, budget or KeepingBudget())
+    collected = _Collected(keeper)
+    try:
+        for stimulus, decoded in zip(stimuli, _decode_all(source, listed, len(stimuli), size, resize), strict=True):
+            collected.add(stimulus, decoded)
+            if progress is not None:
+                progress(collected.n_seen, len(stimuli))
+        _check_collected(listed, collected, len(stimuli), skip_bad=skip_bad)
+        return collected.finish(listed, resize, stored)
+    except BaseException:
+        collected.close()
+        raise
+
+
+def _check_collected(listed: StimulusSet, collected: _Collected, n_stimuli: int, *, skip_bad: bool) -> None:
     if collected.failures and not skip_bad:
-        raise _refuse_failures(listed.source, collected.failures, len(stimuli))
-    if len(collected.stimuli) < MIN_STIMULI:
-        count = len(collected.stimuli)
+        raise _refuse_failures(listed.source, collected.failures, n_stimuli)
+    count = len(collected.stimuli)
+    if count < MIN_STIMULI:
         raise InputError(
-            f"{listed.source}: {count} of {len(stimuli)} stimuli can be used, at least {MIN_STIMULI} are needed"
+            f"{listed.source}: {count} of {n_stimuli} stimuli can be used, at least {MIN_STIMULI} are needed"
         )
-    return collected.finish(listed, resize)
+
+
+def open_stimuli(registry: Registry, location: str) -> tuple[Registered[StimulusSource], StimulusSet]:
+    """The source that reads a location, and what it lists there.
+
+    Raises:
+        InputError: If none can read it.
+        PluginError: If what the source lists is no sound set.
+    """
+    source = find_source(registry, location)
+    return source, check_listing(source, source.call(source.offer.open, location))
 
 
 def find_source(registry: Registry, location: str) -> Registered[StimulusSource]:
@@ -118,14 +150,15 @@ def fingerprint_stimuli(content_hashes: Sequence[str]) -> str:
 
 
 class _Collected:
-    """What has been decoded so far: one array, allocated once, filled from the front."""
+    """What has been decoded so far; pixels go to the keeper, where there is one."""
 
-    def __init__(self, n_stimuli: int, size: tuple[int, int]) -> None:
+    def __init__(self, keeper: PixelKeeper | None) -> None:
         self.stimuli: list[Stimulus] = []
         self.failures: list[str] = []
+        self._keeper = keeper
+        self._indices: list[int] = []
         self._thumbnails: list[bytes] = []
         self._hashes: list[str] = []
-        self._pixels: NDArray[np.generic] = np.empty((n_stimuli, *size, 3), dtype=np.uint8)
 
     @property
     def n_seen(self) -> int:
@@ -135,22 +168,23 @@ class _Collected:
         if isinstance(decoded, StimulusError):
             self.failures.append(f"{stimulus.name}: {decoded}")
             return
-        position = len(self.stimuli)
-        if decoded.pixels.dtype != np.uint8 and self._pixels.dtype == np.uint8:
-            wider = np.empty(self._pixels.shape, dtype=np.float32)
-            wider[:position] = self._pixels[:position]
-            self._pixels = wider
-        self._pixels[position] = decoded.pixels
+        if self._keeper is not None:
+            self._keeper.add(decoded.pixels)
+        self._indices.append(self.n_seen)
         self.stimuli.append(stimulus)
         self._thumbnails.append(decoded.thumbnail)
         self._hashes.append(decoded.content_hash)
 
-    def finish(self, listed: StimulusSet, resize: Resize) -> LoadedStimuli:
+    def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
+
+    def finish(self, listed: StimulusSet, resize: Resize, stored: StimuliReader | None) -> LoadedStimuli:
         return LoadedStimuli(
             name=listed.name,
             source=listed.source,
             stimuli=tuple(self.stimuli),
-            pixels=self._pixels[: len(self.stimuli)],
+            pixels=self._find_pixels(stored),
             thumbnails=tuple(self._thumbnails),
             content_hashes=tuple(self._hashes),
             fingerprint=fingerprint_stimuli(self._hashes),
@@ -158,11 +192,37 @@ class _Collected:
             resize=resize,
         )
 
+    def _find_pixels(self, stored: StimuliReader | None) -> StimuliReader:
+        if self._keeper is not None:
+            return self._keeper.finish()
+        assert stored is not None
+        return stored if len(self._indices) == stored.shape[0] else ChosenRows(stored, self._indices)
+
+
+def _find_stored(
+    source: Registered[StimulusSource], listed: StimulusSet, size: tuple[int, int]
+) -> StimuliReader | None:
+    """Where the pixels lie already as they would be decoded, if the set says so."""
+    stored = source.call(listed.find_stored, size)
+    if stored is None:
+        return None
+    wanted = (len(listed.stimuli), *size, 3)
+    if not isinstance(stored, StimuliReader):
+        came = f"{source.name}.find_stored returned {describe(stored)}"
+        raise PluginError(source.plugin, source.hook, came, "a StimuliReader or None")
+    if stored.shape != wanted or stored.dtype not in (np.uint8, np.float32):
+        came = f"{source.name}.find_stored found {stored.dtype} of shape {stored.shape}"
+        raise PluginError(source.plugin, source.hook, came, f"uint8 or float32 of shape {wanted}")
+    return stored
+
 
 def _decode_all(
     source: Registered[StimulusSource], listed: StimulusSet, n_stimuli: int, size: tuple[int, int], resize: Resize
 ) -> Iterator[Decoded | StimulusError]:
-    """Decode in a pool of threads; results come in order, what cannot be decoded as its error."""
+    """Decode in a pool of threads; results come in order, what cannot be decoded as its error.
+
+    Only so many are under way: behind one that takes long, the others would fill the memory.
+    """
 
     def decode(index: int) -> Decoded | StimulusError:
         try:
@@ -170,9 +230,16 @@ def _decode_all(
         except StimulusError as error:
             return error
 
-    pool = ThreadPoolExecutor(n_cores(), thread_name_prefix="decode")
+    n_threads = n_cores()
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="decode")
+    waiting: deque[Future[Decoded | StimulusError]] = deque()
     try:
-        yield from pool.map(decode, range(n_stimuli))
+        for index in range(n_stimuli):
+            if len(waiting) > _AHEAD * n_threads:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(decode, index))
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -20,7 +20,8 @@ class RunRequest:
 
     Attributes:
         model: Name or path of the model; or a model itself, a `Model` or what a loader adopts (a Keras model).
-        stimuli: Path of the stimuli; or `LoadedStimuli`, or what a source adopts (an array of pixels).
+        stimuli: Path of the stimuli; or `LoadedStimuli`, or what a source adopts (an array of pixels, which is
+            not copied: it must stay as it is until the run has ended).
         weights: A weights file or a word such as `imagenet`.
         layers: Selectors, adding up.
         transforms: Activation transforms beside the plain activations.

@@ -13,10 +13,12 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.host.checked_model import AttributedModel
 from layerwise.core.host.kinds import ModelLoader, StimulusSource
-from layerwise.core.host.registry import Registry, distribution_version
+from layerwise.core.host.registry import Registered, Registry, distribution_version
 from layerwise.core.network.model import LoadRequest, Model
-from layerwise.core.network.stimuli import LoadedStimuli
-from layerwise.core.runs.decoding import MIN_STIMULI, check_listing, decode_stimuli, fingerprint_stimuli, load_stimuli
+from layerwise.core.network.pixels import ChosenRows
+from layerwise.core.network.stimuli import LoadedStimuli, StimulusSet
+from layerwise.core.runs.decoding import MIN_STIMULI, check_listing, decode_stimuli, fingerprint_stimuli, open_stimuli
+from layerwise.core.runs.keeping import KeepingBudget
 from layerwise.core.runs.loading import check_model, find_flaw, load_model
 from layerwise.core.runs.request import RunRequest
 
@@ -81,27 +83,40 @@ def resolve_model(registry: Registry, request: RunRequest) -> ResolvedModel:
     raise InputError(f"no loader knows what to do with {_describe(given)}: give a model, its name or its path")
 
 
-def resolve_stimuli(registry: Registry, request: RunRequest, model: Model) -> LoadedStimuli:
+def resolve_stimuli(
+    registry: Registry, request: RunRequest, model: Model, budget: KeepingBudget | None = None
+) -> LoadedStimuli:
     """The stimuli of a request, decoded at the size that the model wants.
+
+    Args:
+        registry: Knows the sources.
+        request: What is asked for.
+        model: The model.
+        budget: Memory and disk for decoded stimuli; None for as much memory as it takes.
 
     Raises:
         InputError: If no source reads or adopts them, some cannot be decoded (all are listed), fewer than two are
-            left, or stimuli that are decoded already have another size.
+            left, there is no room for them, or stimuli that are decoded already have another size.
+        LayerwiseError: If the disk is full.
     """
     given = request.stimuli
     height, width, _ = model.info.input_shape
     resize = request.resize or model.info.resize
     if isinstance(given, LoadedStimuli):
         return _take(given, (height, width), request.limit)
+    source, listed = _list_stimuli(registry, given)
+    return decode_stimuli(
+        source, listed, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad, budget=budget
+    )
+
+
+def _list_stimuli(registry: Registry, given: object) -> tuple[Registered[StimulusSource], StimulusSet]:
     if isinstance(given, str):
-        return load_stimuli(registry, given, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad)
+        return open_stimuli(registry, given)
     for source in registry.all(StimulusSource):
         adopted = source.call(source.offer.adopt, given)
         if adopted is not None:
-            listed = check_listing(source, adopted)
-            return decode_stimuli(
-                source, listed, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad
-            )
+            return source, check_listing(source, adopted)
     raise InputError(f"no stimulus source knows what to do with {_describe(given)}: give pixels, or their path")
 
 
@@ -119,7 +134,7 @@ def _take(given: LoadedStimuli, size: tuple[int, int], limit: int | None) -> Loa
     return replace(
         given,
         stimuli=given.stimuli[:n_stimuli],
-        pixels=given.pixels[:n_stimuli],
+        pixels=ChosenRows(given.pixels, range(n_stimuli)),
         thumbnails=given.thumbnails[:n_stimuli],
         content_hashes=hashes,
         fingerprint=fingerprint_stimuli(hashes),

@@ -7,19 +7,14 @@ stored already can be found before either (`lookup`).
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from layerwise.core.base.errors import InputError
-from layerwise.core.base.machine import available_memory
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import Claim, RunHeader
@@ -28,13 +23,14 @@ from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
-from layerwise.core.host.validation import check_transformed
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model
-from layerwise.core.network.representation import NO_TRANSFORM, read_only
+from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.holding import holding
+from layerwise.core.runs.keeping import KeepingBudget
 from layerwise.core.runs.lookup import answer
+from layerwise.core.runs.planning import find_budget, let_go, plan_targets, plan_with_stimuli
 from layerwise.core.runs.predictions import keeps_probabilities
 from layerwise.core.runs.provenance import (
     collect_versions,
@@ -47,7 +43,6 @@ from layerwise.core.runs.provenance import (
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
 from layerwise.core.runs.resolve import describe_given, resolve_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
-from layerwise.core.runs.streaming.planner import plan_stream
 from layerwise.core.runs.streaming.stream import needed_targets
 
 
@@ -65,6 +60,7 @@ class PreparedRun:
     layers: tuple[Layer, ...]
     targets: tuple[Target, ...]
     plan: StreamPlan
+    budget: Budget
     seconds: dict[str, float]
 
 
@@ -93,27 +89,37 @@ def prepare_run(
         resolved = resolve_model(registry, request)
     model = resolved.model
     layers = select_layers(registry, request.layers, model.layers)
+    targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
     observer.stage(f"decoding {describe_given(request.stimuli)}")
     with _timed(seconds, "decode"):
-        stimuli = resolve_stimuli(registry, request, model)
+        budget = find_budget(request)
+        keeping = KeepingBudget.of_run(budget.memory, budget.spool, request.spool_folder)
+        stimuli = resolve_stimuli(registry, request, model, keeping)
     for line in stimuli.skipped:
         observer.message(f"left out {line}")
-    targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
-    plan = _plan(request, model, targets, stimuli)
+    stimuli, plan = plan_with_stimuli(request, model, targets, stimuli, budget)
     observer.planned(plan)
     return PreparedRun(
-        request, digest, registry, resolved.loader, engine, model, stimuli, layers, targets, plan, seconds
+        request, digest, registry, resolved.loader, engine, model, stimuli, layers, targets, plan, budget, seconds
     )
 
 
 def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
     """Answer from the store, or compute and store what is missing.
 
-    What is answered gets the statistics of representations that have come since, from a plugin for instance.
+    What is answered gets the statistics of representations that have come since, from a plugin for instance. Stimuli
+    that were spooled for it are gone afterwards: a prepared run is carried out once.
 
     Raises:
         LayerwiseError: If the work failed; what was finished is kept, and the same request goes on from there.
     """
+    try:
+        return _execute(prepared, store, observer)
+    finally:
+        let_go(prepared.request, prepared.stimuli)
+
+
+def _execute(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
     header = _describe(prepared)
     claim = store.begin_run(header, force=prepared.request.force)
     if claim.finished:
@@ -162,7 +168,7 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
     targets = needed_targets(prepared.targets, done)
     plan = prepared.plan
     if targets != prepared.targets:
-        plan = _plan(prepared.request, prepared.model, targets, prepared.stimuli)
+        plan = plan_targets(prepared.request, prepared.model, targets, prepared.stimuli, prepared.budget)
     registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
     streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
     keep = {layer.name for layer in prepared.layers if keeps_probabilities(prepared.model, layer)}
@@ -195,35 +201,6 @@ def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registe
                 f"one run cannot have transform {found.qualified_name} and {taken}: they are called alike"
             )
     return list(chosen.values())
-
-
-def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli: LoadedStimuli) -> StreamPlan:
-    features = {target.key: _count_features(target) for target in targets}
-    budget, n_stimuli = _find_budget(request), stimuli.n_stimuli
-    plan = plan_stream(
-        model.graph, targets, features, n_stimuli, request.batch_size, budget, pixel_bytes=stimuli.pixels.nbytes
-    )
-    return replace(plan, device=model.device)
-
-
-def _count_features(target: Target) -> int:
-    """Features of a target; a transform is asked with two stimuli of zeros."""
-    if target.transform is None:
-        return target.layer.n_features
-    probe = np.zeros((2, *target.layer.shape), dtype=np.float32)
-    changed = target.transform.call(target.transform.offer.apply, read_only(probe))
-    return int(check_transformed(target.transform, changed, len(probe)).shape[1])
-
-
-def _find_budget(request: RunRequest) -> Budget:
-    memory = available_memory() // 2 if request.memory is None else request.memory
-    if request.spool is not None:
-        return Budget(memory, request.spool)
-    folder = request.spool_folder or tempfile.gettempdir()
-    try:
-        return Budget(memory, shutil.disk_usage(folder).free // 2)
-    except OSError as error:
-        raise InputError(f"cannot spool to {folder}: {error.strerror}") from error
 
 
 def _describe(prepared: PreparedRun) -> RunHeader:

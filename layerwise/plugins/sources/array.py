@@ -1,15 +1,15 @@
 """Pixels in a NumPy file: `.npy`, or `.npz` with the labels and names beside them.
 
 The array is (n, height, width, 3), or greyscale as (n, height, width) or (n, height, width, 1), in 0..255.
-Where its size is the one the model wants, its values reach the model as they are. Nothing pickled is loaded.
+Where its size is the one the model wants, its values reach the model as they are, from where they lie: only rows that
+are needed are read from a file (of an `.npz`, where it is not compressed). Nothing pickled is loaded.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError, StimulusError
 from layerwise.core.host.kinds import StimulusSource
+from layerwise.core.network.pixels import ArrayReader, StimuliReader
 from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
+from layerwise.plugins.sources.array_files import read_arrays
 from layerwise.plugins.sources.files import resolve
 from layerwise.plugins.sources.imaging import draw_thumbnail, resize_image, resize_values
 
@@ -43,14 +45,15 @@ class ArraySource(StimulusSource):
             InputError: If it cannot be read, or is not an array of pixels.
         """
         path = resolve(location)
-        arrays = _read_arrays(path)
+        arrays = read_arrays(path)
         pixels = check_pixels(location, arrays[_find_pixels(location, arrays)])
-        names = _read_words(location, arrays, "names", len(pixels))
-        names = names or [stimulus.name for stimulus in _number(len(pixels))]
+        n_stimuli = pixels.shape[0]
+        names = _read_words(location, arrays, "names", n_stimuli)
+        names = names or [stimulus.name for stimulus in _number(n_stimuli)]
         name, count = Counter(names).most_common(1)[0]
         if count > 1:
             raise InputError(f"{location}: the name '{name}' occurs {count} times")
-        labels = _read_words(location, arrays, "labels", len(pixels)) or [""] * len(pixels)
+        labels = _read_words(location, arrays, "labels", n_stimuli) or [""] * n_stimuli
         stimuli = [Stimulus(name, label or None) for name, label in zip(names, labels, strict=True)]
         return ArrayStimulusSet(path.stem, str(path), pixels, stimuli)
 
@@ -62,8 +65,8 @@ class ArraySource(StimulusSource):
         """
         if not isinstance(stimuli, np.ndarray):
             return None
-        pixels = check_pixels("the array of stimuli", stimuli)
-        return ArrayStimulusSet("array", "an array in memory", pixels, _number(len(pixels)))
+        pixels = check_pixels("the array of stimuli", ArrayReader(stimuli, borrowed=True))
+        return ArrayStimulusSet("array", "an array in memory", pixels, _number(pixels.shape[0]))
 
     def list_files(self, location: str) -> Sequence[Path]:
         """The file."""
@@ -77,9 +80,9 @@ def _number(n_stimuli: int) -> list[Stimulus]:
 
 
 class ArrayStimulusSet(StimulusSet):
-    """Pixels held in memory, or in a file that is mapped."""
+    """Pixels in memory or in a file."""
 
-    def __init__(self, name: str, source: str, pixels: NDArray[Any], stimuli: Sequence[Stimulus]) -> None:
+    def __init__(self, name: str, source: str, pixels: StimuliReader, stimuli: Sequence[Stimulus]) -> None:
         self.name = name
         self.source = source
         self.stimuli = tuple(stimuli)
@@ -89,7 +92,7 @@ class ArrayStimulusSet(StimulusSet):
         """Check and resize one item; uint8 stays uint8, everything else becomes float32."""
         from PIL import Image
 
-        item = np.ascontiguousarray(self._pixels[index])
+        item = np.ascontiguousarray(self._pixels.read(index, index + 1)[0])
         digest = hashlib.sha256(f"{item.dtype.str} {item.shape} ".encode() + item.tobytes()).hexdigest()
         values = _check_values(item)
         rounded = Image.fromarray(np.rint(values).astype(np.uint8))
@@ -101,21 +104,31 @@ class ArrayStimulusSet(StimulusSet):
             values = np.clip(np.stack(channels, axis=-1), 0, 255)
         return Decoded(values, thumbnail, digest)
 
+    def find_stored(self, size: tuple[int, int]) -> StimuliReader | None:
+        """The array itself, if it is what the network wants."""
+        fits = self._pixels.shape[1:] == (*size, 3) and self._pixels.dtype in (np.uint8, np.float32)
+        return self._pixels if fits else None
 
-def check_pixels(location: str, array: NDArray[Any]) -> NDArray[Any]:
-    """The array itself, if its type and shape are those of pixels and its values are not in 0..1.
+
+def check_pixels(location: str, pixels: StimuliReader) -> StimuliReader:
+    """The reader itself, if type and shape are those of pixels and values are not in 0..1.
 
     Raises:
-        InputError: If it is not; says what it is.
+        InputError: If they are not; says what they are.
     """
-    if array.dtype.kind not in "uif":
-        raise InputError(f"{location} holds {array.dtype}, expected pixels as uint8 or floating point in 0..255")
-    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] not in (1, 3)) or not array.size:
-        hint = "; channels must come last" if array.ndim == 4 and array.shape[1] in (1, 3) else ""
-        raise InputError(f"{location} has shape {array.shape}, expected {_SHAPES}{hint}")
-    if array.dtype.kind == "f" and not any((item > 1).any() for item in array) and (array > 0).any():
+    shape, kind = pixels.shape, pixels.dtype.kind
+    if kind not in "uif":
+        raise InputError(f"{location} holds {pixels.dtype}, expected pixels as uint8 or floating point in 0..255")
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)) or 0 in shape:
+        hint = "; channels must come last" if len(shape) == 4 and shape[1] in (1, 3) else ""
+        raise InputError(f"{location} has shape {shape}, expected {_SHAPES}{hint}")
+    if kind == "f" and not _any(pixels, lambda block: block > 1) and _any(pixels, lambda block: block > 0):
         raise InputError(f"{location} has values in 0..1, expected pixels in 0..255: multiply by 255")
-    return array
+    return pixels
+
+
+def _any(pixels: StimuliReader, test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> bool:
+    return any(test(block).any() for block in pixels.blocks())
 
 
 def _check_values(item: NDArray[Any]) -> NDArray[Any]:
@@ -131,32 +144,20 @@ def _check_values(item: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(np.broadcast_to(item.astype(kind), (*item.shape[:2], 3)))
 
 
-def _read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
-    try:
-        if path.suffix.lower() == ".npy":
-            return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise InputError(f"no such file: {path}") from error
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"cannot read {path} as NumPy's {path.suffix.lower()}: {error}") from error
-
-
-def _find_pixels(location: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+def _find_pixels(location: str, arrays: Mapping[str, StimuliReader]) -> str:
     """Name of the array that holds the pixels: by name, else the only one in four (or three) dimensions."""
     named = [name for name in PIXEL_NAMES if name in arrays]
     if named or len(arrays) == 1:
         return named[0] if named else next(iter(arrays))
     for n_dimensions in (4, 3):
-        found = [name for name, array in arrays.items() if array.ndim == n_dimensions]
+        found = [name for name, array in arrays.items() if len(array.shape) == n_dimensions]
         if len(found) == 1:
             return found[0]
     there = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
     raise InputError(f"{location} holds {there}; call the pixels one of {', '.join(PIXEL_NAMES)}")
 
 
-def _read_words(location: str, arrays: Mapping[str, NDArray[Any]], name: str, n_stimuli: int) -> list[str] | None:
+def _read_words(location: str, arrays: Mapping[str, StimuliReader], name: str, n_stimuli: int) -> list[str] | None:
     """The array `name` as one word a stimulus, or None where there is none."""
     if name not in arrays:
         return None
@@ -165,5 +166,6 @@ def _read_words(location: str, arrays: Mapping[str, NDArray[Any]], name: str, n_
         came = f"{words.dtype} of shape {words.shape}"
         raise InputError(f"{location}: {name} is {came}, expected {n_stimuli} words or whole numbers")
     return [
-        word.decode("utf-8", "backslashreplace") if isinstance(word, bytes) else str(word) for word in words.tolist()
+        word.decode("utf-8", "backslashreplace") if isinstance(word, bytes) else str(word)
+        for word in words.read(0, n_stimuli).tolist()
     ]

@@ -74,7 +74,8 @@ def decode_image(content: bytes) -> Image:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             opened.load()
-            return convert_to_rgb(ImageOps.exif_transpose(opened))
+            ImageOps.exif_transpose(opened, in_place=True)  # most are upright: a copy would be for nothing
+            return convert_to_rgb(opened)
     except UnidentifiedImageError as error:
         reason = "is empty" if not content else f"is not an image in one of {', '.join(FORMATS)}"
         raise StimulusError(reason) from error

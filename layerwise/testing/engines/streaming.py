@@ -15,6 +15,7 @@ from layerwise.core.host.kinds import Engine, Statistic, StatisticValue, Streame
 from layerwise.core.host.plans import Budget, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.network.model import Floats
+from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.streaming.planner import plan_stream
 from layerwise.core.runs.streaming.stream import stream_segments
@@ -42,7 +43,7 @@ def check_engine(engine: Engine, n_stimuli: int = 24, tolerance: float = 1e-5) -
     """
     expect_named(engine, Engine)
     stimuli = load_digits(n_stimuli)
-    flat = replace(stimuli, pixels=np.full_like(stimuli.pixels, 128))
+    flat = replace(stimuli, pixels=ArrayReader(np.full_like(stimuli.read(0, n_stimuli), 128)))
     _check_job(engine, make_job(stimuli), "in batches of seven", tolerance)
     _check_job(engine, make_job(stimuli, batch_size=64), "in one batch", tolerance)
     _check_job(engine, make_job(load_digits(2), batch_size=1), "with two stimuli", tolerance)
@@ -146,10 +147,15 @@ def make_job(stimuli: LoadedStimuli, batch_size: int = 7, model: ToyModel | None
 
 
 def _check_job(engine: Engine, job: StreamJob, what: str, tolerance: float) -> None:
-    expected, sink, pixels = RecordingSink(), RecordingSink(), job.stimuli.pixels.copy()
+    expected, sink = RecordingSink(), RecordingSink()
+    pixels = job.stimuli.read(0, job.stimuli.n_stimuli).copy()
     stream_segments(job, expected)
     ask(engine, f"when it streams {what}", lambda: engine.stream(job, sink))
-    expect(is_same(pixels, job.stimuli.pixels), engine, "changes the stimuli's pixels, expected them as they were")
+    expect(
+        is_same(pixels, job.stimuli.read(0, len(pixels))),
+        engine,
+        "changes the stimuli's pixels, expected them as they were",
+    )
     keys = [streamed.target.key for streamed in sink.layers]
     wanted = [target.key for target in job.targets]
     missing, twice = set(wanted) - set(keys), {key for key in keys if keys.count(key) > 1}

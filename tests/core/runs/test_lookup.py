@@ -74,7 +74,7 @@ def registry(loader: FileLoader) -> Registry:
 def request_(toy: Any, tmp_path: Path) -> RunRequest:
     (tmp_path / "net.toy").write_text("3")
     stimuli = toy.make_stimuli(6)
-    np.savez(tmp_path / "noise.npz", images=stimuli.pixels, labels=np.array(stimuli.labels))
+    np.savez(tmp_path / "noise.npz", images=stimuli.read(0, stimuli.n_stimuli), labels=np.array(stimuli.labels))
     return RunRequest(str(tmp_path / "net.toy"), str(tmp_path / "noise.npz"), layers=("all",))
 
 

@@ -114,7 +114,7 @@ def test_decoded_stimuli_of_another_size_are_refused(toy):
 def test_a_limit_takes_the_first_of_decoded_stimuli_which_are_another_set_then(toy):
     stimuli = toy.make_stimuli(6)
     some = resolve_stimuli(load_plugins(), RunRequest("", stimuli, limit=3), toy.ToyModel())
-    assert (some.n_stimuli, len(some.pixels), len(some.thumbnails)) == (3, 3, 3)
+    assert (some.n_stimuli, some.pixels.shape[0], len(some.thumbnails)) == (3, 3, 3)
     assert some.fingerprint != stimuli.fingerprint
     with pytest.raises(InputError, match="at least 2 are needed"):
         resolve_stimuli(load_plugins(), RunRequest("", stimuli, limit=1), toy.ToyModel())

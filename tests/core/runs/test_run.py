@@ -53,7 +53,7 @@ class Plugin:
 def pixels(toy: Any, tmp_path: Path) -> Path:
     path = tmp_path / "noise.npz"
     stimuli = toy.make_stimuli(20)
-    np.savez(path, images=stimuli.pixels, labels=np.array(stimuli.labels))
+    np.savez(path, images=stimuli.read(0, 20), labels=np.array(stimuli.labels))
     return path
 
 

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from layerwise.core.base.errors import InputError, StimulusError
+from layerwise.core.network.pixels import ArrayReader, FileReader
 from layerwise.core.network.stimuli import StimulusSet
-from layerwise.plugins.sources.array import ArraySource
+from layerwise.plugins.sources.array import ArraySource, ArrayStimulusSet
+from layerwise.testing import check_source
 
 RNG = np.random.default_rng(0)
 
@@ -146,3 +148,84 @@ def test_a_broken_file_is_a_clear_error(tmp_path, name, content):
 def test_a_missing_file_is_a_clear_error(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         open_array(str(tmp_path / "gone.npy"))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_pixels_of_the_models_size_stay_in_their_file(tmp_path, suffix, dtype):
+    pixels = (RNG.random((6, 5, 7, 3)) * 255).astype(dtype)
+    beside = {"labels": np.arange(6), "names": np.array(list("abcdef"))}
+    location = store(tmp_path, pixels) if suffix == ".npy" else store(tmp_path, images=pixels, **beside)
+    listed = open_array(location)
+    stored = listed.find_stored((5, 7))
+    assert isinstance(stored, FileReader)
+    assert stored.memory_bytes == 0
+    assert np.array_equal(stored.read(2, 5), pixels[2:5])
+    assert np.array_equal(stored.read(4, 5)[0], listed.decode(4, (5, 7), "squash").pixels)
+    assert listed.find_stored((5, 8)) is None
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((2, 4, 4, 3), np.int64),
+        np.zeros((2, 4, 4, 3), np.float64),
+        np.zeros((2, 4, 4, 3), ">f4"),
+        np.zeros((2, 4, 4), np.uint8),
+        np.zeros((2, 4, 4, 1), np.uint8),
+    ],
+)
+def test_pixels_that_have_to_be_changed_first_are_decoded(tmp_path, pixels):
+    listed = open_array(store(tmp_path, pixels))
+    assert listed.find_stored((4, 4)) is None
+    assert listed.decode(1, (4, 4), "squash").pixels.shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_does_not_lie_row_by_row_is_read_all_the_same(tmp_path, order):
+    pixels = RNG.integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", np.asarray(pixels, order=order))
+    np.savez_compressed(tmp_path / "x.npz", images=np.asarray(pixels, order=order))
+    for name in ("x.npy", "x.npz"):
+        stored = open_array(str(tmp_path / name)).find_stored((5, 7))
+        assert stored is not None
+        assert np.array_equal(stored.read(1, 3), pixels[1:])
+
+
+def test_an_archive_that_is_not_what_was_written_is_found_before_it_is_used(tmp_path):
+    location = Path(store(tmp_path, images=np.full((3, 50, 50, 3), 9, np.uint8)))
+    content = bytearray(location.read_bytes())
+    content[len(content) // 2] ^= 1
+    location.write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot read .*x\.npz.*CRC"):
+        open_array(str(location))
+
+
+def test_a_file_that_ends_early_is_a_clear_error(tmp_path):
+    location = Path(store(tmp_path, np.zeros((3, 50, 50, 3), np.uint8)))
+    location.write_bytes(location.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"cannot read .*22499 of the 22500 bytes"):
+        open_array(str(location))
+
+
+def test_an_array_in_memory_or_mapped_is_used_without_a_copy(tmp_path):
+    pixels = RNG.integers(0, 256, (6, 5, 7, 3), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for given in (pixels, pixels[::2], mapped, mapped[2:4]):
+        listed = ArraySource().adopt(given)
+        assert listed is not None
+        stored = listed.find_stored((5, 7))
+        assert stored is not None
+        assert np.shares_memory(stored.read(0, 2), given)
+        assert np.array_equal(stored.read(0, 2), given[:2])
+        assert stored.memory_bytes == 0
+
+
+def test_a_source_whose_stored_pixels_are_others_than_it_decodes_is_found(tmp_path, monkeypatch):
+    location = store(tmp_path, RNG.integers(0, 256, (6, 24, 32, 3), dtype=np.uint8))
+    check_source(ArraySource(), location)
+    other = ArrayReader(np.zeros((6, 24, 32, 3), np.uint8))
+    monkeypatch.setattr(ArrayStimulusSet, "find_stored", lambda self, size: other)
+    with pytest.raises(AssertionError, match="finds other pixels of stimulus 0 than it decodes"):
+        check_source(ArraySource(), location)

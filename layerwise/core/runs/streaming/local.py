@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from layerwise.core.base.spool import Spool
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.partial import PartialSums
-from layerwise.core.runs.streaming.arena import Arena, Boundary, Chunk, Rooms, Spool
+from layerwise.core.runs.streaming.arena import Arena, Boundary, Chunk, Rooms
 from layerwise.core.runs.streaming.host_arrays import HostArrays
 from layerwise.core.runs.streaming.states import Listener
 from layerwise.core.runs.streaming.tasks import (

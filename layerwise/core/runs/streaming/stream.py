@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any, Protocol
 
 from layerwise.core.base.blas import single_threaded_blas
+from layerwise.core.base.spool import Spool
 from layerwise.core.host.jobs import LayerSink, StreamJob
 from layerwise.core.host.plans import Target
 from layerwise.core.network.partial import PartialSums
-from layerwise.core.runs.streaming.arena import Spool
 from layerwise.core.runs.streaming.finish import LayerFinisher
 from layerwise.core.runs.streaming.local import LocalCrew
 from layerwise.core.runs.streaming.plan import part_keys, split_targets

@@ -129,7 +129,7 @@ def compute_batches(
 
 def preprocess(job: StreamJob, start: int, stop: int) -> Floats:
     """What goes into the first segment."""
-    return job.model.preprocess(job.stimuli.pixels[start:stop])
+    return job.model.preprocess(job.stimuli.read(start, stop))
 
 
 def spread(

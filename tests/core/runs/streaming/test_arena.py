@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import LayerwiseError
-from layerwise.core.runs.streaming.arena import Arena, Boundary, Rooms, Spool
+from layerwise.core.base.spool import Spool
+from layerwise.core.runs.streaming.arena import Arena, Boundary, Rooms
 from layerwise.core.runs.streaming.host_arrays import HostArrays
 
 

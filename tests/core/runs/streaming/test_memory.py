@@ -137,7 +137,7 @@ class Plugin:
 @pytest.mark.parametrize("spare", [0, 64])
 def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, spare: int) -> None:
     n = 400
-    np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).pixels)
+    np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).read(0, n))
     registry = load_plugins()
     registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
     request = RunRequest("toy", str(tmp_path / "noise.npz"), layers=("main", "branches"), spool=2**30)

@@ -69,7 +69,7 @@ def stream(
 
 
 def activations(model: Any, stimuli: Any, layer: Layer) -> NDArray[np.float64]:
-    tensor = model.compile("input", [layer.node])(model.preprocess(stimuli.pixels))[0]
+    tensor = model.compile("input", [layer.node])(model.preprocess(stimuli.read(0, stimuli.n_stimuli)))[0]
     return tensor.reshape(len(tensor), -1).astype(np.float64)
 
 

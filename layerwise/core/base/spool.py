@@ -1,0 +1,98 @@
+"""What does not fit into memory lies in a file that nobody else sees: layers, boundaries, decoded stimuli.
+
+Plain reads and writes serve the file, not a memory map, whose pages would count as the process's memory: what is
+spooled because memory is short would be what gets it killed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.base.errors import LayerwiseError
+
+
+class Spool:
+    """An anonymous file that is gone when it is closed, however the process ends. Any thread may read and write."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._file: io.FileIO | None = None
+        self._opening = threading.Lock()
+        self._moving = threading.Lock()  # the file's position, where reads and writes need one
+
+    def _opened(self) -> io.FileIO:
+        with self._opening:
+            if self._file is None:
+                self._file = self._open()
+            return self._file
+
+    def _open(self) -> io.FileIO:
+        try:
+            return tempfile.TemporaryFile(dir=self._folder, prefix="layerwise-spool-", buffering=0)
+        except OSError as error:
+            where = self._folder or tempfile.gettempdir()
+            raise LayerwiseError(f"cannot spool to {where}: {error.strerror}") from error
+
+    def write(self, offset: int, values: NDArray[Any]) -> None:
+        """Write the values of an array, whatever their type, at a byte offset."""
+        view = memoryview(np.ascontiguousarray(values).data).cast("B")
+        file = self._opened()
+        try:
+            while view:
+                written = self._write_at(file, view, offset)
+                offset, view = offset + written, view[written:]
+        except OSError as error:
+            where = self._folder or tempfile.gettempdir()
+            raise LayerwiseError(
+                f"spooling to {where} failed: {error.strerror}; --spool limits how much, --spool-dir says where"
+            ) from error
+
+    def read(self, offset: int, into: NDArray[Any]) -> None:
+        """Fill a contiguous array from a byte offset."""
+        view = memoryview(into.data).cast("B")
+        file = self._opened()
+        while view:
+            count = self._read_at(file, view, offset)
+            if not count:
+                raise LayerwiseError("the spool file ended early")
+            offset, view = offset + count, view[count:]
+
+    # Reads and writes at a place leave the file's position alone, so that threads need not wait for each other.
+    # Windows has neither: there the position is moved under a lock, which is slower and as right.
+
+    def _write_at(self, file: io.FileIO, view: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(file.fileno(), view, offset)
+        with self._moving:
+            file.seek(offset)
+            return file.write(view)
+
+    def _read_at(self, file: io.FileIO, view: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(file.fileno(), [view], offset)
+        with self._moving:
+            file.seek(offset)
+            return file.readinto(view)
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,91 @@
+"""Arrays in NumPy's files, read row by row where they lie there as they are; what is compressed is read whole."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from layerwise.core.base.errors import InputError
+from layerwise.core.network.pixels import ArrayReader, FileReader, StimuliReader
+
+_LOCAL_HEADER = struct.Struct(
+    "<4s22xHH"
+)  # of a file in a ZIP archive: signature, lengths of its name and of the rest
+_BLOCK_BYTES = 2**20
+_SIGNATURE = b"PK\x03\x04"
+_BROKEN = (OSError, ValueError, EOFError, AttributeError, KeyError, zipfile.BadZipFile, struct.error)
+
+
+def read_arrays(path: Path) -> Mapping[str, StimuliReader]:
+    """The arrays of a `.npy` (one, without a name) or `.npz` file. Nothing pickled is loaded.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            return {"": _read_plain(path)}
+        return _read_archive(path)
+    except FileNotFoundError as error:
+        raise InputError(f"no such file: {path}") from error
+    except _BROKEN as error:
+        raise InputError(f"cannot read {path} as NumPy's {path.suffix.lower()}: {error}") from error
+
+
+def _read_plain(path: Path) -> StimuliReader:
+    with path.open("rb") as file:
+        found = _find_rows(path, file, path.stat().st_size)
+    return found or ArrayReader(np.load(path, mmap_mode="r", allow_pickle=False), borrowed=True)
+
+
+def _read_archive(path: Path) -> Mapping[str, StimuliReader]:
+    with np.load(path, allow_pickle=False) as archive, path.open("rb") as file:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.zip.infolist()}
+        return {
+            name: _find_member(path, file, archive.zip, members[name]) or ArrayReader(archive[name])
+            for name in archive.files
+        }
+
+
+def _find_member(
+    path: Path, file: io.BufferedReader, archive: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> StimuliReader | None:
+    """The rows of an array that an archive holds as it is."""
+    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+        return None
+    file.seek(member.header_offset)
+    signature, n_name, n_extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    if signature != _SIGNATURE:
+        raise zipfile.BadZipFile(f"{member.filename} is not where it should be")
+    file.seek(n_name + n_extra, io.SEEK_CUR)
+    rows = _find_rows(path, file, file.tell() + member.file_size)
+    if rows is not None:
+        _check_sum(archive, member)
+    return rows
+
+
+def _check_sum(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Read all of it once: whoever reads rows later cannot tell whether they are what was written."""
+    with archive.open(member) as content:
+        while content.read(_BLOCK_BYTES):
+            pass
+
+
+def _find_rows(path: Path, file: io.BufferedReader, end: int) -> StimuliReader | None:
+    """The rows of the array that begins here and ends at `end`; None where they do not lie one after the other."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    if version not in ((1, 0), (2, 0)):
+        return None
+    shape, fortran_order, dtype = read(file)
+    rows = FileReader.at(path, file.tell(), shape, dtype)
+    if dtype.kind not in "uif" or not shape or fortran_order or 0 in shape:
+        return None
+    if file.tell() + rows.n_bytes > end:
+        raise ValueError(f"it ends after {end - file.tell()} of the {rows.n_bytes} bytes of its array")
+    return rows
