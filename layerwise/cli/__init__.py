@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+
+# Read when NumPy is first imported. Huge pages cost more than they save where memory is in pieces: see `base.pages`.
+os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -103,5 +103,6 @@ def test_every_hook_has_a_check_and_every_check_is_tried_here():
         "commands": testing.check_commands,  # Layerwise's own commands are no plugin's
     }
     assert list(kinds_checked) == list(KINDS)
+    of_no_hook = {"check_arrays"}  # of a device's, in tests/core/runs/streaming
     checks = {name for name in testing.__all__ if name.startswith("check_")}
-    assert checks == {check.__name__ for check in kinds_checked.values()}
+    assert checks - of_no_hook == {check.__name__ for check in kinds_checked.values()}

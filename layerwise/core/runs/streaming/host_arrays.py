@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.base.pages import make_buffer
 from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.model import Floats
 from layerwise.core.network.partial import PartialSums
@@ -23,8 +24,8 @@ class HostArrays(Arrays):
         self._local = threading.local()
 
     def empty(self, n_cells: int) -> Floats:
-        """A buffer whose pages the system gives when they are first written."""
-        return np.empty(n_cells, dtype=np.float32)
+        """A buffer whose pages are there."""
+        return make_buffer(n_cells)
 
     def write(self, rows: Floats, values: Floats) -> None:
         """Copy."""

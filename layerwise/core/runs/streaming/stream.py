@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from layerwise.core.base.blas import single_threaded_blas
+from layerwise.core.base.pages import keep_pages
 from layerwise.core.base.spool import Spool
 from layerwise.core.host.jobs import LayerSink, StreamJob
 from layerwise.core.host.plans import Target
@@ -54,6 +55,7 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
     """
     with (
         single_threaded_blas(),  # the workers are the threads: a product each, none waits for another
+        keep_pages(),
         Spool(job.spool_folder) as spool,
         ThreadPoolExecutor(job.plan.concurrency.n_workers, thread_name_prefix="layerwise-stream") as workers,
     ):
