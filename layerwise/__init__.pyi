@@ -1,5 +1,6 @@
 """The public names of Layerwise and where they live: what type checkers read, and what is loaded on first use."""
 
+from . import keras as keras
 from .cli.options.common import DEFAULT_DATABASE as DEFAULT_DATABASE
 from .cli.options.common import DatabaseOption as DatabaseOption
 from .core.base.errors import InputError as InputError

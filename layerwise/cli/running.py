@@ -49,7 +49,7 @@ def carry_out(request: RunRequest, registry: Registry, *, database: str, as_json
                 outcome = find_answer(digest, request, registry, store, observer.message)
         if outcome is None:
             prepared = prepare_run(request, registry, observer, digest)
-            with open_history(database, create=True) as store, _resumable():
+            with open_history(database, create=True) as store, resumable():
                 outcome = execute_run(prepared, store, observer)
     if as_json:
         print_json(outcome_record(outcome))
@@ -72,8 +72,6 @@ def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
 
 def tell_outcome(outcome: RunOutcome, database: str) -> None:
     """Print a run's outcome in words, and what to try next."""
-    from layerwise.storage import MEMORY_URL
-
     console = stdout_console()
 
     def say(text: str) -> None:
@@ -93,15 +91,23 @@ def tell_outcome(outcome: RunOutcome, database: str) -> None:
         )
     for layer, n_constant in outcome.constant.items():
         say(f"Warning: {layer}: {n_constant} stimuli with constant activations, whose correlations are undefined.")
-    if database == MEMORY_URL:
-        say("This history was in memory, and is gone now; --db FILE keeps one.")
-        return
-    program, option = program_name(), database_option(database)
-    say(f"Next: {program} show latest{option}, or {program} report latest -o report.html{option}")
+    say_next(database)
+
+
+def say_next(database: str) -> None:
+    """Print what to try next."""
+    from layerwise.storage import MEMORY_URL
+
+    line = "This history was in memory, and is gone now; --db FILE keeps one."
+    if database != MEMORY_URL:
+        program, option = program_name(), database_option(database)
+        line = f"Next: {program} show latest{option}, or {program} report latest -o report.html{option}"
+    stdout_console().print(line, markup=False, soft_wrap=True)
 
 
 @contextmanager
-def _resumable() -> Iterator[None]:
+def resumable() -> Iterator[None]:
+    """Say on Ctrl-C that the same command goes on."""
     try:
         yield
     except KeyboardInterrupt:

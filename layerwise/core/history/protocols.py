@@ -31,7 +31,24 @@ if TYPE_CHECKING:
     from layerwise.core.network.representation import Representation
 
 
-class RunStore(Protocol):
+class LayerStore(Protocol):
+    """Where what is computed of a run is written."""
+
+    def save_layer(self, claim: Claim, result: LayerResult) -> None:
+        """Write one finished layer; once written it survives whatever happens to the run.
+
+        Raises:
+            LayerwiseError: If the claim is not held any more; so do all that write.
+        """
+
+    def save_weights(self, claim: Claim, weights: Sequence[WeightResult]) -> None:
+        """Write the statistics of the run's model's weights, replacing those of the same provider."""
+
+    def save_predictions(self, claim: Claim, predictions: Sequence[Prediction], accuracy: Accuracy | None) -> None:
+        """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
+
+
+class RunStore(LayerStore, Protocol):
     """Where the engine writes.
 
     Whoever begins a run gets a claim, and owns the run until it finishes, fails or discards it, or until another
@@ -57,19 +74,6 @@ class RunStore(Protocol):
 
         Never raises into the work. Once it is left, nobody computes the run any more, finished or not.
         """
-
-    def save_layer(self, claim: Claim, result: LayerResult) -> None:
-        """Write one finished layer; once written it survives whatever happens to the run.
-
-        Raises:
-            LayerwiseError: If the claim is not held any more; so do all that write.
-        """
-
-    def save_weights(self, claim: Claim, weights: Sequence[WeightResult]) -> None:
-        """Write the statistics of the run's model's weights, replacing those of the same provider."""
-
-    def save_predictions(self, claim: Claim, predictions: Sequence[Prediction], accuracy: Accuracy | None) -> None:
-        """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
 
     def finish_run(self, claim: Claim, timings: Mapping[str, float]) -> None:
         """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""

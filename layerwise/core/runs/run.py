@@ -16,7 +16,7 @@ from typing import Any
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.protocols import Archive
+from layerwise.core.history.protocols import Archive, LayerStore
 from layerwise.core.history.records import Claim, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamJob
@@ -120,7 +120,7 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
 
 
 def _execute(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
-    header = _describe(prepared)
+    header = describe_run(prepared)
     claim = store.begin_run(header, force=prepared.request.force)
     if claim.finished:
         _remember(prepared, store, claim.run_id)
@@ -128,7 +128,7 @@ def _execute(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOu
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
     with holding(store, claim, partial(_fail, store, claim)):
-        sink = _compute(prepared, store, observer, claim)
+        sink = compute_layers(prepared, store, observer, claim)
         store.finish_run(claim, prepared.seconds)
     _remember(prepared, store, claim.run_id)
     record = store.find_run(claim.run_id)
@@ -149,7 +149,8 @@ def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
         store.remember_request(prepared.digest, run_id)
 
 
-def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: Claim) -> StoringSink:
+def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer, claim: Claim) -> StoringSink:
+    """Stream what is not stored yet of a claimed run, and write layers, weights and predictions."""
     job = _make_job(prepared, claim.done)
     statistics = prepared.registry.all(kinds.Statistic)
     with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
@@ -203,7 +204,8 @@ def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registe
     return list(chosen.values())
 
 
-def _describe(prepared: PreparedRun) -> RunHeader:
+def describe_run(prepared: PreparedRun) -> RunHeader:
+    """What is known of a run before its first layer."""
     request, model, stimuli = prepared.request, prepared.model, prepared.stimuli
     transforms = tuple(dict.fromkeys(target.transform_name for target in prepared.targets))
     return RunHeader(

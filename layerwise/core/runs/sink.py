@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from layerwise.core.base.errors import LayerwiseError, PluginError
-from layerwise.core.history.protocols import RunStore
+from layerwise.core.history.protocols import LayerStore
 from layerwise.core.history.records import Claim, LayerResult, StatisticResult, WeightResult
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamedLayer, StreamJob
@@ -41,7 +41,7 @@ class StoringSink:
     def __init__(
         self,
         claim: Claim,
-        store: RunStore,
+        store: LayerStore,
         observer: Observer,
         statistics: Statistics,
         info: ModelInfo,

@@ -58,15 +58,23 @@ class ArraySource(StimulusSource):
         return ArrayStimulusSet(path.stem, str(path), pixels, stimuli)
 
     def adopt(self, stimuli: object) -> StimulusSet | None:
-        """Pixels that are an array in memory already.
+        """Pixels that are an array in memory already; or a tuple of these and of labels, one each.
 
         Raises:
-            InputError: If they have not the shape or the type of pixels.
+            InputError: If they have not the shape or the type of pixels, or labels are not one each.
         """
+        labels = None
+        if isinstance(stimuli, tuple) and len(stimuli) == 2 and isinstance(stimuli[0], np.ndarray):
+            stimuli, labels = stimuli[0], np.asarray(stimuli[1])
         if not isinstance(stimuli, np.ndarray):
             return None
         pixels = check_pixels("the array of stimuli", ArrayReader(stimuli, borrowed=True))
-        return ArrayStimulusSet("array", "an array in memory", pixels, _number(pixels.shape[0]))
+        listed = _number(pixels.shape[0])
+        if labels is not None:
+            if labels.reshape(-1).shape != (len(listed),):
+                raise InputError(f"there are {len(listed)} stimuli and labels of shape {labels.shape}: one each")
+            listed = [Stimulus(s.name, str(label)) for s, label in zip(listed, labels.reshape(-1), strict=True)]
+        return ArrayStimulusSet("array", "an array in memory", pixels, listed)
 
     def list_files(self, location: str) -> Sequence[Path]:
         """The file."""

@@ -84,7 +84,10 @@ class MeansOptions:
 @bundled
 def run_analysis(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
+    model: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL...", help="A model's name or file; or several, or a pattern."),
+    ],
     stimuli: Annotated[
         str,
         typer.Option("--stimuli", metavar="PATH", help="A folder of images, a CSV manifest, a .npy or .npz file."),
@@ -116,23 +119,27 @@ def run_analysis(
 ) -> None:
     """Analyse a model on a stimulus set: one representation per layer, stored as soon as it is finished.
 
-    The same analysis asked for twice is answered from the database; one that was interrupted goes on.
+    The same analysis asked for twice is answered from the database; one that was interrupted goes on. Several
+    checkpoints, or weights files with a pattern after --weights, become a lineage; names of files say the steps.
 
     Examples:
         layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --layers main --layers branches
         layerwise run inception_v3 --weights imagenet --stimuli photos.csv --limit 200 --dry-run
         layerwise run epoch-3.keras --stimuli digits.npz --checkpoint epoch-3 --step 3 --lineage digits
+        layerwise run 'checkpoints/*.keras' --stimuli digits.npz --lineage digits
     """
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
     from layerwise.cli.running import carry_out, show_dry_run
+    from layerwise.core.runs.checkpoints import is_several
     from layerwise.core.runs.loading import find_loader
     from layerwise.core.runs.request import DEFAULT_BATCH_SIZE, RunRequest
 
-    check_weights_file(weights)
+    if not (weights and is_several([weights])):
+        check_weights_file(weights)
     check_file(how.classes, "--classes")
     check_stimuli(stimuli)
     request = RunRequest(
-        model=model,
+        model=model[0],
         stimuli=stimuli,
         weights=weights,
         layers=tuple(layers or ("layerwise:main",)),
@@ -158,7 +165,12 @@ def run_analysis(
         command=session_of(context).command,
     )
     registry = session_of(context).registry
-    find_loader(registry, model)
+    if is_several(model) or (weights and is_several([weights])):
+        from layerwise.cli.lineages import carry_out_several
+
+        carry_out_several(request, model, registry, database=database, as_json=as_json, dry_run=dry_run)
+        return
+    find_loader(registry, model[0])
     if dry_run:
         show_dry_run(request, registry, as_json=as_json)
         return

@@ -1,0 +1,1 @@
+"""Recording networks while they are trained, whatever trains them."""
