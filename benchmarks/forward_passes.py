@@ -3,10 +3,12 @@
     python benchmarks/forward_passes.py [--weights FILE --stimuli FOLDER] [--rounds 3] [--memory 1GiB]
 
 Measures side by side, each in a process of its own and in turns: the forward pass alone (one compiled function, its
-outputs dropped); the whole analysis (`main` and `branches`, all default statistics, stored in SQLite); and the
+outputs dropped); the whole analysis (`main` and `branches`, all default statistics, stored in SQLite), by default and
+with `--memory 1GiB` (`small`); the floor, what no analysis can do without: the forward pass, the products at the rate
+at which this machine multiplies a matrix with its own transpose, and one read and write of the activations; and the
 plain NumPy way (every layer predicted and kept, concatenated, `numpy.corrcoef`). Decoding and loading are the same
-for all three and are not counted. Prints wall time, peak memory of the process, and the ratios. Without photos
-it uses an untrained network and noise, and says so.
+for all and are not counted. Prints wall and processor time, peak memory of the process, and the ratios, and keeps
+them in a file (`figures.py`). Without photos it uses an untrained network and noise, and says so.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from figures import keep
 
 if TYPE_CHECKING:
     from layerwise.core.runs.run import PreparedRun
 
-WAYS = ("forward", "layerwise", "numpy")
+WAYS = ("forward", "layerwise", "small", "floor", "numpy")
 
 
 def main() -> None:
@@ -47,7 +50,8 @@ def main() -> None:
         for way in options.ways:
             print(f"round {round_number + 1} of {options.rounds}: {way}", file=sys.stderr)
             results[way].append(run_apart(way, options))
-    print_table(results)
+    ratios = print_table(results)
+    keep("forward passes", ratios)
 
 
 def parse_options() -> argparse.Namespace:
@@ -59,7 +63,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--weights", default=str(weights) if weights.is_file() else None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--memory", default=None, help="budget of the analysis, such as 1GiB")
+    parser.add_argument("--memory", default=None, help="budget of the analysis; 1GiB for the small one")
     parser.add_argument("--batch-size", type=int, default=None)
     parser.add_argument("-n", type=int, default=500, help="number of stimuli")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
@@ -93,21 +97,25 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     from layerwise.core.runs.run import prepare_run
     from layerwise.plugins import load_plugins
 
+    memory = options.memory or ("1GiB" if options.way == "small" else None)
     request = RunRequest(
         model="googlenet",
         stimuli=options.stimuli,
         weights=options.weights,
         layers=("main", "branches"),
         limit=options.n,
-        memory=parse_size(options.memory, "--memory") if options.memory else None,
+        memory=parse_size(memory, "--memory") if memory else None,
     )
     if options.batch_size:
         request = replace(request, batch_size=options.batch_size)
     prepared = prepare_run(request, load_plugins(), SilentObserver())
-    started = time.perf_counter()
-    {"forward": forward, "layerwise": analyse, "numpy": keep_everything}[options.way](prepared)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    started, processor = time.perf_counter(), time.process_time()
+    ways = {"forward": forward, "floor": do_the_least, "numpy": keep_everything}
+    ways.get(options.way, analyse)(prepared)
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"seconds": seconds, "processor": processor, "peak": peak, "beyond": peak - before}
 
 
 def forward(prepared: PreparedRun) -> None:
@@ -116,6 +124,24 @@ def forward(prepared: PreparedRun) -> None:
     function = model.compile(model.graph.input, [model.graph.output])
     for start in range(0, stimuli.n_stimuli, size):
         function(model.preprocess(stimuli.read(start, min(start + size, stimuli.n_stimuli))))
+
+
+def do_the_least(prepared: PreparedRun) -> None:
+    """The network, and beside it, on as many cores: every product, and one read and write of every activation."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from layerwise.core.base.blas import single_threaded_blas
+
+    n_stimuli, n_features = prepared.stimuli.n_stimuli, prepared.plan.n_features
+    block = np.random.default_rng(0).normal(size=(n_stimuli, 4096)).astype(np.float32)
+
+    def multiply(_: int) -> None:
+        other = block.copy()
+        np.matmul(other, other.T)
+
+    forward(prepared)
+    with single_threaded_blas(), ThreadPoolExecutor(prepared.plan.concurrency.n_workers) as workers:
+        list(workers.map(multiply, range(-(-n_features // block.shape[1]))))
 
 
 def analyse(prepared: PreparedRun) -> None:
@@ -144,19 +170,27 @@ def keep_everything(prepared: PreparedRun) -> None:
         np.corrcoef(activations)
 
 
-def print_table(results: dict[str, list[dict[str, float]]]) -> None:
-    """Medians over the rounds, and the ratios of each round."""
-    print(f"{'way':<12}{'seconds':>9}{'(min to max)':>16}{'peak GiB':>10}")
+def print_table(results: dict[str, list[dict[str, float]]]) -> dict[str, float]:
+    """Medians over the rounds, and the ratios of each round; gives the medians of the ratios."""
+    print(f"{'way':<12}{'seconds':>9}{'(min to max)':>16}{'processor':>11}{'peak GiB':>10}{'beyond':>8}")
     for way, rounds in results.items():
         seconds = [one["seconds"] for one in rounds]
         spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
-        peak = statistics.median(one["peak"] for one in rounds)
-        print(f"{way:<12}{statistics.median(seconds):>9.1f}{spread:>16}{peak:>10.2f}")
-    for other in ("forward", "numpy"):
-        if other in results and "layerwise" in results:
-            pairs = zip(results["layerwise"], results[other], strict=True)
-            ratios = [ours["seconds"] / theirs["seconds"] for ours, theirs in pairs]
-            print(f"layerwise / {other}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        processor, peak, beyond = (
+            statistics.median(one[name] for one in rounds) for name in ("processor", "peak", "beyond")
+        )
+        print(f"{way:<12}{statistics.median(seconds):>9.1f}{spread:>16}{processor:>11.1f}{peak:>10.2f}{beyond:>8.2f}")
+    found = {}
+    for way in ("layerwise", "small"):
+        for other in ("forward", "floor", "numpy"):
+            if other not in results or way not in results:
+                continue
+            for what in ("seconds", "processor"):
+                pairs = zip(results[way], results[other], strict=True)
+                ratios = [ours[what] / theirs[what] for ours, theirs in pairs]
+                found[f"{way} / {other}, {what}"] = middle = statistics.median(ratios)
+                print(f"{way} / {other}, {what}: {middle:.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    return found
 
 
 if __name__ == "__main__":
