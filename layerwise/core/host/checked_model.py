@@ -6,7 +6,7 @@ whose it is, rather than as a strange error three steps later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -39,7 +39,13 @@ class AttributedModel(Model):
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
         """A compiled function whose tensors are checked."""
-        function = self._call(self._model.compile, start, outputs)
+        return self._checked(self._call(self._model.compile, start, outputs), outputs)
+
+    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
+        """The same with nodes replaced."""
+        return self._checked(self._call(self._model.compile_replaced, start, outputs, values), outputs)
+
+    def _checked(self, function: Any, outputs: Sequence[str]) -> Compiled:
         shapes = [self.graph[name].shape for name in outputs]
 
         def run(tensor: Floats) -> Sequence[Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -128,6 +128,20 @@ class Model(ABC):
         point; it may itself be one of the outputs. With `arrays`, tensors are of that device, and may be of another
         precision.
         """
+
+    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
+        """As `compile`, with nodes whose tensors are the same for every stimulus, whatever goes in.
+
+        Args:
+            start: As for `compile`.
+            outputs: As for `compile`; replaced ones give what they are replaced by.
+            values: float32 of the node's shape, by node.
+
+        Raises:
+            InputError: If its loader cannot replace a node.
+        """
+        del start, outputs, values
+        raise InputError(f"nothing in model '{self.info.name}' can be ablated: its loader cannot replace a layer")
 
     @abstractmethod
     def weights(self) -> Iterator[WeightTensor]:

@@ -70,6 +70,7 @@ def digest_request(request: RunRequest, registry: Registry) -> str | None:
             "batch_size": request.batch_size,
             "filed": request.filed,
             "device": request.device,
+            "ablated": [*request.ablate, request.ablate_with],
             "versions": versions | {name: distribution_version(name) for name in _COMPUTING},
         }
     )

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from layerwise.core.history.records import Accuracy
 from layerwise.core.host.plans import StreamPlan
+from layerwise.core.network.ablation import Substitute
 from layerwise.core.network.stimuli import Resize
 
 DEFAULT_BATCH_SIZE = 16
@@ -32,6 +33,8 @@ class RunRequest:
         memory: Bytes of memory for what is streamed; None for half of what is free.
         spool: Bytes of disk for what does not fit; None for half of what is free.
         spool_folder: Where to spool; None for the system's temporary folder.
+        ablate: Names of layers that are silenced.
+        ablate_with: What stands in for them: `zero` or `mean`.
         engine: Name of the engine.
         device: Where the network computes: `auto`, `cpu`, or a framework's word such as `cuda`.
         checkpoint: Label of the checkpoint.
@@ -58,6 +61,8 @@ class RunRequest:
     memory: int | None = None
     spool: int | None = None
     spool_folder: Path | None = None
+    ablate: tuple[str, ...] = ()
+    ablate_with: Substitute = "zero"
     engine: str = "layerwise:local"
     device: str = "auto"
     checkpoint: str | None = None

@@ -23,6 +23,7 @@ from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
+from layerwise.core.network.ablation import Ablation, ablate
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model
 from layerwise.core.network.representation import NO_TRANSFORM
@@ -97,6 +98,10 @@ def prepare_run(
         stimuli = resolve_stimuli(registry, request, model, keeping)
     for line in stimuli.skipped:
         observer.message(f"left out {line}")
+    if request.ablate:
+        observer.stage("silencing layers")
+        ablation = Ablation(request.ablate, request.ablate_with)
+        model = ablate(model, ablation, stimuli.read, stimuli.n_stimuli)
     stimuli, plan = plan_with_stimuli(request, model, targets, stimuli, budget)
     observer.planned(plan)
     return PreparedRun(
@@ -222,11 +227,18 @@ def describe_run(prepared: PreparedRun) -> RunHeader:
         checkpoint=request.checkpoint,
         step=request.step,
         lineage=request.lineage,
-        tags=request.tags,
+        tags={**request.tags, **_tag_ablation(request)},
         versions=collect_versions(model.info.versions),
         plugins=list_plugins(prepared.registry),
         host=describe_host(model.device),
     )
+
+
+def _tag_ablation(request: RunRequest) -> dict[str, str]:
+    """What was silenced, so that it can be asked for."""
+    if not request.ablate:
+        return {}
+    return {"ablated": ", ".join(request.ablate), "ablated-with": request.ablate_with}
 
 
 def _identify(prepared: PreparedRun) -> str:

@@ -106,6 +106,14 @@ def run_analysis(
         Literal["squash", "crop"] | None,
         typer.Option("--resize", help="How stimuli are brought to size; by default what the model's authors did."),
     ] = None,
+    ablate: Annotated[
+        list[str] | None,
+        typer.Option("--ablate", metavar="LAYER", help="Silence a layer or branch; repeatable."),
+    ] = None,
+    ablate_with: Annotated[
+        Literal["zero", "mean"],
+        typer.Option("--ablate-with", help="What stands in for it: 0, or each unit's mean over the stimuli."),
+    ] = "zero",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on without stimuli that cannot be decoded.")
     ] = False,
@@ -127,6 +135,7 @@ def run_analysis(
         layerwise run inception_v3 --weights imagenet --stimuli photos.csv --limit 200 --dry-run
         layerwise run epoch-3.keras --stimuli digits.npz --checkpoint epoch-3 --step 3 --lineage digits
         layerwise run 'checkpoints/*.keras' --stimuli digits.npz --lineage digits
+        layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --ablate mixed4d/5x5
     """
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
     from layerwise.cli.running import carry_out, show_dry_run
@@ -147,6 +156,8 @@ def run_analysis(
         limit=limit,
         resize=resize,
         skip_bad=skip_bad,
+        ablate=tuple(name.strip() for given in ablate or () for name in given.split(",")),
+        ablate_with=ablate_with,
         batch_size=means.batch_size or DEFAULT_BATCH_SIZE,
         memory=None if means.memory is None else parse_size(means.memory, "--memory"),
         spool=None if means.spool is None else parse_size(means.spool, "--spool"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -80,22 +80,30 @@ class GraphDefModel(Model):
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
         key = (start, tuple(outputs))
         if key not in self._compiled:
-            self._compiled[key] = self._prune(start, tuple(outputs))
+            self._compiled[key] = self._prune(start, tuple(outputs), {})
         return self._compiled[key]
 
-    def _prune(self, start: str, outputs: tuple[str, ...]) -> Compiled:
+    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
+        """The same with nodes whose tensors are fed, as the start is."""
+        return self._prune(start, tuple(outputs), values)
+
+    def _prune(self, start: str, outputs: tuple[str, ...], replaced: Mapping[str, Floats]) -> Compiled:
         tf = import_tensorflow()
-        feed = self._tensors[start]
-        computed = [name for name in outputs if name != start]
-        function = self._function.prune([feed], [self._tensors[name] for name in computed]) if computed else None
+        known = [start, *(name for name in replaced if name != start)]
+        feeds = [self._tensors[name] for name in known]
+        computed = [name for name in outputs if name not in known]
+        function = self._function.prune(feeds, [self._tensors[name] for name in computed]) if computed else None
 
         def run(batch: Floats) -> Sequence[Floats]:
-            tensors = function(tf.convert_to_tensor(batch, feed.dtype)) if function is not None else []
-            arrays = {
-                name: _to_array(tensor).astype(np.float32, copy=False)
-                for name, tensor in zip(computed, tensors, strict=True)
-            }
-            return [batch if name == start else arrays[name] for name in outputs]
+            given = {name: np.broadcast_to(value, (len(batch), *value.shape)) for name, value in replaced.items()}
+            arrays = {start: batch, **{name: np.ascontiguousarray(rows) for name, rows in given.items()}}
+            if function is not None:
+                fed = [
+                    tf.convert_to_tensor(arrays[name], feed.dtype) for name, feed in zip(known, feeds, strict=True)
+                ]
+                for name, tensor in zip(computed, function(*fed), strict=True):
+                    arrays[name] = _to_array(tensor).astype(np.float32, copy=False)
+            return [arrays[name] for name in outputs]
 
         return run
 

@@ -8,7 +8,7 @@ without a copy.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -83,15 +83,24 @@ class KerasModel(Model):
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
         key = (start, tuple(outputs))
         if key not in self._compiled:
-            self._compiled[key] = self._trace(start, tuple(outputs))
+            self._compiled[key] = self._trace(start, tuple(outputs), {})
         return self._compiled[key]
 
-    def _trace(self, start: str, outputs: tuple[str, ...]) -> Compiled:
+    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
+        """The same with nodes whose tensors are given; traced anew each time."""
+        return self._trace(start, tuple(outputs), values)
+
+    def _trace(self, start: str, outputs: tuple[str, ...], replaced: Mapping[str, Floats]) -> Compiled:
         tf = import_tensorflow()
-        needed = [self._calls[name] for name in _calls_between(self.graph, start, outputs)]
+        needed = [self._calls[name] for name in _calls_between(self.graph, (start, *replaced), outputs)]
 
         def run_all(tensor: Any) -> list[Any]:
-            values = replay(needed, {start: tensor})
+            size = [tf.shape(tensor)[0]]
+            given = {
+                name: tf.broadcast_to(tf.constant(value), tf.concat([size, value.shape], 0))
+                for name, value in replaced.items()
+            }
+            values = replay(needed, {start: tensor, **given})
             return [tf.cast(values[name], tf.float32) for name in outputs]
 
         signature = [tf.TensorSpec([None, *self.graph[start].shape], tf.float32)]
@@ -130,16 +139,16 @@ def _path_below(variable: Any, operation: Any) -> str:
     return inside[-1] if len(inside) > 1 else str(variable.name)
 
 
-def _calls_between(graph: Graph, start: str, outputs: Sequence[str]) -> list[str]:
-    """The nodes to compute, in order, so as to get from one tensor to others."""
+def _calls_between(graph: Graph, known: Collection[str], outputs: Sequence[str]) -> list[str]:
+    """The nodes to compute, in order, so as to get from tensors that are known to others."""
     needed: set[str] = set()
     waiting = list(outputs)
     while waiting:
         name = waiting.pop()
-        if name == start or name in needed:
+        if name in known or name in needed:
             continue
         if name == graph.input:
-            raise ValueError(f"{', '.join(outputs)} cannot be computed from '{start}' alone")
+            raise ValueError(f"{', '.join(outputs)} cannot be computed from {', '.join(known)} alone")
         needed.add(name)
         waiting.extend(graph[name].inputs)
     return [node.name for node in graph if node.name in needed]

@@ -1,0 +1,146 @@
+"""A silenced layer gives what it is replaced by, and the rest of the network computes with that."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerwise.cli import main
+from layerwise.core.base.errors import InputError
+from layerwise.core.network.ablation import Ablation, ablate, measure_means
+from layerwise.core.network.model import LoadRequest
+from layerwise.demo.network import build_network
+from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader
+from layerwise.plugins.loaders.keras.files import KerasFileLoader
+from layerwise.storage import open_store
+from layerwise.testing.toy import ToyModel
+
+keras: Any = pytest.importorskip("keras")
+N = 20
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (N, 16, 16, 1), dtype=np.uint8)
+
+
+def read(start: int, stop: int) -> Any:
+    return PIXELS[start:stop]
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    keras.utils.set_random_seed(0)
+    return build_network()
+
+
+@pytest.fixture(scope="module")
+def model(network: Any) -> Any:
+    return KerasFileLoader().adopt(network, LoadRequest("digits"))
+
+
+def outputs_without(network: Any, layer: str, value: Any) -> Any:
+    """What Keras makes of the stimuli when the layer's output is multiplied by 0 and `value` is added."""
+
+    def clone(original: Any) -> Any:
+        return original.__class__.from_config(original.get_config())
+
+    copied = keras.models.clone_model(network, clone_function=clone)
+    copied.set_weights(network.get_weights())
+    target = copied.get_layer(layer)
+    call = target.call
+    target.call = lambda tensor: call(tensor) * 0 + value
+    rebuilt = keras.models.clone_model(copied, clone_function=lambda one: one)
+    return rebuilt.predict(PIXELS.astype(np.float32), verbose=0)
+
+
+def compute(model: Any) -> Any:
+    function = model.compile(model.graph.input, [model.graph.output])
+    return function(model.preprocess(PIXELS))[0]
+
+
+@pytest.mark.parametrize("substitute", ["zero", "mean"])
+def test_an_ablated_branch_is_a_keras_model_with_that_branch_replaced(
+    substitute: Any, network: Any, model: Any
+) -> None:
+    silenced = ablate(model, Ablation(("mixed2/5x5",), substitute), read, N)
+    value: Any = 0.0
+    if substitute == "mean":
+        intact = keras.Model(network.input, network.get_layer("mixed2_5x5").output)
+        value = intact.predict(PIXELS.astype(np.float32), verbose=0).mean(axis=0)
+    expected = outputs_without(network, "mixed2_5x5", value)
+    assert np.abs(compute(silenced) - expected).max() < 1e-6
+    assert np.abs(compute(silenced) - compute(model)).max() > 1e-4
+
+
+def test_segments_give_what_the_whole_gives(model: Any) -> None:
+    silenced = ablate(model, Ablation(("mixed1/3x3", "mixed1/1x1"), "mean"), read, N)
+    cuts = silenced.graph.cut_points()
+    tensor = silenced.preprocess(PIXELS)
+    for start, end in pairwise(cuts):
+        tensor = silenced.compile(start, [end])(tensor)[0]
+    assert np.abs(tensor - compute(silenced)).max() < 1e-6
+
+
+def test_a_silenced_layer_gives_its_substitute_and_is_told_from_the_intact(model: Any) -> None:
+    node = next(layer.node for layer in model.layers if layer.name == "conv0")
+    silenced = ablate(model, Ablation(("conv0",), "mean"), read, N)
+    given = silenced.compile(silenced.graph.input, [node])(silenced.preprocess(PIXELS))[0]
+    assert given.shape[0] == N
+    assert (given == given[0]).all()
+    means = measure_means(model, [node], read, N)[node]
+    assert np.array_equal(given[0], means)
+    other = ablate(model, Ablation(("conv0",)), read, N)
+    assert len({model.info.fingerprint, silenced.info.fingerprint, other.info.fingerprint}) == 3
+    assert other.info.name == "digits without conv0"
+
+
+def test_a_frozen_graph_can_be_silenced(network: Any, model: Any, tmp_path: Path) -> None:
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    signature = tf.TensorSpec([None, 16, 16, 1], tf.float32, name="image")
+    function = tf.function(lambda image: network(image, training=False), input_signature=[signature])
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function()).graph.as_graph_def()
+    path = tmp_path / "digits.pb"
+    path.write_bytes(frozen.SerializeToString())
+    graph = FrozenGraphLoader().load(LoadRequest(str(path), preprocessing="none"))
+    branch = next(layer.name for layer in graph.layers if "5x5" in layer.name and "mixed2" in layer.name)
+    silenced = ablate(graph, Ablation((branch,)), read, N)
+    assert np.abs(compute(silenced) - compute(graph)).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("mixed2/5x6", "mixed2/5x5"), ("output", "the output"), ("input", "the input")]
+)
+def test_what_cannot_be_silenced_is_said(name: str, reason: str, model: Any) -> None:
+    with pytest.raises(InputError, match=reason):
+        ablate(model, Ablation((name,)), read, N)
+
+
+def test_a_loader_that_cannot_replace_a_node_says_so() -> None:
+    toy = ToyModel()
+    hidden = next(layer.name for layer in toy.layers if layer.role == "hidden")
+    with pytest.raises(InputError, match="cannot replace a layer"):
+        ablate(toy, Ablation((hidden,)), read, N)
+
+
+def test_an_ablated_run_is_kept_beside_the_intact_one(
+    network: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network.save(tmp_path / "digits.keras")
+    np.save(tmp_path / "digits.npy", PIXELS)
+    database = f"sqlite:///{tmp_path}/history.db"
+    command = ["run", str(tmp_path / "digits.keras"), "--stimuli", str(tmp_path / "digits.npy"), "--json"]
+    ids = []
+    for options in ([], ["--ablate", "mixed2/5x5"], ["--ablate", "mixed2/5x5", "--ablate-with", "mean"]):
+        assert main([*command, *options, "--db", database]) == 0
+        ids.append(json.loads(capsys.readouterr().out)["run_id"])
+    assert len(set(ids)) == 3
+    with open_store(database, read_only=True) as store:
+        assert store.find_run(ids[0]).tags == {}
+        assert store.find_run(ids[2]).tags == {"ablated": "mixed2/5x5", "ablated-with": "mean"}
+    assert main([*command, "--ablate", "mixed2/5x7", "--db", database]) == 2
+    assert "did you mean mixed2/5x5" in capsys.readouterr().err
