@@ -33,6 +33,7 @@ COMMANDS = {
     "models": (ANALYSE, "analyse.models", "list_models"),
     "layers": (ANALYSE, "analyse.layers", "list_layers"),
     "run": (ANALYSE, "analyse.run", "run_analysis"),
+    "ablate": (ANALYSE, "analyse.ablate", "ablate_each"),
     "import": (ANALYSE, "analyse.import_", "import_files"),
     "runs": (ASK, "ask.runs", "list_runs"),
     "show": (ASK, "ask.show", "show_run"),
