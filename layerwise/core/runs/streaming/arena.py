@@ -25,6 +25,8 @@ from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.model import Floats
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES
 
+_FEW_CELLS = 2**18  # that are not worth holding
+
 
 class Spool:
     """An anonymous file that is gone when it is closed, however the process ends. Any thread may read and write."""
@@ -129,6 +131,12 @@ class Rooms:
         finally:
             self._free.put(array)
 
+    def clear(self) -> None:
+        """Let go of the arrays; no room may be in use."""
+        for _ in range(self._free.qsize()):
+            self._free.get()
+            self._free.put(None)
+
 
 class Chunk:
     """Some columns of one layer, for all stimuli: (n_stimuli, width), in the buffer or at an offset of the spool."""
@@ -180,10 +188,12 @@ class Arena:
         self._spool = spool
         self._arrays = arrays
         self._n_cells = memory_bytes // FLOAT_BYTES
-        self._memory = arrays.empty(self._n_cells)
+        self._memory: Any = None
 
     def deal(self, widths: Sequence[int]) -> list[Chunk]:
         """Chunks of these widths; what does not fit into the buffer lies on disk."""
+        if self._memory is None:
+            self._memory = self._arrays.empty(self._n_cells)
         chunks = []
         used = offset = 0
         for width in widths:
@@ -196,6 +206,18 @@ class Arena:
             if values is None:
                 offset += size * FLOAT_BYTES
         return chunks
+
+    def halve(self) -> bool:
+        """Hold half as much, or nothing where that would be hardly anything; false where nothing was held already.
+
+        The chunks that were dealt out must be gone.
+        """
+        if not self._n_cells:
+            return False
+        half = self._n_cells // 2
+        self._n_cells = half if half > _FEW_CELLS else 0
+        self._memory = None
+        return True
 
 
 class Boundary:
@@ -226,6 +248,13 @@ class Boundary:
         values = np.empty((stop - start, *self._shape), dtype=np.float32)
         self._spool.read(start * self._row_bytes, values)
         return self._arrays.send(values)
+
+    def spill(self, folder: Path | None) -> None:
+        """Keep it in a file of its own from now on, with what it holds already."""
+        if self._spool is None:
+            self._spool = Spool(folder)
+            for start in list(self._batches):
+                self.write(start, self._batches.pop(start))
 
     def close(self) -> None:
         """Let go of what it holds."""
