@@ -44,7 +44,7 @@ from layerwise.core.runs.provenance import (
     list_plugins,
     provenance,
 )
-from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
+from layerwise.core.runs.request import DEFAULT_BATCH_SIZE, Observer, RunOutcome, RunRequest
 from layerwise.core.runs.resolve import describe_given, resolve_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.planner import plan_stream
@@ -86,7 +86,7 @@ def prepare_run(
     seconds: dict[str, float] = {}
     engine = registry.get(kinds.Engine, request.engine)
     transforms = _choose_transforms(registry, request.transforms)
-    if request.batch_size < 1:
+    if request.batch_size is not None and request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
     observer.stage(f"loading {describe_given(request.model)}")
     with _timed(seconds, "load"):
@@ -199,9 +199,16 @@ def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registe
 
 def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli: LoadedStimuli) -> StreamPlan:
     features = {target.key: _count_features(target) for target in targets}
-    budget, n_stimuli = _find_budget(request), stimuli.n_stimuli
+    on_device = model.arrays is not None and model.arrays.memory is not None
     plan = plan_stream(
-        model.graph, targets, features, n_stimuli, request.batch_size, budget, pixel_bytes=stimuli.pixels.nbytes
+        model.graph,
+        targets,
+        features,
+        stimuli.n_stimuli,
+        request.batch_size or model.batch_size or DEFAULT_BATCH_SIZE,
+        _find_budget(request, model),
+        pixel_bytes=0 if on_device else stimuli.pixels.nbytes,  # they are in the memory of the process
+        n_cores=None if model.arrays is None else 1,
     )
     return replace(plan, device=model.device)
 
@@ -215,8 +222,13 @@ def _count_features(target: Target) -> int:
     return int(check_transformed(target.transform, changed, len(probe)).shape[1])
 
 
-def _find_budget(request: RunRequest) -> Budget:
-    memory = available_memory() // 2 if request.memory is None else request.memory
+def _find_budget(request: RunRequest, model: Model) -> Budget:
+    """What may be used: of the device's memory, where layers are held on one."""
+    on_device = None if model.arrays is None else model.arrays.memory
+    if on_device is not None:
+        memory = on_device if request.memory is None else min(request.memory, on_device)
+    else:
+        memory = available_memory() // 2 if request.memory is None else request.memory
     if request.spool is not None:
         return Budget(memory, request.spool)
     folder = request.spool_folder or tempfile.gettempdir()
@@ -237,7 +249,7 @@ def _describe(prepared: PreparedRun) -> RunHeader:
         layers=prepared.layers,
         transforms=transforms,
         engine=prepared.engine.provider,
-        batch_size=request.batch_size,
+        batch_size=prepared.plan.batch_size,
         chunk_width=prepared.plan.chunk_width,
         command=request.command,
         checkpoint=request.checkpoint,
@@ -268,7 +280,7 @@ def _identify(prepared: PreparedRun) -> str:
             "statistics": provenance(list_decisive(prepared.registry)),
             "loader": [f"{prepared.loader.name} {prepared.loader.revision}"],
             "engine": provenance([prepared.engine]),
-            "batch_size": request.batch_size,
+            "batch_size": prepared.plan.batch_size,
             "filed": request.filed,
         }
         | device

@@ -61,7 +61,8 @@ class MeansOptions:
 
     heading: ClassVar[str] = "Memory, disk and engine"
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
+        int | None,
+        typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call; by default what suits the device."),
     ] = None
     memory: Annotated[
         str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use; by default half of what is free.")
@@ -126,7 +127,7 @@ def run_analysis(
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
     from layerwise.cli.running import carry_out, show_dry_run
     from layerwise.core.runs.loading import find_loader
-    from layerwise.core.runs.request import DEFAULT_BATCH_SIZE, RunRequest
+    from layerwise.core.runs.request import RunRequest
 
     check_weights_file(weights)
     check_file(how.classes, "--classes")
@@ -140,7 +141,7 @@ def run_analysis(
         limit=limit,
         resize=resize,
         skip_bad=skip_bad,
-        batch_size=means.batch_size or DEFAULT_BATCH_SIZE,
+        batch_size=means.batch_size,
         memory=None if means.memory is None else parse_size(means.memory, "--memory"),
         spool=None if means.spool is None else parse_size(means.spool, "--spool"),
         spool_folder=means.spool_dir,
