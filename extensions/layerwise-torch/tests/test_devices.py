@@ -154,3 +154,31 @@ def test_a_whole_analysis_where_tensors_stay_is_that_of_the_processor(correlate,
     assert found.keys() == expected.keys()
     for name, correlation in expected.items():
         np.testing.assert_allclose(found[name], correlation, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.usefixtures("on_device")
+def test_the_plan_and_the_record_say_the_device_and_the_batch_size_that_was_chosen_for_it(
+    command_line, correlate, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Placement, "words", "NVIDIA H100 (cuda:0), TF32")
+    monkeypatch.setattr(Placement, "choose_batch", lambda self, graph: 32)
+    correlate("torch:small:Inception")
+    assert "Computed: on NVIDIA H100 (cuda:0), TF32, in batches of 32" in command_line("show", "latest").out
+    asked = ["torch:small:Inception", "--stimuli", tmp_path / "pictures.npy", "--dry-run", "--json"]
+    plan = command_line("run", *asked).json
+    assert (plan["device"], plan["batch_size"]) == ("NVIDIA H100 (cuda:0), TF32", 32)
+    assert command_line("run", *asked, "--batch-size", "7").json["batch_size"] == 7
+
+
+@pytest.mark.usefixtures("on_device")
+def test_memory_bounds_what_a_device_holds_and_changes_no_number(command_line, correlate, tmp_path, monkeypatch):
+    monkeypatch.setattr(Placement, "make_arrays", lambda _: TorchArrays("cpu", "a device", 2**30))
+    ample = correlate("torch:small:Inception")
+    asked = ["torch:small:Inception", "--stimuli", tmp_path / "pictures.npy", "--dry-run", "--json", "--memory"]
+    assert command_line("run", *asked, "24MiB").json["memory_bytes"] <= 24 * 2**20
+    for memory in ("24MiB", "23MiB"):
+        tight = correlate("torch:small:Inception", "--memory", memory)
+        for name, correlation in ample.items():
+            np.testing.assert_array_equal(tight[name], correlation, err_msg=name)
+    monkeypatch.setattr(Placement, "make_arrays", lambda _: TorchArrays("cpu", "a device", 24 * 2**20))
+    assert command_line("run", *asked, "1GiB").json["memory_bytes"] <= 24 * 2**20
