@@ -199,7 +199,6 @@ def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registe
 
 def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli: LoadedStimuli) -> StreamPlan:
     features = {target.key: _count_features(target) for target in targets}
-    on_device = model.arrays is not None and model.arrays.memory is not None
     plan = plan_stream(
         model.graph,
         targets,
@@ -207,8 +206,7 @@ def _plan(request: RunRequest, model: Model, targets: Sequence[Target], stimuli:
         stimuli.n_stimuli,
         request.batch_size or model.batch_size or DEFAULT_BATCH_SIZE,
         _find_budget(request, model),
-        pixel_bytes=0 if on_device else stimuli.pixels.nbytes,  # they are in the memory of the process
-        n_cores=None if model.arrays is None else 1,
+        pixel_bytes=stimuli.pixels.nbytes,
     )
     return replace(plan, device=model.device)
 
@@ -224,16 +222,16 @@ def _count_features(target: Target) -> int:
 
 def _find_budget(request: RunRequest, model: Model) -> Budget:
     """What may be used: of the device's memory, where layers are held on one."""
-    on_device = None if model.arrays is None else model.arrays.memory
-    if on_device is not None:
-        memory = on_device if request.memory is None else min(request.memory, on_device)
-    else:
-        memory = available_memory() // 2 if request.memory is None else request.memory
+    allowed = None if model.arrays is None else model.arrays.memory
+    on_device = allowed is not None
+    if allowed is None:
+        allowed = available_memory() // 2 if request.memory is None else request.memory
+    memory = allowed if request.memory is None else min(request.memory, allowed)
     if request.spool is not None:
-        return Budget(memory, request.spool)
+        return Budget(memory, request.spool, on_device)
     folder = request.spool_folder or tempfile.gettempdir()
     try:
-        return Budget(memory, shutil.disk_usage(folder).free // 2)
+        return Budget(memory, shutil.disk_usage(folder).free // 2, on_device)
     except OSError as error:
         raise InputError(f"cannot spool to {folder}: {error.strerror}") from error
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.base.errors import LayerwiseError, PluginError
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, Target
 from layerwise.core.network.model import Model
@@ -125,6 +125,29 @@ def test_a_device_that_runs_out_of_memory_gives_the_same_numbers(
     arrays = SmallDevice(failing)
     check_same(stream(arrays, make), stream(None, make))
     assert bool(arrays.n_released) == bool(failing)
+
+
+def test_a_network_that_finds_no_memory_is_run_again_though_the_error_is_its_plugin_s() -> None:
+    arrays, job, sink = SmallDevice(), make_job(load_digits(N)), RecordingSink()
+    compiled, failures = job.model.compile, [PluginError("p", "h", "no memory"), None, PluginError("p", "h", "none")]
+
+    def compile_failing(start: str, outputs: Sequence[str]) -> Any:
+        function = compiled(start, outputs)
+
+        def run(batch: Any) -> Any:
+            failure = failures.pop() if failures else None
+            if failure is not None:
+                raise failure from OutOfDeviceMemoryError("none left")
+            return function(batch)
+
+        return run
+
+    job.model.arrays = arrays
+    job.model.compile = compile_failing  # type: ignore[method-assign]
+    stream_segments(job, sink)
+    assert arrays.n_released == 2
+    assert sink.n_advanced == job.plan.n_stimulus_passes
+    check_same(sink, stream(None))
 
 
 def test_half_is_held_then_half_of_that_until_it_fits() -> None:
