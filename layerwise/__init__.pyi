@@ -85,6 +85,7 @@ from .plugins.loaders.class_names import find_classes as find_classes
 from .plugins.loaders.description import ModelDescription as ModelDescription
 from .plugins.loaders.description import describe_model as describe_model
 from .plugins.loaders.fingerprint import fingerprint_model as fingerprint_model
+from .plugins.loaders.preprocessing import Affine as Affine
 from .plugins.loaders.preprocessing import Preprocessing as Preprocessing
 from .plugins.loaders.preprocessing import affine as affine
 from .plugins.loaders.preprocessing import find_preprocessing as find_preprocessing
@@ -116,6 +117,7 @@ __all__ = [
     "DEFAULT_DATABASE",
     "Accuracy",
     "ActivationStatistic",
+    "Affine",
     "Alternatives",
     "ArrayReader",
     "Attempt",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.runs.deferred import ComputedRun, compute_run, store_run
-from layerwise.core.runs.request import DEFAULT_BATCH_SIZE, RunRequest, SilentObserver
+from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import PreparedRun, prepare_run
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Recorder:
         transforms: Activation transforms beside the plain activations.
         db: Where it is stored, a URL or a file; by default `layerwise.db` in the current folder.
         lineage: Name of the training; by default the model's name with the day and time.
-        batch_size: Stimuli per call of the network.
+        batch_size: Stimuli per call of the network; by default what suits where it computes.
         preprocessing: What the model expects of pixels, as after `--preprocessing`.
         classes: File with the names of the classes.
         memory: Bytes to use beside the network; by default half of what is free.
@@ -73,7 +73,7 @@ class Recorder:
         transforms: Sequence[str] = (),
         db: str | Path | None = None,
         lineage: str | None = None,
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
         preprocessing: str | None = None,
         classes: str | None = None,
         memory: int | None = None,

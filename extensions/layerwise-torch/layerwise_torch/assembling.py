@@ -74,7 +74,7 @@ def assemble(
     if softmax:
         seen = _add_softmax(traced, seen)
     names = name_operations(traced)
-    return TracedModel(traced, seen, names, lay_out(traced, seen, names), description, prepared.device)
+    return TracedModel(traced, seen, names, lay_out(traced, seen, names), description, prepared.placement)
 
 
 def describe(

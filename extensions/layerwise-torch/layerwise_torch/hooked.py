@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from layerwise import Compiled, Floats, Graph, InputError, ModelDescription, Node
+from layerwise import Compiled, Graph, InputError, ModelDescription, Node
 
 from layerwise_torch.identity import Reader
 from layerwise_torch.model import TorchModel, Weight
@@ -65,7 +65,7 @@ class HookedModel(TorchModel):
         self._prepared, self._softmax = prepared, softmax
         self._forms: dict[str, Form] = {}
         nodes, main = self._find_nodes()
-        super().__init__(Graph(tuple(nodes), nodes[-1].name), description, prepared.device, main)
+        super().__init__(Graph(tuple(nodes), nodes[-1].name), description, prepared.placement, main)
 
     def _watch(self, images: Any) -> dict[str, tuple[Any, list[str]]]:
         """Run the network: each tensor that a module returned, the output last, by name."""
@@ -84,7 +84,7 @@ class HookedModel(TorchModel):
     def _find_nodes(self) -> tuple[list[Node], set[str]]:
         batches = self._prepared.batches
         runs = [self._watch(images) for images in batches]
-        self._forms[INPUT] = Form(1, batches[0].dtype, self._prepared.device, is_channels_last=True)
+        self._forms[INPUT] = self._form(1, batches[0].dtype, is_channels_last=True)
         nodes = [Node(INPUT, "input", (), _moved(batches[0].shape[1:], 0))]
         main = {INPUT}
         for name, (tensor, paths) in runs[0].items():
@@ -102,10 +102,14 @@ class HookedModel(TorchModel):
         module = self._module(name)
         behind = tensor.ndim not in (4, 5) or type(module).__name__ in ("Linear", "LayerNorm")
         axis = tensor.ndim - 1 if behind else 1
-        self._forms[name] = Form(axis, tensor.dtype, self._prepared.device)
+        self._forms[name] = self._form(axis, tensor.dtype)
         op = describe_op(type(module).__name__) if module is not None else name
         kernel = module_window(module) if op in ("conv", "pool") else None
         return Node(name, op, (source,), _moved(tuple(tensor.shape[1:]), axis - 1), kernel)
+
+    def _form(self, axis: int, dtype: Any, *, is_channels_last: bool = False) -> Form:
+        placement = self._prepared.placement
+        return Form(axis, dtype, placement.device, is_channels_last, placement.keeps_tensors)
 
     def _module(self, name: str) -> Any:
         modules: Mapping[str, Any] = dict(self._prepared.module.named_modules())
@@ -116,7 +120,7 @@ class HookedModel(TorchModel):
         if start != INPUT and not reachable.issuperset(outputs):
             raise ValueError(f"{', '.join(outputs)} cannot be computed from '{start}' alone")
 
-        def run(batch: Floats) -> Sequence[Floats]:
+        def run(batch: Any) -> Sequence[Any]:
             tensor = self._forms[start].to_tensor(batch)
             tensors = {start: tensor}
             if start == INPUT:
@@ -126,7 +130,7 @@ class HookedModel(TorchModel):
             missing = [name for name in outputs if name not in tensors]
             if missing:
                 raise InputError(f"'{missing[0]}' is not computed for every image; select layers that are")
-            return [self._forms[name].to_array(tensors[name]) for name in outputs]
+            return [self._forms[name].from_tensor(tensors[name]) for name in outputs]
 
         return run
 

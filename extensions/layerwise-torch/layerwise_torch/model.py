@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from layerwise import (
     Compiled,
-    Floats,
     Graph,
     Model,
     ModelDescription,
@@ -24,11 +23,12 @@ from layerwise import (
 from numpy.typing import NDArray
 from torch import fx
 
+from layerwise_torch.devices import Placement
 from layerwise_torch.identity import Reader
 from layerwise_torch.layout import Layout
 from layerwise_torch.observing import Seen
 from layerwise_torch.segments import Segment
-from layerwise_torch.tensors import Form, to_values
+from layerwise_torch.tensors import Form, apply_affine, send_pixels, to_values
 from layerwise_torch.tracing import Traced
 
 Weight = tuple[str, str, Any]
@@ -39,12 +39,15 @@ class TorchModel(Model):
     """What PyTorch networks have in common, however their graph was found."""
 
     def __init__(
-        self, graph: Graph, description: ModelDescription, device: Any, main: Collection[str] | None = None
+        self, graph: Graph, description: ModelDescription, placement: Placement, main: Collection[str] | None = None
     ) -> None:
         """Derive layers, and describe."""
         self.graph = graph
         self.layers = derive_layers(graph, main)
-        versions = {"torch": torch.__version__, **description.versions, **_describe_device(device)}
+        self.arrays = placement.make_arrays()
+        self.batch_size = placement.choose_batch(graph)
+        self._placement = placement
+        versions = {"torch": torch.__version__, **description.versions}
         self._description = replace(description, versions=versions)
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
         self._update: Callable[[], None] | None = None
@@ -71,9 +74,15 @@ class TorchModel(Model):
             self._update()
         self.info = replace(self.info, fingerprint=self._describe().fingerprint)
 
-    def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
+    def preprocess(self, pixels: NDArray[np.generic]) -> Any:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor, channels last."""
-        return self._description.preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        fitting = fit_channels(pixels, self.info.input_shape[2])
+        preprocessing = self._description.preprocessing
+        if self.arrays is None:
+            return preprocessing.apply(fitting)
+        if preprocessing.affine is None:
+            return send_pixels(preprocessing.apply(fitting), self._placement.device)
+        return apply_affine(preprocessing.affine, send_pixels(fitting, self._placement.device))
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
@@ -121,25 +130,26 @@ class TracedModel(TorchModel):
         names: Mapping[fx.Node, str],
         layout: Layout,
         description: ModelDescription,
-        device: Any,
+        placement: Placement,
     ) -> None:
         self._traced, self._seen, self._names, self._layout = traced, seen, names, layout
-        self._device = device
-        super().__init__(layout.graph, description, device)
+        super().__init__(layout.graph, description, placement)
 
     def _form(self, name: str) -> Form:
         node = self._layout.nodes[name]
-        seen = self._seen[node]
-        return Form(self._layout.axes[node], seen.dtype, self._device, seen.is_channels_last)
+        seen, placement = self._seen[node], self._placement
+        axis = self._layout.axes[node]
+        return Form(axis, seen.dtype, placement.device, seen.is_channels_last, placement.keeps_tensors)
 
     def _build(self, start: str, outputs: tuple[str, ...]) -> Compiled:
         nodes = [self._layout.nodes[name] for name in outputs]
         segment = Segment(self._traced, self._seen, self._layout.nodes[start], nodes)
         source, forms = self._form(start), [self._form(name) for name in outputs]
 
-        def run(batch: Floats) -> Sequence[Floats]:
-            tensors = segment(source.to_tensor(batch))
-            return [form.to_array(tensor) for form, tensor in zip(forms, tensors, strict=True)]
+        def run(batch: Any) -> Sequence[Any]:
+            with self._placement.precision():
+                tensors = segment(source.to_tensor(batch))
+            return [form.from_tensor(tensor) for form, tensor in zip(forms, tensors, strict=True)]
 
         return run if self._traced.batch is None else in_fixed_batches(run, self._traced.batch)
 
@@ -172,28 +182,24 @@ class TracedModel(TorchModel):
 def in_fixed_batches(run: Compiled, size: int) -> Compiled:
     """A function for any number of images from one for exactly `size`: the last batch is filled up."""
 
-    def run_all(batch: Floats) -> Sequence[Floats]:
+    def run_all(batch: Any) -> Sequence[Any]:
         pieces = []
         for start in range(0, len(batch), size):
             piece = batch[start : start + size]
             missing = size - len(piece)
-            filled = np.concatenate([piece, np.repeat(piece[-1:], missing, axis=0)]) if missing else piece
-            pieces.append([array[: len(piece)] for array in run(np.ascontiguousarray(filled))])
+            filled = _join([piece, *[piece[-1:]] * missing]) if missing else piece
+            pieces.append([array[: len(piece)] for array in run(filled)])
         if len(pieces) == 1:
             return pieces[0]
-        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+        return [_join(parts) for parts in zip(*pieces, strict=True)]
 
     return run_all
+
+
+def _join(parts: Sequence[Any]) -> Any:
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else torch.cat(tuple(parts))
 
 
 def _below(path: str, name: str) -> str:
     """A weight's path below the operation that uses it."""
     return path.removeprefix(f"{name}.") if path.startswith(f"{name}.") else path.rpartition(".")[2].strip("_")
-
-
-def _describe_device(device: Any) -> dict[str, str]:
-    kind = getattr(device, "type", str(device))
-    if kind == "cpu":
-        return {}
-    name = torch.cuda.get_device_name(device) if kind == "cuda" else kind
-    return {"device": str(name)}

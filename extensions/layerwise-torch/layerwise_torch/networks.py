@@ -14,13 +14,13 @@ from layerwise import InputError, LoadRequest, Model
 from torch.nn.parameter import is_lazy
 
 from layerwise_torch.assembling import Way, assemble, describe, module_ways
+from layerwise_torch.devices import find_placement
 from layerwise_torch.errors import describe_error
 from layerwise_torch.files import load_exported, load_script, sniff
 from layerwise_torch.importing import build_network, unwrap
 from layerwise_torch.model import TorchModel
 from layerwise_torch.preparing import (
     complete_lazy,
-    find_device,
     input_dtype,
     make_deterministic,
     make_noise,
@@ -62,7 +62,9 @@ def adopt_network(network: Any, request: LoadRequest) -> Model:
     except Exception as error:  # whatever a stranger's module raises
         raise InputError(f"{name} cannot be copied, so as to be analysed aside: {describe_error(error)}") from error
     asked = replace(request, weights=None)
-    model = load_network(copied, asked, own_settings(network, name), name=name, origin="in memory", has_weights=True)
+    home = next((tensor.device for tensor in (*copied.parameters(), *copied.buffers())), None)
+    own = own_settings(network, name)
+    model = load_network(copied, asked, own, name=name, origin="in memory", has_weights=True, home=home)
     model.follow(partial(_copy_weights, network, copied, name))
     return model
 
@@ -81,7 +83,14 @@ def _copy_weights(network: Any, copied: Any, name: str) -> None:
 
 
 def load_network(
-    network: Any, request: LoadRequest, settings: Settings, *, name: str, origin: str, has_weights: bool = False
+    network: Any,
+    request: LoadRequest,
+    settings: Settings,
+    *,
+    name: str,
+    origin: str,
+    has_weights: bool = False,
+    home: Any = None,
 ) -> TorchModel:
     """The model of a network that is made already; its weights are filled in from a file where one is named.
 
@@ -92,6 +101,7 @@ def load_network(
         name: What it is called.
         origin: Where it came from, in words.
         has_weights: Whether its weights are published ones already.
+        home: Where it stays unless something else is asked for.
 
     Raises:
         InputError: If the weights do not fit, or it cannot be analysed.
@@ -103,8 +113,8 @@ def load_network(
     made = f"seed {request.seed}" if path is None else describe_file(path)
     source = origin if has_weights else f"{origin}, {made}"
     make_deterministic()
-    device = find_device(settings)
-    prepared = try_out(place(network, device, settings, name), device, settings, name)
+    placement = find_placement(request, settings, home)
+    prepared = try_out(place(network, placement.device, settings, name), placement, settings, name)
     settings, description = describe(request, prepared, settings, name, source, path)
     return assemble(prepared, module_ways(prepared, settings), settings, description)
 
@@ -129,9 +139,10 @@ def load_file(request: LoadRequest) -> Model:
 
 
 def _load_script(path: Path, request: LoadRequest, settings: Settings) -> Model:
-    device = find_device(settings)
+    placement = find_placement(request, settings)
+    device = placement.device
     module = place(load_script(path), device, settings, path.name)
-    prepared = try_out(module, device, settings, path.name)
+    prepared = try_out(module, placement, settings, path.name)
     shape = (FIXED_BATCH, *prepared.batches[0].shape[1:])
     example = make_noise(shape, device, input_dtype(module))
     recorded = replace(prepared, batches=(example,), expected=(prepared.run(example),))
@@ -143,7 +154,7 @@ def _load_script(path: Path, request: LoadRequest, settings: Settings) -> Model:
 def _load_exported(path: Path, request: LoadRequest, settings: Settings) -> Model:
     if settings.dtype is not None:
         raise InputError(f"{path} was exported with its types fixed; @dtype does not go with it")
-    device = find_device(settings)
+    placement = find_placement(request, settings)
     exported = load_exported(path, trusted=request.allow_unsafe)
     stand_in = exported_input(exported)
     if stand_in is None or stand_in.ndim != 4:
@@ -153,12 +164,12 @@ def _load_exported(path: Path, request: LoadRequest, settings: Settings) -> Mode
         settings = replace(settings, size=(sizes[2], sizes[3]))
     if settings.channels is None and sizes[1] is not None:
         settings = replace(settings, channels=sizes[1])
-    if device.type != "cpu":
+    if placement.device.type != "cpu":
         from torch.export.passes import move_to_device_pass
 
-        exported = move_to_device_pass(exported, device)
+        exported = move_to_device_pass(exported, placement.device)
     batch = exported_batch(exported)
-    prepared = try_out(exported.module(), device, settings, path.name, batch)
+    prepared = try_out(exported.module(), placement, settings, path.name, batch)
     settings, description = describe(request, prepared, settings, path.stem, describe_file(path), path)
     way: Way = partial(read_exported, exported, prepared.output, "torch.export file")
     with warnings.catch_warnings():

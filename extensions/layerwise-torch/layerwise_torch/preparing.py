@@ -15,8 +15,9 @@ import torch
 from layerwise import InputError
 from torch.nn.parameter import is_lazy
 
-from layerwise_torch.errors import describe_error, first_line
-from layerwise_torch.settings import Settings, device_asked
+from layerwise_torch.devices import Placement
+from layerwise_torch.errors import describe_error
+from layerwise_torch.settings import Settings
 
 DEFAULT_SIZE = (224, 224)
 _LIKELY_OUTPUTS = ("logits", "out")
@@ -29,7 +30,7 @@ class Prepared:
     Attributes:
         module: The network, in evaluation mode and where it runs.
         owner: What it is called, for messages.
-        device: Where it runs.
+        placement: Where it runs.
         dtype: What it takes.
         batches: Noise of (n, channels, height, width): three images and the first two of them, or one batch of the
             only size that it takes.
@@ -40,7 +41,7 @@ class Prepared:
 
     module: Any
     owner: str
-    device: Any
+    placement: Placement
     dtype: Any
     batches: tuple[Any, ...]
     output: int
@@ -48,30 +49,11 @@ class Prepared:
     run: Callable[[Any], Any]
 
 
-def find_device(settings: Settings) -> Any:
-    """The device that is asked for, otherwise a GPU where there is one, otherwise the processor.
-
-    Raises:
-        InputError: If it is not there.
-    """
-    asked = device_asked(settings)
-    if asked is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(asked)
-        torch.zeros(1, device=device)
-    except Exception as error:  # PyTorch raises several types for a device that it cannot use
-        raise InputError(f"PyTorch cannot use the device '{asked}': {first_line(error)}") from error
-    return device
-
-
 def make_deterministic() -> None:
-    """Choose the algorithms on GPUs that give the same numbers every time, in full precision."""
+    """Choose the algorithms on GPUs that give the same numbers every time."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def place(module: Any, device: Any, settings: Settings, owner: str) -> Any:
@@ -112,12 +94,12 @@ def input_dtype(module: Any) -> Any:
     return next(dtypes, torch.float32)
 
 
-def try_out(module: Any, device: Any, settings: Settings, owner: str, batch: int | None = None) -> Prepared:
+def try_out(module: Any, placement: Placement, settings: Settings, owner: str, batch: int | None = None) -> Prepared:
     """Run a network on noise, and check that it can be analysed.
 
     Args:
         module: The network; called with one tensor.
-        device: Where it runs.
+        placement: Where it runs.
         settings: Size and channels of its input, and which output is meant.
         owner: What it is called, for messages.
         batch: The only batch size that it takes, if there is only one.
@@ -125,15 +107,17 @@ def try_out(module: Any, device: Any, settings: Settings, owner: str, batch: int
     Raises:
         InputError: If it does not take images, is not repeatable, or mixes the images of a batch.
     """
-    noise, value = _first_call(module, device, settings, owner, batch)
+    with placement.precision():
+        noise, value = _first_call(module, placement.device, settings, owner, batch)
     output = choose_output(value, settings.output, owner)
 
     def run(images: Any) -> Any:
-        return leaves_of(call(module, images))[output]
+        with placement.precision():
+            return leaves_of(call(module, images))[output]
 
     batches = (noise,) if batch else (noise, noise[:2].clone(memory_format=torch.preserve_format))
     expected = (leaves_of(value)[output], *(run(images) for images in batches[1:]))
-    prepared = Prepared(module, owner, device, noise.dtype, batches, output, expected, run)
+    prepared = Prepared(module, owner, placement, noise.dtype, batches, output, expected, run)
     _check(prepared)
     return prepared
 

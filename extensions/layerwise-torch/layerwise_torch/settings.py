@@ -35,6 +35,7 @@ class Settings:
         output: Which of several outputs is meant: a key or a position.
         device: Where it runs: `cpu`, `cuda`, `cuda:1`, `mps`.
         dtype: What it computes in: `float32`, `float16` or `bfloat16`; what its weights have otherwise.
+        tf32: Whether the network may compute in TF32 on a CUDA GPU, faster and with three digits less.
         graph: How its graph is found: `fx`, `export` or `modules`; the first that works otherwise.
     """
 
@@ -50,6 +51,7 @@ class Settings:
     output: str | None = None
     device: str | None = None
     dtype: str | None = None
+    tf32: bool | None = None
     graph: Literal["fx", "export", "modules"] | None = None
 
     def over(self, other: Settings) -> Settings:
@@ -118,9 +120,9 @@ def own_settings(module: Any, owner: str) -> Settings:
     return read_settings(said, owner)
 
 
-def device_asked(settings: Settings) -> str | None:
-    """The device that is asked for, by setting or environment."""
-    return settings.device or os.environ.get(DEVICE_VARIABLE) or None
+def device_in_environment() -> str | None:
+    """The device that is asked for where neither the command line nor a setting names one."""
+    return os.environ.get(DEVICE_VARIABLE) or None
 
 
 def _read_size(value: Any) -> tuple[int, int]:
@@ -193,5 +195,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "output": str,
     "device": str,
     "dtype": _one_of("float32", "float16", "bfloat16"),
+    "tf32": _read_truth,
     "graph": _one_of("fx", "export", "modules"),
 }

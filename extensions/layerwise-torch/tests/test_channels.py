@@ -52,8 +52,8 @@ def test_a_tensor_survives_the_way_there_and_back(axis, is_channels_last):
     array = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
     tensor = form.to_tensor(array)
     assert tensor.shape[axis] == 5
-    np.testing.assert_array_equal(form.to_array(tensor), array)
-    assert form.to_array(tensor).flags.c_contiguous
+    np.testing.assert_array_equal(form.from_tensor(tensor), array)
+    assert form.from_tensor(tensor).flags.c_contiguous
 
 
 def test_arrays_that_may_not_be_written_to_are_taken_without_a_warning(recwarn):

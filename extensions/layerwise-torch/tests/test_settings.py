@@ -123,10 +123,10 @@ def test_a_network_that_ends_in_a_softmax_gets_no_second_one(load):
 
 
 def test_a_device_that_is_not_there_is_an_error(load, monkeypatch):
-    with pytest.raises(InputError, match="PyTorch cannot use the device 'cuda:77'"):
+    with pytest.raises(InputError, match="there is no device 'cuda:77' for PyTorch here"):
         load("torch:small:Inception@device=cuda:77")
     monkeypatch.setenv("LAYERWISE_TORCH_DEVICE", "nonsense")
-    with pytest.raises(InputError, match="PyTorch cannot use the device 'nonsense'"):
+    with pytest.raises(InputError, match="there is no device 'nonsense' for PyTorch here"):
         load("torch:small:Inception")
 
 

@@ -28,6 +28,7 @@ class AttributedModel(Model):
         self.graph = model.graph
         self.layers = model.layers
         self.arrays = model.arrays
+        self.batch_size = model.batch_size
         self._loader = loader
         self._model = model
 

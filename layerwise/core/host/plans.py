@@ -44,10 +44,16 @@ class Budget:
     """Bytes that may be used: of memory for all that a run holds, and of disk for layers that do not fit there.
 
     The network's weights and its framework are there before a run is planned and do not count.
+
+    Attributes:
+        memory: Bytes of memory.
+        spool: Bytes of disk.
+        on_device: Whether memory is that of a device, where layers are held and summed.
     """
 
     memory: int
     spool: int
+    on_device: bool = False
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ class AblatedModel(Model):
     def __init__(self, model: Model, ablation: Ablation, values: Mapping[str, Floats]) -> None:
         self.intact = model
         self.ablation = ablation
-        self.graph, self.layers, self.arrays = model.graph, model.layers, model.arrays
+        self.graph, self.layers = model.graph, model.layers
+        self.arrays, self.batch_size = model.arrays, model.batch_size
         self._values = dict(values)
         model.compile_replaced(model.graph.input, [model.graph.output], self._values)  # or an error, now
         self._describe()

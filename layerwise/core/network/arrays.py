@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Arrays(ABC):
     """The arrays of one device. Provisional until 1.0.
 
-    An engine asks for everything from one thread, and in order, so that work can be queued. What it holds are slices
-    of one buffer, which are read and written as NumPy's are: `buffer[a:b]`, `.reshape(n, width)`.
+    An engine asks for everything in order, so that work can be queued: for copies from one thread, for sums from one
+    thread that may be another. What it holds are slices of one buffer, which are read and written as NumPy's are:
+    `buffer[a:b]`, `.reshape(n, width)`.
 
     Attributes:
         device: What the device is called where people read it, such as `cpu` or `NVIDIA H100 (cuda:0)`.

@@ -99,12 +99,15 @@ class Model(ABC):
         graph: Its computation; the first node is the input after preprocessing.
         layers: All layers that can be selected, in order of computation.
         arrays: Where the tensors are that compiled functions take and give; None where they are NumPy's.
+        batch_size: Stimuli per call that suit where it computes, where nobody asks for a number; None for the usual.
+            It must depend on nothing that changes from one run to the next: other batches give other last digits.
     """
 
     info: ModelInfo
     graph: Graph
     layers: tuple[Layer, ...]
     arrays: Arrays | None = None
+    batch_size: int | None = None
 
     @property
     def device(self) -> str:

@@ -17,22 +17,28 @@ from layerwise.core.network.model import Model
 from layerwise.core.network.representation import read_only
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.keeping import spool_rows
-from layerwise.core.runs.request import RunRequest
+from layerwise.core.runs.request import DEFAULT_BATCH_SIZE, RunRequest
 from layerwise.core.runs.streaming.planner import plan_stream
 
 
-def find_budget(request: RunRequest) -> Budget:
+def find_budget(request: RunRequest, model: Model) -> Budget:
     """What a run may use: as asked for, else half of the memory and half of the disk that are free now.
+
+    Of the device's memory, where layers are held on one.
 
     Raises:
         InputError: If there is no folder to spool to.
     """
-    memory = available_memory() // 2 if request.memory is None else request.memory
+    allowed = None if model.arrays is None else model.arrays.memory
+    on_device = allowed is not None
+    if allowed is None:
+        allowed = available_memory() // 2 if request.memory is None else request.memory
+    memory = allowed if request.memory is None else min(request.memory, allowed)
     if request.spool is not None:
-        return Budget(memory, request.spool)
+        return Budget(memory, request.spool, on_device)
     folder = request.spool_folder or tempfile.gettempdir()
     try:
-        return Budget(memory, shutil.disk_usage(folder).free // 2)
+        return Budget(memory, shutil.disk_usage(folder).free // 2, on_device)
     except OSError as error:
         raise InputError(f"cannot spool to {folder}: {error.strerror}") from error
 
@@ -70,10 +76,11 @@ def plan_targets(
     features = {target.key: _count_features(target) for target in targets}
     pixels, n_stimuli = stimuli.pixels, stimuli.n_stimuli
     held = stimuli.memory_bytes
+    batch_size = request.batch_size or model.batch_size or DEFAULT_BATCH_SIZE
     if not pixels.memory_bytes:  # every batch is read anew
-        held += min(request.batch_size, n_stimuli) * pixels.n_bytes // n_stimuli
+        held += min(batch_size, n_stimuli) * pixels.n_bytes // n_stimuli
     left = replace(budget, spool=budget.spool - pixels.spool_bytes)
-    plan = plan_stream(model.graph, targets, features, n_stimuli, request.batch_size, left, pixel_bytes=held)
+    plan = plan_stream(model.graph, targets, features, n_stimuli, batch_size, left, pixel_bytes=held)
     return replace(plan, spool_bytes=plan.spool_bytes + pixels.spool_bytes, device=model.device)
 
 

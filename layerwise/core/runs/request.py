@@ -13,6 +13,7 @@ from layerwise.core.network.ablation import Substitute
 from layerwise.core.network.stimuli import Resize
 
 DEFAULT_BATCH_SIZE = 16
+"""Stimuli per call of the network where neither the request nor the model says how many."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RunRequest:
         limit: Take only the first so many stimuli.
         resize: Resize policy; None for what the model's authors did.
         skip_bad: Go on without stimuli that cannot be decoded.
-        batch_size: Stimuli per call of the network.
+        batch_size: Stimuli per call of the network; None for what suits where it computes.
         memory: Bytes of memory for what is streamed; None for half of what is free.
         spool: Bytes of disk for what does not fit; None for half of what is free.
         spool_folder: Where to spool; None for the system's temporary folder.
@@ -57,7 +58,7 @@ class RunRequest:
     limit: int | None = None
     resize: Resize | None = None
     skip_bad: bool = False
-    batch_size: int = DEFAULT_BATCH_SIZE
+    batch_size: int | None = None
     memory: int | None = None
     spool: int | None = None
     spool_folder: Path | None = None

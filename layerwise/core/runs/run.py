@@ -83,7 +83,7 @@ def prepare_run(
     seconds: dict[str, float] = {}
     engine = registry.get(kinds.Engine, request.engine)
     transforms = _choose_transforms(registry, request.transforms)
-    if request.batch_size < 1:
+    if request.batch_size is not None and request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
     observer.stage(f"loading {describe_given(request.model)}")
     with _timed(seconds, "load"):
@@ -93,7 +93,7 @@ def prepare_run(
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
     observer.stage(f"decoding {describe_given(request.stimuli)}")
     with _timed(seconds, "decode"):
-        budget = find_budget(request)
+        budget = find_budget(request, model)
         keeping = KeepingBudget.of_run(budget.memory, budget.spool, request.spool_folder)
         stimuli = resolve_stimuli(registry, request, model, keeping)
     for line in stimuli.skipped:
@@ -221,7 +221,7 @@ def describe_run(prepared: PreparedRun) -> RunHeader:
         layers=prepared.layers,
         transforms=transforms,
         engine=prepared.engine.provider,
-        batch_size=request.batch_size,
+        batch_size=prepared.plan.batch_size,
         chunk_width=prepared.plan.chunk_width,
         command=request.command,
         checkpoint=request.checkpoint,
@@ -259,7 +259,7 @@ def _identify(prepared: PreparedRun) -> str:
             "statistics": provenance(list_decisive(prepared.registry)),
             "loader": [f"{prepared.loader.name} {prepared.loader.revision}"],
             "engine": provenance([prepared.engine]),
-            "batch_size": request.batch_size,
+            "batch_size": prepared.plan.batch_size,
             "filed": request.filed,
         }
         | device

@@ -16,6 +16,21 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in luminance (ITU-R BT.601), as Pillow's `L` mode has them."""
 
 
+@dataclass(frozen=True)
+class Affine:
+    """Pixels times `scale` plus `offset`, by channel (the last one for all that follow), in float32.
+
+    Attributes:
+        scale: Factor of each channel.
+        offset: What is added to each channel then.
+        bgr: Whether channels are reversed first.
+    """
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    bgr: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
     """What is done to pixels before the network sees them.
@@ -23,10 +38,12 @@ class Preprocessing:
     Attributes:
         words: What it does, as it is recorded; part of the model's fingerprint.
         apply: (batch, height, width, channels) in 0..255 to float32 of the same shape.
+        affine: The same as numbers, for a device to do; None where it is something else.
     """
 
     words: str
     apply: Callable[[NDArray[np.generic]], Floats]
+    affine: Affine | None = None
 
 
 def affine(words: str, scale: tuple[float, ...], offset: tuple[float, ...], *, bgr: bool = False) -> Preprocessing:
@@ -46,7 +63,7 @@ def affine(words: str, scale: tuple[float, ...], offset: tuple[float, ...], *, b
                 out += shifts[place]
         return tensor
 
-    return Preprocessing(words, apply)
+    return Preprocessing(words, apply, Affine(scale, offset, bgr))
 
 
 _TORCH_MEAN, _TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -61,7 +61,8 @@ class MeansOptions:
 
     heading: ClassVar[str] = "Memory, disk and engine"
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
+        int | None,
+        typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call; by default what suits the device."),
     ] = None
     memory: Annotated[
         str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use; by default half of what is free.")
@@ -141,7 +142,7 @@ def run_analysis(
     from layerwise.cli.running import carry_out, show_dry_run
     from layerwise.core.runs.checkpoints import is_several
     from layerwise.core.runs.loading import find_loader
-    from layerwise.core.runs.request import DEFAULT_BATCH_SIZE, RunRequest
+    from layerwise.core.runs.request import RunRequest
 
     if not (weights and is_several([weights])):
         check_weights_file(weights)
@@ -158,7 +159,7 @@ def run_analysis(
         skip_bad=skip_bad,
         ablate=tuple(name.strip() for given in ablate or () for name in given.split(",")),
         ablate_with=ablate_with,
-        batch_size=means.batch_size or DEFAULT_BATCH_SIZE,
+        batch_size=means.batch_size,
         memory=None if means.memory is None else parse_size(means.memory, "--memory"),
         spool=None if means.spool is None else parse_size(means.spool, "--spool"),
         spool_folder=means.spool_dir,

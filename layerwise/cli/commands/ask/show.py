@@ -71,6 +71,8 @@ def _header(run: RunRecord) -> Iterator[str]:
         yield f"Accuracy: top-1 {accuracy.top1:.3f}, top-5 {accuracy.top5:.3f} {labelled}"
     took = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in run.timings.items())
     yield f"Started: {run.started_at:%Y-%m-%d %H:%M:%S} UTC" + (f"; {took}" if took else "")
+    if "device" in run.host:
+        yield f"Computed: on {run.host['device']}, in batches of {run.batch_size}"
     yield f"Command: {run.command}"
     yield from (f"{attempt.capitalize()}: {said}" for attempt, said in describe_attempts(run.attempts))
     if run.tags:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import numpy as np
 from layerwise.core.base.spool import Spool
 from layerwise.core.network.arrays import Arrays
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES
+
+_FEW_CELLS = 2**18  # that are not worth holding
 
 
 class Rooms:
@@ -42,6 +45,12 @@ class Rooms:
             yield array[:n_cells]
         finally:
             self._free.put(array)
+
+    def clear(self) -> None:
+        """Let go of the arrays; no room may be in use."""
+        for _ in range(self._free.qsize()):
+            self._free.get()
+            self._free.put(None)
 
 
 class Chunk:
@@ -94,10 +103,12 @@ class Arena:
         self._spool = spool
         self._arrays = arrays
         self._n_cells = memory_bytes // FLOAT_BYTES
-        self._memory = arrays.empty(self._n_cells)
+        self._memory: Any = None
 
     def deal(self, widths: Sequence[int]) -> list[Chunk]:
         """Chunks of these widths; what does not fit into the buffer lies on disk."""
+        if self._memory is None:
+            self._memory = self._arrays.empty(self._n_cells)
         chunks = []
         used = offset = 0
         for width in widths:
@@ -110,6 +121,18 @@ class Arena:
             if values is None:
                 offset += size * FLOAT_BYTES
         return chunks
+
+    def halve(self) -> bool:
+        """Hold half as much, or nothing where that would be hardly anything; false where nothing was held already.
+
+        The chunks that were dealt out must be gone.
+        """
+        if not self._n_cells:
+            return False
+        half = self._n_cells // 2
+        self._n_cells = half if half > _FEW_CELLS else 0
+        self._memory = None
+        return True
 
 
 class Boundary:
@@ -140,6 +163,13 @@ class Boundary:
         values = np.empty((stop - start, *self._shape), dtype=np.float32)
         self._spool.read(start * self._row_bytes, values)
         return self._arrays.send(values)
+
+    def spill(self, folder: Path | None) -> None:
+        """Keep it in a file of its own from now on, with what it holds already."""
+        if self._spool is None:
+            self._spool = Spool(folder)
+            for start in list(self._batches):
+                self.write(start, self._batches.pop(start))
 
     def close(self) -> None:
         """Let go of what it holds."""

@@ -1,8 +1,7 @@
 """The tasks of a run on the threads of this process.
 
 While the network computes a batch, workers copy the one before it into the buffer; when all stimuli have passed,
-workers sum the chunks, which are merged in their order. Where the network's tensors are on a device, the buffer is
-there too, and one thread asks for everything: the device has a queue of its own.
+workers sum the chunks, which are merged in their order. Where the network's tensors are on a device, `on_device`.
 """
 
 from __future__ import annotations
@@ -43,7 +42,6 @@ class LocalCrew:
         plan = job.plan
         self.job = job
         self.arrays: Arrays = job.model.arrays or HostArrays()
-        self.on_host = job.model.arrays is None
         self._workers = workers
         memory = max(segment.memory_bytes for segment in plan.segments)
         self._arena = Arena(plan.n_stimuli, memory, spool, self.arrays)
@@ -91,11 +89,7 @@ class LocalCrew:
             boundary.close()
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        if self.on_host:
-            return self._workers.submit(function, *arguments)
-        done: Future[Any] = Future()
-        done.set_result(function(*arguments))
-        return done
+        return self._workers.submit(function, *arguments)
 
     def _spread(self, layer: LayerWork, start: int, tensor: Any) -> None:
         spread(layer, start, tensor, self.arrays, self._put)

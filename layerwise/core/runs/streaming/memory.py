@@ -8,7 +8,7 @@ products in flight, and what waits to be stored or is being stored.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from layerwise.core.host.plans import Concurrency, Target
 from layerwise.core.network.graph import Graph
@@ -23,6 +23,7 @@ _N_VECTORS = 18  # float64 (n,) of each layer: sums while it streams, and its su
 _N_WORKING = 3  # tensors as large as the widest that a framework needs to compute it: what it reads, pads and writes
 _N_STORING = 6.0  # matrices while a layer is written: products, correlations in float32, and 4.5 for a statistic
 _SCRATCH_BYTES = 13  # three float32 arrays and one of flags, of each worker: see `sums.Scratch`
+_N_DEVICE_CHUNKS = 3  # a chunk's deviations, centred and about each stimulus's mean, and their squares
 _UNIT_BYTES = 16  # two float64 sums of each unit of a segment
 _SHARE = 8  # of what is spare, an eighth each for workers, products and rooms: the rest is for layers and boundaries
 
@@ -49,6 +50,14 @@ class Holdings:
     def minimum(self) -> int:
         """With one of everything: a worker, a product, a room, and two chunks, of which the buffer's half is one."""
         return self.fixed + self.scratch + self.product + 3 * self.chunk
+
+    def on_device(self) -> Holdings:
+        """What a device holds where layers are summed there: the rest is in the memory of the process.
+
+        Its temporary arrays are of a whole chunk, since each operation is one call for all of it.
+        """
+        scratch = self.scratch + _N_DEVICE_CHUNKS * self.chunk
+        return replace(self, fixed=self.working + self.product, scratch=scratch)
 
     def share_out(self, spare: int, spool: int, n_cores: int) -> tuple[Concurrency, Shares]:
         """Divide what there is beyond the minimum, in bytes of memory, and all of the disk.

@@ -49,6 +49,8 @@ def plan_stream(
         InputError: If one layer at a time does not fit into the memory either; says how much is needed.
     """
     planner = _Planner(graph, targets, features, n_stimuli, batch_size, pixel_bytes)
+    if budget.on_device:  # which one thread asks for everything
+        planner.holdings, n_cores = planner.holdings.on_device(), 1
     return planner.plan(budget, n_cores or machine.n_cores())
 
 

@@ -20,6 +20,7 @@ from layerwise.core.host.plans import Target
 from layerwise.core.network.partial import PartialSums
 from layerwise.core.runs.streaming.finish import LayerFinisher
 from layerwise.core.runs.streaming.local import LocalCrew
+from layerwise.core.runs.streaming.on_device import DeviceCrew
 from layerwise.core.runs.streaming.plan import part_keys, split_targets
 from layerwise.core.runs.streaming.states import Listener
 from layerwise.core.runs.streaming.tasks import ChunkPlace, PassWork, deal
@@ -59,7 +60,7 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
         Spool(job.spool_folder) as spool,
         ThreadPoolExecutor(job.plan.concurrency.n_workers, thread_name_prefix="layerwise-stream") as workers,
     ):
-        crew = LocalCrew(job, spool, workers)
+        crew = LocalCrew(job, spool, workers) if job.model.arrays is None else DeviceCrew(job, spool, workers)
         try:
             run_passes(job, sink, crew)
         finally:

@@ -181,10 +181,10 @@ def sum_values(
         if np.isfinite(found).all():  # else left alone, so that the stimulus can be named
             _transform_units(transform, transform.offer, found)
         arrays.write(values, arrays.send(found))
-    if listeners:
-        _tell(listeners, chunk, np.asarray(arrays.fetch(values), dtype=np.float32))
     in_double = multiplies_double(job.plan.n_stimuli, chunk.n_features)
     sums = arrays.sum_chunk(values, in_double=in_double)
+    if listeners:  # once the sums are there: where a device has no memory for them, all of this is done again
+        _tell(listeners, chunk, np.asarray(arrays.fetch(values), dtype=np.float32))
     if chunk.target.layer.name in job.keep and transform is None:
         sums.activations = np.array(arrays.fetch(values), dtype=np.float32)
     return sums

@@ -20,11 +20,12 @@ from layerwise.core.network.products import represent
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
 from layerwise.core.runs.streaming import memory
+from layerwise.core.runs.streaming.host_arrays import HostArrays
 from layerwise.core.runs.streaming.planner import plan_stream
 from layerwise.core.runs.streaming.stream import stream_segments
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store
-from layerwise.testing import summarize
+from layerwise.testing import check_arrays, summarize
 
 MIB = 2**20
 
@@ -44,6 +45,19 @@ def test_a_plan_for_many_stimuli_counts_their_matrices_and_stays_within_the_budg
     assert plan.memory_bytes > (branches + 1 + stored) * matrix
     assert plan.memory_bytes <= budget.memory
     assert plan.forward_passes == pytest.approx(1, abs=0.01)
+
+
+def test_a_device_holds_sums_and_layers_and_none_of_what_is_stored(toy: Any) -> None:
+    model, n = toy.ToyModel(), 20_000
+    targets = tuple(Target(layer) for layer in model.layers)
+    features = {target.key: target.layer.n_features for target in targets}
+    budget = Budget(5 * 8 * n**2, 2**40)
+    with pytest.raises(InputError):
+        plan_stream(model.graph, targets, features, n, 256, budget)
+    on_device = dataclasses.replace(budget, on_device=True)
+    plan = plan_stream(model.graph, targets, features, n, 256, on_device, pixel_bytes=2**40)
+    assert 2.5 * 8 * n**2 < plan.memory_bytes <= budget.memory
+    assert (plan.concurrency.n_workers, plan.concurrency.n_products <= 2) == (1, True)
 
 
 def test_where_memory_is_short_fewer_products_are_in_flight_before_a_layer_is_refused(toy: Any) -> None:
@@ -100,6 +114,7 @@ def test_streaming_never_holds_a_matrix_for_every_layer(toy: Any) -> None:
     plan = plan_toy(model, n, Budget(2**30, 0), n_cores=1)
     job = StreamJob(model, toy.make_stimuli(n), tuple(Target(layer) for layer in model.layers), plan)
     layers = max(segment.memory_bytes for segment in plan.segments)
+    check_arrays(HostArrays())  # so that what the compiled pass is loaded with is there already
     tracemalloc.start()
     try:
         stream_segments(job, Dropping())
