@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Metric
-from layerwise.core.network.representation import Representation, reflect_at_ends
+from layerwise.core.network.panels import reflect_at_ends
+from layerwise.core.network.representation import Representation
 
 Matrix = NDArray[np.float64]
 _NEAR_ONE = 0.9999  # what is larger has lost more than four of sixteen digits of its difference from 1

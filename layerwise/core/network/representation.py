@@ -9,7 +9,7 @@ stimulus, and the mean and norm of each activation vector, which together give c
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.compact import expand, rounded_part
-from layerwise.core.network.resolution import EXACT, SINGLE, SURE, Resolution, deviation_of
-
-_ROWS_AT_ONCE = 64
+from layerwise.core.network.compact import expand
+from layerwise.core.network.panels import Panel, Side, above_diagonal, panels
+from layerwise.core.network.resolution import EXACT, SURE, Resolution, deviation_of
 
 Number = TypeVar("Number", bound=np.generic)
 Matrix = NDArray[np.float64]
@@ -57,40 +56,6 @@ def double_centre(matrix: Matrix) -> Matrix:
     matrix -= across - across.mean()
     matrix -= across[:, None]
     return matrix
-
-
-def panels(n_rows: int) -> Iterator[slice]:
-    """Some rows of a matrix at a time, for what needs temporary arrays: matrices are the largest things there are."""
-    return (slice(start, start + _ROWS_AT_ONCE) for start in range(0, n_rows, _ROWS_AT_ONCE))
-
-
-def add_squared_differences(matrix: Matrix, values: NDArray[np.float64], weight: float) -> Matrix:
-    """Add weight (v_i - v_j)^2 to each entry, in place."""
-    for rows in panels(len(values)):
-        apart = np.subtract.outer(values[rows], values)
-        apart *= apart
-        apart *= weight
-        matrix[rows] += apart
-    return matrix
-
-
-def multiply_outer(matrix: Matrix, values: NDArray[np.float64]) -> Matrix:
-    """Multiply each entry by v_i v_j, in place; what is symmetric stays so to the last bit."""
-    for rows in panels(len(values)):
-        matrix[rows] *= np.multiply.outer(values[rows], values)
-    return matrix
-
-
-def reflect_at_ends(distances: Matrix) -> Matrix:
-    """What rounding has put below 0 or above 2, as far on the other side, in place.
-
-    Cutting it off would make pairs equal that are not known to be.
-    """
-    np.abs(distances, out=distances)
-    beyond = distances > 2
-    with np.errstate(invalid="ignore"):
-        np.mod(distances, 4, out=distances, where=beyond)
-    return np.minimum(distances, 4 - distances, out=distances, where=beyond)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +101,10 @@ class Representation:
     @property
     def undefined(self) -> NDArray[np.intp]:
         """Indices of the stimuli of which an imported matrix says nothing."""
-        unknown = np.isnan(self.entries)
-        if not unknown.any():
-            return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(unknown.sum(axis=0) >= self.n_stimuli - 1)
+        n_unknown = np.zeros(self.n_stimuli, dtype=np.intp)
+        for rows in panels(self.n_stimuli):
+            n_unknown += np.isnan(self.entries[rows]).sum(axis=0)
+        return np.flatnonzero(n_unknown >= max(self.n_stimuli - 1, 1))
 
     def require_finite(self) -> None:
         """Make sure that all activations were finite numbers, as those of a run are.
@@ -169,9 +134,32 @@ class Representation:
             return np.asarray(self.entries, dtype=np.float64)
         return expand(self.entries.astype(np.float32, copy=False))
 
-    def _copy_dissimilarity(self) -> Matrix:
-        found = self.dissimilarity
-        return found if found.flags.writeable else found.copy()
+    @cached_property
+    def _side(self) -> Side:
+        return Side(self.deviation, self.mean, self.norm)
+
+    def panel(self, rows: slice, columns: slice = slice(None)) -> Panel:
+        """What is known of some stimuli with some others: matrices are made of these, a few rows at a time."""
+        side = self._side
+        return Panel(
+            self.entries[rows, columns], side.take(rows), side.take(columns), self.n_features, self.resolution
+        )
+
+    def upper_panels(self) -> Iterator[tuple[slice, Panel]]:
+        """All pairs of different stimuli once: some rows at a time, each with the columns from its first row on.
+
+        The first columns of a panel, as many as it has rows, are pairs among the rows themselves: each twice, and the
+        stimuli with themselves. `above_diagonal` leaves these out.
+        """
+        for rows in panels(self.n_stimuli):
+            yield rows, self.panel(rows, slice(rows.start, None))
+
+    def _fill(self, read: Callable[[Panel], Matrix]) -> Matrix:
+        """The (n, n) matrix that consists of these panels."""
+        matrix = np.empty((self.n_stimuli, self.n_stimuli))
+        for rows in panels(self.n_stimuli):
+            matrix[rows] = read(self.panel(rows))
+        return matrix
 
     def squared_distances(self) -> Matrix:
         """|x_i - x_j|^2, (n, n); defined for constant vectors too, NaN for undefined stimuli.
@@ -187,9 +175,7 @@ class Representation:
         return self._squared_distances()
 
     def _squared_distances(self) -> Matrix:
-        squared = multiply_outer(self._copy_dissimilarity(), self.deviation)
-        squared *= 2
-        return add_squared_differences(squared, self.deviation, 1)
+        return self._fill(Panel.squared_distances)
 
     def squared_distance_errors(self, *, with_activations: bool = False) -> Matrix:
         """The standard deviation of the error of each squared distance, (n, n).
@@ -198,45 +184,12 @@ class Representation:
             with_activations: Whether the rounding of the activations themselves counts as well, or only what was
                 done with them.
         """
-        errors = self._dissimilarity_errors()
-        for rows in panels(self.n_stimuli):
-            errors[rows] *= 2 * self.deviation[rows, None] * self.deviation
-        return self._add_activation_errors(errors) if with_activations else errors
-
-    def _dissimilarity_errors(self) -> Matrix:
-        """Of products and storage."""
-        errors = self._copy_dissimilarity()
-        for rows in panels(self.n_stimuli):
-            size = errors[rows]
-            known = self.resolution.dissimilarity_errors(size)
-            if self._storage_error:
-                known = np.sqrt(known**2 + (self._storage_error * rounded_part(np.abs(size))) ** 2)
-            errors[rows] = known
-        return errors
-
-    def _add_activation_errors(self, errors: Matrix) -> Matrix:
-        """What rounding of activations does besides: noise e_i of length `activation_noise` on each stimulus.
-
-        |x_i + e_i - x_j - e_j|^2 differs by 2 (x_i - x_j)(e_i - e_j), whose deviation is 2 d |e| / sqrt(p), and by
-        |e_i - e_j|^2.
-        """
-        noise = self.activation_noise**2
-        distances = self._squared_distances()
-        for rows in panels(self.n_stimuli):
-            both = noise[rows, None] + noise
-            variance = 4 * np.abs(distances[rows]) * both / self.n_features + both**2
-            errors[rows] = np.sqrt(errors[rows] ** 2 + variance)
-        return errors
-
-    @property
-    def _storage_error(self) -> float:
-        """Relative error of what was rounded to be stored."""
-        return deviation_of(SINGLE) if self.entries.dtype == np.float32 else 0.0
+        return self._fill(lambda panel: panel.squared_distance_errors(with_activations=with_activations))
 
     @property
     def length(self) -> NDArray[np.float64]:
         """|x_i|, (n,)."""
-        return np.asarray(np.hypot(self.norm, np.sqrt(self.n_features) * self.mean))
+        return self._side.length(self.n_features)
 
     @property
     def length_errors(self) -> NDArray[np.float64]:
@@ -259,15 +212,7 @@ class Representation:
         """
         if not self.has_zero:
             return self._scaled_distances()
-        apart = self._squared_distances()
-        add_squared_differences(apart, self.mean, -self.n_features)
-        add_squared_differences(apart, self.norm, -1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            multiply_outer(apart, 1 / self.norm)
-        apart /= 2
-        reflect_at_ends(apart)
-        apart[self.constant, :] = apart[:, self.constant] = np.nan
-        return apart
+        return self._fill(Panel.correlation_distances)
 
     def _scaled_distances(self) -> Matrix:
         """Squared distances moved and scaled to lie between 0 and 1: all that RSA needs of them as similarities."""
@@ -309,13 +254,8 @@ class Representation:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
         self._require_all()
-        gram = self._squared_distances()
-        add_squared_differences(gram, self.mean, -self.n_features)
-        squares = self.norm**2
-        for rows in panels(self.n_stimuli):
-            np.subtract(np.add.outer(squares[rows], squares), gram[rows], out=gram[rows])
-        gram /= 2
-        np.fill_diagonal(gram, squares)
+        gram = self._fill(_products_about_means)
+        np.fill_diagonal(gram, self.norm**2)
         return gram
 
     def column_centred_gram(self) -> Matrix:
@@ -327,9 +267,41 @@ class Representation:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
         self._require_all()
-        gram = self._copy_dissimilarity()
-        np.subtract(1, gram, out=gram)
-        return double_centre(multiply_outer(gram, self.deviation))
+        return double_centre(self._fill(Panel.centred_products))
+
+    @cached_property
+    def centred_sums(self) -> tuple[float, float]:
+        """Trace and squared Frobenius norm of `column_centred_gram`, without that matrix: sums over panels.
+
+        The sum of its eigenvalues, and of their squares.
+
+        Raises:
+            InputError: If some activations are not finite, or nothing is known of some stimuli.
+        """
+        self._require_all()
+        across = self.centred_means
+        trace, squares = 0.0, 0.0
+        for rows, panel in self.upper_panels():
+            centred = panel.centred_products()
+            centred -= across[rows.start :] - across.mean()
+            centred -= across[rows, None]
+            own, other = centred[:, : len(centred)], centred[:, len(centred) :]
+            trace += float(np.einsum("ii", own))
+            squares += float(np.einsum("ij,ij", own, own)) + 2 * float(np.einsum("ij,ij", other, other))
+        return trace, squares
+
+    @cached_property
+    def centred_means(self) -> NDArray[np.float64]:
+        """Mean over stimuli of each row of a_i a_j (1 - d_ij), (n,): 0 where the reference is their mean.
+
+        What is taken out of rows and columns to make `column_centred_gram` of it, and their mean put back.
+        """
+        across = np.zeros(self.n_stimuli)
+        for rows, panel in self.upper_panels():
+            found = panel.centred_products()
+            across[rows] += found.sum(axis=1)
+            across[rows.stop :] += found[:, len(found) :].sum(axis=0)
+        return read_only(across / max(self.n_stimuli, 1))
 
     @property
     def gram_error(self) -> float:
@@ -344,7 +316,25 @@ class Representation:
     @cached_property
     def _entry_error(self) -> float:
         """Of an entry of a Gram matrix over both deviations: the mean square's root, of products and storage."""
-        return float(np.sqrt(np.nanmean(self._dissimilarity_errors() ** 2)))
+        itself = float(self.resolution.dissimilarity_errors(np.zeros(1))[0])
+        total, n_known = self.n_stimuli * itself**2, self.n_stimuli
+        for _, panel in self.upper_panels():
+            errors = above_diagonal(panel.dissimilarity_errors())
+            known = errors[np.isfinite(errors)]
+            total, n_known = total + 2 * float(known @ known), n_known + 2 * len(known)
+        return float(np.sqrt(total / n_known)) if n_known else float("nan")
+
+    @cached_property
+    def _dissimilarity_spread(self) -> float:
+        """The standard deviation of the dissimilarities of different stimuli that are known."""
+        return _find_moments(panel.dissimilarity() for _, panel in self.upper_panels())[2]
+
+    @cached_property
+    def correlation_moments(self) -> tuple[int, float, float]:
+        """Of 1 - correlation over all pairs of different stimuli that have one: number, mean, standard deviation."""
+        if not self.has_zero:
+            return _find_moments([self.correlation_distances()])
+        return _find_moments(panel.correlation_distances() for _, panel in self.upper_panels())
 
     @cached_property
     def blur(self) -> float:
@@ -353,8 +343,7 @@ class Representation:
         The larger of that of distances and of what is left of them once means and norms are taken out.
         """
         size = float(self.deviation @ self.deviation)
-        pairs = self.dissimilarity[~np.eye(self.n_stimuli, dtype=np.bool_)]
-        spread = float(np.std(pairs[np.isfinite(pairs)], dtype=np.float64)) if self.n_stimuli > 1 else 0.0
+        spread = self._dissimilarity_spread
         if not size * spread > 0:
             return 1.0
         outside = self.n_stimuli * (self.n_features * np.var(self.mean) + np.var(self.norm)) / size
@@ -447,6 +436,31 @@ class Representation:
         if not self.resolution.activations:
             return self
         return replace(self, resolution=replace(self.resolution, products=0.0, near=0.0, least=0.0))
+
+
+def _find_moments(upper: Iterable[Matrix]) -> tuple[int, float, float]:
+    """Number, mean and standard deviation of what is finite above the diagonals of panels."""
+    total, squares, n_known, origin = 0.0, 0.0, 0, None
+    for panel in upper:
+        values = above_diagonal(panel)
+        known = values[np.isfinite(values)]
+        if not len(known):
+            continue
+        origin = float(known.mean()) if origin is None else origin  # so that nothing cancels
+        known -= origin
+        total, squares, n_known = total + float(known.sum()), squares + float(known @ known), n_known + len(known)
+    if origin is None:
+        return 0, float("nan"), 0.0
+    mean = total / n_known
+    return n_known, origin + mean, float(np.sqrt(max(squares / n_known - mean**2, 0.0)))
+
+
+def _products_about_means(panel: Panel) -> Matrix:
+    """Inner products of the activations less their means over units: half of what squares and distances differ by."""
+    squares = np.add.outer(panel.rows.norm**2, panel.columns.norm**2)
+    squares -= panel.about_means()
+    squares /= 2
+    return np.asarray(squares)
 
 
 _LEAST_INSIDE = 1e-6
