@@ -31,7 +31,7 @@ else:
 
 TILE_BYTES = 1 << 20
 _LEVEL = 1
-_SAMPLE, _WORTH_IT = 1 << 14, 0.97  # bytes of a plane that are tried, and what they must shrink to
+_SAMPLE, _WORTH_IT = 1 << 12, 0.97  # bytes of a plane that are tried, and what they must shrink to
 _HEADER, _LAST_BLOCK = b"\x78\x01", b"\x03\x00"  # of a zlib stream (RFC 1950), and an empty last block (RFC 1951)
 _SINGLE, _DOUBLE, CORRELATION = "compact/f4", "dissimilarity/f8", "correlation"
 _TYPES = {_SINGLE: "<f4", _DOUBLE: "<f8", CORRELATION: "<f4"}

@@ -67,22 +67,22 @@ class Products:
         entries = np.empty(self.centred.shape, dtype=np.float64 if in_double else np.float32)
         for rows in panels(len(deviation)):
             apart = self._dissimilarity(rows, deviation)
-            entries[rows] = apart if in_double else compact(apart)
+            found = apart if in_double else compact(apart)
+            entries[rows, rows.start :] = found
+            entries[rows.stop :, rows] = found[:, len(found) :].T
         return Representation(entries, deviation, self.mean, self.norm, self.n_features, self.resolution)
 
     def _dissimilarity(self, rows: slice, deviation: Vector) -> Matrix:
-        """1 - cosine of some stimuli with all, (r, n); symmetric to the last bit, whatever the products are."""
-        own = deviation[rows, None]
+        """1 - cosine of some stimuli with those from the first of them on: of both halves of products, the mean."""
+        own, others = deviation[rows, None], deviation[rows.start :]
         with np.errstate(invalid="ignore", divide="ignore"):
-            apart = 1 - self.centred[rows] / own / deviation
-            other = 1 - self.centred[:, rows].T / deviation / own
-        at_mean = deviation == 0  # such a stimulus has no direction: any will do
-        for found in (apart, other):
-            found[at_mean[rows], :] = found[:, at_mean] = 1
-        apart += other
+            apart = 1 - self.centred[rows, rows.start :] / own / others
+            apart += 1 - self.centred[rows.start :, rows].T / others / own
         apart /= 2
+        at_mean = others == 0  # such a stimulus has no direction: any will do
+        apart[at_mean[: len(apart)], :] = apart[:, at_mean] = 1
         np.clip(apart, 0, 2, out=apart)
-        apart[np.arange(len(apart)), np.arange(rows.start, rows.stop)] = 0
+        np.fill_diagonal(apart, 0)
         return apart
 
 

@@ -29,6 +29,16 @@ from layerwise.core.runs.request import Observer
 N_UNWRITTEN = 2
 """Layers at most that are handed over and not yet written: what the plan of a run's memory has to allow for."""
 
+
+def count_storing(n_stimuli: int) -> float:
+    """Matrices of float64 that are there while a layer is written.
+
+    Products, entries, their upper triangle and its tiles; up to `MOST_STIMULI` four more in which LAPACK finds
+    eigenvalues.
+    """
+    return 6.0 if n_stimuli <= MOST_STIMULI else 3.25
+
+
 Statistics = Sequence[Registered[kinds.Statistic]]
 
 

@@ -65,9 +65,8 @@ def find_nearest(representation: Representation, counts: Flags | None = None) ->
         squared[np.arange(n_rows), np.arange(n_rows)] = np.inf
         if counts is not None:
             squared[~counts[rows], :] = squared[:, ~counts[rows.start :]] = np.inf
-        nearest[rows] = _two_smallest(np.hstack([nearest[rows], squared]))
-        rest = slice(rows.stop, None)
-        nearest[rest] = _two_smallest(np.hstack([nearest[rest], squared[:, n_rows:].T]))
+        _note_nearest(nearest[rows.stop :], squared[:, n_rows:].copy().T)
+        _note_nearest(nearest[rows], squared)
     return nearest, is_double
 
 
@@ -75,9 +74,14 @@ def _above(shape: tuple[int, ...]) -> Flags:
     return np.asarray(np.arange(shape[1]) > np.arange(shape[0])[:, None])
 
 
-def _two_smallest(values: Vector) -> Vector:
-    """Of each row, the smaller one first."""
-    return np.asarray(np.partition(values, 1, axis=1)[:, :2])
+def _note_nearest(nearest: Vector, squared: Vector) -> None:
+    """Put the two smallest of each row beside those known before, (k, 2), in place; `squared` is spoilt."""
+    for _ in range(2 if squared.size else 0):
+        place = squared.argmin(axis=1)
+        least = squared[np.arange(len(place)), place]
+        squared[np.arange(len(place)), place] = np.inf
+        nearest[:, 1] = np.minimum(nearest[:, 1], np.maximum(nearest[:, 0], least))
+        nearest[:, 0] = np.minimum(nearest[:, 0], least)
 
 
 def estimate_dimension(nearest: Vector) -> float | None:
