@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,13 @@ _ROWS_AT_ONCE = 64
 Number = TypeVar("Number", bound=np.generic)
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers, which nobody can change through it."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def panels(n_rows: int, n_each: int = _ROWS_AT_ONCE) -> Iterator[slice]:

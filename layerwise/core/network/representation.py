@@ -9,30 +9,24 @@ stimulus, and the mean and norm of each activation vector, which together give c
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layerwise.core.base.errors import InputError
 from layerwise.core.network.compact import expand
-from layerwise.core.network.panels import Panel, Side, above_diagonal, panels
-from layerwise.core.network.resolution import EXACT, SURE, Resolution, deviation_of
+from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.panels import Panel, panels
+from layerwise.core.network.panels import read_only as read_only  # noqa: PLC0414 - where everybody looks for it
+from layerwise.core.network.resolution import EXACT, SURE, Resolution
 
 Number = TypeVar("Number", bound=np.generic)
 Matrix = NDArray[np.float64]
 NO_TRANSFORM = "none"
 """What plain activations are called where a transform is named."""
-
-
-def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers, which nobody can change through it."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def strict_upper(matrix: NDArray[Number]) -> NDArray[Number]:
@@ -59,7 +53,7 @@ def double_centre(matrix: Matrix) -> Matrix:
 
 
 @dataclass(frozen=True, eq=False)
-class Representation:
+class Representation(Pairs):
     """A layer's activations x_i for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
 
     Made by `represent` from activations, and by `interchange` from matrices. Ask its methods for what a measure
@@ -89,38 +83,9 @@ class Representation:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
-    def n_stimuli(self) -> int:
-        """Number of stimuli."""
-        return len(self.mean)
-
-    @property
-    def constant(self) -> NDArray[np.intp]:
-        """Indices of the stimuli with constant activations, whose correlations are undefined."""
-        return np.flatnonzero(self.norm == 0)
-
-    @property
     def undefined(self) -> NDArray[np.intp]:
         """Indices of the stimuli of which an imported matrix says nothing."""
-        n_unknown = np.zeros(self.n_stimuli, dtype=np.intp)
-        for rows in panels(self.n_stimuli):
-            n_unknown += np.isnan(self.entries[rows]).sum(axis=0)
-        return np.flatnonzero(n_unknown >= max(self.n_stimuli - 1, 1))
-
-    def require_finite(self) -> None:
-        """Make sure that all activations were finite numbers, as those of a run are.
-
-        Raises:
-            InputError: If some were not; says how many stimuli.
-        """
-        n_spoilt = int((~np.isfinite(self.norm) | ~np.isfinite(self.mean)).sum())
-        if n_spoilt:
-            raise InputError(f"{n_spoilt} of {self.n_stimuli} stimuli have activations that are not finite")
-
-    def _require_all(self) -> None:
-        """Gram matrices need every stimulus."""
-        self.require_finite()
-        if n_undefined := len(self.undefined):
-            raise InputError(f"nothing is known of {n_undefined} of {self.n_stimuli} stimuli")
+        return self._count_unknown() if np.isnan(self.entries).any() else np.empty(0, dtype=np.intp)
 
     # Distances
 
@@ -134,10 +99,6 @@ class Representation:
             return np.asarray(self.entries, dtype=np.float64)
         return expand(self.entries.astype(np.float32, copy=False))
 
-    @cached_property
-    def _side(self) -> Side:
-        return Side(self.deviation, self.mean, self.norm)
-
     def panel(self, rows: slice, columns: slice = slice(None)) -> Panel:
         """What is known of some stimuli with some others: matrices are made of these, a few rows at a time."""
         side = self._side
@@ -146,11 +107,7 @@ class Representation:
         )
 
     def upper_panels(self) -> Iterator[tuple[slice, Panel]]:
-        """All pairs of different stimuli once: some rows at a time, each with the columns from its first row on.
-
-        The first columns of a panel, as many as it has rows, are pairs among the rows themselves: each twice, and the
-        stimuli with themselves. `above_diagonal` leaves these out.
-        """
+        """All pairs of different stimuli once; see `Pairs`."""
         for rows in panels(self.n_stimuli):
             yield rows, self.panel(rows, slice(rows.start, None))
 
@@ -186,22 +143,6 @@ class Representation:
         """
         return self._fill(lambda panel: panel.squared_distance_errors(with_activations=with_activations))
 
-    @property
-    def length(self) -> NDArray[np.float64]:
-        """|x_i|, (n,)."""
-        return self._side.length(self.n_features)
-
-    @property
-    def length_errors(self) -> NDArray[np.float64]:
-        """The standard deviation of the error of |x_i|, (n,): what is left of sums over what distinguishes it."""
-        known = self.resolution.dissimilarity_errors(np.ones(1))[0] * 4
-        return np.asarray(np.maximum(known * self.deviation, 2.0**-52 * self.length))
-
-    @property
-    def activation_noise(self) -> NDArray[np.float64]:
-        """Length of the vector of rounding errors of each stimulus's activations, (n,)."""
-        return deviation_of(self.resolution.activations) * self.length
-
     # Correlations
 
     def correlation_distances(self) -> Matrix:
@@ -211,10 +152,10 @@ class Representation:
         units: what is left of a distance once means and norms are the same, however small it is.
         """
         if not self.has_zero:
-            return self._scaled_distances()
+            return self._scale_distances()
         return self._fill(Panel.correlation_distances)
 
-    def _scaled_distances(self) -> Matrix:
+    def _scale_distances(self) -> Matrix:
         """Squared distances moved and scaled to lie between 0 and 1: all that RSA needs of them as similarities."""
         apart = self._squared_distances()
         lowest = min(float(np.nanmin(apart)), 0.0)
@@ -268,87 +209,6 @@ class Representation:
         """
         self._require_all()
         return double_centre(self._fill(Panel.centred_products))
-
-    @cached_property
-    def centred_sums(self) -> tuple[float, float]:
-        """Trace and squared Frobenius norm of `column_centred_gram`, without that matrix: sums over panels.
-
-        The sum of its eigenvalues, and of their squares.
-
-        Raises:
-            InputError: If some activations are not finite, or nothing is known of some stimuli.
-        """
-        self._require_all()
-        across = self.centred_means
-        trace, squares = 0.0, 0.0
-        for rows, panel in self.upper_panels():
-            centred = panel.centred_products()
-            centred -= across[rows.start :] - across.mean()
-            centred -= across[rows, None]
-            own, other = centred[:, : len(centred)], centred[:, len(centred) :]
-            trace += float(np.einsum("ii", own))
-            squares += float(np.einsum("ij,ij", own, own)) + 2 * float(np.einsum("ij,ij", other, other))
-        return trace, squares
-
-    @cached_property
-    def centred_means(self) -> NDArray[np.float64]:
-        """Mean over stimuli of each row of a_i a_j (1 - d_ij), (n,): 0 where the reference is their mean.
-
-        What is taken out of rows and columns to make `column_centred_gram` of it, and their mean put back.
-        """
-        across = np.zeros(self.n_stimuli)
-        for rows, panel in self.upper_panels():
-            found = panel.centred_products()
-            across[rows] += found.sum(axis=1)
-            across[rows.stop :] += found[:, len(found) :].sum(axis=0)
-        return read_only(across / max(self.n_stimuli, 1))
-
-    @property
-    def gram_error(self) -> float:
-        """Frobenius norm of the error of `column_centred_gram`.
-
-        Without knowledge of single entries: those of products and storage go with a_i a_j, those of activations with
-        (a_i |e_j| + a_j |e_i|) / sqrt(p).
-        """
-        squares, noise = self.deviation @ self.deviation, self.activation_noise @ self.activation_noise
-        return float(np.hypot(self._entry_error * squares, np.sqrt(2 * squares * noise / self.n_features) + noise))
-
-    @cached_property
-    def _entry_error(self) -> float:
-        """Of an entry of a Gram matrix over both deviations: the mean square's root, of products and storage."""
-        itself = float(self.resolution.dissimilarity_errors(np.zeros(1))[0])
-        total, n_known = self.n_stimuli * itself**2, self.n_stimuli
-        for _, panel in self.upper_panels():
-            errors = above_diagonal(panel.dissimilarity_errors())
-            known = errors[np.isfinite(errors)]
-            total, n_known = total + 2 * float(known @ known), n_known + 2 * len(known)
-        return float(np.sqrt(total / n_known)) if n_known else float("nan")
-
-    @cached_property
-    def _dissimilarity_spread(self) -> float:
-        """The standard deviation of the dissimilarities of different stimuli that are known."""
-        return _find_moments(panel.dissimilarity() for _, panel in self.upper_panels())[2]
-
-    @cached_property
-    def correlation_moments(self) -> tuple[int, float, float]:
-        """Of 1 - correlation over all pairs of different stimuli that have one: number, mean, standard deviation."""
-        if not self.has_zero:
-            return _find_moments([self.correlation_distances()])
-        return _find_moments(panel.correlation_distances() for _, panel in self.upper_panels())
-
-    @cached_property
-    def blur(self) -> float:
-        """What share of the differences between pairs of stimuli is nothing but error: 0 is sharp, 1 is noise.
-
-        The larger of that of distances and of what is left of them once means and norms are taken out.
-        """
-        size = float(self.deviation @ self.deviation)
-        spread = self._dissimilarity_spread
-        if not size * spread > 0:
-            return 1.0
-        outside = self.n_stimuli * (self.n_features * np.var(self.mean) + np.var(self.norm)) / size
-        inside = max(1 - float(outside), _LEAST_INSIDE)
-        return min(self.gram_error / (size * spread * inside), 1.0)
 
     @property
     def eigenvalue_floor(self) -> float:
@@ -438,23 +298,6 @@ class Representation:
         return replace(self, resolution=replace(self.resolution, products=0.0, near=0.0, least=0.0))
 
 
-def _find_moments(upper: Iterable[Matrix]) -> tuple[int, float, float]:
-    """Number, mean and standard deviation of what is finite above the diagonals of panels."""
-    total, squares, n_known, origin = 0.0, 0.0, 0, None
-    for panel in upper:
-        values = above_diagonal(panel)
-        known = values[np.isfinite(values)]
-        if not len(known):
-            continue
-        origin = float(known.mean()) if origin is None else origin  # so that nothing cancels
-        known -= origin
-        total, squares, n_known = total + float(known.sum()), squares + float(known @ known), n_known + len(known)
-    if origin is None:
-        return 0, float("nan"), 0.0
-    mean = total / n_known
-    return n_known, origin + mean, float(np.sqrt(max(squares / n_known - mean**2, 0.0)))
-
-
 def _products_about_means(panel: Panel) -> Matrix:
     """Inner products of the activations less their means over units: half of what squares and distances differ by."""
     squares = np.add.outer(panel.rows.norm**2, panel.columns.norm**2)
@@ -463,5 +306,4 @@ def _products_about_means(panel: Panel) -> Matrix:
     return np.asarray(squares)
 
 
-_LEAST_INSIDE = 1e-6
 _EDGE = 1.25  # of the largest eigenvalue of a random matrix, which single draws exceed by a few per cent
