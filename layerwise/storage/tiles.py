@@ -37,6 +37,11 @@ _SINGLE, _DOUBLE, CORRELATION = "compact/f4", "dissimilarity/f8", "correlation"
 _TYPES = {_SINGLE: "<f4", _DOUBLE: "<f8", CORRELATION: "<f4"}
 
 
+def tile_size(dtype: np.dtype[np.floating]) -> int:
+    """How many values a tile has, but for the last one."""
+    return TILE_BYTES // dtype.itemsize
+
+
 class TileError(ValueError):
     """Stored bytes are not what was once written; the message says which part."""
 
@@ -98,7 +103,7 @@ def pack(representation: Representation) -> Packed:
         np.asarray(vector, dtype="<f8").tobytes()
         for vector in (representation.mean, representation.norm, representation.deviation)
     )
-    n_values = TILE_BYTES // values.itemsize
+    n_values = tile_size(values.dtype)
     tiles = tuple(encode_tile(values[at : at + n_values]) for at in range(0, len(values), n_values))
     resolution = write_resolution(representation)
     packed = Packed(representation.n_features, mean, norm, tiles, "", form, deviation, resolution)
@@ -140,6 +145,13 @@ def _from_dissimilarities(
 ) -> Representation:
     import numpy as np
 
+    matrix = symmetric_matrix(values, np.full(len(mean), diagonal_of(values.dtype)))
+    return _describe(packed, matrix, mean, norm)
+
+
+def _describe(
+    packed: Packed, matrix: NDArray[np.floating], mean: NDArray[np.float64], norm: NDArray[np.float64]
+) -> Representation:
     from layerwise.core.network.representation import Representation
 
     deviation = _floats(packed.deviation or b"", "deviation")
@@ -149,8 +161,22 @@ def _from_dissimilarities(
         resolution, has_zero = read_resolution(packed.resolution or "")
     except ValueError as error:
         raise TileError(f"its resolution cannot be read: {error}") from error
-    matrix = symmetric_matrix(values, np.full(len(mean), diagonal_of(values.dtype)))
     return Representation(matrix, deviation, mean, norm, packed.n_features, resolution, has_zero)
+
+
+def unpack_head(packed: Packed) -> tuple[Representation, np.dtype[np.floating]] | None:
+    """A layer's vectors and numbers with no entries, and the type of its values; None where these are correlations.
+
+    Raises:
+        TileError: If something of it cannot be read.
+    """
+    import numpy as np
+
+    if packed.form not in (_SINGLE, _DOUBLE):
+        return None
+    vectors = [_floats(packed.mean, "mean"), _floats(packed.norm, "norm")]
+    nothing = np.empty(0, dtype=_TYPES[packed.form])
+    return _describe(packed, np.broadcast_to(nothing, (0, 0)), *vectors), nothing.dtype
 
 
 def _unpack_values(packed: Packed) -> NDArray[np.floating]:
@@ -159,7 +185,7 @@ def _unpack_values(packed: Packed) -> NDArray[np.floating]:
 
     n_stimuli, dtype = len(packed.mean) // 8, np.dtype(_TYPES[packed.form])
     values = np.empty(n_stimuli * (n_stimuli - 1) // 2, dtype=dtype)
-    n_each = TILE_BYTES // dtype.itemsize
+    n_each = tile_size(dtype)
     expected = [min(n_each, len(values) - at) for at in range(0, len(values), n_each)]
     if [tile.n_values for tile in packed.tiles] != expected or len(packed.norm) != len(packed.mean):
         raise TileError(f"{len(packed.tiles)} tiles do not make up {n_stimuli} stimuli")

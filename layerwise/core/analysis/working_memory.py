@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.base.machine import available_memory, n_cores
+from layerwise.core.base.words import bytes_in_words
 
 SHARE = 0.5
 """The share of the available memory that is taken where nobody says how much."""
@@ -24,7 +26,10 @@ PAIRS_AT_ONCE = 8  # compared together: enough for NumPy to let other threads wo
 _TASK_BYTES = 52  # for each pair of stimuli: no built-in measure needs more than six n x n matrices of float64 to
 #                   prepare a layer, besides the one of float32 that is stored
 _PAIR_BYTES = 17  # likewise, to compare two prepared layers
+_STATE_BYTES = 8  # likewise, of a prepared layer that is a matrix of float64
 _WORK_SHARE = 4
+FEW = 2_000
+"""Stimuli of which two layers fit into any memory."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,26 @@ class WorkingMemory:
     def n_pairs(self) -> int:
         """How many pairs each of these threads can compare together."""
         return max(1, min(PAIRS_AT_ONCE, self.work_bytes // max(1, self.n_threads * self.pair_bytes)))
+
+    @property
+    def least_bytes(self) -> int:
+        """What it takes where one layer is worked on and two of one matrix wait."""
+        return self.task_bytes + 2 * _STATE_BYTES * self.n_stimuli**2
+
+    def check(self, what: str) -> None:
+        """Refuse what would take more than is allowed; of few stimuli it is so little that nobody need ask.
+
+        Raises:
+            InputError: If it would; says how much it takes.
+        """
+        if self.n_stimuli <= FEW or self.least_bytes <= self.n_bytes:
+            return
+        least, allowed = bytes_in_words(self.least_bytes), bytes_in_words(self.n_bytes)
+        raise InputError(
+            f"{what} holds whole layers: for {self.n_stimuli:,} stimuli that takes {least} of memory at least, and "
+            f"{allowed} are allowed; allow more with --memory, compare fewer stimuli, or ask for a measure that "
+            "reads layers a few rows at a time, such as rsa-pearson or cka"
+        )
 
     def count_states(self, state_bytes: int) -> int:
         """How many prepared layers of this size can wait, at least two."""

@@ -40,12 +40,20 @@ class Pairs(ABC):
     has_zero: bool
 
     @abstractmethod
-    def upper_panels(self) -> Iterator[tuple[slice, Panel]]:
+    def upper_panels(self, n_rows: int | None = None) -> Iterator[tuple[slice, Panel]]:
         """All pairs of different stimuli once: some rows at a time, each with the columns from its first row on.
 
         The first columns of a panel, as many as it has rows, are pairs among the rows themselves: each twice, and the
         stimuli with themselves. `above_diagonal` leaves these out.
+
+        Args:
+            n_rows: How many rows at a time; None for as many as a cache holds.
         """
+
+    @property
+    @abstractmethod
+    def entry_type(self) -> np.dtype[np.floating]:
+        """The type in which pairs are stored: float32, or float64 where that is needed."""
 
     @property
     def n_stimuli(self) -> int:
@@ -81,8 +89,12 @@ class Pairs(ABC):
         if n_spoilt:
             raise InputError(f"{n_spoilt} of {self.n_stimuli} stimuli have activations that are not finite")
 
-    def _require_all(self) -> None:
-        """Gram matrices need every stimulus."""
+    def require_all(self) -> None:
+        """Make sure that all stimuli are known, of which Gram matrices need every one.
+
+        Raises:
+            InputError: If some activations are not finite, or nothing is known of some stimuli.
+        """
         self.require_finite()
         if n_undefined := len(self.undefined):
             raise InputError(f"nothing is known of {n_undefined} of {self.n_stimuli} stimuli")
@@ -120,7 +132,7 @@ class Pairs(ABC):
         Raises:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
-        self._require_all()
+        self.require_all()
         across = self.centred_means
         trace, squares = 0.0, 0.0
         for rows, panel in self.upper_panels():

@@ -32,9 +32,10 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def panels(n_rows: int, n_each: int = _ROWS_AT_ONCE) -> Iterator[slice]:
+def panels(n_rows: int, n_each: int | None = None) -> Iterator[slice]:
     """Some rows of a matrix at a time, for what needs temporary arrays: matrices are the largest things there are."""
-    return (slice(start, min(start + n_each, n_rows)) for start in range(0, n_rows, n_each))
+    step = n_each or _ROWS_AT_ONCE
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 def above_diagonal(panel: NDArray[Number]) -> NDArray[Number]:

@@ -83,6 +83,11 @@ class Representation(Pairs):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
+    def entry_type(self) -> np.dtype[np.floating]:
+        """The type in which pairs are stored."""
+        return self.entries.dtype
+
+    @property
     def undefined(self) -> NDArray[np.intp]:
         """Indices of the stimuli of which an imported matrix says nothing."""
         return self._count_unknown() if np.isnan(self.entries).any() else np.empty(0, dtype=np.intp)
@@ -106,9 +111,9 @@ class Representation(Pairs):
             self.entries[rows, columns], side.take(rows), side.take(columns), self.n_features, self.resolution
         )
 
-    def upper_panels(self) -> Iterator[tuple[slice, Panel]]:
+    def upper_panels(self, n_rows: int | None = None) -> Iterator[tuple[slice, Panel]]:
         """All pairs of different stimuli once; see `Pairs`."""
-        for rows in panels(self.n_stimuli):
+        for rows in panels(self.n_stimuli, n_rows):
             yield rows, self.panel(rows, slice(rows.start, None))
 
     def _fill(self, read: Callable[[Panel], Matrix]) -> Matrix:
@@ -194,7 +199,7 @@ class Representation(Pairs):
         Raises:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
-        self._require_all()
+        self.require_all()
         gram = self._fill(_products_about_means)
         np.fill_diagonal(gram, self.norm**2)
         return gram
@@ -207,7 +212,7 @@ class Representation(Pairs):
         Raises:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
-        self._require_all()
+        self.require_all()
         return double_centre(self._fill(Panel.centred_products))
 
     @property

@@ -1,0 +1,91 @@
+"""A layer whose pairs stay where they are stored: tiles are read when their rows are asked for, and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerwise.core.history.checks import diagonal_of
+from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.panels import Panel, Side, panels, read_only
+from layerwise.core.network.representation import Representation
+from layerwise.storage.tiles import Tile, TileError, decode_tile, tile_size
+
+Read = Callable[[int], Tile]
+Telling = Callable[[], AbstractContextManager[None]]
+Values = Generator[NDArray[np.floating], int, None]
+
+
+class StoredPairs(Pairs):
+    """What a database knows of a layer, of which a few tiles are in memory at a time.
+
+    Each tile is checked as it is read; the checksum over all of them, which `layerwise db check` looks at, is not.
+    """
+
+    def __init__(self, head: Representation, dtype: np.dtype[np.floating], read: Read, telling: Telling) -> None:
+        """Stand before stored tiles.
+
+        Args:
+            head: The layer's vectors and numbers; its entries do not count.
+            dtype: Of the values in its tiles.
+            read: Gives the tile at a position.
+            telling: Within it, a `TileError` becomes one that names the layer.
+        """
+        self.deviation, self.mean, self.norm = head.deviation, head.mean, head.norm
+        self.n_features, self.resolution, self.has_zero = head.n_features, head.resolution, head.has_zero
+        self._dtype, self._read, self._telling = dtype, read, telling
+
+    @property
+    def entry_type(self) -> np.dtype[np.floating]:
+        """The type in which pairs are stored."""
+        return self._dtype.newbyteorder("=")
+
+    def upper_panels(self, n_rows: int | None = None) -> Iterator[tuple[slice, Panel]]:
+        """All pairs of different stimuli once; see `Pairs`."""
+        values = self._values()
+        next(values)
+        side = Side(self.deviation, self.mean, self.norm)
+        for rows in panels(self.n_stimuli, n_rows):
+            entries = self._fill(rows, values)
+            rest = side.take(slice(rows.start, None))
+            yield rows, Panel(entries, side.take(rows), rest, self.n_features, self.resolution)
+
+    def _fill(self, rows: slice, values: Values) -> NDArray[np.floating]:
+        """A panel from the next values of the upper triangle, with what lies below the diagonal beside it."""
+        n_rows = rows.stop - rows.start
+        entries = np.empty((n_rows, self.n_stimuli - rows.start), dtype=self.entry_type)
+        for row in range(n_rows):
+            entries[row, row] = diagonal_of(entries.dtype)
+            entries[row, row + 1 :] = values.send(entries.shape[1] - row - 1)
+            entries[row + 1 :, row] = entries[row, row + 1 : n_rows]
+        return read_only(entries)
+
+    def _values(self) -> Values:
+        """A reader of the upper triangle: send it how many values come next. It holds one tile."""
+        position, rest = 0, np.empty(0, dtype=self._dtype)
+        n_wanted = yield rest
+        while True:
+            found = [rest[:n_wanted]]
+            n_lacking = n_wanted - len(found[0])
+            rest = rest[n_wanted:]
+            while n_lacking > 0:
+                rest = self._decode(position)
+                position += 1
+                found.append(rest[:n_lacking])
+                n_lacking, rest = n_lacking - len(found[-1]), rest[n_lacking:]
+            n_wanted = yield found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _decode(self, position: int) -> NDArray[np.floating]:
+        with self._telling():
+            return self._read_tile(position)
+
+    def _read_tile(self, position: int) -> NDArray[np.floating]:
+        tile = self._read(position)
+        n_values = self.n_stimuli * (self.n_stimuli - 1) // 2
+        n_expected = min(tile_size(self._dtype), n_values - position * tile_size(self._dtype))
+        if tile.n_values != n_expected:
+            raise TileError(f"tile {position} has {tile.n_values} values where {n_expected} are expected")
+        return decode_tile(tile, position, self._dtype)
