@@ -7,14 +7,15 @@ over all pairs are taken from these. So whoever asks no more needs no matrix in 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.panels import Matrix, Panel, Side, above_diagonal, read_only
+from layerwise.core.network.overview import Overview, find_moments, look_over
+from layerwise.core.network.panels import Matrix, Panel, Side
 from layerwise.core.network.resolution import Resolution, deviation_of
 
 _LEAST_INSIDE = 1e-6
@@ -145,17 +146,16 @@ class Pairs(ABC):
         return trace, squares
 
     @cached_property
+    def _overview(self) -> Overview:
+        return look_over(self.deviation, self.resolution, self.upper_panels())
+
+    @property
     def centred_means(self) -> NDArray[np.float64]:
         """Mean over stimuli of each row of a_i a_j (1 - d_ij), (n,): 0 where the reference is their mean.
 
         What is taken out of rows and columns to make `column_centred_gram` of it, and their mean put back.
         """
-        across = np.zeros(self.n_stimuli)
-        for rows, panel in self.upper_panels():
-            found = panel.centred_products()
-            across[rows] += found.sum(axis=1)
-            across[rows.stop :] += found[:, len(found) :].sum(axis=0)
-        return read_only(across / max(self.n_stimuli, 1))
+        return self._overview.centred_means
 
     @property
     def gram_error(self) -> float:
@@ -167,28 +167,17 @@ class Pairs(ABC):
         squares, noise = self.deviation @ self.deviation, self.activation_noise @ self.activation_noise
         return float(np.hypot(self._entry_error * squares, np.sqrt(2 * squares * noise / self.n_features) + noise))
 
-    @cached_property
+    @property
     def _entry_error(self) -> float:
         """Of an entry of a Gram matrix over both deviations: the mean square's root, of products and storage."""
-        itself = float(self.resolution.dissimilarity_errors(np.zeros(1))[0])
-        total, n_known = self.n_stimuli * itself**2, self.n_stimuli
-        for _, panel in self.upper_panels():
-            errors = above_diagonal(panel.dissimilarity_errors())
-            known = errors[np.isfinite(errors)]
-            total, n_known = total + 2 * float(known @ known), n_known + 2 * len(known)
-        return float(np.sqrt(total / n_known)) if n_known else float("nan")
-
-    @cached_property
-    def _dissimilarity_spread(self) -> float:
-        """The standard deviation of the dissimilarities of different stimuli that are known."""
-        return _find_moments(panel.dissimilarity() for _, panel in self.upper_panels())[2]
+        return self._overview.entry_error
 
     @cached_property
     def correlation_moments(self) -> tuple[int, float, float]:
         """Of 1 - correlation over all pairs of different stimuli that have one: number, mean, standard deviation."""
         if not self.has_zero:
-            return _find_moments(self._scaled_distances())
-        return _find_moments(panel.correlation_distances() for _, panel in self.upper_panels())
+            return find_moments(self._scaled_distances())
+        return find_moments(panel.correlation_distances() for _, panel in self.upper_panels())
 
     def _scaled_distances(self) -> Iterator[Matrix]:
         """What stands for 1 - correlation where only distances are known: these, scaled to lie between 0 and 1."""
@@ -208,26 +197,9 @@ class Pairs(ABC):
         The larger of that of distances and of what is left of them once means and norms are taken out.
         """
         size = float(self.deviation @ self.deviation)
-        spread = self._dissimilarity_spread
+        spread = self._overview.spread
         if not size * spread > 0:
             return 1.0
         outside = self.n_stimuli * (self.n_features * np.var(self.mean) + np.var(self.norm)) / size
         inside = max(1 - float(outside), _LEAST_INSIDE)
         return min(self.gram_error / (size * spread * inside), 1.0)
-
-
-def _find_moments(upper: Iterable[Matrix]) -> tuple[int, float, float]:
-    """Number, mean and standard deviation of what is finite above the diagonals of panels."""
-    total, squares, n_known, origin = 0.0, 0.0, 0, None
-    for panel in upper:
-        values = above_diagonal(panel)
-        known = values[np.isfinite(values)]
-        if not len(known):
-            continue
-        origin = float(known.mean()) if origin is None else origin  # so that nothing cancels
-        known -= origin
-        total, squares, n_known = total + float(known.sum()), squares + float(known @ known), n_known + len(known)
-    if origin is None:
-        return 0, float("nan"), 0.0
-    mean = total / n_known
-    return n_known, origin + mean, float(np.sqrt(max(squares / n_known - mean**2, 0.0)))

@@ -151,9 +151,13 @@ class Panel:
 
     # Errors
 
-    def dissimilarity_errors(self) -> Matrix:
-        """The standard deviation of the error of each dissimilarity, of products and storage."""
-        size = self.dissimilarity()
+    def dissimilarity_errors(self, dissimilarity: Matrix | None = None) -> Matrix:
+        """The standard deviation of the error of each dissimilarity, of products and storage.
+
+        Args:
+            dissimilarity: The same panel's, where it is at hand.
+        """
+        size = self.dissimilarity() if dissimilarity is None else dissimilarity
         known = self.resolution.dissimilarity_errors(size)
         if self._storage_error:
             known = np.sqrt(known**2 + (self._storage_error * rounded_part(np.abs(size))) ** 2)
