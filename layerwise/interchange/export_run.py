@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address
 from layerwise.core.base.errors import InputError
@@ -13,10 +14,12 @@ from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import NO_TRANSFORM
+from layerwise.core.network.representation import NO_TRANSFORM, Representation
 from layerwise.interchange.exported import Export
 from layerwise.interchange.files import choose_format, choose_matrix_writer, choose_writer
 from layerwise.interchange.matrices import MatrixExport
+
+_FEW = 2_000  # stimuli
 
 
 def check_export(path: Path, form: str | None = None) -> None:
@@ -59,11 +62,33 @@ def export_layers(
     stimuli = [stimulus.name for stimulus in history.list_stimuli(run.id)]
     with replacing(path) as target:
         if metric is None:
-            content = Export(layers, history.read_representations(addresses), stimuli, prefixed=prefixed)
+            few = run.n_stimuli <= _FEW  # then all are read in one go, which is faster
+            found = history.read_representations(addresses) if few else _Stored(history, addresses)
+            content = Export(layers, found, stimuli, prefixed=prefixed)
             choose_writer(path, form)(target, content)
         else:
             matrices = _compute(history, layers, addresses, stimuli, prefixed, metric)
             choose_matrix_writer(path, form)(target, matrices)
+
+
+class _Stored(Sequence[Representation]):
+    """The representations at some addresses, each read when it is asked for: several may not fit into memory."""
+
+    def __init__(self, history: HistoryProtocol, addresses: Sequence[LayerAddress]) -> None:
+        self._history, self._addresses = history, addresses
+        history.open_layers(addresses)  # says what is not there before a file is begun
+
+    def __len__(self) -> int:
+        return len(self._addresses)
+
+    @overload
+    def __getitem__(self, index: int) -> Representation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Representation]: ...
+    def __getitem__(self, index: int | slice) -> Representation | Sequence[Representation]:
+        if isinstance(index, slice):
+            return _Stored(self._history, self._addresses[index])
+        return self._history.read_representation(self._addresses[index])
 
 
 def _compute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 
@@ -12,7 +13,7 @@ from layerwise.core.history.checks import diagonal_of
 from layerwise.core.network.pairs import Pairs
 from layerwise.core.network.panels import Panel, Side, panels, read_only
 from layerwise.core.network.representation import Representation
-from layerwise.storage.tiles import Tile, TileError, decode_tile, tile_size
+from layerwise.storage.tiles import Packed, Tile, TileError, begin_digest, decode_tile, tile_size
 
 Read = Callable[[int], Tile]
 Telling = Callable[[], AbstractContextManager[None]]
@@ -36,6 +37,7 @@ class StoredPairs(Pairs):
         """
         self.deviation, self.mean, self.norm = head.deviation, head.mean, head.norm
         self.n_features, self.resolution, self.has_zero = head.n_features, head.resolution, head.has_zero
+        self._digest: hashlib._Hash | None = None
         self._dtype, self._read, self._telling = dtype, read, telling
 
     @property
@@ -52,6 +54,22 @@ class StoredPairs(Pairs):
             entries = self._fill(rows, values)
             rest = side.take(slice(rows.start, None))
             yield rows, Panel(entries, side.take(rows), rest, self.n_features, self.resolution)
+
+    def gather(self, head: Packed) -> NDArray[np.floating]:
+        """The whole matrix, (n, n), filled tile by tile; what is stored is never there twice.
+
+        Raises:
+            TileError: If the checksum over all of it does not match.
+        """
+        self._digest = digest = begin_digest(head)
+        matrix = np.empty((self.n_stimuli, self.n_stimuli), dtype=self.entry_type)
+        for rows, panel in self.upper_panels():
+            matrix[rows, rows.start :] = panel.entries
+            matrix[rows.start :, rows] = panel.entries.T
+        self._digest = None
+        if digest.hexdigest() != head.checksum:
+            raise TileError("the checksum over all of it does not match")
+        return matrix
 
     def _fill(self, rows: slice, values: Values) -> NDArray[np.floating]:
         """A panel from the next values of the upper triangle, with what lies below the diagonal beside it."""
@@ -88,4 +106,7 @@ class StoredPairs(Pairs):
         n_expected = min(tile_size(self._dtype), n_values - position * tile_size(self._dtype))
         if tile.n_values != n_expected:
             raise TileError(f"tile {position} has {tile.n_values} values where {n_expected} are expected")
-        return decode_tile(tile, position, self._dtype)
+        values = decode_tile(tile, position, self._dtype)
+        if self._digest is not None:
+            self._digest.update(values.data)
+        return values

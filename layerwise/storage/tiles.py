@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -292,11 +291,17 @@ def _floats(data: bytes, what: str) -> NDArray[np.float64]:
 def _digest(packed: Packed, values: NDArray[np.floating]) -> str:
     import numpy as np
 
+    digest = begin_digest(packed)
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def begin_digest(packed: Packed) -> hashlib._Hash:
+    """The checksum over all of it, before the values of its tiles, which come in their order."""
     digest = hashlib.sha256(f"{packed.n_features} ".encode())
     if packed.form != CORRELATION:
         digest.update(f"{packed.form} {packed.resolution} ".encode())
         digest.update(packed.deviation or b"")
-    parts: Sequence[bytes | memoryview] = (packed.mean, packed.norm, np.ascontiguousarray(values).data)
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
+    digest.update(packed.mean)
+    digest.update(packed.norm)
+    return digest

@@ -13,6 +13,7 @@ from layerwise.core.history.records import LayerAddress, LayerResult
 from layerwise.core.network.panels import Panel
 from layerwise.core.network.products import multiply
 from layerwise.storage import OpenHistory, Store, tiles
+from layerwise.storage.answers import results
 
 N = 90
 
@@ -79,3 +80,16 @@ def test_a_layer_that_was_stored_as_correlations_is_read_whole(store: Store, sam
     (opened,), whole = store.open_layers([address]), store.read_representation(address)
     for ours, theirs in zip(read_all(opened.upper_panels()), read_all(whole.upper_panels()), strict=True):
         np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_a_layer_of_many_stimuli_is_filled_tile_by_tile_and_is_the_same(
+    store: Store, stored: LayerAddress, same: Any, execute: Any, monkeypatch: Any
+) -> None:
+    whole = store.read_representation(stored)
+    monkeypatch.setattr(results, "_FEW", N - 1)
+    monkeypatch.setattr(results, "unpack_at", None)
+    assert same(store.read_representation(stored), whole)
+    assert store.verify() == []
+    execute("UPDATE representations SET checksum = 'other'")
+    with pytest.raises(LayerwiseError, match="layer 'mixed' is damaged: the checksum over all of it does not match"):
+        store.read_representation(stored)

@@ -25,13 +25,15 @@ from layerwise.storage.answers.pairs import read_pairs
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import as_bytes, chunks, provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
-from layerwise.storage.tiles import Packed, Tile, TileError, unpack, unpack_head
+from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, unpack, unpack_head
 
 if TYPE_CHECKING:
     from layerwise.core.network.pairs import Pairs
     from layerwise.core.network.representation import Representation
+    from layerwise.storage.stored_pairs import StoredPairs
 
 
+_FEW = 2_000  # stimuli, of which all tiles of several layers fit into memory
 _BYTES = {"mean", "norm", "deviation"}
 _HEAD = [as_bytes(column) if column.name in _BYTES else column for column in representations.c]
 
@@ -59,9 +61,27 @@ class ResultStore:
         """
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
-            packed = read_packed(connection, [ids[address] for address in addresses])
+            heads = read_heads(connection, list(ids.values()))
+            few = [at for at in addresses if _is_small(heads[ids[at]])]
+            packed = read_packed(connection, [ids[address] for address in few])
         with ThreadPoolExecutor(min(4, n_cores())) as pool:
-            return list(pool.map(lambda address: unpack_at(address, packed[ids[address]]), addresses))
+            found = pool.map(lambda address: unpack_at(address, packed[ids[address]]), few)
+            read = dict(zip(few, found, strict=True))
+        for address in addresses:
+            if address not in read:  # one by one, and never with all of its tiles beside it
+                read[address] = self._gather(address, ids[address], heads[ids[address]])
+        return [read[address] for address in addresses]
+
+    def _gather(self, address: LayerAddress, owner: int, head: Packed) -> Representation:
+        from layerwise.core.network.representation import Representation
+
+        stored = self._open(address, owner, head)
+        with telling(address):
+            if stored is None:
+                raise TileError(f"it has the form '{head.form}', which this version does not know")
+            matrix = stored.gather(head)
+        vectors = stored.deviation, stored.mean, stored.norm
+        return Representation(matrix, *vectors, stored.n_features, stored.resolution, stored.has_zero)
 
     def open_layers(self, addresses: Sequence[LayerAddress]) -> list[Pairs]:
         """The same without holding them: what is known of pairs is read from the database whenever it is asked for.
@@ -73,15 +93,20 @@ class ResultStore:
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
             heads = read_heads(connection, list(ids.values()))
-        return [self._open(address, ids[address], heads[ids[address]]) for address in addresses]
+        opened = [self._open(address, ids[address], heads[ids[address]]) for address in addresses]
+        return [
+            self.read_representation(address) if layer is None else layer
+            for address, layer in zip(addresses, opened, strict=True)
+        ]
 
-    def _open(self, address: LayerAddress, owner: int, head: Packed) -> Pairs:
+    def _open(self, address: LayerAddress, owner: int, head: Packed) -> StoredPairs | None:
+        """A layer whose pairs stay where they are; None of what is not stored as pairs."""
         from layerwise.storage.stored_pairs import StoredPairs
 
         with telling(address):
             found = unpack_head(head)
         if found is None:
-            return self.read_representation(address)
+            return None
         chosen = sa.select(tiles.c.n_values, tiles.c.checksum, as_bytes(tiles.c.data))
         chosen = chosen.where(tiles.c.representation_id == owner, tiles.c.position == sa.bindparam("at"))
 
@@ -210,6 +235,11 @@ def telling(address: LayerAddress) -> Iterator[None]:
         raise LayerwiseError(
             f"run {address.run_id}, layer '{address.layer}'{transform} is damaged: {error}"
         ) from error
+
+
+def _is_small(head: Packed) -> bool:
+    """Whether all tiles may be there at once; those of correlations must."""
+    return len(head.mean) <= 8 * _FEW or head.form == CORRELATION
 
 
 def _packed(row: sa.RowMapping) -> Packed:
