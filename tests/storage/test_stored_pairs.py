@@ -10,6 +10,7 @@ import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import LayerAddress, LayerResult
+from layerwise.core.network.derived import take_from
 from layerwise.core.network.panels import Panel
 from layerwise.core.network.products import multiply
 from layerwise.storage import OpenHistory, Store, tiles
@@ -93,3 +94,11 @@ def test_a_layer_of_many_stimuli_is_filled_tile_by_tile_and_is_the_same(
     execute("UPDATE representations SET checksum = 'other'")
     with pytest.raises(LayerwiseError, match="layer 'mixed' is damaged: the checksum over all of it does not match"):
         store.read_representation(stored)
+
+
+@pytest.mark.parametrize("chosen", [[5, 80, 3], list(range(0, N, 7)), list(range(N)), [], [64]])
+def test_some_stimuli_of_a_stored_layer_are_those_of_the_whole(
+    store: OpenHistory, stored: LayerAddress, same: Any, chosen: list[int]
+) -> None:
+    (opened,) = store.open_layers([stored])
+    assert same(take_from(opened, chosen), store.read_representation(stored).take(chosen))

@@ -28,8 +28,8 @@ _TASK_BYTES = 52  # for each pair of stimuli: no built-in measure needs more tha
 _PAIR_BYTES = 17  # likewise, to compare two prepared layers
 _STATE_BYTES = 8  # likewise, of a prepared layer that is a matrix of float64
 _WORK_SHARE = 4
-FEW = 2_000
-"""Stimuli of which two layers fit into any memory."""
+MOST_WHOLE = 2_000
+"""Up to so many stimuli layers are held whole, which is faster: 32 MB a matrix of float64 fits into any memory."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class WorkingMemory:
         Raises:
             InputError: If it would; says how much it takes.
         """
-        if self.n_stimuli <= FEW or self.least_bytes <= self.n_bytes:
+        if self.n_stimuli <= MOST_WHOLE or self.least_bytes <= self.n_bytes:
             return
         least, allowed = bytes_in_words(self.least_bytes), bytes_in_words(self.n_bytes)
         raise InputError(

@@ -116,7 +116,7 @@ def test_what_changes_a_comparator_without_its_panels_is_asked_for_whole_layers(
 
 
 def test_a_measure_that_needs_whole_layers_says_what_it_takes_before_it_starts(fake, monkeypatch) -> None:
-    monkeypatch.setattr("layerwise.core.analysis.working_memory.FEW", 100)
+    monkeypatch.setattr("layerwise.core.analysis.working_memory.MOST_WHOLE", 100)
     layers = {name: np.random.default_rng(0).normal(size=(N, 5)) for name in "ab"}
     with pytest.raises(InputError, match=r"rsa-spearman holds whole layers: for 150 stimuli that takes 1.5 M"):
         compare(fake, layers, "rsa-spearman", memory=2**20)

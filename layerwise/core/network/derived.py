@@ -1,4 +1,4 @@
-"""A layer as it might as well be known, a few rows at a time: `Representation.perturb` without its matrices."""
+"""Layers that follow from others which are not held whole: some of the stimuli, or other errors."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.network.pairs import Pairs
 from layerwise.core.network.panels import Panel
+from layerwise.core.network.representation import Representation
 
 
 class PerturbedPairs(Pairs):
@@ -49,3 +50,33 @@ def _change(panel: Panel, draw: NDArray[np.float64]) -> NDArray[np.float64]:
     draw[~np.isfinite(draw)] = 0
     draw += panel.dissimilarity()
     return draw
+
+
+def take_from(layer: Pairs, indices: ArrayLike) -> Representation:
+    """The representation of a selection (or reordering) of the stimuli, as `Representation.take` gives it.
+
+    Args:
+        layer: The layer, of which every panel is read once.
+        indices: Positions of stimuli, each once.
+    """
+    if isinstance(layer, Representation):
+        return layer.take(indices)
+    chosen = np.asarray(indices, dtype=np.intp)
+    order = np.argsort(chosen)
+    places = chosen[order]
+    entries = np.empty((len(chosen), len(chosen)), dtype=layer.entry_type)
+    for rows, panel in layer.upper_panels():
+        first, last = np.searchsorted(places, [rows.start, rows.stop])
+        block = panel.entries[np.ix_(places[first:last] - rows.start, places[first:] - rows.start)]
+        entries[first:last, first:] = block
+        entries[first:, first:last] = block.T
+    back = np.argsort(order)
+    return Representation(
+        entries[np.ix_(back, back)],
+        layer.deviation[chosen],
+        layer.mean[chosen],
+        layer.norm[chosen],
+        layer.n_features,
+        layer.resolution,
+        layer.has_zero,
+    )
