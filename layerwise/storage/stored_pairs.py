@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,8 @@ from layerwise.core.network.panels import Panel, Side, panels, read_only
 from layerwise.core.network.representation import Representation
 from layerwise.storage.tiles import Packed, Tile, TileError, begin_digest, decode_tile, tile_size
 
-Read = Callable[[int], Tile]
+_AT_ONCE = 4  # tiles of a query, each at most a mebibyte: a query takes as long as decoding one
+Read = Callable[[int, int], Sequence[Tile]]
 Telling = Callable[[], AbstractContextManager[None]]
 Values = Generator[NDArray[np.floating], int, None]
 
@@ -32,7 +35,7 @@ class StoredPairs(Pairs):
         Args:
             head: The layer's vectors and numbers; its entries do not count.
             dtype: Of the values in its tiles.
-            read: Gives the tile at a position.
+            read: Gives so many tiles from a position on, or as many as there are.
             telling: Within it, a `TileError` becomes one that names the layer.
         """
         self.deviation, self.mean, self.norm = head.deviation, head.mean, head.norm
@@ -82,26 +85,32 @@ class StoredPairs(Pairs):
         return read_only(entries)
 
     def _values(self) -> Values:
-        """A reader of the upper triangle: send it how many values come next. It holds one tile."""
-        position, rest = 0, np.empty(0, dtype=self._dtype)
+        """A reader of the upper triangle: send it how many values come next. It holds one tile, and reads a few."""
+        decoded, rest = self._decode_all(), np.empty(0, dtype=self._dtype)
         n_wanted = yield rest
         while True:
             found = [rest[:n_wanted]]
             n_lacking = n_wanted - len(found[0])
             rest = rest[n_wanted:]
             while n_lacking > 0:
-                rest = self._decode(position)
-                position += 1
+                rest = next(decoded)
                 found.append(rest[:n_lacking])
                 n_lacking, rest = n_lacking - len(found[-1]), rest[n_lacking:]
             n_wanted = yield found[0] if len(found) == 1 else np.concatenate(found)
 
-    def _decode(self, position: int) -> NDArray[np.floating]:
-        with self._telling():
-            return self._read_tile(position)
+    def _decode_all(self) -> Iterator[NDArray[np.floating]]:
+        """The values of one tile after the other, without end: what is missing is an error."""
+        for start in count(0, _AT_ONCE):
+            with self._telling():
+                tiles = deque(self._read(start, _AT_ONCE))
+            for position in range(start, start + _AT_ONCE):
+                with self._telling():
+                    if not tiles:
+                        raise TileError(f"tile {position} is missing")
+                    values = self._decode(tiles.popleft(), position)
+                yield values
 
-    def _read_tile(self, position: int) -> NDArray[np.floating]:
-        tile = self._read(position)
+    def _decode(self, tile: Tile, position: int) -> NDArray[np.floating]:
         n_values = self.n_stimuli * (self.n_stimuli - 1) // 2
         n_expected = min(tile_size(self._dtype), n_values - position * tile_size(self._dtype))
         if tile.n_values != n_expected:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -107,15 +108,21 @@ class ResultStore:
             found = unpack_head(head)
         if found is None:
             return None
-        chosen = sa.select(tiles.c.n_values, tiles.c.checksum, as_bytes(tiles.c.data))
-        chosen = chosen.where(tiles.c.representation_id == owner, tiles.c.position == sa.bindparam("at"))
+        columns = tiles.c.position, tiles.c.n_values, tiles.c.checksum, as_bytes(tiles.c.data)
+        chosen = (
+            sa.select(*columns)
+            .where(
+                tiles.c.representation_id == owner,
+                tiles.c.position.between(sa.bindparam("first"), sa.bindparam("last")),
+            )
+            .order_by(tiles.c.position)
+        )
 
-        def read(position: int) -> Tile:
+        def read(start: int, n_tiles: int) -> list[Tile]:
             with self._database.read() as connection:
-                row = connection.execute(chosen, {"at": position}).one_or_none()
-            if row is None:
-                raise TileError(f"tile {position} is missing")
-            return Tile(*row)
+                rows = connection.execute(chosen, {"first": start, "last": start + n_tiles - 1})
+                found = {row.position: Tile(*row[1:]) for row in rows}
+            return [found[place] for place in takewhile(found.__contains__, range(start, start + n_tiles))]
 
         return StoredPairs(*found, read, partial(telling, address))
 
