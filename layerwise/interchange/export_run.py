@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import overload
 
 from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address
+from layerwise.core.analysis.working_memory import check_matrices
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.writing import check_target, replacing
 from layerwise.core.history.protocols import HistoryProtocol
@@ -67,7 +68,7 @@ def export_layers(
             content = Export(layers, found, stimuli, prefixed=prefixed)
             choose_writer(path, form)(target, content)
         else:
-            matrices = _compute(history, layers, addresses, stimuli, prefixed, metric)
+            matrices = _compute(history, run, layers, addresses, stimuli, prefixed, metric)
             choose_matrix_writer(path, form)(target, matrices)
 
 
@@ -93,12 +94,14 @@ class _Stored(Sequence[Representation]):
 
 def _compute(
     history: HistoryProtocol,
+    run: RunRecord,
     layers: Sequence[Layer],
     addresses: Sequence[LayerAddress],
     stimuli: Sequence[str],
     prefixed: bool,
     metric: Registered[Metric],
 ) -> MatrixExport:
+    check_matrices(f"exporting {metric.name}", run.n_stimuli, 3 * len(layers))
     try:
         representations = history.read_representations([find_read_address(metric, one) for one in addresses])
     except InputError as error:

@@ -126,6 +126,21 @@ def plan_memory(n_bytes: int | None, n_stimuli: int) -> WorkingMemory:
     return WorkingMemory(int(SHARE * available_memory()) if n_bytes is None else n_bytes, n_stimuli)
 
 
+def check_matrices(what: str, n_stimuli: int, n_matrices: int) -> None:
+    """Refuse what takes so many matrices of float64 where the memory does not hold them, before it is begun.
+
+    Raises:
+        InputError: If it does not; says how much it takes. Of few stimuli nobody need ask.
+    """
+    needed, free = 8 * n_matrices * n_stimuli**2, available_memory()
+    if n_stimuli > MOST_WHOLE and needed > free:
+        takes, left = bytes_in_words(needed), bytes_in_words(free)
+        raise InputError(
+            f"{what} holds matrices of all pairs of stimuli: for {n_stimuli:,} that takes {takes} of memory, and "
+            f"{left} are free"
+        )
+
+
 def size_of(state: Any) -> int:
     """Bytes that a comparator's state of a layer takes: all arrays in it, each once, and what is around them."""
     return _size_of(state, set())
