@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from layerwise.core.base.words import bytes_in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -109,11 +111,7 @@ def count(value: int) -> str:
 
 def size(n_bytes: float) -> str:
     """Bytes in words: `1.5 GiB`."""
-    for unit in ("B", "KiB", "MiB"):
-        if n_bytes < 1024:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1024
-    return f"{n_bytes:.1f} GiB"
+    return bytes_in_words(n_bytes)
 
 
 def duration(seconds: float) -> str:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.network.representation import strict_upper
-
 if TYPE_CHECKING:
     from layerwise.core.history.protocols import HistoryProtocol
-    from layerwise.core.history.records import LayerAddress, RunRecord
+    from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
     from layerwise.core.network.layers import Layer
-    from layerwise.core.network.representation import Representation
+    from layerwise.core.network.pairs import Pairs
 
 COMPARATOR = "layerwise:rsa-pearson"  # qualified: a plugin may offer the bare name too
 SPARSENESS = "sparseness-population"
-_MEMORY = 2**30
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ def survey_layers(
     roles = {layer.role: index for index, layer in enumerate(layers)}
     sparseness = _read_sparseness(history, run, transform)
     rows = []
-    read = _read_representations(history, run.n_stimuli, addresses)
-    for index, (layer, representation) in enumerate(zip(layers, read, strict=True)):
+    opened = history.open_layers(addresses)
+    for index, (layer, known) in enumerate(zip(layers, opened, strict=True)):
         others = {
             "input_similarity": roles.get("input"),
             "output_similarity": roles.get("output"),
@@ -77,33 +74,21 @@ def survey_layers(
         rows.append(
             LayerOverview(
                 layer=layer.name,
-                n_features=representation.n_features,
-                mean_correlation=mean_correlation(representation),
+                n_features=known.n_features,
+                mean_correlation=mean_correlation(known),
                 **{name: _cell(matrix, index, other) for name, other in others.items()},
                 sparseness=sparseness.get(layer.name),
-                n_constant=len(representation.constant),
+                n_constant=len(known.constant),
                 undetermined=tuple(n for n, other in others.items() if other is not None and marked[index, other]),
             )
         )
     return tuple(rows)
 
 
-def _read_representations(
-    history: HistoryProtocol, n_stimuli: int, addresses: Sequence[LayerAddress]
-) -> Iterator[Representation]:
-    """The representations one after the other, of which so many are read at a time as fit into a little memory."""
-    from layerwise.core.analysis.working_memory import WorkingMemory
-
-    n_read = WorkingMemory(_MEMORY, n_stimuli).n_read
-    for start in range(0, len(addresses), n_read):
-        yield from history.read_representations(addresses[start : start + n_read])
-
-
-def mean_correlation(representation: Representation) -> float | None:
+def mean_correlation(layer: Pairs) -> float | None:
     """Mean correlation over all pairs of different stimuli; undefined ones are left out, None if all are."""
-    upper = strict_upper(representation.correlation)
-    defined = upper[np.isfinite(upper)]
-    return float(defined.mean()) if defined.size else None
+    n_pairs, mean, _ = layer.correlation_moments
+    return 1 - mean if n_pairs else None
 
 
 def _previous_main(layers: Sequence[Layer]) -> dict[int, int]:

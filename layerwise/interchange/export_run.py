@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address
+from layerwise.core.analysis.working_memory import check_matrices
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.writing import check_target, replacing
 from layerwise.core.history.protocols import HistoryProtocol
@@ -13,10 +15,12 @@ from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.representation import NO_TRANSFORM
+from layerwise.core.network.representation import NO_TRANSFORM, Representation
 from layerwise.interchange.exported import Export
 from layerwise.interchange.files import choose_format, choose_matrix_writer, choose_writer
 from layerwise.interchange.matrices import MatrixExport
+
+_FEW = 2_000  # stimuli
 
 
 def check_export(path: Path, form: str | None = None) -> None:
@@ -59,21 +63,45 @@ def export_layers(
     stimuli = [stimulus.name for stimulus in history.list_stimuli(run.id)]
     with replacing(path) as target:
         if metric is None:
-            content = Export(layers, history.read_representations(addresses), stimuli, prefixed=prefixed)
+            few = run.n_stimuli <= _FEW  # then all are read in one go, which is faster
+            found = history.read_representations(addresses) if few else _Stored(history, addresses)
+            content = Export(layers, found, stimuli, prefixed=prefixed)
             choose_writer(path, form)(target, content)
         else:
-            matrices = _compute(history, layers, addresses, stimuli, prefixed, metric)
+            matrices = _compute(history, run, layers, addresses, stimuli, prefixed, metric)
             choose_matrix_writer(path, form)(target, matrices)
+
+
+class _Stored(Sequence[Representation]):
+    """The representations at some addresses, each read when it is asked for: several may not fit into memory."""
+
+    def __init__(self, history: HistoryProtocol, addresses: Sequence[LayerAddress]) -> None:
+        self._history, self._addresses = history, addresses
+        history.open_layers(addresses)  # says what is not there before a file is begun
+
+    def __len__(self) -> int:
+        return len(self._addresses)
+
+    @overload
+    def __getitem__(self, index: int) -> Representation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Representation]: ...
+    def __getitem__(self, index: int | slice) -> Representation | Sequence[Representation]:
+        if isinstance(index, slice):
+            return _Stored(self._history, self._addresses[index])
+        return self._history.read_representation(self._addresses[index])
 
 
 def _compute(
     history: HistoryProtocol,
+    run: RunRecord,
     layers: Sequence[Layer],
     addresses: Sequence[LayerAddress],
     stimuli: Sequence[str],
     prefixed: bool,
     metric: Registered[Metric],
 ) -> MatrixExport:
+    check_matrices(f"exporting {metric.name}", run.n_stimuli, 3 * len(layers))
     try:
         representations = history.read_representations([find_read_address(metric, one) for one in addresses])
     except InputError as error:

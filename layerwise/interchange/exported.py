@@ -6,7 +6,7 @@ correlations, means, norms and numbers of units alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.checks import check_representation
 from layerwise.core.network.correlations import from_correlations
 from layerwise.core.network.layers import Layer
+from layerwise.core.network.panels import panels
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import Resolution
 from layerwise.interchange.content import about
@@ -45,28 +46,48 @@ class Export:
     stimuli: Sequence[str]
     prefixed: bool = True
 
-    def fields(self) -> dict[str, Any]:
-        """Every field of every layer under its key."""
-        found: dict[str, Any] = {}
+    def fields(self) -> Iterator[tuple[str, Any]]:
+        """Every field of every layer with its key, one layer after the other; correlations as `Correlations`."""
         for layer, representation in zip(self.layers, self.representations, strict=True):
             prefix = f"{layer.name}/" if self.prefixed else ""
-            found |= {f"{prefix}{field}": value for field, value in describe(representation).items()}
-        return found
+            for field in FIELDS:
+                yield f"{prefix}{field}", describe_field(representation, field)
+
+
+@dataclass(frozen=True, eq=False)
+class Correlations:
+    """The float64 (n, n) correlations of a layer, to be written a few rows at a time: nobody need hold them."""
+
+    representation: Representation
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.representation.n_stimuli, self.representation.n_stimuli
+
+    def rows(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Some rows at a time."""
+        found = self.representation
+        if not found.has_zero:  # then they are scaled by the largest of all
+            yield slice(0, found.n_stimuli), found.correlation
+            return
+        for rows in panels(found.n_stimuli):
+            apart = found.panel(rows).correlation_distances()
+            yield rows, np.subtract(1, apart, out=apart)
 
 
 def describe(representation: Representation) -> dict[str, Any]:
-    """All fields of a representation, as arrays and numbers."""
-    known = representation.resolution
-    errors = (*astuple(known), float(representation.has_zero))
-    return {
-        "correlation": representation.correlation,
-        "mean": representation.mean,
-        "norm": representation.norm,
-        "n_features": representation.n_features,
-        "entries": representation.entries,
-        "deviation": representation.deviation,
-        "resolution": np.array(errors),
-    }
+    """All fields of a representation but correlations, as arrays and numbers."""
+    return {field: describe_field(representation, field) for field in FIELDS[1:]}
+
+
+def describe_field(representation: Representation, field: str) -> Any:
+    """One of the fields; `correlation` to be written a few rows at a time."""
+    if field == "correlation":
+        return Correlations(representation)
+    if field == "resolution":
+        return np.array((*astuple(representation.resolution), float(representation.has_zero)))
+    return getattr(representation, field)
 
 
 def find_prefixes(keys: Sequence[str]) -> list[str]:

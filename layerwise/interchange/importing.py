@@ -28,7 +28,7 @@ from layerwise.core.runs.decoding import load_stimuli
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins
 from layerwise.core.runs.request import Observer
-from layerwise.core.runs.sink import measure
+from layerwise.core.runs.sink import measure_representation
 from layerwise.interchange.content import stem_of
 from layerwise.interchange.conversion import describe_kind
 from layerwise.interchange.files import hash_file
@@ -153,7 +153,7 @@ def execute_import(prepared: PreparedImport, registry: Registry, store: Archive,
         notes=notes,
     )
     if claim.finished:
-        measure_run(registry, store, store.find_run(claim.run_id), (), observer.message)
+        measure_run(registry, store, store.find_run(claim.run_id), (), observer.message, asked=False)
         return outcome
     with holding(store, claim, lambda _: store.discard_run(claim)):
         _store_layers(gathered.layers, registry, store, observer, claim)
@@ -277,6 +277,6 @@ def _store_layers(
     chosen = [each for each in statistics if isinstance(each.offer, kinds.RepresentationStatistic)]
     for layer in layers:
         representation = layer.converted.representation
-        results = tuple(measure(statistic, observer.message, representation) for statistic in chosen)
+        results = tuple(measure_representation(statistic, observer.message, representation) for statistic in chosen)
         store.save_layer(claim, LayerResult(layer.name, NO_TRANSFORM, representation, results))
         observer.layer_finished(layer.name)

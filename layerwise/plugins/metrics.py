@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Metric
-from layerwise.core.network.representation import Representation, reflect_at_ends
+from layerwise.core.network.panels import Panel, reflect_at_ends
+from layerwise.core.network.representation import Representation
 
 Matrix = NDArray[np.float64]
 _NEAR_ONE = 0.9999  # what is larger has lost more than four of sixteen digits of its difference from 1
@@ -36,6 +37,18 @@ def cosine_distances(representation: Representation) -> Matrix:
     reflect_at_ends(apart)
     zero = length == 0
     apart[zero, :] = apart[:, zero] = np.nan
+    return apart
+
+
+def _cosine_panel(panel: Panel) -> Matrix:
+    """The same of some pairs, (r, c)."""
+    rows, columns = panel.rows.length(panel.n_features), panel.columns.length(panel.n_features)
+    apart = panel.squared_distances()
+    apart -= np.subtract.outer(rows, columns) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart /= 2 * np.multiply.outer(rows, columns)
+    reflect_at_ends(apart)
+    apart[rows == 0, :] = apart[:, columns == 0] = np.nan
     return apart
 
 
@@ -71,6 +84,11 @@ class PearsonMetric(Metric):
         """(n, n) in [-1, 1], diagonal 1."""
         return representation.correlation
 
+    def compute_panel(self, panel: Panel, *, shifted: bool) -> Matrix:
+        """Some rows of it."""
+        apart = panel.correlation_distances()
+        return np.negative(apart, out=apart) if shifted else np.subtract(1, apart, out=apart)
+
     def differences(self, representation: Representation, matrix: Matrix) -> Matrix:
         """R - 1 where some are near to 1."""
         return _find_differences(matrix, representation.correlation_distances)
@@ -104,6 +122,11 @@ class CosineMetric(Metric):
     def compute(self, representation: Representation) -> Matrix:
         """(n, n) in [-1, 1], diagonal 1."""
         return 1 - cosine_distances(representation)
+
+    def compute_panel(self, panel: Panel, *, shifted: bool) -> Matrix:
+        """Some rows of it."""
+        apart = _cosine_panel(panel)
+        return np.negative(apart, out=apart) if shifted else np.subtract(1, apart, out=apart)
 
     def differences(self, representation: Representation, matrix: Matrix) -> Matrix:
         """Cos - 1 where some are near to 1."""
@@ -147,6 +170,11 @@ class CorrelationDistanceMetric(Metric):
         """(n, n) in [0, 2], diagonal 0."""
         return representation.correlation_distances()
 
+    def compute_panel(self, panel: Panel, *, shifted: bool) -> Matrix:
+        """Some rows of it."""
+        del shifted
+        return panel.correlation_distances()
+
     def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
         """Those of squared distances, means and norms."""
         return _correlation_errors(representation, matrix)
@@ -176,6 +204,11 @@ class EuclideanMetric(Metric):
             )
         return np.sqrt(np.maximum(squared, 0))
 
+    def compute_panel(self, panel: Panel, *, shifted: bool) -> Matrix:
+        """Some rows of it."""
+        del shifted
+        return np.sqrt(np.maximum(panel.squared_distances(), 0))
+
     def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
         """Those of squared distances, whose roots they are."""
         return _root_errors(representation.squared_distance_errors(), matrix)
@@ -192,6 +225,11 @@ class SquaredEuclideanMetric(Metric):
     def compute(self, representation: Representation) -> Matrix:
         """(n, n), diagonal 0; defined for constant vectors too, negative only where it was imported so."""
         return representation.squared_distances()
+
+    def compute_panel(self, panel: Panel, *, shifted: bool) -> Matrix:
+        """Some rows of it."""
+        del shifted
+        return panel.squared_distances()
 
     def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
         """As the representation knows them."""
@@ -216,6 +254,11 @@ class AngularMetric(Metric):
         """(n, n) in [0, pi], diagonal 0."""
         angle: Matrix = 2 * np.arcsin(np.sqrt(cosine_distances(representation) / 2))
         return angle
+
+    def compute_panel(self, panel: Panel, *, shifted: bool) -> Matrix:
+        """Some rows of it."""
+        del shifted
+        return np.asarray(2 * np.arcsin(np.sqrt(_cosine_panel(panel) / 2)))
 
     def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
         """1 - cos is about half the square of a small angle."""

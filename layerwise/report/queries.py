@@ -13,6 +13,7 @@ from layerwise.core.analysis.compare import ComparisonTable, compare_layers
 from layerwise.core.analysis.inference.pairwise import PairwiseCorrelation
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.measure import Measure, find_measure
+from layerwise.core.analysis.working_memory import MOST_WHOLE
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
 from layerwise.core.history.records import LayerAddress, RunRecord
@@ -97,7 +98,9 @@ def plan_bands(context: ReportContext, measure: Measure) -> IntervalPlan | None:
     n_resamples = context.choice.n_resamples
     if n_resamples is None:
         offer = measure.comparator.offer
-        n_resamples = N_RESAMPLES if isinstance(offer, PairwiseCorrelation) and offer.reweightable else 0
+        is_quick = isinstance(offer, PairwiseCorrelation) and offer.reweightable
+        is_quick = is_quick and all(run.n_stimuli <= MOST_WHOLE for run in context.runs)
+        n_resamples = N_RESAMPLES if is_quick else 0
     if not n_resamples:
         return None
     plan = IntervalPlan(n_resamples)

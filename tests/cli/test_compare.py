@@ -124,3 +124,10 @@ def test_spearman_is_pearson_of_the_ranked_activations(cli, demo):
     ranked = cli("compare", "latest", "--transform", "rank", "--db", "own.db", "--json")
     assert found.json["matrix"] == ranked.json["matrix"]
     assert {layer["transform"] for layer in found.json["layers"]} == {"rank"}
+
+
+def test_compare_takes_a_budget_of_memory_and_refuses_what_is_none(ask):
+    assert ask("compare", "latest", "--with", "cka", "--memory", "200MiB", "--json").code == 0
+    said = ask("compare", "latest", "--memory", "plenty")
+    assert said.code == 2
+    assert "--memory" in said.err

@@ -417,3 +417,20 @@ def test_an_export_whose_numbers_make_no_representation_is_refused(tmp_path):
         np.savez(tmp_path / "x.npz", **{**fields, field: value})
         with pytest.raises(InputError):
             read_file(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.h5"])
+def test_correlations_are_written_a_few_rows_at_a_time_and_are_those_of_the_layer(name, tmp_path):
+    rows = np.random.default_rng(2).normal(size=(150, 30))
+    rows[4] = 1  # constant
+    layer = represent(rows)
+    choose_writer(tmp_path / name)(
+        tmp_path / name,
+        Export([Layer("a", "n", "conv", (30,), 0)], [layer], list(map(str, range(150))), prefixed=False),
+    )
+    if name.endswith("npz"):
+        found = np.load(tmp_path / name)["correlation"]
+    else:
+        with h5py.File(tmp_path / name) as file:
+            found = file["correlation"][:]
+    np.testing.assert_array_equal(found, layer.correlation)

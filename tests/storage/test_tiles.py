@@ -123,3 +123,13 @@ def test_a_matrix_takes_less_room_than_it_is_long(samples: Any) -> None:
         packed = tiles.pack(samples.representation(300, in_double=in_double))
         size = samples.representation(2, in_double=in_double).entries.itemsize
         assert sum(len(tile.data) for tile in packed.tiles) < share * size * 300 * 299 / 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_tile_is_one_zlib_stream_whichever_of_its_planes_could_be_made_smaller(dtype: type) -> None:
+    values = np.random.default_rng(0).uniform(0.1, 0.5, size=50_000).astype(dtype)
+    tile = tiles.encode_tile(values)
+    assert len(tile.data) < 0.95 * values.nbytes
+    planes = values.view(np.uint8).reshape(-1, values.itemsize).T
+    assert zlib.decompress(tile.data) == planes.tobytes()
+    np.testing.assert_array_equal(tiles.decode_tile(tile, 0, values.dtype), values)

@@ -81,6 +81,11 @@ def database_option(database: str) -> str:
     return f" --db {shlex.quote(hide_passwords(database))}"
 
 
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use; by default half of what is free.")
+]
+
+
 def parse_size(text: str, option: str) -> int:
     """Bytes of a size such as `2GiB`, `512MiB`, `1.5GB` or `1000000`.
 

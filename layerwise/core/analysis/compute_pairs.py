@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.analysis.compute_panels import compute_in_panels, reads_panels
 from layerwise.core.analysis.doubt import doubt_layers, doubt_stimuli, prepare_again
 from layerwise.core.analysis.measure import Measure, explain_missing
 from layerwise.core.analysis.pair_blocks import cover_pairs, cut_rectangle, rank_items
@@ -21,6 +22,7 @@ from layerwise.core.analysis.working_memory import plan_memory, size_of
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import Comparison, LayerAddress
+from layerwise.core.network.pairs import Pairs
 from layerwise.core.network.representation import Representation
 
 Pair = tuple[LayerAddress, LayerAddress]
@@ -44,11 +46,29 @@ def compute_pairs(
         progress: Told how many pairs of how many are done.
 
     Raises:
-        InputError: If a layer is not stored.
+        InputError: If a layer is not stored, or the memory does not hold two of them.
     """
-    if not pairs:
-        return {}
-    return _Computation(history, measure, pairs, memory, progress or _ignore).run()
+    progress = progress or _ignore
+    n_stimuli = history.find_run(pairs[0][0].run_id).n_stimuli if pairs else 0
+    answers: dict[Pair, Comparison] = {}
+    if reads_panels(measure, n_stimuli):
+        layers = _open_layers(history, measure, pairs)
+        chosen = [pair for pair in pairs if all(layers[end].has_zero for end in pair)]
+        ends = dict.fromkeys(end for pair in chosen for end in pair)
+        n_bytes = plan_memory(memory, n_stimuli).n_bytes
+        answers = compute_in_panels(measure, {end: layers[end] for end in ends}, chosen, n_bytes, progress)
+    if rest := [pair for pair in pairs if pair not in answers]:
+        plan_memory(memory, n_stimuli).check(measure.name)
+        answers |= _Computation(history, measure, rest, memory, progress).run()
+    return answers
+
+
+def _open_layers(history: HistoryProtocol, measure: Measure, pairs: Sequence[Pair]) -> dict[LayerAddress, Pairs]:
+    addresses = list(dict.fromkeys(end for pair in pairs for end in pair))
+    try:
+        return dict(zip(addresses, history.open_layers(addresses), strict=True))
+    except InputError as error:
+        raise explain_missing(measure.metric, error) from error
 
 
 def _ignore(n_done: int, n_total: int) -> None:

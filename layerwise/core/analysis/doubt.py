@@ -21,6 +21,7 @@ from layerwise.core.network.resolution import NOT_DETERMINED
 BLUR_THAT_MATTERS = 1e-3
 TWO_DIGITS, FOUR_DIGITS = 0.005, 0.00005
 HARDLY_DETERMINED = "resolution determines this number to two digits, not to four"
+UNSURE = "activations differ between stimuli by little more than their rounding"
 
 _CROWD = 64  # stimuli: enough to see whether the order of their distances is rounding, and quickly compared
 _N_ANCHORS = 4
@@ -72,19 +73,19 @@ def doubt_stimuli(
     ends = [others or [state] * n_draws for state, others in zip(states, again, strict=True)]
     try:
         others = [measure.compare(_as_known(first), _as_known(second)) for first, second in zip(*ends, strict=True)]
-        found = _say(measure, value, max(abs(value - other) for other in others))
+        found = say(measure, value, max(abs(value - other) for other in others))
     except (InputError, PluginError):
         found = NOT_DETERMINED
-    return f"its {found}: activations differ between stimuli by little more than their rounding" if found else ""
+    return f"its {found}: {UNSURE}" if found else ""
 
 
 def doubt_layers(measure: Measure, value: float, states: tuple[Any, Any]) -> str:
     """What to say of a number whose error the comparator itself knows to matter; nothing otherwise."""
-    found = _say(measure, value, measure.error(value, *states))
+    found = say(measure, value, measure.error(value, *states))
     return f"their {found}: what it measures differs between them by little more than rounding" if found else ""
 
 
-def _say(measure: Measure, value: float, error: float) -> str:
+def say(measure: Measure, value: float, error: float) -> str:
     """How many digits are determined, counted from the first of a distance, and from the point of a similarity.
 
     That two layers are unrelated is a finding.

@@ -86,14 +86,33 @@ def measure_importance(names: Sequence[str], branches: ArrayLike, target: ArrayL
     """
     vectors = np.vstack([np.asarray(branches, dtype=np.float64), np.asarray(target, dtype=np.float64)[None]])
     vectors = vectors[:, np.isfinite(vectors).all(axis=0)]
-    n_branches, n_pairs = len(names), vectors.shape[1]
-    if n_pairs < n_branches + 2:
-        needed = f"{n_branches + 2} are needed for {n_branches} branches"
+    n_pairs = vectors.shape[1]
+    check_pairs(names, n_pairs, [n_pairs == 0 or vector.min() == vector.max() for vector in vectors])
+    return apportion(names, np.asarray(np.corrcoef(vectors), dtype=np.float64), n_pairs)
+
+
+def check_pairs(names: Sequence[str], n_pairs: int, are_flat: Sequence[bool]) -> None:
+    """Make sure that there is something to explain, and to explain it by.
+
+    Args:
+        names: Names of the k branches.
+        n_pairs: How many pairs are defined everywhere.
+        are_flat: Of which layers all these are the same, (k + 1,), the target last.
+
+    Raises:
+        InputError: If fewer pairs than k + 2 are defined everywhere, or one layer is flat.
+    """
+    if n_pairs < len(names) + 2:
+        needed = f"{len(names) + 2} are needed for {len(names)} branches"
         raise InputError(f"{n_pairs} pairs of stimuli are defined everywhere, {needed}")
-    for name, vector in zip([*names, "the target"], vectors, strict=True):
-        if vector.min() == vector.max():
+    for name, is_flat in zip([*names, "the target"], are_flat, strict=True):
+        if is_flat:
             raise InputError(f"{name} finds all pairs of stimuli equally similar")
-    correlations = np.asarray(np.corrcoef(vectors), dtype=np.float64)
+
+
+def apportion(names: Sequence[str], correlations: Vector, n_pairs: int) -> BlockImportance:
+    """The same from correlations, (k + 1, k + 1), the target last."""
+    n_branches = len(names)
     among, towards = correlations[:-1, :-1], correlations[:-1, -1]
     explained = _explain(among, towards)
     found = tuple(_measure_branch(index, name, among, towards, explained) for index, name in enumerate(names))

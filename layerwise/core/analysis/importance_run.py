@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.analysis.importance import BlockImportance, measure_importance
+from layerwise.core.analysis.importance_panels import PairGroup, sum_groups
 from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.measure import compute_metric
+from layerwise.core.analysis.working_memory import MOST_WHOLE
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
-from layerwise.core.host.registry import Registry
+from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.network.layers import Layer, find_layer
+from layerwise.core.network.pairs import Pairs
 from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
 
 BLOCK = "block"
@@ -76,9 +79,37 @@ def apportion_run(
     wanted = {block: list(_find_targets(block, targets, layers)) for block in branches}
     names = dict.fromkeys(layer.name for block in branches for layer in (*branches[block], *wanted[block]))
     addresses = [LayerAddress(run.id, name, transform) for name in names]
+    if run.n_stimuli > MOST_WHOLE and offer.offer.reads_panels:
+        opened = dict(zip(names, history.open_layers(addresses), strict=True))
+        if all(layer.has_zero for layer in opened.values()):
+            return _apportion_in_panels(offer, opened, branches, wanted)
     read = zip(names, StoredLayers(history, addresses), strict=True)
     vectors = {name: strict_upper(compute_metric(offer, representation)) for name, representation in read}
     return [_apportion(block, branches[block], target, vectors) for block in branches for target in wanted[block]]
+
+
+def _apportion_in_panels(
+    metric: Registered[Metric],
+    layers: Mapping[str, Pairs],
+    branches: Mapping[str, Sequence[Layer]],
+    wanted: Mapping[str, Sequence[Layer]],
+) -> list[Apportioned]:
+    """The same for layers that are not held whole."""
+    groups = {
+        (block, target.name): PairGroup([branch.name for branch in branches[block]], target.name)
+        for block in branches
+        for target in wanted[block]
+    }
+    sum_groups(metric, layers, list(groups.values()))
+    found = []
+    for (block, target), group in groups.items():
+        try:
+            result = group.conclude([branch.branch or branch.name for branch in branches[block]])
+        except InputError as error:
+            found.append(Apportioned(block, target, None, str(error)))
+        else:
+            found.append(Apportioned(block, target, result))
+    return found
 
 
 def find_branches(layers: Sequence[Layer], blocks: Sequence[str], run: RunRecord) -> dict[str, list[Layer]]:

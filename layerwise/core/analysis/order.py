@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address, provider_with
+from layerwise.core.analysis.working_memory import check_matrices
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, Ordering, RunRecord
@@ -16,6 +17,8 @@ from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_permutation
 from layerwise.core.network.layers import Layer, find_layer
 from layerwise.core.network.representation import NO_TRANSFORM, Representation
+
+_N_MATRICES = 5  # similarities, distances of the tree, and what is made of both
 
 
 def order_stimuli(
@@ -55,6 +58,7 @@ def order_stimuli(
     for stored in history.read_orderings(run.id):
         if (stored.reorderer, stored.address) == (provider, address):
             return stored
+    check_matrices(f"ordering by {reorderer.name}", run.n_stimuli, _N_MATRICES)
     try:
         representation = history.read_representation(address)
     except InputError as error:

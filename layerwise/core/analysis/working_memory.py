@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.base.machine import available_memory, n_cores
+from layerwise.core.base.words import bytes_in_words
 
 SHARE = 0.5
 """The share of the available memory that is taken where nobody says how much."""
@@ -24,7 +26,10 @@ PAIRS_AT_ONCE = 8  # compared together: enough for NumPy to let other threads wo
 _TASK_BYTES = 52  # for each pair of stimuli: no built-in measure needs more than six n x n matrices of float64 to
 #                   prepare a layer, besides the one of float32 that is stored
 _PAIR_BYTES = 17  # likewise, to compare two prepared layers
+_STATE_BYTES = 8  # likewise, of a prepared layer that is a matrix of float64
 _WORK_SHARE = 4
+MOST_WHOLE = 2_000
+"""Up to so many stimuli layers are held whole, which is faster: 32 MB a matrix of float64 fits into any memory."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,26 @@ class WorkingMemory:
         """How many pairs each of these threads can compare together."""
         return max(1, min(PAIRS_AT_ONCE, self.work_bytes // max(1, self.n_threads * self.pair_bytes)))
 
+    @property
+    def least_bytes(self) -> int:
+        """What it takes where one layer is worked on and two of one matrix wait."""
+        return self.task_bytes + 2 * _STATE_BYTES * self.n_stimuli**2
+
+    def check(self, what: str) -> None:
+        """Refuse what would take more than is allowed; of few stimuli it is so little that nobody need ask.
+
+        Raises:
+            InputError: If it would; says how much it takes.
+        """
+        if self.n_stimuli <= MOST_WHOLE or self.least_bytes <= self.n_bytes:
+            return
+        least, allowed = bytes_in_words(self.least_bytes), bytes_in_words(self.n_bytes)
+        raise InputError(
+            f"{what} holds whole layers: for {self.n_stimuli:,} stimuli that takes {least} of memory at least, and "
+            f"{allowed} are allowed; allow more with --memory, compare fewer stimuli, or ask for a measure that "
+            "reads layers a few rows at a time, such as rsa-pearson or cka"
+        )
+
     def count_states(self, state_bytes: int) -> int:
         """How many prepared layers of this size can wait, at least two."""
         return max(2, (self.n_bytes - self.work_bytes) // max(1, state_bytes))
@@ -99,6 +124,21 @@ class WorkingMemory:
 def plan_memory(n_bytes: int | None, n_stimuli: int) -> WorkingMemory:
     """The budget asked for; a share of what is available where None is."""
     return WorkingMemory(int(SHARE * available_memory()) if n_bytes is None else n_bytes, n_stimuli)
+
+
+def check_matrices(what: str, n_stimuli: int, n_matrices: int) -> None:
+    """Refuse what takes so many matrices of float64 where the memory does not hold them, before it is begun.
+
+    Raises:
+        InputError: If it does not; says how much it takes. Of few stimuli nobody need ask.
+    """
+    needed, free = 8 * n_matrices * n_stimuli**2, available_memory()
+    if n_stimuli > MOST_WHOLE and needed > free:
+        takes, left = bytes_in_words(needed), bytes_in_words(free)
+        raise InputError(
+            f"{what} holds matrices of all pairs of stimuli: for {n_stimuli:,} that takes {takes} of memory, and "
+            f"{left} are free"
+        )
 
 
 def size_of(state: Any) -> int:

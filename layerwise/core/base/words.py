@@ -1,9 +1,18 @@
-"""Words for messages: which known names are near one that was mistyped."""
+"""Words for messages: which known names are near one that was mistyped, and how large something is."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+
+
+def bytes_in_words(n_bytes: float) -> str:
+    """A size: `1.5 GiB`."""
+    for unit in ("B", "KiB", "MiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:.1f} GiB"
 
 
 def near_names(name: str, names: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ from layerwise.core.network.layers import Layer
 if TYPE_CHECKING:
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
+    from layerwise.core.network.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
 
@@ -130,6 +131,14 @@ class HistoryProtocol(Protocol):
         Raises:
             InputError: If there is none at one of the addresses.
             LayerwiseError: If what is stored of one fails its checksum.
+        """
+
+    def open_layers(self, addresses: Sequence[LayerAddress]) -> Sequence[Pairs]:
+        """The same, for whoever needs no matrix: pairs are read a few rows at a time, whenever they are asked for.
+
+        Raises:
+            InputError: If there is none at one of the addresses.
+            LayerwiseError: If something is damaged, also later on.
         """
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:

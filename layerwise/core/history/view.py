@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WeightResult,
     )
     from layerwise.core.network.layers import Layer
+    from layerwise.core.network.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
 
@@ -76,6 +77,10 @@ class HistoryView:
     def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
         """Stored representations in the order asked for, in one go: much faster than one by one."""
         return self._history.read_representations(addresses)
+
+    def open_layers(self, addresses: Sequence[LayerAddress]) -> Sequence[Pairs]:
+        """The same, for whoever needs no matrix."""
+        return self._history.open_layers(addresses)
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
         """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import PluginError
 from layerwise.core.host.kinds import Comparator, Metric, Reorderer, StatisticValue, Transform
 from layerwise.core.host.registry import Registered
+from layerwise.core.network.panels import panels
 
 Range = tuple[float | None, float | None]
 _SLACK = 1e-6
@@ -74,15 +75,20 @@ def check_metric(
     offer: Registered[Metric], value: object, n_stimuli: int, constant: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """A metric's (n, n) matrix: symmetric, within its range, finite except for stimuli with constant activations."""
-    matrix = check_array(offer, value, (n_stimuli, n_stimuli), finite=False).astype(np.float64)
-    live = np.setdiff1d(np.arange(n_stimuli), constant)
-    inner = matrix[np.ix_(live, live)]
-    if not np.isfinite(inner).all():
-        raise _fail(offer, "values that are not finite", "finite values for stimuli that are not constant")
-    if not np.allclose(inner, inner.T, rtol=1e-5, atol=1e-8):
-        raise _fail(offer, "a matrix that is not symmetric", "a symmetric matrix")
-    finite = matrix[np.isfinite(matrix)]
-    ends = [float(finite.min()), float(finite.max())] if finite.size else []
+    matrix = check_array(offer, value, (n_stimuli, n_stimuli), finite=False).astype(np.float64, copy=False)
+    is_live = np.ones(n_stimuli, dtype=np.bool_)
+    is_live[constant] = False
+    ends: list[float] = []
+    for rows in panels(n_stimuli):  # temporary arrays of this size would be as large as all the rest
+        some = matrix[rows]
+        inner = some[np.ix_(is_live[rows], is_live)]
+        if not np.isfinite(inner).all():
+            raise _fail(offer, "values that are not finite", "finite values for stimuli that are not constant")
+        if not np.allclose(inner, matrix[:, rows][np.ix_(is_live, is_live[rows])].T, rtol=1e-5, atol=1e-8):
+            raise _fail(offer, "a matrix that is not symmetric", "a symmetric matrix")
+        finite = some[np.isfinite(some)]
+        if finite.size:
+            ends = [min([*ends, float(finite.min())]), max([*ends, float(finite.max())])]
     for end in ends:
         if not _is_within(end, offer.offer.value_range, max(map(abs, ends))):
             raise _fail(offer, f"a matrix with the value {end}", f"values {_in_words(offer.offer.value_range)}")

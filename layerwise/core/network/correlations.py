@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.network.representation import Representation, panels
+from layerwise.core.network.panels import panels
+from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import SINGLE, Resolution
 
 STORED_CORRELATIONS = Resolution(activations=SINGLE, products=2.0**-25, near=1.0)

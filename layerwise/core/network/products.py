@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.compact import compact
-from layerwise.core.network.representation import Representation, panels
+from layerwise.core.network.panels import panels
+from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import EXACT, Resolution, tell_rounding
 
 Vector = NDArray[np.float64]
@@ -63,21 +64,26 @@ class Products:
         if in_double is None:
             in_double = self.is_hard or keeps_double(len(self.mean), self.n_features)
         deviation = np.sqrt(np.clip(np.diagonal(self.centred), 0, None))
+        entries = np.empty(self.centred.shape, dtype=np.float64 if in_double else np.float32)
+        for rows in panels(len(deviation)):
+            apart = self._dissimilarity(rows, deviation)
+            found = apart if in_double else compact(apart)
+            entries[rows, rows.start :] = found
+            entries[rows.stop :, rows] = found[:, len(found) :].T
+        return Representation(entries, deviation, self.mean, self.norm, self.n_features, self.resolution)
+
+    def _dissimilarity(self, rows: slice, deviation: Vector) -> Matrix:
+        """1 - cosine of some stimuli with those from the first of them on: of both halves of products, the mean."""
+        own, others = deviation[rows, None], deviation[rows.start :]
         with np.errstate(invalid="ignore", divide="ignore"):
-            dissimilarity = 1 - self.centred / deviation[:, None] / deviation[None, :]
-        at_mean = deviation == 0  # such a stimulus has no direction: any will do
-        dissimilarity[at_mean, :] = dissimilarity[:, at_mean] = 1
-        dissimilarity = (dissimilarity + dissimilarity.T) / 2
-        np.clip(dissimilarity, 0, 2, out=dissimilarity)
-        np.fill_diagonal(dissimilarity, 0)
-        return Representation(
-            dissimilarity if in_double else compact(dissimilarity),
-            deviation,
-            self.mean,
-            self.norm,
-            self.n_features,
-            self.resolution,
-        )
+            apart = 1 - self.centred[rows, rows.start :] / own / others
+            apart += 1 - self.centred[rows.start :, rows].T / others / own
+        apart /= 2
+        at_mean = others == 0  # such a stimulus has no direction: any will do
+        apart[at_mean[: len(apart)], :] = apart[:, at_mean] = 1
+        np.clip(apart, 0, 2, out=apart)
+        np.fill_diagonal(apart, 0)
+        return apart
 
 
 def keeps_double(n_stimuli: int, n_features: int) -> bool:

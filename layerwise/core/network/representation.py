@@ -9,31 +9,24 @@ stimulus, and the mean and norm of each activation vector, which together give c
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layerwise.core.base.errors import InputError
-from layerwise.core.network.compact import expand, rounded_part
-from layerwise.core.network.resolution import EXACT, SINGLE, SURE, Resolution, deviation_of
-
-_ROWS_AT_ONCE = 64
+from layerwise.core.network.compact import expand
+from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.panels import Panel, panels
+from layerwise.core.network.panels import read_only as read_only  # noqa: PLC0414 - where everybody looks for it
+from layerwise.core.network.resolution import EXACT, SURE, Resolution
 
 Number = TypeVar("Number", bound=np.generic)
 Matrix = NDArray[np.float64]
 NO_TRANSFORM = "none"
 """What plain activations are called where a transform is named."""
-
-
-def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers, which nobody can change through it."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def strict_upper(matrix: NDArray[Number]) -> NDArray[Number]:
@@ -59,42 +52,8 @@ def double_centre(matrix: Matrix) -> Matrix:
     return matrix
 
 
-def panels(n_rows: int) -> Iterator[slice]:
-    """Some rows of a matrix at a time, for what needs temporary arrays: matrices are the largest things there are."""
-    return (slice(start, start + _ROWS_AT_ONCE) for start in range(0, n_rows, _ROWS_AT_ONCE))
-
-
-def add_squared_differences(matrix: Matrix, values: NDArray[np.float64], weight: float) -> Matrix:
-    """Add weight (v_i - v_j)^2 to each entry, in place."""
-    for rows in panels(len(values)):
-        apart = np.subtract.outer(values[rows], values)
-        apart *= apart
-        apart *= weight
-        matrix[rows] += apart
-    return matrix
-
-
-def multiply_outer(matrix: Matrix, values: NDArray[np.float64]) -> Matrix:
-    """Multiply each entry by v_i v_j, in place; what is symmetric stays so to the last bit."""
-    for rows in panels(len(values)):
-        matrix[rows] *= np.multiply.outer(values[rows], values)
-    return matrix
-
-
-def reflect_at_ends(distances: Matrix) -> Matrix:
-    """What rounding has put below 0 or above 2, as far on the other side, in place.
-
-    Cutting it off would make pairs equal that are not known to be.
-    """
-    np.abs(distances, out=distances)
-    beyond = distances > 2
-    with np.errstate(invalid="ignore"):
-        np.mod(distances, 4, out=distances, where=beyond)
-    return np.minimum(distances, 4 - distances, out=distances, where=beyond)
-
-
 @dataclass(frozen=True, eq=False)
-class Representation:
+class Representation(Pairs):
     """A layer's activations x_i for n stimuli, as far as a Gram matrix knows them. Its arrays cannot be written to.
 
     Made by `represent` from activations, and by `interchange` from matrices. Ask its methods for what a measure
@@ -124,38 +83,14 @@ class Representation:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
-    def n_stimuli(self) -> int:
-        """Number of stimuli."""
-        return len(self.mean)
-
-    @property
-    def constant(self) -> NDArray[np.intp]:
-        """Indices of the stimuli with constant activations, whose correlations are undefined."""
-        return np.flatnonzero(self.norm == 0)
+    def entry_type(self) -> np.dtype[np.floating]:
+        """The type in which pairs are stored."""
+        return self.entries.dtype
 
     @property
     def undefined(self) -> NDArray[np.intp]:
         """Indices of the stimuli of which an imported matrix says nothing."""
-        unknown = np.isnan(self.entries)
-        if not unknown.any():
-            return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(unknown.sum(axis=0) >= self.n_stimuli - 1)
-
-    def require_finite(self) -> None:
-        """Make sure that all activations were finite numbers, as those of a run are.
-
-        Raises:
-            InputError: If some were not; says how many stimuli.
-        """
-        n_spoilt = int((~np.isfinite(self.norm) | ~np.isfinite(self.mean)).sum())
-        if n_spoilt:
-            raise InputError(f"{n_spoilt} of {self.n_stimuli} stimuli have activations that are not finite")
-
-    def _require_all(self) -> None:
-        """Gram matrices need every stimulus."""
-        self.require_finite()
-        if n_undefined := len(self.undefined):
-            raise InputError(f"nothing is known of {n_undefined} of {self.n_stimuli} stimuli")
+        return self._count_unknown() if np.isnan(self.entries).any() else np.empty(0, dtype=np.intp)
 
     # Distances
 
@@ -169,9 +104,24 @@ class Representation:
             return np.asarray(self.entries, dtype=np.float64)
         return expand(self.entries.astype(np.float32, copy=False))
 
-    def _copy_dissimilarity(self) -> Matrix:
-        found = self.dissimilarity
-        return found if found.flags.writeable else found.copy()
+    def panel(self, rows: slice, columns: slice = slice(None)) -> Panel:
+        """What is known of some stimuli with some others: matrices are made of these, a few rows at a time."""
+        side = self._side
+        return Panel(
+            self.entries[rows, columns], side.take(rows), side.take(columns), self.n_features, self.resolution
+        )
+
+    def upper_panels(self, n_rows: int | None = None) -> Iterator[tuple[slice, Panel]]:
+        """All pairs of different stimuli once; see `Pairs`."""
+        for rows in panels(self.n_stimuli, n_rows):
+            yield rows, self.panel(rows, slice(rows.start, None))
+
+    def _fill(self, read: Callable[[Panel], Matrix]) -> Matrix:
+        """The (n, n) matrix that consists of these panels."""
+        matrix = np.empty((self.n_stimuli, self.n_stimuli))
+        for rows in panels(self.n_stimuli):
+            matrix[rows] = read(self.panel(rows))
+        return matrix
 
     def squared_distances(self) -> Matrix:
         """|x_i - x_j|^2, (n, n); defined for constant vectors too, NaN for undefined stimuli.
@@ -187,9 +137,7 @@ class Representation:
         return self._squared_distances()
 
     def _squared_distances(self) -> Matrix:
-        squared = multiply_outer(self._copy_dissimilarity(), self.deviation)
-        squared *= 2
-        return add_squared_differences(squared, self.deviation, 1)
+        return self._fill(Panel.squared_distances)
 
     def squared_distance_errors(self, *, with_activations: bool = False) -> Matrix:
         """The standard deviation of the error of each squared distance, (n, n).
@@ -198,56 +146,7 @@ class Representation:
             with_activations: Whether the rounding of the activations themselves counts as well, or only what was
                 done with them.
         """
-        errors = self._dissimilarity_errors()
-        for rows in panels(self.n_stimuli):
-            errors[rows] *= 2 * self.deviation[rows, None] * self.deviation
-        return self._add_activation_errors(errors) if with_activations else errors
-
-    def _dissimilarity_errors(self) -> Matrix:
-        """Of products and storage."""
-        errors = self._copy_dissimilarity()
-        for rows in panels(self.n_stimuli):
-            size = errors[rows]
-            known = self.resolution.dissimilarity_errors(size)
-            if self._storage_error:
-                known = np.sqrt(known**2 + (self._storage_error * rounded_part(np.abs(size))) ** 2)
-            errors[rows] = known
-        return errors
-
-    def _add_activation_errors(self, errors: Matrix) -> Matrix:
-        """What rounding of activations does besides: noise e_i of length `activation_noise` on each stimulus.
-
-        |x_i + e_i - x_j - e_j|^2 differs by 2 (x_i - x_j)(e_i - e_j), whose deviation is 2 d |e| / sqrt(p), and by
-        |e_i - e_j|^2.
-        """
-        noise = self.activation_noise**2
-        distances = self._squared_distances()
-        for rows in panels(self.n_stimuli):
-            both = noise[rows, None] + noise
-            variance = 4 * np.abs(distances[rows]) * both / self.n_features + both**2
-            errors[rows] = np.sqrt(errors[rows] ** 2 + variance)
-        return errors
-
-    @property
-    def _storage_error(self) -> float:
-        """Relative error of what was rounded to be stored."""
-        return deviation_of(SINGLE) if self.entries.dtype == np.float32 else 0.0
-
-    @property
-    def length(self) -> NDArray[np.float64]:
-        """|x_i|, (n,)."""
-        return np.asarray(np.hypot(self.norm, np.sqrt(self.n_features) * self.mean))
-
-    @property
-    def length_errors(self) -> NDArray[np.float64]:
-        """The standard deviation of the error of |x_i|, (n,): what is left of sums over what distinguishes it."""
-        known = self.resolution.dissimilarity_errors(np.ones(1))[0] * 4
-        return np.asarray(np.maximum(known * self.deviation, 2.0**-52 * self.length))
-
-    @property
-    def activation_noise(self) -> NDArray[np.float64]:
-        """Length of the vector of rounding errors of each stimulus's activations, (n,)."""
-        return deviation_of(self.resolution.activations) * self.length
+        return self._fill(lambda panel: panel.squared_distance_errors(with_activations=with_activations))
 
     # Correlations
 
@@ -258,18 +157,10 @@ class Representation:
         units: what is left of a distance once means and norms are the same, however small it is.
         """
         if not self.has_zero:
-            return self._scaled_distances()
-        apart = self._squared_distances()
-        add_squared_differences(apart, self.mean, -self.n_features)
-        add_squared_differences(apart, self.norm, -1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            multiply_outer(apart, 1 / self.norm)
-        apart /= 2
-        reflect_at_ends(apart)
-        apart[self.constant, :] = apart[:, self.constant] = np.nan
-        return apart
+            return self._scale_distances()
+        return self._fill(Panel.correlation_distances)
 
-    def _scaled_distances(self) -> Matrix:
+    def _scale_distances(self) -> Matrix:
         """Squared distances moved and scaled to lie between 0 and 1: all that RSA needs of them as similarities."""
         apart = self._squared_distances()
         lowest = min(float(np.nanmin(apart)), 0.0)
@@ -308,14 +199,9 @@ class Representation:
         Raises:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
-        self._require_all()
-        gram = self._squared_distances()
-        add_squared_differences(gram, self.mean, -self.n_features)
-        squares = self.norm**2
-        for rows in panels(self.n_stimuli):
-            np.subtract(np.add.outer(squares[rows], squares), gram[rows], out=gram[rows])
-        gram /= 2
-        np.fill_diagonal(gram, squares)
+        self.require_all()
+        gram = self._fill(_products_about_means)
+        np.fill_diagonal(gram, self.norm**2)
         return gram
 
     def column_centred_gram(self) -> Matrix:
@@ -326,40 +212,8 @@ class Representation:
         Raises:
             InputError: If some activations are not finite, or nothing is known of some stimuli.
         """
-        self._require_all()
-        gram = self._copy_dissimilarity()
-        np.subtract(1, gram, out=gram)
-        return double_centre(multiply_outer(gram, self.deviation))
-
-    @property
-    def gram_error(self) -> float:
-        """Frobenius norm of the error of `column_centred_gram`.
-
-        Without knowledge of single entries: those of products and storage go with a_i a_j, those of activations with
-        (a_i |e_j| + a_j |e_i|) / sqrt(p).
-        """
-        squares, noise = self.deviation @ self.deviation, self.activation_noise @ self.activation_noise
-        return float(np.hypot(self._entry_error * squares, np.sqrt(2 * squares * noise / self.n_features) + noise))
-
-    @cached_property
-    def _entry_error(self) -> float:
-        """Of an entry of a Gram matrix over both deviations: the mean square's root, of products and storage."""
-        return float(np.sqrt(np.nanmean(self._dissimilarity_errors() ** 2)))
-
-    @cached_property
-    def blur(self) -> float:
-        """What share of the differences between pairs of stimuli is nothing but error: 0 is sharp, 1 is noise.
-
-        The larger of that of distances and of what is left of them once means and norms are taken out.
-        """
-        size = float(self.deviation @ self.deviation)
-        pairs = self.dissimilarity[~np.eye(self.n_stimuli, dtype=np.bool_)]
-        spread = float(np.std(pairs[np.isfinite(pairs)], dtype=np.float64)) if self.n_stimuli > 1 else 0.0
-        if not size * spread > 0:
-            return 1.0
-        outside = self.n_stimuli * (self.n_features * np.var(self.mean) + np.var(self.norm)) / size
-        inside = max(1 - float(outside), _LEAST_INSIDE)
-        return min(self.gram_error / (size * spread * inside), 1.0)
+        self.require_all()
+        return double_centre(self._fill(Panel.centred_products))
 
     @property
     def eigenvalue_floor(self) -> float:
@@ -449,5 +303,12 @@ class Representation:
         return replace(self, resolution=replace(self.resolution, products=0.0, near=0.0, least=0.0))
 
 
-_LEAST_INSIDE = 1e-6
+def _products_about_means(panel: Panel) -> Matrix:
+    """Inner products of the activations less their means over units: half of what squares and distances differ by."""
+    squares = np.add.outer(panel.rows.norm**2, panel.columns.norm**2)
+    squares -= panel.about_means()
+    squares /= 2
+    return np.asarray(squares)
+
+
 _EDGE = 1.25  # of the largest eigenvalue of a random matrix, which single draws exceed by a few per cent

@@ -18,6 +18,9 @@ Values = NDArray[np.float64]
 SURE = 6.0
 """A difference of so many standard deviations is no rounding."""
 
+CLOSE = 1e-3
+"""A share of the largest: pairs that differ by more than this are not all the same, whatever the errors."""
+
 NOT_DETERMINED = "resolution does not determine this number to two digits"
 """What every warning says that is about how well layers are known: by these words it is told from others."""
 
@@ -27,7 +30,6 @@ BRAIN, HALF, SINGLE, DOUBLE = 2.0**-8, 2.0**-11, 2.0**-24, 2.0**-53
 _SHARED = 12.0  # times the error of products of stimuli that share nothing: `benchmarks/product_error.py`
 _DOUBLE_PRODUCTS = 2.0**-40
 _REACH = 2.5e-4  # of float32 products, stimuli this near are taken again in float64, in whatever chunk
-_CLOSE = 1e-3  # of the largest: pairs that differ by more than this are not all the same, whatever the errors
 _COUNTS = 2.0**18  # larger numbers of 32 bits have hardly a place for anything behind the point
 _OFTEN = 16  # times, on average: no accident
 _APART = 2.0**-16  # of the largest: many times what single precision rounds to
@@ -154,7 +156,7 @@ def settle(matrix: Values, errors: Callable[[], Values], *, ties: bool) -> Value
     pairs = matrix[upper]
     defined = np.isfinite(pairs)
     values = pairs[defined]
-    if len(values) < 2 or not (ties or np.ptp(values) <= _CLOSE * np.nanmax(np.abs(matrix))):
+    if len(values) < 2 or not (ties or np.ptp(values) <= CLOSE * np.nanmax(np.abs(matrix))):
         return matrix
     error = errors()[upper][defined]
     if is_flat(values, error):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.left_out import MOST_STIMULI, leave_out, was_left_out
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, LayerStatistic, RunRecord, StatisticResult
 from layerwise.core.host import kinds
@@ -15,12 +17,19 @@ from layerwise.core.host.validation import check_statistic
 from layerwise.core.network.representation import Representation
 
 _READ_AT_ONCE = 16
+_READ_BYTES = 2**28  # of float64 matrices
 Wanted = Sequence[Registered[kinds.RepresentationStatistic]]
 Task = tuple[LayerAddress, Wanted]
 
 
 def measure_run(
-    registry: Registry, history: HistoryProtocol, run: RunRecord, names: Sequence[str], remark: Callable[[str], None]
+    registry: Registry,
+    history: HistoryProtocol,
+    run: RunRecord,
+    names: Sequence[str],
+    remark: Callable[[str], None],
+    *,
+    asked: bool = True,
 ) -> list[LayerStatistic]:
     """Compute the statistics of a run's representations that are not stored yet, and keep them.
 
@@ -30,6 +39,8 @@ def measure_run(
         run: The run; of one that is not finished, the layers that are stored count.
         names: Bare or qualified names of statistics; all that representations give, if empty.
         remark: Told what plugins failed on, which is not kept.
+        asked: Whether somebody waits for these very statistics. Otherwise what costs n^3 is left out of many stimuli,
+            as a run leaves it out.
 
     Returns:
         What was added, in order of computation.
@@ -41,12 +52,16 @@ def measure_run(
     if run.status == "running":
         raise InputError(f"run {run.id} is being computed now; its statistics can be added when it is done")
     statistics = choose_statistics(registry, names)
-    missing = _find_missing(history, run, statistics)
+    missing = _find_missing(history, run, statistics, asked=asked)
     added: list[LayerStatistic] = []
-    for start in range(0, len(missing), _READ_AT_ONCE):
-        some = missing[start : start + _READ_AT_ONCE]
+    if not asked and run.n_stimuli > MOST_STIMULI:
+        missing, added = _leave_out(missing)
+        history.save_statistics(run.id, added)
+    n_read = max(1, min(_READ_AT_ONCE, _READ_BYTES // (8 * max(run.n_stimuli, 1) ** 2)))
+    for start in range(0, len(missing), n_read):
+        some = missing[start : start + n_read]
         representations = history.read_representations([address for address, _ in some])
-        with single_threaded_blas():  # matrices this small are slower on several threads
+        with _single_threaded(run.n_stimuli):
             found = [
                 result
                 for task, representation in zip(some, representations, strict=True)
@@ -55,6 +70,25 @@ def measure_run(
         history.save_statistics(run.id, found)
         added += found
     return added
+
+
+def _single_threaded(n_stimuli: int) -> AbstractContextManager[object]:
+    """Small matrices are slower on several threads."""
+    return nullcontext() if n_stimuli > MOST_STIMULI else single_threaded_blas()
+
+
+def _leave_out(missing: Sequence[Task]) -> tuple[list[Task], list[LayerStatistic]]:
+    """What is to be measured without what costs n^3, and what is kept in place of that."""
+    left: list[Task] = []
+    instead: list[LayerStatistic] = []
+    for address, wanted in missing:
+        for statistic in wanted:
+            if statistic.offer.cubic:
+                result = leave_out(statistic.name, statistic.provider)
+                instead.append(LayerStatistic(address.layer, address.transform, result))
+        if cheap := [statistic for statistic in wanted if not statistic.offer.cubic]:
+            left.append((address, cheap))
+    return left, instead
 
 
 def _measure(task: Task, representation: Representation, remark: Callable[[str], None]) -> list[LayerStatistic]:
@@ -94,10 +128,20 @@ def _need(statistic: Registered[kinds.Statistic]) -> str:
     return "activations of single units, which are not kept"
 
 
-def _find_missing(history: HistoryProtocol, run: RunRecord, statistics: Wanted) -> list[Task]:
-    """For each stored representation the statistics that it lacks, where there are any."""
-    stored = {(item.layer, item.transform, item.result.provider) for item in history.read_statistics(run.id)}
-    begun = {key[:2] for key in stored}  # of a run that was cut off, what has statistics is stored
+def _find_missing(history: HistoryProtocol, run: RunRecord, statistics: Wanted, *, asked: bool) -> list[Task]:
+    """For each stored representation the statistics that it lacks, where there are any.
+
+    What a run left out is there, unless it is asked for.
+    """
+    found = history.read_statistics(run.id)
+    stored = {
+        (item.layer, item.transform, item.result.provider)
+        for item in found
+        if not (asked and was_left_out(item.result))
+    }
+    begun = {
+        (item.layer, item.transform) for item in found
+    }  # of a run that was cut off, what has statistics is stored
     missing: list[Task] = []
     for layer in history.list_layers(run.id):
         for transform in run.transforms:

@@ -95,7 +95,7 @@ def find_answer(
 def answer(run_id: str, registry: Registry, store: Archive, remark: Callable[[str], None]) -> RunOutcome:
     """A stored run as an outcome, with the statistics of representations that have come since it was made."""
     record = store.find_run(run_id)
-    measure_run(registry, store, record, (), remark)
+    measure_run(registry, store, record, (), remark, asked=False)
     return RunOutcome(
         run_id=run_id,
         status="stored",

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from layerwise.core.base.errors import LayerwiseError, PluginError
+from layerwise.core.history.left_out import MOST_STIMULI, leave_out
 from layerwise.core.history.protocols import LayerStore
 from layerwise.core.history.records import Claim, LayerResult, StatisticResult, WeightResult
 from layerwise.core.host import kinds
@@ -20,13 +21,23 @@ from layerwise.core.host.jobs import StreamedLayer, StreamJob
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_statistic
 from layerwise.core.network.model import Floats, Model, ModelInfo
-from layerwise.core.network.representation import read_only
+from layerwise.core.network.representation import Representation, read_only
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.predictions import measure_accuracy, read_probabilities, top_predictions
 from layerwise.core.runs.request import Observer
 
 N_UNWRITTEN = 2
 """Layers at most that are handed over and not yet written: what the plan of a run's memory has to allow for."""
+
+
+def count_storing(n_stimuli: int) -> float:
+    """Matrices of float64 that are there while a layer is written.
+
+    Products, entries, their upper triangle and its tiles; up to `MOST_STIMULI` four more in which LAPACK finds
+    eigenvalues.
+    """
+    return 6.0 if n_stimuli <= MOST_STIMULI else 3.25
+
 
 Statistics = Sequence[Registered[kinds.Statistic]]
 
@@ -136,7 +147,7 @@ class StoringSink:
             if isinstance(statistic.offer, kinds.ActivationStatistic):
                 results.append(measure(statistic, self._tell, streamed.summary))
             elif isinstance(statistic.offer, kinds.RepresentationStatistic):
-                results.append(measure(statistic, self._tell, representation))
+                results.append(measure_representation(statistic, self._tell, representation))
             elif isinstance(statistic.offer, kinds.JointStatistic):
                 results.append(measure(statistic, self._tell, streamed.summary, representation))
         if streamed.activations is not None:
@@ -173,6 +184,15 @@ def measure(statistic: Registered[Any], remark: Callable[[str], None], *subjects
         remark(str(error))
         value = kinds.StatisticValue(None, str(error))
     return _result(statistic, value)
+
+
+def measure_representation(
+    statistic: Registered[Any], remark: Callable[[str], None], representation: Representation
+) -> StatisticResult:
+    """A statistic of a representation that is made; what costs n^3 is left out of many stimuli."""
+    if statistic.offer.cubic and representation.n_stimuli > MOST_STIMULI:
+        return leave_out(statistic.name, statistic.provider)
+    return measure(statistic, remark, representation)
 
 
 def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str], None]) -> list[WeightResult]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import FileContent
-from layerwise.interchange.exported import LAYERS, STIMULI, Export
+from layerwise.interchange.exported import LAYERS, STIMULI, Correlations, Export
 from layerwise.interchange.formats.datasets import read_dataset
 from layerwise.interchange.formats.layer_facts import write_facts
 from layerwise.interchange.formats.numpy_files import arrange_arrays
@@ -36,8 +36,13 @@ def write_hdf5(path: Path, export: Export) -> None:
         file[STIMULI] = list(export.stimuli)
         if export.prefixed:
             file[LAYERS] = write_facts(export.layers)
-        for key, value in export.fields().items():
-            file[key] = value
+        for key, value in export.fields():
+            if isinstance(value, Correlations):
+                dataset = file.create_dataset(key, value.shape, np.float64)
+                for rows, some in value.rows():
+                    dataset[rows] = some
+            else:
+                file[key] = value
 
 
 def read_hdf5(path: Path, column: str | None = None) -> FileContent:

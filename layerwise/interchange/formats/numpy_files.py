@@ -5,8 +5,9 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,16 @@ from layerwise.interchange.content import (
     name_layer,
     stem_of,
 )
-from layerwise.interchange.exported import FIELDS, LAYERS, METRIC, STIMULI, Export, find_prefixes, rebuild
+from layerwise.interchange.exported import (
+    FIELDS,
+    LAYERS,
+    METRIC,
+    STIMULI,
+    Correlations,
+    Export,
+    find_prefixes,
+    rebuild,
+)
 from layerwise.interchange.formats.array_labels import split_arrays
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
 from layerwise.interchange.labels import FoundLabels, read_label_array
@@ -36,8 +46,20 @@ def write_npz(path: Path, export: Export) -> None:
     arrays: dict[str, Any] = {STIMULI: np.array(export.stimuli, dtype=np.str_)}
     if export.prefixed:
         arrays[LAYERS] = np.array(write_facts(export.layers))
-    with path.open("wb") as file:  # a handle, because savez adds a suffix to names it does not like
-        np.savez(file, allow_pickle=False, **arrays, **export.fields())
+    with zipfile.ZipFile(path, "w") as archive:  # as np.savez does, which wants to have all at once
+        for key, value in chain(arrays.items(), export.fields()):
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                _write_array(member, value)
+
+
+def _write_array(file: IO[bytes], value: Any) -> None:
+    if not isinstance(value, Correlations):
+        np.lib.format.write_array(file, np.asanyarray(value), allow_pickle=False)
+        return
+    described = {"descr": "<f8", "fortran_order": False, "shape": value.shape}
+    np.lib.format.write_array_header_1_0(file, described)
+    for _, rows in value.rows():
+        file.write(np.ascontiguousarray(rows, dtype="<f8").data)
 
 
 def read_npz(path: Path, column: str | None = None) -> FileContent:

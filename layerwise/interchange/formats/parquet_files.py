@@ -35,6 +35,7 @@ from layerwise.interchange.labels import FoundLabels
 if TYPE_CHECKING:
     import polars as pl
 
+_PAIR_BYTES = 40  # of each entry of a matrix, where half of the matrix is made a table
 METADATA = "layerwise"
 TYPES = "types"
 PAIR_COLUMNS = (("stimulus_i", "stimulus_j"), ("i", "j"))
@@ -45,6 +46,7 @@ def write_parquet(path: Path, export: Export) -> None:
     """A row for each layer and pair of stimuli i < j."""
     import polars as pl
 
+    check_memory(len(export.layers) * len(export.stimuli) ** 2 * _PAIR_BYTES, "a table of pairs")
     first, second = np.triu_indices(len(export.stimuli), 1)
     pairs = pair_columns(export.stimuli, first, second)
     frames = [

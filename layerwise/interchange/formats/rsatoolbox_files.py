@@ -76,6 +76,7 @@ def write_rdms(path: Path, export: Export) -> None:
     """Correlation distances as an RDMs object that `rsatoolbox.rdm.load_rdm` reads."""
     import h5py
 
+    check_memory((len(export.layers) + 3) * len(export.stimuli) ** 2 * 8, "a file of RDMs")
     upper = np.triu_indices(len(export.stimuli), 1)
     triangles = (each.correlation_distances()[upper] for each in export.representations)
     write_triangles(path, triangles, [layer.name for layer in export.layers], export.stimuli, "correlation")

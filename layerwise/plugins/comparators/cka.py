@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
+from layerwise.core.network.pairs import Pairs
 from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.core.network.resolution import SURE
+from layerwise.plugins.comparators.panelled import KernelPanels, Means
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
 from layerwise.plugins.metrics import EuclideanMetric
 
@@ -22,7 +24,7 @@ CHANCE_WORTH_A_WARNING = 0.2
 _SHAPE = frozenset({"orthogonal", "isotropic-scaling", "translation", "stimulus-permutation"})
 
 
-class LinearCka(CosineComparator):
+class LinearCka(KernelPanels, CosineComparator):
     """Linear CKA, biased: <HKH, HLH>_F / (|HKH|_F |HLH|_F), K = XX' and L = YY' (Kornblith et al. 2019, ICML).
 
     The same as |Y'X|_F^2 / (|X'X|_F |Y'Y|_F) with centred columns, and as the RV coefficient (Robert and Escoufier
@@ -33,6 +35,17 @@ class LinearCka(CosineComparator):
     description = "linear CKA (biased; the RV coefficient)"
     value_range = (0.0, 1.0)
     invariant_to = _SHAPE
+    panelled = True
+    owner = "CKA"
+
+    def check_sums(self, survey: Means, squared: float) -> str:
+        """A warning where chance alone gives much, too.
+
+        Raises:
+            InputError: If it is nothing but error.
+        """
+        super().check_sums(survey, squared)
+        return describe_chance(survey.trace**2 / squared, len(survey.across))
 
     def vector(self, representation: Representation) -> Vector:
         """The centred Gram matrix."""
@@ -51,13 +64,18 @@ class LinearCka(CosineComparator):
 def warn_of_chance(state: Vector) -> str:
     """A warning where chance alone gives much; `state` is a flattened kernel of length 1."""
     n_stimuli = round((np.sqrt(8 * len(state) + 1) - 1) / 2)
-    chance = float(state[:n_stimuli].sum()) ** 2 / (n_stimuli - 1)
+    return describe_chance(float(state[:n_stimuli].sum()) ** 2, n_stimuli)
+
+
+def describe_chance(effective: float, n_stimuli: int) -> str:
+    """The same, of a layer with so many effective dimensions: tr(K)^2 / |K|^2."""
+    chance = effective / (n_stimuli - 1)
     if chance < CHANCE_WORTH_A_WARNING:
         return ""
     return f"biased by few stimuli: an unrelated layer like it would score {chance:.2f}; cka-debiased is not"
 
 
-class DebiasedCka(CosineComparator):
+class DebiasedCka(KernelPanels, CosineComparator):
     """Linear CKA from the unbiased HSIC estimator (Song et al. 2012, JMLR 13; Nguyen et al. 2021, ICLR).
 
     HSIC_1(K, L) = [tr K~L~ + 1'K~1 1'L~1 / ((n-1)(n-2)) - 2 / (n-2) 1'K~L~1] / (n (n-3)), K~ and L~ with zero
@@ -71,6 +89,17 @@ class DebiasedCka(CosineComparator):
     description = "linear CKA, debiased: 0 on average for unrelated layers"
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
+    panelled = True
+    with_diagonal = False
+    owner = "debiased CKA"
+    n_least = 4
+
+    def find_means(self, layer: Pairs) -> Vector:
+        """U-centring: sums of the rows of H K H without its diagonal, which are less that diagonal."""
+        across, n_stimuli = layer.centred_means, layer.n_stimuli
+        diagonal = layer.deviation**2 - 2 * across + across.mean()
+        sums = -diagonal / (n_stimuli - 2)
+        return np.asarray(super().find_means(layer) + sums - sums.sum() / (2 * (n_stimuli - 1)))
 
     def vector(self, representation: Representation) -> Vector:
         """The U-centred Gram matrix.
@@ -137,7 +166,7 @@ class RbfCka(CosineComparator):
         return warn_of_chance(state)
 
 
-class Rv2(CosineComparator):
+class Rv2(KernelPanels, CosineComparator):
     """The modified RV coefficient: <K~, L~>_F / (|K~|_F |L~|_F), K~ = HKH with a zero diagonal (Smilde et al. 2009).
 
     Bioinformatics 25:401-405. Negative for layers that contradict each other; about 0 for unrelated ones.
@@ -147,6 +176,9 @@ class Rv2(CosineComparator):
     description = "modified RV coefficient: linear CKA without the diagonals"
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
+    panelled = True
+    with_diagonal = False
+    owner = "RV2"
 
     def vector(self, representation: Representation) -> Vector:
         """The centred Gram matrix with a zero diagonal."""

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.host.kinds import Comparator, Matrix, Metric, MetricComparator
+from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.panels import Panel
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import settle
 from layerwise.plugins.comparators.neighbours import count_open
+from layerwise.plugins.comparators.panelled import KernelPanels
 from layerwise.plugins.comparators.vectors import CosineComparator, centred_gram, flatten
 from layerwise.plugins.metrics import EuclideanMetric
 
@@ -23,7 +26,7 @@ _RIGID = frozenset({"orthogonal", "translation", "stimulus-permutation"})
 _TEMPERATURES = np.logspace(-1, 1, 256)
 
 
-class DistanceCorrelation(CosineComparator):
+class DistanceCorrelation(KernelPanels, CosineComparator):
     """Distance correlation: the root of the cosine between double-centred Euclidean distances (Szekely et al. 2007).
 
     dCor = sqrt(<A, B> / (|A| |B|)), A = HDH with D_ij = |x_i - x_j|; 0 exactly for independent layers of
@@ -35,6 +38,26 @@ class DistanceCorrelation(CosineComparator):
     value_range = (0.0, 1.0)
     invariant_to = _RIGID | {"isotropic-scaling"}
     _metric = EuclideanMetric()
+    panelled = True
+    owner = "distance-correlation"
+
+    def read_kernel(self, panel: Panel) -> Vector:
+        """The distances."""
+        return self._metric.compute_panel(panel, shifted=False)
+
+    def find_means(self, layer: Pairs) -> Vector:
+        """Those of the distances."""
+        across = np.zeros(layer.n_stimuli)
+        for rows, panel in layer.upper_panels():
+            found = self.read_kernel(panel)
+            across[rows] += found.sum(axis=1)
+            across[rows.stop :] += found[:, len(found) :].sum(axis=0)
+        across /= layer.n_stimuli
+        return np.asarray(across - across.mean() / 2)
+
+    def find_floor(self, layer: Pairs) -> float:
+        """That of distances, as `floor`."""
+        return super().find_floor(layer) / math.sqrt(2 * float(np.mean(layer.deviation**2)))
 
     def vector(self, representation: Representation) -> Vector:
         """The double-centred distances."""

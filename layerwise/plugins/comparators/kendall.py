@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Matrix, Metric, MetricComparator
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.comparators.rsa import MIN_STIMULI, count_open, refuse_flat, upper_triangle
+from layerwise.plugins.comparators.panelled import MIN_STIMULI
+from layerwise.plugins.comparators.rsa import count_open, refuse_flat, upper_triangle
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import sort_order
 

@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.host.kinds import Matrix, Metric, MetricComparator
+from layerwise.core.host.kinds import Matrix, Metric, MetricComparator, PairSums
+from layerwise.core.network.panels import Panel, above_diagonal
 from layerwise.core.network.representation import Representation, strict_upper
-from layerwise.core.network.resolution import count_settled
+from layerwise.core.network.resolution import SURE, count_settled
+from layerwise.plugins.comparators.panelled import FEW_PAIRS, FLAT, MIN_STIMULI, RsaPanels, Spread, correlate
 from layerwise.plugins.metrics import PearsonMetric
 from layerwise.plugins.ranks import average_ranks
 
 Vector = NDArray[np.float64]
-MIN_STIMULI = 3
 _FEW = 30  # stimuli, of whose 94,395 pairs of pairs one is a fifth of the fourth digit
 
 
@@ -83,7 +84,7 @@ class Rsa(MetricComparator):
     symmetric = True
     value_range = (-1.0, 1.0)
     invariant_to = frozenset({"isotropic-scaling", "stimulus-permutation"})
-    metric = PearsonMetric()
+    metric: Metric = PearsonMetric()
     shift_invariant = True
     threaded = True
 
@@ -157,7 +158,7 @@ def common_pairs(first: Vector, second: Vector) -> tuple[Vector, Vector]:
     """
     common = np.isfinite(first) & np.isfinite(second)
     if common.sum() < MIN_STIMULI:
-        raise InputError("fewer than three pairs of stimuli are defined in both layers")
+        raise InputError(FEW_PAIRS)
     return first[common], second[common]
 
 
@@ -168,7 +169,7 @@ def refuse_flat(pairs: Vector) -> None:
         InputError: If they are.
     """
     if pairs.min() == pairs.max():
-        raise InputError("all pairs of stimuli are equally similar, as far as the layer's resolution tells")
+        raise InputError(FLAT)
 
 
 def unit_vector(values: Vector) -> Vector:
@@ -177,7 +178,7 @@ def unit_vector(values: Vector) -> Vector:
     return values
 
 
-class PearsonRsa(Rsa):
+class PearsonRsa(RsaPanels, Rsa):
     """Pearson correlation of the strict upper triangles: the published measure.
 
     r = sum (a - mean a)(b - mean b) / (|a - mean a| |b - mean b|), a and b the two layers' values for all pairs of
@@ -189,6 +190,11 @@ class PearsonRsa(Rsa):
     symbol = "r"
     description = "RSA: Pearson correlation of the similarities of all pairs of stimuli"
     reweightable = True
+    panelled = True
+
+    def conclude(self, sums: PairSums) -> float:
+        """The correlation over the pairs that are defined in both."""
+        return correlate(sums)
 
     def standardise(self, pairs: Vector) -> Vector:
         """Centred, of length 1."""
@@ -240,7 +246,7 @@ class RhoARsa(Rsa):
         return (average_ranks(pairs) - (n_pairs + 1) / 2) / math.sqrt((n_pairs**3 - n_pairs) / 12)
 
 
-class CosineRsa(Rsa):
+class CosineRsa(RsaPanels, Rsa):
     """Cosine of the strict upper triangles: like Pearson's correlation, but a common offset counts.
 
     sum a b / (|a| |b|) (Diedrichsen and Kriegeskorte 2017, PLOS Computational Biology 13:e1005508). Two layers that
@@ -252,7 +258,29 @@ class CosineRsa(Rsa):
     ordinal = False
     needs_zero = True
     shift_invariant = False
+    panelled = True
     description = "RSA: cosine of the similarities of all pairs of stimuli"
+
+    def check_spread(self, spread: Spread) -> None:
+        """Refuse values that are all 0; where all are the same, that is all that counts.
+
+        Raises:
+            InputError: If they are.
+        """
+        if spread.size == 0 or (spread.is_flat and abs(spread.mean) <= SURE * spread.error):
+            raise InputError("all pairs of stimuli have value 0, so their cosine is undefined")
+
+    def read_panel(self, survey: Spread, rows: slice, panel: Panel) -> Vector:
+        """The metric's values."""
+        del survey, rows
+        return above_diagonal(self.metric.compute_panel(panel, shifted=False))
+
+    def conclude(self, sums: PairSums) -> float:
+        """The cosine over the pairs that are defined in both."""
+        if sums.count < MIN_STIMULI:
+            raise InputError(FEW_PAIRS)
+        cosine = sums.product / math.sqrt(sums.first_squared) / math.sqrt(sums.second_squared)
+        return float(np.clip(cosine, -1, 1))
 
     def standardise(self, pairs: Vector) -> Vector:
         """Of length 1."""

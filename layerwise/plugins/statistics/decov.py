@@ -23,8 +23,8 @@ class DecovStatistic(JointStatistic):
         """At least 0; 0 where units are uncorrelated."""
         if not is_finite(summary):
             return NOT_FINITE
-        gram = representation.column_centred_gram() / representation.n_stimuli
-        return StatisticValue(max(float((gram**2).sum()) - summary.unit_variance2, 0.0) / 2)
+        squared = representation.centred_sums[1] / representation.n_stimuli**2
+        return StatisticValue(max(squared - summary.unit_variance2, 0.0) / 2)
 
 
 STATISTICS: tuple[type[JointStatistic], ...] = (DecovStatistic,)

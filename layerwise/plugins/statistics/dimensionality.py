@@ -27,11 +27,10 @@ class ParticipationRatioStatistic(RepresentationStatistic):
     def compute(self, representation: Representation) -> StatisticValue:
         """Stimuli whose activations are not finite are left out, which is noted; constant ones are not."""
         usable, note = keep_finite(representation)
-        gram = usable.column_centred_gram()
-        squared = float((gram**2).sum())
+        trace, squared = usable.centred_sums
         if usable.n_stimuli < 2 or squared <= (2 * usable.gram_error) ** 2:
             return StatisticValue(None, ALL_EQUAL)
-        return StatisticValue(float(np.trace(gram)) ** 2 / squared, note)
+        return StatisticValue(trace**2 / squared, note)
 
 
 class EffectiveRankStatistic(RepresentationStatistic):
@@ -45,6 +44,7 @@ class EffectiveRankStatistic(RepresentationStatistic):
     name = "effective-rank"
     description = "effective rank: exp of the entropy of the normalised singular values, at most n - 1"
     unit = "dimensions"
+    cubic = True
 
     def compute(self, representation: Representation) -> StatisticValue:
         """Eigenvalues that are nothing but rounding are left out; stimuli that are not finite too, which is noted."""

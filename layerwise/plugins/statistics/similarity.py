@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
 from layerwise.core.network.representation import Representation
-from layerwise.plugins.statistics.usable import correlation_pairs
+from layerwise.plugins.statistics.usable import correlation_moments
 
 NO_PAIR = "no two stimuli have activations that vary over units"
 
@@ -17,8 +17,8 @@ class MeanCorrelationStatistic(RepresentationStatistic):
 
     def compute(self, representation: Representation) -> StatisticValue:
         """From -1/(n - 1) to 1; constant stimuli are left out, which is noted."""
-        pairs, note = correlation_pairs(representation)
-        return StatisticValue(1 - float(pairs.mean()), note) if pairs.size else StatisticValue(None, NO_PAIR)
+        n_pairs, mean, _, note = correlation_moments(representation)
+        return StatisticValue(1 - mean, note) if n_pairs else StatisticValue(None, NO_PAIR)
 
 
 class CorrelationSpreadStatistic(RepresentationStatistic):
@@ -33,8 +33,8 @@ class CorrelationSpreadStatistic(RepresentationStatistic):
 
     def compute(self, representation: Representation) -> StatisticValue:
         """At least 0; constant stimuli are left out, which is noted."""
-        pairs, note = correlation_pairs(representation)
-        return StatisticValue(float(pairs.std()), note) if pairs.size else StatisticValue(None, NO_PAIR)
+        n_pairs, _, spread, note = correlation_moments(representation)
+        return StatisticValue(spread, note) if n_pairs else StatisticValue(None, NO_PAIR)
 
 
 STATISTICS: tuple[type[RepresentationStatistic], ...] = (MeanCorrelationStatistic, CorrelationSpreadStatistic)

@@ -29,6 +29,7 @@ class EigenspectrumStatistic(RepresentationStatistic):
 
     name = "eigenspectrum"
     description = "share of variance of the first principal component; all shares as the vector"
+    cubic = True
 
     def compute(self, representation: Representation) -> StatisticValue:
         """Stimuli that are not finite are left out, which is noted."""
@@ -52,6 +53,7 @@ class PowerLawExponentStatistic(RepresentationStatistic):
 
     name = "power-law-exponent"
     description = "exponent of the eigenspectrum's decay, ranks 10 to half of the spectrum; vector: ranks, R^2"
+    cubic = True
 
     def compute(self, representation: Representation) -> StatisticValue:
         """None with fewer than ten ranks to fit, for which 38 eigenvalues are needed."""

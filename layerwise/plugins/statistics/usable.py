@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.network.representation import Representation, strict_upper
+from layerwise.core.network.panels import Panel
+from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import SURE
 
 Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 _ROUNDINGS = 16.0  # of an activation's last bit, in deviations of one rounding
 
 
@@ -22,26 +24,23 @@ def keep_finite(representation: Representation) -> tuple[Representation, str]:
     return representation.take(usable), note
 
 
-def find_doubles(representation: Representation) -> NDArray[np.bool_]:
-    """Which pairs of stimuli have the same activations, as far as their rounding can tell; (n, n).
+def allow_for_rounding(panel: Panel) -> Matrix:
+    """How large squared distances may be, (r, c), of stimuli that have the same activations as far as is known.
 
     A network may compute a stimulus in another order of sums at another place of a batch, which costs it a few
     roundings more than one.
     """
-    noise = _ROUNDINGS * representation.activation_noise
-    allowed = np.add.outer(noise**2, noise**2)
-    allowed += SURE * representation.squared_distance_errors()
-    return np.asarray(representation.squared_distances() <= allowed, dtype=np.bool_)
+    allowed = np.add.outer((_ROUNDINGS * panel.row_noise) ** 2, (_ROUNDINGS * panel.column_noise) ** 2)
+    allowed += SURE * panel.squared_distance_errors()
+    return np.asarray(allowed)
 
 
-def correlation_pairs(representation: Representation) -> tuple[Vector, str]:
-    """1 - correlation of all pairs of different stimuli, and a note on those that have none."""
+def correlation_moments(representation: Representation) -> tuple[int, float, float, str]:
+    """Number, mean and deviation of 1 - correlation over all pairs of stimuli, and a note on those that have none."""
     usable, note = keep_finite(representation)
-    pairs = strict_upper(usable.correlation_distances())
-    live = pairs[np.isfinite(pairs)]
     n_constant = len(usable.constant)
     constant = f"{n_constant} of {usable.n_stimuli} stimuli have constant activations and are left out"
-    return live, join_notes(note, constant if n_constant else "")
+    return *usable.correlation_moments, join_notes(note, constant if n_constant else "")
 
 
 def join_notes(*notes: str) -> str:

@@ -6,9 +6,12 @@ unpacked side by side: both checksums and decompression leave Python's lock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -23,12 +26,15 @@ from layerwise.storage.answers.pairs import read_pairs
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import as_bytes, chunks, provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
-from layerwise.storage.tiles import Packed, Tile, TileError, unpack
+from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, unpack, unpack_head
 
 if TYPE_CHECKING:
+    from layerwise.core.network.pairs import Pairs
     from layerwise.core.network.representation import Representation
+    from layerwise.storage.stored_pairs import StoredPairs
 
 
+_FEW = 2_000  # stimuli, of which all tiles of several layers fit into memory
 _BYTES = {"mean", "norm", "deviation"}
 _HEAD = [as_bytes(column) if column.name in _BYTES else column for column in representations.c]
 
@@ -56,9 +62,69 @@ class ResultStore:
         """
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
-            packed = read_packed(connection, [ids[address] for address in addresses])
+            heads = read_heads(connection, list(ids.values()))
+            few = [at for at in addresses if _is_small(heads[ids[at]])]
+            packed = read_packed(connection, [ids[address] for address in few])
         with ThreadPoolExecutor(min(4, n_cores())) as pool:
-            return list(pool.map(lambda address: unpack_at(address, packed[ids[address]]), addresses))
+            found = pool.map(lambda address: unpack_at(address, packed[ids[address]]), few)
+            read = dict(zip(few, found, strict=True))
+        for address in addresses:
+            if address not in read:  # one by one, and never with all of its tiles beside it
+                read[address] = self._gather(address, ids[address], heads[ids[address]])
+        return [read[address] for address in addresses]
+
+    def _gather(self, address: LayerAddress, owner: int, head: Packed) -> Representation:
+        from layerwise.core.network.representation import Representation
+
+        stored = self._open(address, owner, head)
+        with telling(address):
+            if stored is None:
+                raise TileError(f"it has the form '{head.form}', which this version does not know")
+            matrix = stored.gather(head)
+        vectors = stored.deviation, stored.mean, stored.norm
+        return Representation(matrix, *vectors, stored.n_features, stored.resolution, stored.has_zero)
+
+    def open_layers(self, addresses: Sequence[LayerAddress]) -> list[Pairs]:
+        """The same without holding them: what is known of pairs is read from the database whenever it is asked for.
+
+        Raises:
+            InputError: If there is none at one of the addresses.
+            LayerwiseError: If something is damaged, also later on.
+        """
+        with self._database.read() as connection:
+            ids = representation_ids(connection, addresses)
+            heads = read_heads(connection, list(ids.values()))
+        opened = [self._open(address, ids[address], heads[ids[address]]) for address in addresses]
+        return [
+            self.read_representation(address) if layer is None else layer
+            for address, layer in zip(addresses, opened, strict=True)
+        ]
+
+    def _open(self, address: LayerAddress, owner: int, head: Packed) -> StoredPairs | None:
+        """A layer whose pairs stay where they are; None of what is not stored as pairs."""
+        from layerwise.storage.stored_pairs import StoredPairs
+
+        with telling(address):
+            found = unpack_head(head)
+        if found is None:
+            return None
+        columns = tiles.c.position, tiles.c.n_values, tiles.c.checksum, as_bytes(tiles.c.data)
+        chosen = (
+            sa.select(*columns)
+            .where(
+                tiles.c.representation_id == owner,
+                tiles.c.position.between(sa.bindparam("first"), sa.bindparam("last")),
+            )
+            .order_by(tiles.c.position)
+        )
+
+        def read(start: int, n_tiles: int) -> list[Tile]:
+            with self._database.read() as connection:
+                rows = connection.execute(chosen, {"first": start, "last": start + n_tiles - 1})
+                found = {row.position: Tile(*row[1:]) for row in rows}
+            return [found[place] for place in takewhile(found.__contains__, range(start, start + n_tiles))]
+
+        return StoredPairs(*found, read, partial(telling, address))
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
@@ -146,16 +212,31 @@ def read_packed(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Pack
         )
         for owner, n_values, checksum, data in connection.execute(chosen):
             pieces[owner].append(Tile(n_values, checksum, data))
-        heads = sa.select(*_HEAD).where(representations.c.id.in_(some))
-        for row in connection.execute(heads).mappings():
-            found[row["id"]] = _packed(row, pieces[row["id"]])
+        for owner, head in read_heads(connection, some).items():
+            found[owner] = replace(head, tiles=tuple(pieces[owner]))
+    return found
+
+
+def read_heads(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Packed]:
+    """The same without their tiles."""
+    found: dict[int, Packed] = {}
+    for some in chunks(sorted(set(ids))):
+        for row in connection.execute(sa.select(*_HEAD).where(representations.c.id.in_(some))).mappings():
+            found[row["id"]] = _packed(row)
     return found
 
 
 def unpack_at(address: LayerAddress, packed: Packed) -> Representation:
     """Unpack what is stored at an address, which an error names."""
-    try:
+    with telling(address):
         return unpack(packed)
+
+
+@contextmanager
+def telling(address: LayerAddress) -> Iterator[None]:
+    """While within, what is damaged is said to be at this address."""
+    try:
+        yield
     except TileError as error:
         transform = "" if address.transform == NO_TRANSFORM else f" under '{address.transform}'"
         raise LayerwiseError(
@@ -163,12 +244,17 @@ def unpack_at(address: LayerAddress, packed: Packed) -> Representation:
         ) from error
 
 
-def _packed(row: sa.RowMapping, pieces: list[Tile]) -> Packed:
+def _is_small(head: Packed) -> bool:
+    """Whether all tiles may be there at once; those of correlations must."""
+    return len(head.mean) <= 8 * _FEW or head.form == CORRELATION
+
+
+def _packed(row: sa.RowMapping) -> Packed:
     return Packed(
         n_features=row["n_features"],
         mean=row["mean"],
         norm=row["norm"],
-        tiles=tuple(pieces),
+        tiles=(),
         checksum=row["checksum"],
         form=row["form"],
         deviation=row["deviation"],

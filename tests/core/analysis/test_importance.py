@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerwise.core.analysis.importance import measure_importance
+from layerwise.core.analysis.importance_run import apportion_run
 from layerwise.core.base.errors import InputError
+from layerwise.core.network.layers import Layer
+from layerwise.core.network.representation import Representation
 
 RNG = np.random.default_rng(11)
 NAMES = ("1x1", "3x3", "5x5", "pool")
@@ -133,3 +136,36 @@ def test_a_single_branch_has_no_siblings():
 def test_what_cannot_be_explained_says_why(branches, target, reason):
     with pytest.raises(InputError, match=reason):
         measure_importance("ab", branches, target)
+
+
+@pytest.mark.parametrize("metric", ["pearson", "squared-euclidean"])
+@pytest.mark.parametrize("pool", ["different", "flat"])
+def test_layers_that_are_not_held_whole_are_explained_in_the_same_way(fake, monkeypatch, metric, pool):
+    generator = np.random.default_rng(4)
+    rows = {name: generator.normal(size=(150, 20)).astype(np.float32) for name in NAMES}
+    rows["3x3"][[2, 90]] = 1  # constant
+    rows["out"] = rows["1x1"] + rows["3x3"]
+    if pool == "flat":
+        rows["pool"] = np.full((150, 4), 3.0)
+    layers = [
+        Layer(name, name, "conv", (3,), index, block="b" if name in NAMES else None, branch=name)
+        for index, name in enumerate(rows)
+    ]
+    history, registry = fake.MadeHistory(), fake.make_registry()
+    run = fake.add_rows(history, "run1", rows, layers)
+    whole = apportion_run(registry, history, run, targets=("out", "1x1"), metric=metric)
+    monkeypatch.setattr("layerwise.core.analysis.importance_run.MOST_WHOLE", 149)
+    monkeypatch.setattr(Representation, "_fill", None)  # nobody makes a matrix
+    panels = apportion_run(registry, history, run, targets=("out", "1x1"), metric=metric)
+    assert len(panels) == 2
+    for ours, theirs in zip(panels, whole, strict=True):
+        assert (ours.block, ours.target, ours.reason) == (theirs.block, theirs.target, theirs.reason)
+        assert (ours.result is None) == (pool == "flat")
+        if ours.result is not None:
+            assert ours.result.n_pairs == theirs.result.n_pairs
+            assert ours.result.explained == pytest.approx(theirs.result.explained, rel=1e-9)
+            for one, other in zip(ours.result.branches, theirs.result.branches, strict=True):
+                assert one.reason == other.reason
+                assert (one.correlation, one.unique, one.partial) == pytest.approx(
+                    (other.correlation, other.unique, other.partial), abs=1e-9
+                )

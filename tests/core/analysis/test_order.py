@@ -15,7 +15,7 @@ from layerwise.core.host.kinds import Metric, Reorderer
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.layers import Layer
 
-RUN = SimpleNamespace(id="run1")
+RUN = SimpleNamespace(id="run1", n_stimuli=4)
 LAYERS = [
     Layer("conv", "conv", "conv", (3,), 1),
     Layer("pixels", "pixels", "input", (3,), 0, role="input"),

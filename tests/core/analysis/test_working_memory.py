@@ -10,6 +10,7 @@ import pytest
 
 from layerwise.core.analysis import working_memory
 from layerwise.core.analysis.working_memory import LAYERS_AT_ONCE, WorkingMemory, plan_memory, size_of
+from layerwise.core.base.errors import InputError
 
 MIB = 1 << 20
 
@@ -80,3 +81,11 @@ def test_a_state_that_holds_itself_has_a_size():
 
 def test_a_number_is_a_small_state():
     assert 0 < size_of(3.5) < 100
+
+
+def test_what_holds_matrices_says_so_before_it_begins(monkeypatch):
+    monkeypatch.setattr(working_memory, "available_memory", lambda: 10**9)
+    working_memory.check_matrices("ordering", 2_000, 1000)
+    working_memory.check_matrices("ordering", 5_000, 5)
+    with pytest.raises(InputError, match=r"ordering holds matrices .*: for 20,000 that takes 14.9 GiB of memory, an"):
+        working_memory.check_matrices("ordering", 20_000, 5)

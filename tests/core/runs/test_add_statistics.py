@@ -119,3 +119,35 @@ def test_of_a_run_that_was_cut_off_only_what_is_stored_is_measured(registry, mak
     assert [(item.layer, item.transform) for item in added] == [("a", "none")]
     with pytest.raises(InputError, match="being computed now"):
         measure(registry, history, replace(run, status="running"))
+
+
+class Eigenvalues(Count):
+    name = "eigenvalues"
+    description = "costs n^3"
+    cubic = True
+
+
+@pytest.fixture
+def costly(monkeypatch) -> Registry:
+    class Plugin:
+        @hookimpl
+        def register_statistics(self):
+            return [Count(), Eigenvalues()]
+
+    monkeypatch.setattr("layerwise.core.runs.add_statistics.MOST_STIMULI", 3)
+    made = Registry()
+    made.register(Plugin(), "mine", "mine", "1")
+    return made
+
+
+def test_what_costs_the_cube_is_left_out_of_many_stimuli_until_somebody_asks(costly, make):
+    history, record = make()
+    unasked = {item.result.name: item.result for item in measure_run(costly, history, record, (), print, asked=False)}
+    assert unasked["count"].value == 4
+    assert unasked["eigenvalues"].value is None
+    assert "`layerwise measure` computes it" in unasked["eigenvalues"].reason
+    assert measure_run(costly, history, record, (), print, asked=False) == []
+    asked = measure_run(costly, history, record, (), print)
+    assert {(item.result.name, item.result.value) for item in asked} == {("eigenvalues", 4.0)}
+    assert all(item.result.value == 4 for item in history.read_statistics(record.id))
+    assert measure_run(costly, history, record, (), print) == []

@@ -6,14 +6,20 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerwise.core.base.errors import LayerwiseError
-from layerwise.core.history.records import Claim, LayerResult
+from layerwise.core.history.left_out import describe_left_out, was_left_out
+from layerwise.core.history.records import Claim, LayerResult, LayerStatistic, StatisticResult
 from layerwise.core.host.jobs import StreamedLayer
+from layerwise.core.host.kinds import Statistic
+from layerwise.core.host.registry import Registry
+from layerwise.core.network.products import represent
 from layerwise.core.runs.request import SilentObserver
-from layerwise.core.runs.sink import N_UNWRITTEN, StoringSink
+from layerwise.core.runs.sink import N_UNWRITTEN, StoringSink, measure_representation
 from layerwise.core.runs.streaming.stream import stream_segments
+from layerwise.plugins import statistics as statistics_plugin
 from layerwise.testing import RecordingSink, load_digits, make_job
 
 CLAIM = Claim("a1", token="secret")
@@ -111,3 +117,24 @@ def test_layers_that_are_stored_already_are_neither_written_nor_waited_for(
         hand_over(sink, layers)
         sink.flush()
     assert store.written == []
+
+
+def test_a_run_of_many_stimuli_keeps_the_reason_in_place_of_what_costs_the_cube(monkeypatch: Any) -> None:
+    registry = Registry()
+    registry.register(statistics_plugin, "statistics", "layerwise", "1")
+    statistics = [registry.get(Statistic, name) for name in ("effective-rank", "participation-ratio")]
+    layer = represent(np.random.default_rng(0).normal(size=(5, 9)))
+
+    def ask() -> list[StatisticResult]:
+        return [measure_representation(statistic, print, layer) for statistic in statistics]
+
+    computed = ask()
+    monkeypatch.setattr("layerwise.core.runs.sink.MOST_STIMULI", 4)
+    left_out, follows_from_traces = ask()
+    assert computed[0].value is not None
+    assert left_out.value is None
+    assert was_left_out(left_out)
+    assert follows_from_traces.value == computed[1].value
+    told = describe_left_out(LayerStatistic(name, "none", left_out) for name in "ab")
+    assert told == "effective-rank: not computed in a run above 2,000 stimuli; `layerwise measure` computes it"
+    assert describe_left_out([LayerStatistic("a", "none", follows_from_traces)]) == ""

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
+from layerwise.cli.options.common import (
+    DEFAULT_DATABASE,
+    AsJson,
+    Database,
+    Memory,
+    RunNames,
+    Selectors,
+    TransformName,
+    parse_size,
+)
 from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
 from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stdout_console
@@ -33,6 +42,7 @@ def compare_runs(
     layers: Selectors = None,
     transform: TransformName = "none",
     surety: InferenceOptions,
+    memory: Memory = None,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +63,7 @@ def compare_runs(
     registry = session_of(context).registry
     measures = measuring.find(registry, comparators or [DEFAULT_COMPARATOR])
     inference = surety.plan()
+    allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
@@ -60,7 +71,8 @@ def compare_runs(
         addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
         for measure in measures:
             try:
-                table = compare_layers(registry, store, measure, addresses, progress=progress_of(measure.name))
+                shown = progress_of(measure.name)
+                table = compare_layers(registry, store, measure, addresses, progress=shown, memory=allowed)
                 found.append((measure.name, table, inference.ask(store, measure, addresses)))
                 failures += table.failures
             except PluginError as error:  # the other comparators are asked all the same

@@ -37,19 +37,21 @@ def show_run(
         layerwise show 3fa2 --json
     """
     from layerwise.cli.overview import survey_layers
+    from layerwise.core.history.left_out import describe_left_out
 
     with open_history(database) as store:
         record = store.find_run(run)
         rows = survey_layers(session_of(context).registry, store, record, transform)
+        left_out = describe_left_out(store.read_statistics(record.id))
     if as_json:
-        told = {"warnings": list(_warnings(record, rows)), "overview": [vars(row) for row in rows]}
+        told = {"warnings": list(_warnings(record, rows, left_out)), "overview": [vars(row) for row in rows]}
         print_json({**run_record(record), "attempts": [vars(each) for each in record.attempts], **told})
         return
     console = stdout_console()
     for line in (*_header(record), ""):
         console.print(line, markup=False, soft_wrap=True)
     console.print(make_table(_HEADS, [_cells(row) for row in rows], right=_HEADS[1:]))
-    for warning in _warnings(record, rows):
+    for warning in _warnings(record, rows, left_out):
         console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 
@@ -79,7 +81,7 @@ def _header(run: RunRecord) -> Iterator[str]:
         yield "Tags: " + ", ".join(f"{key}={value}" for key, value in run.tags.items())
 
 
-def _warnings(run: RunRecord, rows: Sequence[LayerOverview]) -> Iterator[str]:
+def _warnings(run: RunRecord, rows: Sequence[LayerOverview], left_out: str) -> Iterator[str]:
     if run.status != "finished":
         yield f"the run is {run.status}" + (f": {run.error}" if run.error else "; the same command goes on")
     for reason in run.skipped:
@@ -87,6 +89,8 @@ def _warnings(run: RunRecord, rows: Sequence[LayerOverview]) -> Iterator[str]:
     for row in rows:
         if row.n_constant:
             yield f"{row.layer}: {row.n_constant} stimuli with constant activations, whose correlations are undefined"
+    if left_out:
+        yield left_out
     doubted = [row.layer for row in rows if row.undetermined]
     if doubted:
         yield f"{', '.join(doubted)}: similarities with ~ are not determined to two digits by the layer's resolution"

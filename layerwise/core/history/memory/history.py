@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         WeightResult,
     )
     from layerwise.core.network.layers import Layer
+    from layerwise.core.network.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
 _EVERYTHING = RunFilter()
@@ -106,6 +107,10 @@ class MemoryHistory(RunsInMemory):
         with self._lock:
             self._check_stored(addresses)
             return [self._runs[at.run_id].representations[at.layer, at.transform] for at in addresses]
+
+    def open_layers(self, addresses: Sequence[LayerAddress]) -> Sequence[Pairs]:
+        """The same: they are in memory anyway."""
+        return self.read_representations(addresses)
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
         """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""

@@ -9,6 +9,7 @@ from layerwise.core.host.kinds.engines import Engine
 from layerwise.core.host.kinds.inputs import LayerSelector, ModelLoader, StimulusSource, Transform, UnitTransform
 from layerwise.core.host.kinds.measures import Comparator, Matrix, Metric, MetricComparator, Reorderer
 from layerwise.core.host.kinds.offer import Offer
+from layerwise.core.host.kinds.panelled import PairSums, PanelComparator
 from layerwise.core.host.kinds.statistics import (
     ActivationStatistic,
     JointStatistic,
@@ -31,6 +32,8 @@ __all__ = [
     "MetricComparator",
     "ModelLoader",
     "Offer",
+    "PairSums",
+    "PanelComparator",
     "Reorderer",
     "RepresentationStatistic",
     "Statistic",

@@ -16,6 +16,7 @@ from layerwise.core.host.kinds.offer import Offer
 from layerwise.core.network.resolution import settle
 
 if TYPE_CHECKING:
+    from layerwise.core.network.panels import Panel
     from layerwise.core.network.representation import Representation
 
 Matrix = NDArray[np.floating]
@@ -54,6 +55,22 @@ class Metric(Offer):
         Raises:
             InputError: If the metric is undefined for the layer; says why.
         """
+
+    @property
+    def reads_panels(self) -> bool:
+        """Whether `compute_panel` gives what `compute` gives: not where only the latter was overridden since."""
+        kinds = type(self).__mro__
+        panel, whole = (next(kind for kind in kinds if name in vars(kind)) for name in ("compute_panel", "compute"))
+        return panel is not Metric and kinds.index(panel) <= kinds.index(whole)
+
+    def compute_panel(self, panel: Panel, *, shifted: bool) -> NDArray[np.float64]:
+        """Some rows of the matrix, (r, c), a new array; for metrics that can. Provisional until 1.0.
+
+        Args:
+            panel: The pairs.
+            shifted: Whether the same number may be added to all values, so that none loses digits; as `differences`.
+        """
+        raise NotImplementedError
 
     def differences(self, representation: Representation, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """What `compute` gave less one number for all entries, with digits that it has lost; (n, n).

@@ -48,7 +48,14 @@ class ActivationStatistic(Statistic):
 
 
 class RepresentationStatistic(Statistic):
-    """A statistic that follows from the Gram matrix, and so can be asked of old runs."""
+    """A statistic that follows from the Gram matrix, and so can be asked of old runs.
+
+    Attributes:
+        cubic: Whether its cost grows with the cube of the number of stimuli, as eigenvalues do. Then a run above
+            2,000 stimuli leaves it out, and `layerwise measure` computes it when asked.
+    """
+
+    cubic: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, representation: Representation) -> StatisticValue:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from layerwise.core.host.plans import Concurrency, Target
 from layerwise.core.network.graph import Graph
-from layerwise.core.runs.sink import N_UNWRITTEN
+from layerwise.core.runs.sink import N_UNWRITTEN, count_storing
 from layerwise.core.runs.streaming.chunks import BLOCK, DOUBLE_BLOCK
 from layerwise.core.runs.streaming.cuts import Shares
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES, part_keys
@@ -21,7 +21,6 @@ _DOUBLE_BYTES = 8
 _OVERHEAD = 8 * 2**20  # the database's pages, rows to be written, what the allocator does not give back
 _N_VECTORS = 18  # float64 (n,) of each layer: sums while it streams, and its summary
 _N_WORKING = 3  # tensors as large as the widest that a framework needs to compute it: what it reads, pads and writes
-_N_STORING = 6.0  # matrices while a layer is written: products, correlations in float32, and 4.5 for a statistic
 _SCRATCH_BYTES = 13  # three float32 arrays and one of flags, of each worker: see `sums.Scratch`
 _N_DEVICE_CHUNKS = 3  # a chunk's deviations, centred and about each stimulus's mean, and their squares
 _UNIT_BYTES = 16  # two float64 sums of each unit of a segment
@@ -107,7 +106,7 @@ def weigh(
     """
     columns = min(width, max((features[target.key] for target in streamed), default=1))
     matrix = n_stimuli**2 * _DOUBLE_BYTES
-    matrices = count_matrices(streamed, derived) + (N_UNWRITTEN - 1) + _N_STORING
+    matrices = count_matrices(streamed, derived) + (N_UNWRITTEN - 1) + count_storing(n_stimuli)
     vectors = _N_VECTORS * n_stimuli * _DOUBLE_BYTES * len(streamed)
     widest = max(node.n_features for node in graph)
     working = _N_WORKING * widest * batch_size * FLOAT_BYTES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from layerwise.core.history.left_out import describe_left_out
 from layerwise.core.history.records import RunRecord
 from layerwise.plugins.sections.layers.along import draw_lines, list_versions, query_statistics
 from layerwise.report.by_name import chart_of_section
@@ -51,6 +52,12 @@ def describe(frame: pl.DataFrame) -> str:
     return f"Dimensions along the layers: {'; '.join(ends)}."
 
 
+def _tell_left_out(context: ReportContext, run: RunRecord) -> str:
+    """Which of them the run left out, as a sentence; nothing where it has all."""
+    found = describe_left_out(item for item in context.history.read_statistics(run.id) if item.result.name in SHOWN)
+    return f" Without {found}." if found else ""
+
+
 class Dimension(SectionBuilder):
     """How many directions a layer uses."""
 
@@ -93,7 +100,7 @@ class Dimension(SectionBuilder):
             "The participation ratio counts the few directions that carry most of the variance, the effective rank "
             "also the many that carry little; the intrinsic dimension is that of the surface on which the stimuli "
             f"lie, however it is bent. With {run.n_stimuli} stimuli, none of the first two can exceed "
-            f"{run.n_stimuli - 1}.",
+            f"{run.n_stimuli - 1}.{_tell_left_out(context, run)}",
             "Participation ratio (sum l)² / sum l² of the eigenvalues l of the covariance, effective rank "
             "exp(entropy of the normalised singular values), TwoNN from distances to the two nearest neighbours; "
             f"{run.n_stimuli} stimuli; layers in order of computation; statistics of version {list_versions(frame)}.",

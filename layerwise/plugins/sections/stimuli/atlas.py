@@ -16,6 +16,7 @@ from layerwise.core.history.records import Prediction, RunRecord
 from layerwise.core.host.kinds import Metric, Reorderer
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_metric
+from layerwise.core.network.derived import take_from
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
 from layerwise.core.runs.predictions import label_classes
@@ -38,7 +39,6 @@ N_STIMULI_MOST = 2000  # of so many an order by input and by output
 N_UNKNOWN_CLASSES = 10**9
 N_PICTURE_BYTES = 1_600_000  # of all pictures together
 SMALL_SIDE = 48
-N_READ = 8  # representations that are held in memory whole
 REORDERER = "layerwise:average-linkage"
 PLAIN_METRIC = "layerwise:pearson"
 SET_ORDER = "order of the set"
@@ -98,13 +98,11 @@ def _read_matrices(context: ReportContext, run: RunRecord) -> Iterator[tuple[Lay
     metric = shown_metric(context)
     transform = matrix_transform(context, run)
     layers = layers_shown(context, run)
-    for start in range(0, len(layers), N_READ):
-        some = layers[start : start + N_READ]
-        places = [replace(address(context, run, layer), transform=transform) for layer in some]
-        for layer, whole in zip(some, context.history.read_representations(places), strict=True):
-            representation = whole.take(chosen)
-            matrix = metric.call(metric.offer.compute, representation)
-            yield layer, check_metric(metric, matrix, len(chosen), representation.constant).astype(np.float32)
+    places = [replace(address(context, run, layer), transform=transform) for layer in layers]
+    for layer, opened in zip(layers, context.history.open_layers(places), strict=True):
+        representation = take_from(opened, chosen)
+        matrix = metric.call(metric.offer.compute, representation)
+        yield layer, check_metric(metric, matrix, len(chosen), representation.constant).astype(np.float32)
 
 
 def query_orders(context: ReportContext, run: RunRecord) -> list[StimulusOrder]:

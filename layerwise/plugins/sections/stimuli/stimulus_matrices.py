@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.analysis.measure import compute_metric, explain_missing, find_read_address
 from layerwise.core.analysis.order import order_stimuli
+from layerwise.core.analysis.working_memory import check_matrices
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
@@ -85,6 +86,7 @@ def query_matrices(
     Raises:
         InputError: If there is no layer, reorderer or metric of that name.
     """
+    check_matrices("the figure", run.n_stimuli, 3 + 2 * len(layers))
     transform = shown_transform(context, run)
     method = options.method or REORDERER
     ordering = order_stimuli(context.registry, context.history, run, options.by, method, transform)
