@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from layerwise.core.base.parameters import Setting
 from layerwise.core.history.records import Accuracy
 from layerwise.core.host.plans import StreamPlan
 from layerwise.core.network.stimuli import Resize
@@ -32,6 +33,7 @@ class RunRequest:
         spool: Bytes of disk for what does not fit; None for half of what is free.
         spool_folder: Where to spool; None for the system's temporary folder.
         engine: Name of the engine.
+        engine_settings: What the engine is told, by name of its parameters; decides no number.
         device: Where the network computes: `auto`, `cpu`, or a framework's word such as `cuda`.
         checkpoint: Label of the checkpoint.
         step: Its training step or epoch.
@@ -58,6 +60,7 @@ class RunRequest:
     spool: int | None = None
     spool_folder: Path | None = None
     engine: str = "layerwise:local"
+    engine_settings: Mapping[str, Setting] = field(default_factory=dict)
     device: str = "auto"
     checkpoint: str | None = None
     step: int | None = None

@@ -24,7 +24,7 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import Claim, RunHeader
 from layerwise.core.host import kinds
-from layerwise.core.host.jobs import StreamJob
+from layerwise.core.host.jobs import ModelRecipe, StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
@@ -45,7 +45,7 @@ from layerwise.core.runs.provenance import (
     provenance,
 )
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
-from layerwise.core.runs.resolve import describe_given, resolve_model, resolve_stimuli
+from layerwise.core.runs.resolve import describe_given, load_request, resolve_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.planner import plan_stream
 from layerwise.core.runs.streaming.stream import needed_targets
@@ -84,7 +84,7 @@ def prepare_run(
         InputError: If anything is not as it must be; nothing has been stored then.
     """
     seconds: dict[str, float] = {}
-    engine = registry.get(kinds.Engine, request.engine)
+    engine = _choose_engine(registry, request)
     transforms = _choose_transforms(registry, request.transforms)
     if request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
@@ -174,7 +174,23 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
         statistics=streamed,
         keep=frozenset(keep),
         spool_folder=prepared.request.spool_folder,
+        recipe=_describe_model(prepared),
     )
+
+
+def _choose_engine(registry: Registry, request: RunRequest) -> Registered[kinds.Engine]:
+    """The engine of a request, set as the request says, and ready."""
+    found = registry.get(kinds.Engine, request.engine)
+    engine = replace(found, offer=found.offer.configured(**request.engine_settings))
+    engine.call(engine.offer.check_ready)
+    return engine
+
+
+def _describe_model(prepared: PreparedRun) -> ModelRecipe | None:
+    """How another process comes to the model; None where it is an object of this one."""
+    if not isinstance(prepared.request.model, str):
+        return None
+    return ModelRecipe(prepared.loader.name, load_request(prepared.request), prepared.model.info.fingerprint)
 
 
 def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registered[kinds.Transform]]:

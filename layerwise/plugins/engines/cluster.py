@@ -1,0 +1,125 @@
+"""Workers of Dask: a cluster whose scheduler is named, or processes (for a live model: threads) of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from layerwise.core.base import machine
+from layerwise.core.base.errors import InputError, LayerwiseError
+
+ANSWER_SECONDS = 5
+"""How long a scheduler may take to answer."""
+
+_ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    ),
+    "1",
+)
+
+
+def check_installed() -> None:
+    """See that Dask and zarr are there.
+
+    Raises:
+        InputError: If not; says what to install.
+    """
+    missing = [name for name in ("dask", "distributed", "fsspec", "zarr") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"--engine dask needs {', '.join(missing)}, not installed here: pip install 'layerwise[dask]'"
+        )
+
+
+@contextmanager
+def connect(scheduler: str) -> Iterator[Any]:
+    """A client of the scheduler at an address.
+
+    Raises:
+        InputError: If none answers there.
+        LayerwiseError: If it is lost while it is used, or workers die one after the other.
+    """
+    from distributed import Client
+
+    with _quiet():
+        try:
+            client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"no Dask scheduler answers at {scheduler}: start one with 'dask scheduler', or leave "
+                "--scheduler out for workers on this machine"
+            ) from error
+        try:
+            with _told(f"the scheduler at {scheduler} was lost"):
+                yield client
+        finally:
+            client.close(timeout=ANSWER_SECONDS)
+
+
+@contextmanager
+def start_local(n_workers: int, *, processes: bool) -> Iterator[Any]:
+    """A client of workers of this machine, a thread each.
+
+    Args:
+        n_workers: How many; 0 for as many as there are cores.
+        processes: Whether each is a process of its own.
+    """
+    from distributed import Client, LocalCluster
+
+    with _quiet():
+        cluster = LocalCluster(
+            n_workers=n_workers or machine.n_cores(),
+            threads_per_worker=1,
+            processes=processes,
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+            **({"env": _ONE_THREAD} if processes else {}),
+        )
+        with cluster, Client(cluster, set_as_default=False) as client, _told("the cluster of this machine was lost"):
+            yield client
+
+
+def is_nearby(client: Any) -> bool:
+    """Whether all workers are on this machine, as far as their addresses say."""
+    addresses = client.nthreads()
+    near = ("127.0.0.1", "localhost", "[::1]")
+    return bool(addresses) and all(address.partition("://")[2].startswith(near) for address in addresses)
+
+
+@contextmanager
+def _told(lost: str) -> Iterator[None]:
+    """Say in one line what Dask says in many."""
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except (asyncio.CancelledError, CommClosedError) as error:
+        raise LayerwiseError(f"{lost}; the same command goes on from the layers that are finished") from error
+    except KilledWorker as error:
+        raise LayerwiseError(
+            f"several workers died at the same task ({error.task}), most likely for lack of memory: take smaller "
+            "batches (--batch-size) or fewer workers on each machine; the same command goes on from what is finished"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's log says what is said here in one line, or what is no news: workers come and go."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
