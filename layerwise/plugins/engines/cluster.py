@@ -80,7 +80,7 @@ def start_local(n_workers: int, *, processes: bool) -> Iterator[Any]:
             n_workers=n_workers or machine.n_cores(),
             threads_per_worker=1,
             processes=processes,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             memory_limit=0,
             silence_logs=logging.CRITICAL,
             **({"env": _ONE_THREAD} if processes else {}),
