@@ -144,7 +144,7 @@ def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
 
 
 def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: Claim) -> StoringSink:
-    job = _make_job(prepared, claim.done)
+    job = make_job(prepared, claim.done)
     statistics = prepared.registry.all(kinds.Statistic)
     with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
         sink.measure_weights(prepared.model)
@@ -158,7 +158,8 @@ def _compute(prepared: PreparedRun, store: Archive, observer: Observer, claim: C
     return sink
 
 
-def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJob:
+def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJob:
+    """What the engine of a run is handed; `done` are the keys of targets that are stored already."""
     targets = needed_targets(prepared.targets, done)
     plan = prepared.plan
     if targets != prepared.targets:
