@@ -4,7 +4,7 @@
 
 Streams GoogLeNet (`main` and `branches`) over photos: with the local engine, its process bound to one core, and with
 the Dask engine over two workers that are there already, in turns. Loading and decoding are the same for both and are
-not counted; a worker has loaded the network before (a run of 4 batches). Wall time tells little on a machine that
+not counted, nor is compiling: each does the same once before. Wall time tells little on a machine that
 others use, so processor seconds are counted too: of this process, and of the workers. One thread takes twice the time
 two, so `overhead` is twice the wall time of two workers, or the processor seconds of all, over those of one thread.
 Without photos it uses an untrained network and noise, and says so.
@@ -30,17 +30,6 @@ from forward_passes import write_noise
 if TYPE_CHECKING:
     from layerwise.core.host.jobs import StreamJob
 
-ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "TF_NUM_INTRAOP_THREADS",
-        "TF_NUM_INTEROP_THREADS",
-    ),
-    "1",
-)
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -52,7 +41,9 @@ class Cost:
 
 def main() -> None:
     """Measure in turns, and print the medians."""
-    os.environ.update(ONE_THREAD)
+    from layerwise.plugins.engines.cluster import ENVIRONMENT
+
+    os.environ.update(ENVIRONMENT)  # threads that TensorFlow will take; the allocator of this process has begun
     options = parse_options()
     if options.stimuli is None:
         options.stimuli, options.weights = str(write_noise(options.n)), None
@@ -62,7 +53,8 @@ def main() -> None:
     dask: list[Cost] = []
     with tempfile.TemporaryDirectory(dir=options.shared) as shared, start_workers() as (address, workers):
         engine = make_engine(address, shared)
-        engine.stream(make_job(options, n=4 * job.plan.batch_size), _Silent())
+        engine.stream(job, _Silent())  # so that both have the network, and what is compiled of it
+        stream_locally(job)
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
             local.append(measure(lambda: stream_locally(job), ()))
@@ -78,7 +70,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--stimuli", default=str(photos) if photos.is_dir() else None)
     parser.add_argument("--weights", default=str(weights) if weights.is_file() else None)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--shared", default=None, help="folder that workers share; by default the temporary one")
+    parser.add_argument("--shared", default="/dev/shm", help="folder that workers share; by default in memory")
     parser.add_argument("-n", type=int, default=100, help="number of stimuli")
     return parser.parse_args()
 
@@ -113,13 +105,15 @@ def start_workers() -> Iterator[tuple[str, list[psutil.Process]]]:
     """Two workers of one thread each; the scheduler's address, and their processes."""
     from distributed import LocalCluster
 
+    from layerwise.plugins.engines.cluster import ENVIRONMENT
+
     with LocalCluster(
         n_workers=2,
         threads_per_worker=1,
         dashboard_address="127.0.0.1:0",
         memory_limit=0,
         silence_logs=50,
-        env=ONE_THREAD,
+        env=ENVIRONMENT,
     ) as cluster:
         yield cluster.scheduler_address, [psutil.Process(one.pid) for one in cluster.workers.values()]
 

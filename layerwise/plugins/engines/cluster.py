@@ -15,16 +15,15 @@ from layerwise.core.base.errors import InputError, LayerwiseError
 ANSWER_SECONDS = 5
 """How long a scheduler may take to answer."""
 
-_ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "TF_NUM_INTRAOP_THREADS",
-        "TF_NUM_INTEROP_THREADS",
-    ),
-    "1",
-)
+_THREADS = ("OMP", "OPENBLAS", "MKL")
+ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in _THREADS} | {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    # Dask has the allocator give memory back at once, and fresh pages cost more than what is written to them.
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+}
+"""Of workers of one thread that stream networks."""
 
 
 def check_installed() -> None:
@@ -83,7 +82,7 @@ def start_local(n_workers: int, *, processes: bool) -> Iterator[Any]:
             dashboard_address="127.0.0.1:0",
             memory_limit=0,
             silence_logs=logging.CRITICAL,
-            **({"env": _ONE_THREAD} if processes else {}),
+            **({"env": ENVIRONMENT} if processes else {}),
         )
         with cluster, Client(cluster, set_as_default=False) as client, _told("the cluster of this machine was lost"):
             yield client

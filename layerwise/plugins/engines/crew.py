@@ -31,12 +31,11 @@ from layerwise.plugins.engines.work import (
     LIVE,
     STIMULI,
     Ticket,
+    chunk_name,
     compute_rows,
     compute_sums,
     end_name,
     forget_live,
-    layer_name,
-    read_chunk,
 )
 
 _BLOCK_BYTES = 2**27  # of activations that a task holds
@@ -73,7 +72,7 @@ class DaskCrew:
             if not start:
                 shape = pixels.shape[1:]
                 self._place.make_array(STIMULI, (n_stimuli, *shape), (self._n_rows, *shape), pixels.dtype)
-            self._place.write_rows(STIMULI, start, pixels)
+            self._place.write_block(STIMULI, start, pixels)
         if is_live:
             LIVE[self._place.url] = self.job
         return Ticket(self._place.url, hashlib.sha256(packed).hexdigest() if packed else "")
@@ -90,11 +89,9 @@ class DaskCrew:
             advance(self._take(future))
 
     def _make_arrays(self, work: PassWork) -> None:
-        n_stimuli, width = self.job.plan.n_stimuli, self.job.plan.chunk_width
-        for layer in work.layers:
-            n_columns = layer.chunks[-1].columns.stop - layer.chunks[0].columns.start
-            blocks = (self._n_rows, min(width, n_columns))
-            self._place.make_array(layer_name(work, layer), (n_stimuli, n_columns), blocks)
+        n_stimuli = self.job.plan.n_stimuli
+        for chunk in work.chunks:
+            self._place.make_array(chunk_name(work, chunk), (n_stimuli, chunk.width), (self._n_rows, chunk.width))
         if work.end is not None:
             shape = self.job.model.graph[work.outputs[work.end]].shape
             self._place.make_array(end_name(work.segment), (n_stimuli, *shape), (self._n_rows, *shape))
@@ -122,12 +119,10 @@ class DaskCrew:
         told = listeners(place)
         if told:
             # States of streamed statistics stay here, whatever they are: nothing asks authors for a merge.
-            values = np.array(read_chunk(self._place, work, place))
+            values = np.array(self._place.read(chunk_name(work, place)))
             settle_units(place, values, HostArrays())
             tell(told, place, values)
-        layer = next(layer for layer in work.layers if place in layer.chunks)
-        if place == layer.chunks[-1]:
-            self._place.remove(layer_name(work, layer))
+        self._place.remove(chunk_name(work, place))
         return place, sums
 
     def fetch(self, gram: Any) -> Any:

@@ -69,7 +69,7 @@ class DaskEngine(Engine):
             yield client, is_live
 
     def _choose_place(self, client: Any, job: StreamJob | None) -> str:
-        from layerwise.plugins.engines.shared import temporary_folder
+        from layerwise.plugins.engines.shared import local_folder, temporary_folder
 
         shared: str = self.settings["shared"]
         if shared:
@@ -79,4 +79,6 @@ class DaskEngine(Engine):
                 "workers on other machines need a place that they share with this one: --shared with a folder or a "
                 "URL that all of them see"
             )
-        return temporary_folder(None if job is None else job.spool_folder)
+        if self.settings["scheduler"] or job is None:
+            return temporary_folder(None if job is None else job.spool_folder)
+        return local_folder(job.plan, job.spool_folder)

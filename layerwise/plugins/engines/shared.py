@@ -8,6 +8,9 @@ in a folder a file is there whole or not at all.
 from __future__ import annotations
 
 import errno
+import os
+import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
@@ -19,8 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.host.plans import StreamPlan
+from layerwise.plugins.engines import block_files
 
 FLOAT = np.dtype(np.float32)
+_N_ARRAYS = 1000
+_IN_MEMORY = "/dev/shm"  # a folder of Linux that is no disk
 
 
 class SharedPlace:
@@ -34,11 +41,13 @@ class SharedPlace:
         import fsspec
 
         self.url = url
+        self._arrays: dict[str, Any] = {}
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise InputError(f"the shared place {url} cannot be used: {error}") from error
         self._is_folder = isinstance(self._files, fsspec.implementations.local.LocalFileSystem)
+        self._is_plain = self._is_folder and sys.byteorder == "little"  # as zarr writes numbers
 
     def create(self) -> None:
         """Make the folder, and see that it can be written to.
@@ -75,16 +84,26 @@ class SharedPlace:
                 config={"write_empty_chunks": True},
             )
 
-    def write_rows(self, name: str, start: int, values: NDArray[Any]) -> None:
+    def write_block(self, name: str, start: int, values: NDArray[Any]) -> None:
         """Rows of an array, from the beginning of a block on."""
         with self._guarded("writing to"):
-            self._open(name, "r+")[start : start + len(values)] = values
+            array = self._open(name)
+            if self._is_plain:
+                block_files.write(Path(self._root) / name, array, start, values)
+            else:
+                array[start : start + len(values)] = values
 
-    def read(self, name: str, rows: slice, columns: slice = slice(None)) -> NDArray[Any]:
-        """Some rows of an array, and some columns."""
+    def read(self, name: str, rows: slice = slice(None), into: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Some rows of an array, in memory that is given or fresh."""
         with self._guarded("reading from"):
-            array = self._open(name, "r")
-            return np.asarray(array[rows] if columns == slice(None) else array[rows, columns])
+            array = self._open(name)
+            start, stop, _ = rows.indices(array.shape[0])
+            found = np.empty((stop - start, *array.shape[1:]), array.dtype) if into is None else into
+            if self._is_plain:
+                block_files.read(Path(self._root) / name, array, start, found)
+            else:
+                found[:] = array[start:stop]
+            return found
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """A small file."""
@@ -107,10 +126,15 @@ class SharedPlace:
         with suppress(OSError):
             self._files.rm(f"{self._root}/{name}" if name else self._root, recursive=True)
 
-    def _open(self, name: str, mode: Any) -> Any:
+    def _open(self, name: str) -> Any:
+        """An array; kept, since finding out what it is costs as much as reading a little of it."""
         import zarr
 
-        return zarr.open_array(self._store(name), mode=mode)
+        if name not in self._arrays:
+            if len(self._arrays) == _N_ARRAYS:
+                self._arrays.clear()
+            self._arrays[name] = zarr.open_array(self._store(name), mode="r+")
+        return self._arrays[name]
 
     def _store(self, name: str) -> Any:
         import zarr
@@ -151,6 +175,16 @@ def make_place(base: str) -> SharedPlace:
 def temporary_folder(folder: Path | None) -> str:
     """Where workers of this machine share what they compute, unless they are told."""
     return str(folder or tempfile.gettempdir())
+
+
+def local_folder(plan: StreamPlan, folder: Path | None) -> str:
+    """Where workers of this machine alone share: in memory what the plan would hold there, otherwise on disk."""
+    spools = any(segment.spool_bytes or segment.end_spooled for segment in plan.segments)
+    if folder is None and not spools and os.access(_IN_MEMORY, os.W_OK):
+        with suppress(OSError):
+            if shutil.disk_usage(_IN_MEMORY).free > 2 * plan.memory_bytes:
+                return _IN_MEMORY
+    return temporary_folder(folder)
 
 
 def explain(error: OSError) -> str:

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,6 @@ from layerwise.core.network.partial import PartialSums
 from layerwise.core.runs.streaming.host_arrays import HostArrays
 from layerwise.core.runs.streaming.tasks import (
     ChunkPlace,
-    LayerWork,
     PassWork,
     compute_batches,
     deal,
@@ -78,6 +78,7 @@ LIVE: dict[str, StreamJob] = {}
 _JOBS: OrderedDict[Ticket, OpenJob] = OrderedDict()
 _MODELS: OrderedDict[ModelRecipe, Model] = OrderedDict()
 _OPENING = threading.Lock()
+_KEPT = threading.local()
 
 
 def end_name(segment: int) -> str:
@@ -85,23 +86,21 @@ def end_name(segment: int) -> str:
     return f"end-{segment}"
 
 
-def layer_name(work: PassWork, layer: LayerWork) -> str:
-    """The array of a layer's share of a pass."""
-    return f"layer-{work.segment}-{work.number}-{work.layers.index(layer)}"
+def chunk_name(work: PassWork, chunk: ChunkPlace) -> str:
+    """The array of a chunk of a pass."""
+    return f"chunk-{work.segment}-{work.number}-{chunk.number}"
 
 
 def compute_rows(ticket: Ticket, segment: int, number: int, start: int, stop: int) -> int:
     """Stimuli `start` to `stop` through a segment, into the shared place; gives their number."""
     at = open_job(ticket)
     work = deal(at.job.plan, segment, number)
-    buffers = [np.empty((stop - start, _width(layer)), dtype=np.float32) for layer in work.layers]
-    first_of = {layer.target.key: (layer.chunks[0].columns.start, buffers[i]) for i, layer in enumerate(work.layers)}
+    blocks = _take_blocks(work, stop - start)
     ends: list[Floats] = []
 
     def put(chunk: ChunkPlace, first: int, values: Any) -> None:
-        offset, buffer = first_of[chunk.target.key]
-        columns = slice(chunk.columns.start - offset, chunk.columns.stop - offset)
-        buffer[first - start : first - start + len(values), columns] = at.arrays.fetch(values)
+        rows = blocks[chunk.number][first - start : first - start + len(values)]
+        np.copyto(rows, at.arrays.fetch(values))
 
     with single_threaded_blas(), at.turns:
         for first, tensors in compute_batches(at.job, work, _source(at, work), slice(start, stop)):
@@ -110,10 +109,10 @@ def compute_rows(ticket: Ticket, segment: int, number: int, start: int, stop: in
             if work.end is not None:
                 ends.append(np.asarray(at.arrays.fetch(tensors[work.end]), dtype=np.float32))
     if at.place.exists(JOB):  # else the run is over, and nobody would remove what is written now
-        for layer, buffer in zip(work.layers, buffers, strict=True):
-            at.place.write_rows(layer_name(work, layer), start, buffer)
+        for chunk, block in zip(work.chunks, blocks, strict=True):
+            at.place.write_block(chunk_name(work, chunk), start, block)
         if ends:
-            at.place.write_rows(end_name(segment), start, np.concatenate(ends))
+            at.place.write_block(end_name(segment), start, np.concatenate(ends))
     return stop - start
 
 
@@ -123,18 +122,11 @@ def compute_sums(ticket: Ticket, segment: int, number: int, chunk_number: int) -
     work = deal(at.job.plan, segment, number)
     place = work.chunks[chunk_number]
     with single_threaded_blas(), at.turns:
-        values = at.arrays.send(read_chunk(at.place, work, place))
+        room = _take_cells(at.job.plan.n_stimuli * place.width).reshape(-1, place.width)
+        values = at.arrays.send(at.place.read(chunk_name(work, place), into=room))
         sums = sum_values(at.job, place, values, at.arrays)
         sums.gram = np.asarray(at.arrays.fetch(sums.gram))
     return sums
-
-
-def read_chunk(place: SharedPlace, work: PassWork, chunk: ChunkPlace) -> Floats:
-    """A chunk's activations, (n, width), from the shared place."""
-    layer = next(layer for layer in work.layers if chunk in layer.chunks)
-    offset = layer.chunks[0].columns.start
-    columns = slice(chunk.columns.start - offset, chunk.columns.stop - offset)
-    return place.read(layer_name(work, layer), slice(None), columns)
 
 
 def open_job(ticket: Ticket) -> OpenJob:
@@ -201,8 +193,19 @@ def _keep(cache: OrderedDict[Any, Any], key: object, value: object) -> None:
         cache.popitem(last=False)
 
 
-def _width(layer: LayerWork) -> int:
-    return int(layer.chunks[-1].columns.stop - layer.chunks[0].columns.start)
+def _take_cells(n_cells: int) -> Floats:
+    """Memory that this thread keeps from one task to the next: fresh pages cost as much as writing."""
+    if len(getattr(_KEPT, "cells", ())) < n_cells:
+        _KEPT.cells = np.empty(n_cells, dtype=np.float32)
+    kept: Floats = _KEPT.cells
+    return kept[:n_cells]
+
+
+def _take_blocks(work: PassWork, n_rows: int) -> list[Floats]:
+    """An array for some rows of each chunk."""
+    ends = np.cumsum([0, *(n_rows * chunk.width for chunk in work.chunks)])
+    cells = _take_cells(int(ends[-1]))
+    return [cells[start:stop].reshape(n_rows, -1) for start, stop in pairwise(ends)]
 
 
 def _source(at: OpenJob, work: PassWork) -> Callable[[int, int], Any]:
