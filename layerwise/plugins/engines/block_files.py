@@ -26,7 +26,8 @@ def write(folder: Path, array: Any, start: int, values: NDArray[Any]) -> None:
     """
     n_rows = array.chunks[0]
     path = _path(folder, array, start // n_rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for parent in list(reversed(path.relative_to(folder).parents))[1:]:
+        (folder / parent).mkdir(exist_ok=True)  # but not the array's own folder: where that is gone, the run is over
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     content = np.ascontiguousarray(values)
     view = content.reshape(-1).view(np.uint8).data

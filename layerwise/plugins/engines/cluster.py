@@ -105,6 +105,13 @@ def _told(lost: str) -> Iterator[None]:
         yield
     except (asyncio.CancelledError, CommClosedError) as error:
         raise LayerwiseError(f"{lost}; the same command goes on from the layers that are finished") from error
+    except (ImportError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "deserializ" not in str(error):
+            raise
+        why = " ".join(str(error.__cause__ or error).split())
+        raise LayerwiseError(
+            f"scheduler and workers must have the packages that are installed here, layerwise too: {why}"
+        ) from error
     except KilledWorker as error:
         raise LayerwiseError(
             f"several workers died at the same task ({error.task}), most likely for lack of memory: take smaller "

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from layerwise.plugins.engines import block_files
 
 FLOAT = np.dtype(np.float32)
 _N_ARRAYS = 1000
+_N_ATTEMPTS, _PAUSE_SECONDS = 3, 0.1
 _IN_MEMORY = "/dev/shm"  # a folder of Linux that is no disk
 
 
@@ -123,8 +125,12 @@ class SharedPlace:
 
     def remove(self, name: str = "") -> None:
         """Remove an array, or everything; what is gone or cannot be reached any more is left at that."""
-        with suppress(OSError):
-            self._files.rm(f"{self._root}/{name}" if name else self._root, recursive=True)
+        path = f"{self._root}/{name}" if name else self._root
+        for _ in range(_N_ATTEMPTS):  # a task that is called off may be writing yet
+            with suppress(OSError):
+                self._files.rm(path, recursive=True)
+                return
+            time.sleep(_PAUSE_SECONDS)
 
     def _open(self, name: str) -> Any:
         """An array; kept, since finding out what it is costs as much as reading a little of it."""

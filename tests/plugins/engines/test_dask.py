@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -13,15 +15,17 @@ import numpy as np
 import pytest
 
 from layerwise import testing
-from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.host.jobs import StreamedLayer, StreamJob
 from layerwise.core.host.plans import Span, StreamPlan
 from layerwise.core.network.summary import LayerSummary
 from layerwise.core.runs.streaming.stream import stream_segments
 from layerwise.plugins.engines.dask import DaskEngine
+from layerwise.plugins.engines.shared import make_place
 from layerwise.testing import RecordingSink, load_digits, make_job
 
 pytest.importorskip("distributed")
+zarr = pytest.importorskip("zarr")
 
 JobMaker = Callable[..., StreamJob]
 
@@ -181,3 +185,48 @@ def test_without_dask_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("layerwise.plugins.engines.cluster.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'layerwise\[dask\]'"):
         DaskEngine().check_ready()
+
+
+def test_a_shared_place_that_is_full_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("layerwise.plugins.engines.block_files.write", fail)
+    engine = DaskEngine().configured(workers=2, shared=str(tmp_path))
+    with pytest.raises(LayerwiseError, match=r"No space left on device; make room, or name another place") as caught:
+        engine.stream(make_job(load_digits(20)), RecordingSink())
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_is_an_object_store_gives_the_same_bits() -> None:
+    job, sink = make_job(load_digits(20)), RecordingSink()
+    DaskEngine().configured(workers=2, shared="memory://bucket").stream(job, sink)
+    expect_same_bits(sink.layers, stream_locally(job))
+
+
+@pytest.mark.parametrize("start", [0, 3, 8])
+def test_a_block_in_a_folder_is_what_zarr_reads_and_writes(tmp_path: Path, start: int) -> None:
+    place = make_place(str(tmp_path))
+    values = np.random.default_rng(0).normal(size=(10, 3, 2)).astype(np.float32)
+    place.make_array("made", values.shape, (4, 3, 2))
+    for first in range(0, 10, 4):
+        place.write_block("made", first, values[first : first + 4])
+    by_zarr = zarr.open_array(Path(place.url) / "made", mode="r+")
+    assert np.array_equal(by_zarr[:], values)
+    by_zarr[:] = 2 * values
+    assert np.array_equal(place.read("made", slice(start, 10)), 2 * values[start:])
+    place.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors_travel_between_processes_as_they_are() -> None:
+    for error in (
+        LayerwiseError("what", ["one", "two"]),
+        InputError("what"),
+        PluginError("mine", "metrics", "a list", "an array"),
+    ):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert vars(again) == vars(error)
