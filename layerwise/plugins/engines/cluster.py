@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -51,6 +53,7 @@ def connect(scheduler: str) -> Iterator[Any]:
 
     with _quiet():
         try:
+            _knock(scheduler)
             client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
@@ -62,6 +65,24 @@ def connect(scheduler: str) -> Iterator[Any]:
                 yield client
         finally:
             client.close(timeout=ANSWER_SECONDS)
+
+
+def _knock(scheduler: str) -> None:
+    """See that somebody listens at an address: a client that finds nobody takes its time to go.
+
+    Raises:
+        OSError: If nobody does.
+        ValueError: If it is no address.
+    """
+    from distributed.comm import parse_host_port
+    from distributed.comm.addressing import parse_address
+    from distributed.comm.registry import backends
+
+    scheme, place = parse_address(scheduler)
+    if scheme not in backends:
+        raise ValueError(scheme)
+    host, port = parse_host_port(place)
+    socket.create_connection((host, port), timeout=ANSWER_SECONDS).close()
 
 
 @contextmanager
@@ -103,7 +124,7 @@ def _told(lost: str) -> Iterator[None]:
 
     try:
         yield
-    except (asyncio.CancelledError, CommClosedError) as error:
+    except (asyncio.CancelledError, concurrent.futures.CancelledError, CommClosedError) as error:
         raise LayerwiseError(f"{lost}; the same command goes on from the layers that are finished") from error
     except (ImportError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "deserializ" not in str(error):

@@ -1,16 +1,19 @@
 """The tasks of a run on the workers of a Dask cluster.
 
 A pass is two rounds of tasks: blocks of stimuli through the segment, into the shared place; then the sums of each
-chunk, which come back here in the order of the pass. Dask gives a task that a lost worker had to another one.
+chunk, which workers merge in the order of the chunks, so that one matrix for each layer comes back here. Dask gives a
+task that a lost worker had to another one, and a task whose result is not referred to any more is forgotten.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,11 +39,25 @@ from layerwise.plugins.engines.work import (
     compute_sums,
     end_name,
     forget_live,
+    merge_sums,
 )
 
 _BLOCK_BYTES = 2**27  # of activations that a task holds
 _BLOCKS_PER_THREAD = 4  # so that no worker waits long for the last one
 _SUMS_PER_THREAD = 2
+
+
+@dataclass
+class Chain:
+    """The sums of a layer as far as they have been asked for.
+
+    Attributes:
+        future: Those of all its chunks so far.
+        places: The chunks, and the passes that gave them.
+    """
+
+    future: Any
+    places: list[tuple[PassWork, ChunkPlace]] = field(default_factory=list)
 
 
 class DaskCrew:
@@ -59,7 +76,8 @@ class DaskCrew:
         self._place = place
         self._n_threads = max(1, sum(client.nthreads().values()))
         self._n_rows = block_rows(job.plan, self._n_threads)
-        self._futures: set[Any] = set()
+        self._futures: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._chains: dict[tuple[str, str], Chain] = {}
         self._ticket = self._share(is_live=is_live)
 
     def _share(self, *, is_live: bool) -> Ticket:
@@ -84,9 +102,12 @@ class DaskCrew:
         self._make_arrays(work)
         n_stimuli = self.job.plan.n_stimuli
         blocks = [(start, min(start + self._n_rows, n_stimuli)) for start in range(0, n_stimuli, self._n_rows)]
-        futures = [self._submit(compute_rows, work, *block) for block in blocks]
-        for future in as_completed(futures, loop=self._client.loop):
-            advance(self._take(future))
+        place = (self._ticket, work.segment, work.number)
+        futures = [self._submit(compute_rows, work, *place, *block) for block in blocks]
+        waiting = as_completed(futures, loop=self._client.loop)
+        del futures  # what is done is forgotten: were its worker lost, it would be done again
+        for future in waiting:
+            advance(future.result())
 
     def _make_arrays(self, work: PassWork) -> None:
         n_stimuli = self.job.plan.n_stimuli
@@ -99,31 +120,53 @@ class DaskCrew:
     def sums(
         self, work: PassWork, listeners: Callable[[ChunkPlace], Sequence[Listener]]
     ) -> Iterator[tuple[ChunkPlace, PartialSums]]:
-        """Each chunk's sums, in order; a few are under way, so that neither workers nor this process hold many."""
+        """The sums of each layer, with its last chunk; those of its chunks are merged by workers, in their order.
+
+        A few are under way, so that neither workers nor this process hold many (n, n) matrices.
+        """
         running: deque[tuple[ChunkPlace, Any]] = deque()
         for place in work.chunks:
             if len(running) == self._n_threads * _SUMS_PER_THREAD:
-                yield self._next(work, running, listeners)
-            running.append((place, self._submit(compute_sums, work, place.number)))
+                yield from self._finish(*running.popleft(), listeners)
+            running.append((place, self._add(work, place)))
         while running:
-            yield self._next(work, running, listeners)
+            yield from self._finish(*running.popleft(), listeners)
 
-    def _next(
-        self,
-        work: PassWork,
-        running: deque[tuple[ChunkPlace, Any]],
-        listeners: Callable[[ChunkPlace], Sequence[Listener]],
-    ) -> tuple[ChunkPlace, PartialSums]:
-        place, future = running.popleft()
-        sums = self._take(future)
+    def _add(self, work: PassWork, place: ChunkPlace) -> Any:
+        """Have a chunk summed, and added to those of its layer before it."""
+        future = self._submit(compute_sums, work, self._ticket, work.segment, work.number, place.number)
+        chain = self._chains.setdefault(place.target.key, Chain(future))
+        if chain.places:
+            chain.future = self._submit(merge_sums, work, chain.future, future, number=place.number)
+        chain.places.append((work, place))
+        return chain.future
+
+    def _finish(
+        self, place: ChunkPlace, future: Any, listeners: Callable[[ChunkPlace], Sequence[Listener]]
+    ) -> Iterator[tuple[ChunkPlace, PartialSums]]:
+        """Wait for what was asked for first; if that was the last chunk of its layer, that is complete."""
+        from distributed import as_completed
+
+        chain = self._chains[place.target.key]
+        if place.columns.stop < place.n_features:
+            for done in as_completed([future], loop=self._client.loop):
+                if done.status != "finished":
+                    done.result()  # raises
+            return
+        sums = future.result()
+        del self._chains[place.target.key]
         told = listeners(place)
-        if told:
-            # States of streamed statistics stay here, whatever they are: nothing asks authors for a merge.
-            values = np.array(self._place.read(chunk_name(work, place)))
-            settle_units(place, values, HostArrays())
-            tell(told, place, values)
-        self._place.remove(chunk_name(work, place))
-        return place, sums
+        for work, part in chain.places:
+            if told:
+                self._tell(told, work, part)
+            self._place.remove(chunk_name(work, part))  # not before: a lost worker's sums are taken again
+        yield place, sums
+
+    def _tell(self, told: Sequence[Listener], work: PassWork, place: ChunkPlace) -> None:
+        """Show a chunk to streamed statistics, whose states stay here: nothing asks authors for a merge."""
+        values = self._place.read(chunk_name(work, place))
+        settle_units(place, values, HostArrays())
+        tell(told, place, values)
 
     def fetch(self, gram: Any) -> Any:
         """A layer's products, which are here already."""
@@ -137,24 +180,19 @@ class DaskCrew:
         """Call off what is under way."""
         with suppress(Exception):  # of a cluster that may be gone
             self._client.cancel(list(self._futures), force=True)
-        self._futures.clear()
+        self._chains.clear()
         forget_live(self._place.url)
 
-    def _submit(self, function: Callable[..., Any], work: PassWork, *arguments: int) -> Any:
-        name = "-".join(map(str, (function.__name__, work.segment, work.number, *arguments)))
-        key = f"{name}-{self._place.url.rpartition('-')[2]}"  # of this run alone
-        future = self._client.submit(
-            function, self._ticket, work.segment, work.number, *arguments, key=key, pure=False
-        )
+    def _submit(
+        self, function: Callable[..., Any], work: PassWork, *arguments: Any, number: int | None = None
+    ) -> Any:
+        """A task of this run; `number` tells it from others where its arguments do not."""
+        told = arguments[3:] if number is None else (number,)
+        name = "-".join(map(str, (function.__name__, work.segment, work.number, *told)))
+        key = f"{name}-{self._place.url.rpartition('-')[2]}"
+        future = self._client.submit(function, *arguments, key=key, pure=False)
         self._futures.add(future)
         return future
-
-    def _take(self, future: Any) -> Any:
-        """A result; the scheduler need not remember it, nor compute it again if its worker is lost."""
-        result = future.result()
-        self._futures.discard(future)
-        future.release()
-        return result
 
 
 def block_rows(plan: StreamPlan, n_threads: int) -> int:

@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -127,6 +127,14 @@ def compute_sums(ticket: Ticket, segment: int, number: int, chunk_number: int) -
         sums = sum_values(at.job, place, values, at.arrays)
         sums.gram = np.asarray(at.arrays.fetch(sums.gram))
     return sums
+
+
+def merge_sums(first: PartialSums, second: PartialSums) -> PartialSums:
+    """The sums of some chunks of a layer with those of the next one; what is given stays as it is."""
+    merged = replace(first, gram=first.gram.copy())
+    with np.errstate(invalid="ignore", over="ignore"):
+        merged.merge(second)
+    return merged
 
 
 def open_job(ticket: Ticket) -> OpenJob:
