@@ -103,18 +103,21 @@ def make_engine(address: str, shared: str) -> Any:
 @contextlib.contextmanager
 def start_workers() -> Iterator[tuple[str, list[psutil.Process]]]:
     """Two workers of one thread each; the scheduler's address, and their processes."""
+    import dask
     from distributed import LocalCluster
 
-    from layerwise.plugins.engines.cluster import ENVIRONMENT
+    from layerwise.plugins.engines.cluster import CONFIGURATION
 
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        dashboard_address="127.0.0.1:0",
-        memory_limit=0,
-        silence_logs=50,
-        env=ENVIRONMENT,
-    ) as cluster:
+    with (
+        dask.config.set(CONFIGURATION),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            silence_logs=50,
+        ) as cluster,
+    ):
         yield cluster.scheduler_address, [psutil.Process(one.pid) for one in cluster.workers.values()]
 
 

@@ -27,6 +27,12 @@ ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in _THREADS} | {
 }
 """Of workers of one thread that stream networks."""
 
+CONFIGURATION = {
+    "distributed.nanny.pre-spawn-environ": ENVIRONMENT,  # the allocator reads it when a process begins, not later
+    "distributed.worker.profile.enabled": False,  # looks at every thread a hundred times a second
+}
+"""Of Dask, where such workers are started."""
+
 
 def check_installed() -> None:
     """See that Dask and zarr are there.
@@ -93,9 +99,10 @@ def start_local(n_workers: int, *, processes: bool) -> Iterator[Any]:
         n_workers: How many; 0 for as many as there are cores.
         processes: Whether each is a process of its own.
     """
+    import dask
     from distributed import Client, LocalCluster
 
-    with _quiet():
+    with _quiet(), dask.config.set(CONFIGURATION):
         cluster = LocalCluster(
             n_workers=n_workers or machine.n_cores(),
             threads_per_worker=1,
@@ -103,7 +110,6 @@ def start_local(n_workers: int, *, processes: bool) -> Iterator[Any]:
             dashboard_address="127.0.0.1:0",
             memory_limit=0,
             silence_logs=logging.CRITICAL,
-            **({"env": ENVIRONMENT} if processes else {}),
         )
         with cluster, Client(cluster, set_as_default=False) as client, _told("the cluster of this machine was lost"):
             yield client
