@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class LayerwiseError(Exception):
@@ -19,6 +20,17 @@ class LayerwiseError(Exception):
         super().__init__("\n  ".join([message, *details]))
         self.message = message
         self.details = tuple(details)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes as they are, whatever their class is made from."""
+        return _make_again, (type(self), self.args, self.__dict__)
+
+
+def _make_again(kind: type[LayerwiseError], arguments: tuple[Any, ...], state: dict[str, Any]) -> LayerwiseError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(LayerwiseError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from layerwise.core.network.model import Floats, Model
+from layerwise.core.network.model import Floats, LoadRequest, Model
 from layerwise.core.network.products import Products
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.network.summary import LayerSummary
@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from layerwise.core.host.kinds.statistics import StatisticValue, StreamedStatistic
     from layerwise.core.host.plans import StreamPlan, Target
     from layerwise.core.host.registered import Registered
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """How another process comes to the same model. Provisional until 1.0.
+
+    Attributes:
+        loader: Qualified name of who loads it.
+        request: What that loader is asked for.
+        fingerprint: What the model must be.
+    """
+
+    loader: str
+    request: LoadRequest
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,7 @@ class StreamJob:
         statistics: Statistics that must see single units.
         keep: Names of layers whose raw activations are handed over as well (the output, for predictions).
         spool_folder: Where to spool; None for the system's temporary folder.
+        recipe: How another process comes to the model; None for one that lives in this process alone.
     """
 
     model: Model
@@ -38,6 +54,7 @@ class StreamJob:
     statistics: tuple[Registered[StreamedStatistic], ...] = ()
     keep: frozenset[str] = frozenset()
     spool_folder: Path | None = None
+    recipe: ModelRecipe | None = None
 
 
 @dataclass(frozen=True)

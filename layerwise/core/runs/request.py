@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from layerwise.core.base.parameters import Setting
 from layerwise.core.history.records import Accuracy
 from layerwise.core.host.plans import StreamPlan
 from layerwise.core.network.ablation import Substitute
@@ -37,6 +38,7 @@ class RunRequest:
         ablate: Names of layers that are silenced.
         ablate_with: What stands in for them: `zero` or `mean`.
         engine: Name of the engine.
+        engine_settings: What the engine is told, by name of its parameters; decides no number.
         device: Where the network computes: `auto`, `cpu`, or a framework's word such as `cuda`.
         checkpoint: Label of the checkpoint.
         step: Its training step or epoch.
@@ -65,6 +67,7 @@ class RunRequest:
     ablate: tuple[str, ...] = ()
     ablate_with: Substitute = "zero"
     engine: str = "layerwise:local"
+    engine_settings: Mapping[str, Setting] = field(default_factory=dict)
     device: str = "auto"
     checkpoint: str | None = None
     step: int | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive, LayerStore
 from layerwise.core.history.records import Claim, RunHeader
 from layerwise.core.host import kinds
-from layerwise.core.host.jobs import StreamJob
+from layerwise.core.host.jobs import ModelRecipe, StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
@@ -42,7 +42,7 @@ from layerwise.core.runs.provenance import (
     provenance,
 )
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
-from layerwise.core.runs.resolve import describe_given, resolve_model, resolve_stimuli
+from layerwise.core.runs.resolve import describe_given, load_request, resolve_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
 
@@ -81,7 +81,7 @@ def prepare_run(
         InputError: If anything is not as it must be; nothing has been stored then.
     """
     seconds: dict[str, float] = {}
-    engine = registry.get(kinds.Engine, request.engine)
+    engine = _choose_engine(registry, request)
     transforms = _choose_transforms(registry, request.transforms)
     if request.batch_size is not None and request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
@@ -156,7 +156,7 @@ def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
 
 def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer, claim: Claim) -> StoringSink:
     """Stream what is not stored yet of a claimed run, and write layers, weights and predictions."""
-    job = _make_job(prepared, claim.done)
+    job = make_job(prepared, claim.done)
     statistics = prepared.registry.all(kinds.Statistic)
     with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
         sink.measure_weights(prepared.model)
@@ -170,7 +170,8 @@ def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer,
     return sink
 
 
-def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJob:
+def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJob:
+    """What the engine of a run is handed; `done` are the keys of targets that are stored already."""
     targets = needed_targets(prepared.targets, done)
     plan = prepared.plan
     if targets != prepared.targets:
@@ -186,7 +187,23 @@ def _make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> Stream
         statistics=streamed,
         keep=frozenset(keep),
         spool_folder=prepared.request.spool_folder,
+        recipe=_describe_model(prepared),
     )
+
+
+def _choose_engine(registry: Registry, request: RunRequest) -> Registered[kinds.Engine]:
+    """The engine of a request, set as the request says, and ready."""
+    found = registry.get(kinds.Engine, request.engine)
+    engine = replace(found, offer=found.offer.configured(**request.engine_settings))
+    engine.call(engine.offer.check_ready)
+    return engine
+
+
+def _describe_model(prepared: PreparedRun) -> ModelRecipe | None:
+    """How another process comes to the model; None where it is an object of this one."""
+    if not isinstance(prepared.request.model, str) or prepared.request.ablate:
+        return None
+    return ModelRecipe(prepared.loader.name, load_request(prepared.request), prepared.model.info.fingerprint)
 
 
 def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registered[kinds.Transform]]:

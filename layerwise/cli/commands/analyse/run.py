@@ -22,6 +22,7 @@ from layerwise.cli.options.common import (
     parse_tags,
 )
 from layerwise.cli.session import session_of
+from layerwise.core.base.parameters import Setting
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,28 @@ class MeansOptions:
     engine: Annotated[str, typer.Option(metavar="NAME", show_default="local", help="Who computes.")] = (
         "layerwise:local"
     )
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDR", help="Of --engine dask: tcp://HOST:PORT; else workers here."),
+    ] = None
+    shared: Annotated[
+        str | None,
+        typer.Option("--shared", metavar="URL", help="Of --engine dask: a folder or URL that all workers see."),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Of --engine dask, without a scheduler: how many."),
+    ] = None
     device: Annotated[
         str,
         typer.Option("--device", metavar="D", help="Where the network computes: auto, cpu, or a word such as cuda."),
     ] = "auto"
+
+    @property
+    def engine_settings(self) -> dict[str, Setting]:
+        """What of this the engine is told."""
+        said = {"scheduler": self.scheduler, "shared": self.shared, "workers": self.workers}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @bundled
@@ -164,6 +183,7 @@ def run_analysis(
         spool=None if means.spool is None else parse_size(means.spool, "--spool"),
         spool_folder=means.spool_dir,
         engine=means.engine,
+        engine_settings=means.engine_settings,
         device=means.device,
         checkpoint=filing.checkpoint,
         step=filing.step,

@@ -73,6 +73,7 @@ class PassWork:
         end: Place among the outputs of the tensor that is kept for later segments; None where none is, or not by this
             pass.
         layers: What becomes of the outputs.
+        number: Which pass over the segment it is.
     """
 
     segment: int
@@ -80,6 +81,7 @@ class PassWork:
     outputs: tuple[str, ...]
     end: int | None
     layers: tuple[LayerWork, ...]
+    number: int = 0
 
     @property
     def chunks(self) -> list[ChunkPlace]:
@@ -106,7 +108,7 @@ def deal(plan: StreamPlan, segment_index: int, pass_index: int) -> PassWork:
             number += 1
         layers.append(LayerWork(span.target, outputs.index(span.target.layer.node), tuple(chunks)))
     place = None if end is None else outputs.index(end)
-    return PassWork(segment_index, segment.start, tuple(outputs), place, tuple(layers))
+    return PassWork(segment_index, segment.start, tuple(outputs), place, tuple(layers), pass_index)
 
 
 def compute_batches(
@@ -176,18 +178,25 @@ def sum_values(
         listeners: Streamed statistics that are to see it.
     """
     transform = chunk.target.transform
-    if transform is not None and isinstance(transform.offer, UnitTransform):
-        found = np.array(arrays.fetch(values), dtype=np.float32)
-        if np.isfinite(found).all():  # else left alone, so that the stimulus can be named
-            _transform_units(transform, transform.offer, found)
-        arrays.write(values, arrays.send(found))
+    settle_units(chunk, values, arrays)
     in_double = multiplies_double(job.plan.n_stimuli, chunk.n_features)
     sums = arrays.sum_chunk(values, in_double=in_double)
     if listeners:  # once the sums are there: where a device has no memory for them, all of this is done again
-        _tell(listeners, chunk, np.asarray(arrays.fetch(values), dtype=np.float32))
+        tell(listeners, chunk, np.asarray(arrays.fetch(values), dtype=np.float32))
     if chunk.target.layer.name in job.keep and transform is None:
         sums.activations = np.array(arrays.fetch(values), dtype=np.float32)
     return sums
+
+
+def settle_units(chunk: ChunkPlace, values: Any, arrays: Arrays) -> None:
+    """Transform the units of a chunk in place, where its transform needs all stimuli of one."""
+    transform = chunk.target.transform
+    if transform is None or not isinstance(transform.offer, UnitTransform):
+        return
+    found = np.array(arrays.fetch(values), dtype=np.float32)
+    if np.isfinite(found).all():  # else left alone, so that the stimulus can be named
+        _transform_units(transform, transform.offer, found)
+    arrays.write(values, arrays.send(found))
 
 
 def _transform_units(transform: Any, offer: UnitTransform, values: Floats) -> None:
@@ -200,7 +209,8 @@ def _transform_units(transform: Any, offer: UnitTransform, values: Floats) -> No
         units[:] = check_transformed(transform, changed, n_stimuli, units.shape[1])
 
 
-def _tell(listeners: Sequence[Listener], chunk: ChunkPlace, values: Floats) -> None:
+def tell(listeners: Sequence[Listener], chunk: ChunkPlace, values: Floats) -> None:
+    """Show a chunk, (n, width) and settled, to streamed statistics."""
     for listener in listeners:
         first = listener.first_unit
         units = slice(first + chunk.columns.start, first + chunk.columns.stop)

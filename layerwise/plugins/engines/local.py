@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.jobs import LayerSink, StreamJob
 from layerwise.core.host.kinds import Engine
 from layerwise.core.runs.streaming.stream import stream_segments
@@ -22,9 +19,3 @@ class LocalEngine(Engine):
     def stream(self, job: StreamJob, sink: LayerSink) -> None:
         """Compute every layer of the job, handing each to the sink as soon as it is finished."""
         stream_segments(job, sink)
-
-
-@hookimpl
-def register_engines() -> Sequence[Engine]:
-    """The local engine."""
-    return [LocalEngine()]
