@@ -122,6 +122,8 @@ def synchronize(model: Model) -> None:
 
     if model.arrays is not None and torch.cuda.is_available():
         torch.cuda.synchronize()
+    elif model.arrays is not None and torch.backends.mps.is_available():
+        torch.mps.synchronize()
 
 
 def timed(model: Model, function: Callable[[], Any], repeats: int) -> tuple[float, float]:
