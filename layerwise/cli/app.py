@@ -30,7 +30,7 @@ INTERRUPTED = 130
 ANALYSE, ASK, SHOW, KEEP = "Analyse", "Ask the history", "Show and share", "Keep in order"
 COMMANDS = {
     "demo": (ANALYSE, "analyse.demo", "run_demo"),
-    "models": (ANALYSE, "analyse.models", "list_models"),
+    "models": (ANALYSE, "analyse.models", "app"),
     "layers": (ANALYSE, "analyse.layers", "list_layers"),
     "run": (ANALYSE, "analyse.run", "run_analysis"),
     "import": (ANALYSE, "analyse.import_", "import_files"),

@@ -66,6 +66,7 @@ def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
         "n_stimuli": outcome.n_stimuli,
         "layers": list(outcome.layers),
         "seconds": dict(outcome.seconds),
+        "weights": outcome.weights,
         "accuracy": None if accuracy is None else {"top1": accuracy.top1, "top5": accuracy.top5},
     }
 
@@ -85,6 +86,8 @@ def tell_outcome(outcome: RunOutcome, database: str) -> None:
     else:
         verb = "resumed and finished" if outcome.resumed else "finished"
         say(f"Run {outcome.run_id} {verb}: {extent}, {duration(sum(outcome.seconds.values()))}.")
+    if outcome.is_untrained:
+        say(f"Its weights are random ({outcome.weights}): the model has learned nothing.")
     if outcome.accuracy is not None:
         accuracy = outcome.accuracy
         say(

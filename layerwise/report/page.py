@@ -160,7 +160,7 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
 def title_of(runs: Sequence[RunRecord]) -> str:
     """What a page about these runs is called: the training that they are of, or their models, and the stimuli."""
     lineage = runs[0].lineage if len(runs) > 1 and len({run.lineage for run in runs}) == 1 else None
-    models = [lineage] if lineage else [run.model.name for run in runs]
+    models = [lineage] if lineage else [run.model.title for run in runs]
     return f"{_join(models)} on {_join([run.stimuli_name for run in runs])}"
 
 

@@ -19,7 +19,7 @@ from layerwise.core.base.errors import LayerwiseError
         (["run", "googlenet", "--stimuli", ".", "--tag", "a=1", "--tag", "a=2"], "twice"),
         (["run", "googlenet", "--stimuli", ".", "--resize", "stretch"], "squash"),
         (["run", "googlenet", "--stimuli", ".", "--limit", "1"], "--limit"),
-        (["run", "googlenet", "--stimuli", ".", "--engine", "locla"], "local"),
+        (["run", "googlenet", "--weights", "none", "--stimuli", ".", "--engine", "locla"], "local"),
         (["runs"], "layerwise.db"),
         (["show", "latest", "--db", "none.db"], "none.db"),
         (["runs", "--db", "mysql://host/name"], "mysql"),

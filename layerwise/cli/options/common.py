@@ -46,7 +46,9 @@ TransformName = Annotated[
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag of the run; repeatable.")]
 Weights = Annotated[
     str | None,
-    typer.Option("--weights", metavar="F", help="A weights file, or a word the loader knows, such as `imagenet`."),
+    typer.Option(
+        "--weights", metavar="F", help="A weights file, or a word: `imagenet`, or `none` for random weights."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of untrained weights.")]
 AllowUnsafe = Annotated[bool, typer.Option("--allow-unsafe", help="Let code stored in a model file run.")]

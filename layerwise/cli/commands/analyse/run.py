@@ -120,7 +120,7 @@ def run_analysis(
 
     Examples:
         layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --layers main --layers branches
-        layerwise run inception_v3 --weights imagenet --stimuli photos.csv --limit 200 --dry-run
+        layerwise run inception_v3 --stimuli photos.csv --limit 200 --dry-run
         layerwise run epoch-3.keras --stimuli digits.npz --checkpoint epoch-3 --step 3 --lineage digits
     """
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file

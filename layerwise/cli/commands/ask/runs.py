@@ -108,7 +108,7 @@ def run_record(run: RunRecord) -> dict[str, Any]:
 def _cells(run: RunRecord) -> tuple[object, ...]:
     return (
         run.id[:8],
-        run.model.name,
+        run.model.title,
         checkpoint_of(run),
         run.stimuli_name,
         run.n_stimuli,

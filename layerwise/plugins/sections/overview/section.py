@@ -113,7 +113,7 @@ def _list_runs(context: ReportContext) -> Figure:
     rows = tuple(
         (
             run_label(run),
-            run.model.name,
+            run.model.title,
             run.step,
             run.n_stimuli,
             run.n_layers,
