@@ -31,6 +31,20 @@ class StimulusError(LayerwiseError):
     """One stimulus cannot be decoded; the engine collects these before the network runs."""
 
 
+class PixelRangeError(StimulusError):
+    """The values of one stimulus are no pixels; where several are like that, one line is enough for all.
+
+    Attributes:
+        low: Its smallest value.
+        high: Its largest.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__(f"has values from {low:g} to {high:g}, expected 0 to 255")
+        self.low = low
+        self.high = high
+
+
 class PluginError(LayerwiseError):
     """A plugin raised, or returned something other than its hook promises.
 
