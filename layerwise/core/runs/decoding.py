@@ -278,11 +278,11 @@ def _check_decoded(source: Registered[StimulusSource], decoded: object, size: tu
 
 
 def _refuse_values(location: str, no_pixels: Sequence[PixelRangeError], n_stimuli: int) -> InputError:
-    """One line for all: what is wrong is the scale of the values, not so many stimuli."""
+    """One line: what is wrong is the scale of the values, not so many stimuli."""
     low, high = min(error.low for error in no_pixels), max(error.high for error in no_pixels)
+    some = f"{len(no_pixels)} of {n_stimuli} stimuli"
     return InputError(
-        f"{location} has values from {low:g} to {high:g}, expected 0 to 255 ({len(no_pixels)} of {n_stimuli} stimuli); "
-        "--skip-bad goes on without them"
+        f"{location} has values from {low:g} to {high:g}, expected 0 to 255 ({some}); --skip-bad goes on without them"
     )
 
 

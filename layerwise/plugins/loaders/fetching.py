@@ -1,7 +1,4 @@
-"""Published weights that are downloaded once: into a cache, checked, and never half there.
-
-The cache is the folder `layerwise` in XDG_CACHE_HOME or ~/.cache, or what LAYERWISE_CACHE names.
-"""
+"""Published weights that are downloaded once: into a cache, checked, and never half there."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from layerwise.core.base.cache import cache_folder
 from layerwise.core.base.errors import LayerwiseError
 
 _TIMEOUT = 60.0  # seconds without a byte
@@ -43,9 +41,7 @@ class Asset:
 
 def fetched_folder(model: str) -> Path:
     """Where a model's fetched files are; it need not be there."""
-    named = os.environ.get("LAYERWISE_CACHE")
-    cache = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
-    return cache / "models" / model
+    return cache_folder() / "models" / model
 
 
 def fetch_assets(model: str, assets: Sequence[Asset]) -> list[Path]:

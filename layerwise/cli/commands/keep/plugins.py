@@ -44,16 +44,22 @@ def install_plugins(
     editable: Annotated[
         bool, typer.Option("--editable", "-e", help="Leave a project where it is, so that changes to it count.")
     ] = False,
+    from_index: Annotated[
+        bool, typer.Option("--from-index", help="Take a name from the package index even where a folder has it.")
+    ] = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Install plugins with pip into the environment that runs `layerwise`, and see that they load.
 
-    A PATH is written so that it looks like one: ./my-plugin, not my-plugin.
+    A PATH is written so that it looks like one: ./my-plugin, not my-plugin. What offers no plugin is refused before
+    anything is installed.
     """
     from layerwise.cli.plugins.installing import install_and_check
 
-    install_and_check(sources, upgrade=upgrade, editable=editable, verbose=verbose, as_json=as_json)
+    install_and_check(
+        sources, upgrade=upgrade, editable=editable, from_index=from_index, verbose=verbose, as_json=as_json
+    )
 
 
 @app.command("uninstall", cls=HelpfulCommand)
