@@ -24,6 +24,7 @@ from layerwise.cli.plugins.attached_commands import PluginAwareGroup
 from layerwise.cli.plugins.output import results_only
 from layerwise.cli.session import Session, session_of
 from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.base.urls import hide_passwords
 from layerwise.core.host.under_way import CALLS
 
 INTERRUPTED = 130
@@ -135,11 +136,11 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost place: nothing is dumped on a user
         if debug:
-            traceback.print_exc()
+            print(hide_passwords(traceback.format_exc()), end="", file=sys.stderr)
         message, code = _explain(error)
         print(f"layerwise: error: {message}", file=sys.stderr)
         for detail in getattr(error, "details", ()):
-            print(f"  {_one_line(detail)}", file=sys.stderr)
+            print(f"  {_one_line(hide_passwords(detail))}", file=sys.stderr)
     if code == INTERRUPTED:
         print("layerwise: interrupted", file=sys.stderr, flush=True)
         if CALLS.are_elsewhere():
@@ -157,7 +158,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         message, code = "aborted", 1
     else:
         message, code = f"unexpected {type(error).__name__}: {error}; --debug shows the traceback", 1
-    return _one_line(message), code
+    return _one_line(hide_passwords(message)), code
 
 
 def _one_line(text: str) -> str:

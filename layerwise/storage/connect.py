@@ -25,6 +25,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.urls import hide_passwords, show_database
 
 BUSY_SECONDS = 30.0
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -65,7 +66,8 @@ class Database:
     @property
     def shown(self) -> str:
         """The URL without the password."""
-        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=True)
+        url = self.url.set(drivername=self.url.get_backend_name())
+        return hide_passwords(url.render_as_string(hide_password=True))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -140,8 +142,9 @@ def parse_url(text: str) -> sa.URL:
     wanted = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
     try:
         url = sa.make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise InputError(f"'{_mask(text)}' is no database URL; {wanted}") from error
+    except (ArgumentError, ValueError):
+        # The error would be shown with a traceback, and has the text, or the password where the port would be.
+        raise InputError(f"'{show_database(text)}' is no database URL; {wanted}") from None
     backend = url.drivername.split("+")[0]
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -238,15 +241,8 @@ def _is_sqlite(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _mask(text: str) -> str:
-    """What may be shown of a text that could hold a password."""
-    head, found, tail = text.rpartition("@")
-    scheme, separator, _ = head.partition("://")
-    return f"{scheme if separator else ''}{separator}***@{tail}" if found else text
-
-
 def _explain(error: DBAPIError) -> str:
-    said = first_line(error.orig) if error.orig else first_line(error)
+    said = hide_passwords(first_line(error.orig) if error.orig else first_line(error))
     if "database is locked" in said:
         return f"another process has been writing for {BUSY_SECONDS:.0f} seconds; try again when it is done"
     if "disk is full" in said or "No space left" in said:

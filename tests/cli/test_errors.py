@@ -97,3 +97,20 @@ def _raiser(error):
         raise error
 
     return fail
+
+
+@pytest.mark.parametrize(
+    "database",
+    [
+        "postgresql://me:S3cr3tPw@localhost:1/x",
+        "postgresql:///x?host=localhost&port=1&password=S3cr3tPw",
+        "postgresql://me:S3cr3tPw/x",
+        "postgresql//me:S3cr3tPw@h/x",
+        "x:S3cr3tPw@y",
+    ],
+)
+def test_no_command_shows_a_password_even_with_its_traceback(cli, database):
+    for line in (["runs"], ["db", "info"], ["show", "latest", "--debug"], ["report", "latest", "-o", "r.html"]):
+        said = cli(*line, "--db", database)
+        assert said.code in (1, 2)
+        assert "S3cr3tPw" not in said.out + said.err

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.urls import show_database
 
 DEFAULT_DATABASE = "sqlite:///layerwise.db"
 RUN_HELP = "A run's id, a unique prefix of one, or `latest`."
@@ -53,7 +54,6 @@ Weights = Annotated[
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of untrained weights.")]
 AllowUnsafe = Annotated[bool, typer.Option("--allow-unsafe", help="Let code stored in a model file run.")]
 
-_PASSWORD = re.compile(r"(://[^:@/\s]*:)[^@/\s]+@")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 _UNITS = {
     **{"": 1, "b": 1},
@@ -71,16 +71,11 @@ def program_name() -> str:
     return "layerwise" if found and Path(found).samefile(typed) else shlex.quote(sys.argv[0])
 
 
-def hide_passwords(text: str) -> str:
-    """A text in which the passwords of URLs are replaced by asterisks."""
-    return _PASSWORD.sub(r"\1***@", text)
-
-
 def database_option(database: str) -> str:
     """The `--db` option that a command printed for the user needs; empty where the default finds the history."""
     if database == os.environ.get("LAYERWISE_DB", DEFAULT_DATABASE):
         return ""
-    return f" --db {shlex.quote(hide_passwords(database))}"
+    return f" --db {shlex.quote(show_database(database))}"
 
 
 def parse_size(text: str, option: str) -> int:

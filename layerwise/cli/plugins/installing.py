@@ -10,7 +10,6 @@ from typing import Any
 
 import typer
 
-from layerwise.cli.options.common import hide_passwords
 from layerwise.cli.output import print_json, stderr_console
 from layerwise.cli.plugins.listing import describe_offers, singular
 from layerwise.cli.plugins.looking import check_offers
@@ -28,6 +27,7 @@ from layerwise.cli.plugins.packages import (
 )
 from layerwise.cli.session import open_history
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.urls import hide_passwords
 from layerwise.core.base.words import near_names
 from layerwise.core.host.discovery import HOST, find_installed, group_of, installed_versions, normal_name
 from layerwise.core.host.origins import remember_origin
