@@ -29,12 +29,14 @@ class Session:
         blocked: Names of the plugins to do without.
         trace: Where calls of plugins are counted, if they are.
         database: What `--db` says to the command that is running, where it has that option.
+        given_database: What `--db` says before the command.
     """
 
     arguments: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     trace: Trace | None = None
     database: str | None = None
+    given_database: str | None = None
     _registry: Registry | None = field(default=None, repr=False)
 
     @property

@@ -24,10 +24,11 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.errors import InputError, LayerwiseError, explain_missing
 from layerwise.core.base.urls import hide_passwords, show_database
 
 BUSY_SECONDS = 30.0
+HOW_TO_START = "; `layerwise demo` or `layerwise run MODEL --stimuli PATH` makes one, --db names another"
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _READABLE = "can only be read: its file or folder is not writable; work on a copy"
 _WRITER = {"layerwise_writer": True}
@@ -68,6 +69,11 @@ class Database:
         """The URL without the password."""
         url = self.url.set(drivername=self.url.get_backend_name())
         return hide_passwords(url.render_as_string(hide_password=True))
+
+    @property
+    def place(self) -> str:
+        """Where it is, as people name it: the file, of SQLite, otherwise the URL without the password."""
+        return str(self.path) if self.is_sqlite else self.shown
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -169,7 +175,7 @@ def check_file(database: sa.URL, *, create: bool) -> None:
             raise InputError(f"{path} is a folder; a history in SQLite is a file")
         if not has_content(database):
             if not create:
-                raise InputError(f"there is no history at {path}")
+                raise InputError(f"there is no history at {path}{HOW_TO_START}")
             if not path.parent.is_dir():
                 raise InputError(f"{path} cannot be made: there is no folder {path.parent}")
             if not os.access(path.parent, os.W_OK):
@@ -311,4 +317,4 @@ def _postgres_engine(url: sa.URL) -> sa.Engine:
     try:
         return sa.create_engine(url, pool_pre_ping=True, json_deserializer=_read_json)
     except ModuleNotFoundError as error:
-        raise InputError("PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
+        raise InputError(explain_missing("psycopg")) from error

@@ -19,6 +19,14 @@ from layerwise.core.base.urls import show_database
 DEFAULT_DATABASE = "sqlite:///layerwise.db"
 RUN_HELP = "A run's id, a unique prefix of one, or `latest`."
 
+
+def _choose_database(context: typer.Context, value: str) -> str:
+    """What stands after the command, else what stands before it, else the environment's or the default."""
+    given = getattr(context.find_root().obj, "given_database", None)
+    source = context.get_parameter_source("database")
+    return given if given is not None and (source is None or source.name != "COMMANDLINE") else value
+
+
 Database = Annotated[
     str,
     typer.Option(
@@ -26,6 +34,7 @@ Database = Annotated[
         envvar="LAYERWISE_DB",
         metavar="URL",
         help="The history: a database URL, or the path of an SQLite file.",
+        callback=_choose_database,
     ),
 ]
 DatabaseOption = Database
@@ -76,6 +85,12 @@ def database_option(database: str) -> str:
     if database == os.environ.get("LAYERWISE_DB", DEFAULT_DATABASE):
         return ""
     return f" --db {shlex.quote(show_database(database))}"
+
+
+def split_names(names: Sequence[str] | None) -> list[str]:
+    """The names of an option that is repeated, takes several with commas, or both; each once, in order."""
+    parts = (part.strip() for text in names or () for part in text.split(","))
+    return list(dict.fromkeys(part for part in parts if part))
 
 
 def parse_size(text: str, option: str) -> int:

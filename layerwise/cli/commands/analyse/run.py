@@ -20,6 +20,7 @@ from layerwise.cli.options.common import (
     Weights,
     parse_size,
     parse_tags,
+    split_names,
 )
 from layerwise.cli.session import session_of
 
@@ -136,7 +137,7 @@ def run_analysis(
         stimuli=stimuli,
         weights=weights,
         layers=tuple(layers or ("layerwise:main",)),
-        transforms=tuple(transform or ()),
+        transforms=tuple(split_names(transform)),
         limit=limit,
         resize=resize,
         skip_bad=skip_bad,

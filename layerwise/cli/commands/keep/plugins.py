@@ -37,6 +37,20 @@ def list_plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = Fa
     print_plugins(registry, hook, as_json=as_json)
 
 
+@app.command("info", cls=HelpfulCommand)
+def show_plugin(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin, or the distribution that it is in.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one plugin: its version, where it came from, all that it offers, and why it did not load."""
+    from layerwise.cli.plugins.listing import print_plugin
+
+    registry = session_of(context).registry
+    registry.warns = False
+    print_plugin(registry, name, as_json=as_json)
+
+
 @app.command("install", cls=HelpfulCommand)
 def install_plugins(
     sources: Annotated[list[str], typer.Argument(metavar="NAME|PATH|URL...", help="What pip would install.")],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, database_option
+from layerwise.cli.options.common import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, database_option, split_names
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import make_table, print_json, size, stderr_console, stdout_console
 from layerwise.cli.plugins.output import warn_on_stderr
@@ -137,8 +137,7 @@ def read_names(sections: Sequence[str] | None) -> tuple[str, ...] | None:
     """
     if not sections:
         return None
-    names = [name.strip() for text in sections for name in text.split(",")]
-    found = tuple(dict.fromkeys(name for name in names if name))
+    found = tuple(split_names(sections))
     if not found:
         raise InputError("--sections takes names, separated by commas; --list-sections lists them")
     return found
