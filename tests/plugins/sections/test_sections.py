@@ -123,6 +123,9 @@ def test_importance_has_a_bar_for_each_branch_of_each_block(context, fake) -> No
         assert (frame["unique"] <= frame["explained"] + 1e-9).all()
     names = [figure.name for figure in importance.list_importance_figures(context, run)]
     assert names == [f"importance-output-{run.id}", f"importance-block-{run.id}"]
+    for figure in importance.list_importance_figures(context, run):
+        assert "unique" in str(figure.content.drawing.to_dict()["encoding"]["y"]), "the variance, not a share of it"
+        assert "together explain" in figure.caption
 
 
 def test_a_run_without_blocks_or_output_has_no_importance(fake) -> None:
