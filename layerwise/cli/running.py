@@ -66,7 +66,6 @@ def outcome_record(outcome: RunOutcome) -> dict[str, Any]:
         "n_stimuli": outcome.n_stimuli,
         "layers": list(outcome.layers),
         "seconds": dict(outcome.seconds),
-        "weights": outcome.weights,
         "accuracy": None if accuracy is None else {"top1": accuracy.top1, "top5": accuracy.top5},
     }
 
