@@ -294,6 +294,27 @@ def test_applications_preprocess_as_their_module_does(load: Any) -> None:
     assert model.info.source == "untrained, seed 0"
 
 
+def test_an_application_takes_imagenet_weights_where_nothing_is_said_and_fetching_brings_them(
+    loader_named: Any, load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    asked: list[Any] = []
+
+    def refuse(weights: Any) -> None:
+        asked.append(weights)
+        raise ValueError("no way to the server")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", refuse)
+    with pytest.raises(
+        LayerwiseError, match=r"--weights FILE takes a file's, --weights none analyses random weights"
+    ):
+        load("mobilenet_v2")
+    with pytest.raises(LayerwiseError, match="no way to the server"):
+        loader_named("keras-applications").fetch("MobileNetV2")
+    assert asked == ["imagenet", "imagenet"]
+
+
 def test_weights_that_cannot_be_fetched_are_one_clear_line(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
 
