@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["LAYERWISE_CACHE"] = str(Path(tempfile.gettempdir(), "layerwise-tests-have-no-cache"))
 
 # How long an example takes, or its making, depends on the machine, not on us; where CI is set, chance has no say.
 settings.register_profile(

@@ -18,19 +18,21 @@ import typer
 
 import layerwise
 from layerwise.cli.loading import loading
+from layerwise.cli.options.common import split_names
 from layerwise.cli.options.helping import WIDEST, HelpfulCommand
 from layerwise.cli.options.measure_options import SeveralNames
 from layerwise.cli.plugins.attached_commands import PluginAwareGroup
 from layerwise.cli.plugins.output import results_only
 from layerwise.cli.session import Session, session_of
-from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.base.errors import LayerwiseError, explain_missing
+from layerwise.core.base.urls import hide_passwords
 from layerwise.core.host.under_way import CALLS
 
 INTERRUPTED = 130
 ANALYSE, ASK, SHOW, KEEP = "Analyse", "Ask the history", "Show and share", "Keep in order"
 COMMANDS = {
     "demo": (ANALYSE, "analyse.demo", "run_demo"),
-    "models": (ANALYSE, "analyse.models", "list_models"),
+    "models": (ANALYSE, "analyse.models", "app"),
     "layers": (ANALYSE, "analyse.layers", "list_layers"),
     "run": (ANALYSE, "analyse.run", "run_analysis"),
     "ablate": (ANALYSE, "analyse.ablate", "ablate_each"),
@@ -52,6 +54,7 @@ COMMANDS = {
     "delete": (KEEP, "keep.delete", "delete_run"),
     "db": (KEEP, "keep.db", "app"),
     "plugins": (KEEP, "keep.plugins", "app"),
+    "doctor": (KEEP, "keep.doctor", "examine"),
 }
 """The built-in commands as help lists them: heading, module of `layerwise.cli.commands`, and what is there."""
 
@@ -67,7 +70,8 @@ def _show_version(wanted: bool) -> None:
 def _start(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and stop.")
+        bool,
+        typer.Option("--version", "-V", is_eager=True, callback=_show_version, help="Print the version and stop."),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere in the line.")
@@ -75,6 +79,10 @@ def _start(
     no_plugin: Annotated[
         list[str] | None,
         typer.Option("--no-plugin", metavar="NAME", is_eager=True, help="Do without this plugin; repeatable."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option("--db", metavar="URL", help="The history, for the command that follows; the same as its --db."),
     ] = None,
 ) -> None:
     """How a neural network turns the similarity of its inputs into the similarity of its outputs.
@@ -84,7 +92,8 @@ def _start(
     """
     del version, debug  # handled by their callback, and before parsing
     session = session_of(context)
-    session.blocked = tuple(no_plugin or ())
+    session.blocked = tuple(split_names(no_plugin))
+    session.given_database = database
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -106,7 +115,8 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     )
     app.callback()(_start)
-    needed = set(words) if words and words[0] in COMMANDS else set(COMMANDS)
+    first = _find_command(words)
+    needed = set(words) if first in COMMANDS else set(COMMANDS)
     for name, (heading, module, attribute) in COMMANDS.items():
         if name in needed:
             found = getattr(importlib.import_module(f"layerwise.cli.commands.{module}"), attribute)
@@ -118,9 +128,28 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
     return app
 
 
+def _find_command(words: Sequence[str]) -> str:
+    """The first word that is no option of the program's own."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--db":
+            next(rest, None)
+        elif not word.startswith("--db="):
+            return word
+    return ""
+
+
+def _understand(typed: list[str]) -> list[str]:
+    """What people type out of habit: `help`, `help runs`, `version`."""
+    if typed[:1] == ["help"]:
+        return [*typed[1:], "--help"]
+    return ["--version"] if typed == ["version"] else typed
+
+
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code, having shown any error as one line on stderr."""
     typed, debug = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
+    typed = _understand(typed)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with loading():
         command = typer.main.get_command(build_app(typed))
@@ -136,11 +165,11 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost place: nothing is dumped on a user
         if debug:
-            traceback.print_exc()
+            print(hide_passwords(traceback.format_exc()), end="", file=sys.stderr)
         message, code = _explain(error)
         print(f"layerwise: error: {message}", file=sys.stderr)
         for detail in getattr(error, "details", ()):
-            print(f"  {_one_line(detail)}", file=sys.stderr)
+            print(f"  {_one_line(hide_passwords(detail))}", file=sys.stderr)
     if code == INTERRUPTED:
         print("layerwise: interrupted", file=sys.stderr, flush=True)
         if CALLS.are_elsewhere():
@@ -154,11 +183,13 @@ def _explain(error: Exception) -> tuple[str, int]:
         message, code = error.message, error.exit_code
     elif isinstance(error, typer.TyperException):
         message, code = _explain_usage(error), error.exit_code
+    elif isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("layerwise"):
+        message, code = explain_missing(error.name.partition(".")[0]), 1
     elif isinstance(error, typer.Abort):
         message, code = "aborted", 1
     else:
         message, code = f"unexpected {type(error).__name__}: {error}; --debug shows the traceback", 1
-    return _one_line(message), code
+    return _one_line(hide_passwords(message)), code
 
 
 def _one_line(text: str) -> str:

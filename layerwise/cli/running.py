@@ -83,6 +83,8 @@ def tell_outcome(outcome: RunOutcome, database: str) -> None:
     else:
         verb = "resumed and finished" if outcome.resumed else "finished"
         say(f"Run {outcome.run_id} {verb}: {extent}, {duration(sum(outcome.seconds.values()))}.")
+    if outcome.is_untrained:
+        say(f"Its weights are random ({outcome.weights}): the model has learned nothing.")
     if outcome.accuracy is not None:
         accuracy = outcome.accuracy
         say(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from layerwise.cli.loading import loading
-from layerwise.cli.options.common import hide_passwords
-from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.urls import hide_passwords, show_database
 
 if TYPE_CHECKING:
     from layerwise.core.host.calling import Trace
@@ -28,18 +29,20 @@ class Session:
         blocked: Names of the plugins to do without.
         trace: Where calls of plugins are counted, if they are.
         database: What `--db` says to the command that is running, where it has that option.
+        given_database: What `--db` says before the command.
     """
 
     arguments: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     trace: Trace | None = None
     database: str | None = None
+    given_database: str | None = None
     _registry: Registry | None = field(default=None, repr=False)
 
     @property
     def command(self) -> str:
         """The command line as it was typed, without passwords: what is kept in the history."""
-        return hide_passwords(shlex.join(["layerwise", *self.arguments]))
+        return shlex.join(["layerwise", *map(hide_passwords, self.arguments)])
 
     @property
     def registry(self) -> Registry:
@@ -73,8 +76,17 @@ def session_of(context: typer.Context) -> Session:
 
 
 def database_url(database: str) -> str:
-    """The URL of a `--db` option, which may also be a plain file path."""
-    return database if "://" in database else f"sqlite:///{database}"
+    """The URL of a `--db` option, which may also be a plain file path.
+
+    Raises:
+        InputError: If it is neither, but a URL whose `://` was forgotten: a file would have a password for its name.
+    """
+    if "://" in database:
+        return database
+    shown = show_database(database)
+    if shown != database and not Path(database).exists():
+        raise InputError(f"'{shown}' is no database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME")
+    return f"sqlite:///{database}"
 
 
 def open_history(database: str, *, create: bool = False, read_only: bool = False) -> OpenHistory:

@@ -8,8 +8,8 @@ runs its expressions with an interpreter), and lets nothing load or leave.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -30,16 +30,22 @@ from layerwise.report.section import SectionBuilder
 
 @dataclass(frozen=True)
 class PlacedSection:
-    """A section on the page: its anchor, its figures with their HTML, or one line on why there are none."""
+    """A section on the page: its anchor, its figures with their HTML, or one line on why there are none.
+
+    Attributes:
+        problem: That line.
+        has_failed: Whether it is there because making the section failed.
+    """
 
     anchor: str
     title: str
     introduction: str = ""
     figures: tuple[tuple[Figure, Markup], ...] = ()
     problem: str = ""
+    has_failed: bool = False
 
 
-def render_report(
+def render_report(  # noqa: PLR0913 - a page has so many choices
     runs: Sequence[RunRecord],
     registry: Registry,
     history: HistoryProtocol,
@@ -49,6 +55,7 @@ def render_report(
     sections: Sequence[str] | None = None,
     choice: Choice = Choice(),  # noqa: B008 - frozen
     command: str = "",
+    tell: Callable[[str, PlacedSection], None] | None = None,
 ) -> Path:
     """Write the report of one or several runs to `path`; a file that is there is replaced once the new one is whole.
 
@@ -61,6 +68,7 @@ def render_report(
         sections: Names of the sections to show, in their usual order; by default all that apply.
         choice: How layers are compared.
         command: The command that makes the report again, for the box that says how to.
+        tell: Called with name and section where one has a `problem` in the place of figures.
 
     Raises:
         InputError: If there is no such section, measure, transform or folder, the file cannot be written, or `runs`
@@ -77,6 +85,8 @@ def render_report(
         if found is None and sections is not None:  # what was asked for by name does not vanish without a word
             found = note(builder, "These runs have nothing to show in it.")
         placed += [found] if found is not None else []
+        if found is not None and found.problem and tell is not None:
+            tell(builder.name, found)
     page = render_page(placed, context, title)
     with replacing(path) as target:
         target.write_text(page, encoding="utf-8", errors="replace", newline="\n")
@@ -116,7 +126,7 @@ def build_section(builder: Registered[SectionBuilder], context: ReportContext) -
     except LayerwiseError as error:
         words = str(error)
         blamed = words if builder.plugin in words else f"plugin '{builder.plugin}': {words}"
-        return note(builder, f"This section could not be made. {blamed}")
+        return replace(note(builder, f"This section could not be made. {blamed}"), has_failed=True)
 
 
 def note(builder: Registered[SectionBuilder], problem: str) -> PlacedSection:
@@ -160,7 +170,7 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
 def title_of(runs: Sequence[RunRecord]) -> str:
     """What a page about these runs is called: the training that they are of, or their models, and the stimuli."""
     lineage = runs[0].lineage if len(runs) > 1 and len({run.lineage for run in runs}) == 1 else None
-    models = [lineage] if lineage else [run.model.name for run in runs]
+    models = [lineage] if lineage else [run.model.title for run in runs]
     return f"{_join(models)} on {_join([run.stimuli_name for run in runs])}"
 
 

@@ -29,7 +29,7 @@ def run_label(run: RunRecord) -> str:
     """What a run is called where several are shown."""
     if run.checkpoint is not None:
         return run.checkpoint
-    return f"step {run.step}" if run.step is not None else f"{run.model.name}, run {run.id[:8]}"
+    return f"step {run.step}" if run.step is not None else f"{run.model.title}, run {run.id[:8]}"
 
 
 def featured_runs(context: ReportContext) -> Sequence[RunRecord]:

@@ -24,9 +24,11 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.errors import InputError, LayerwiseError, explain_missing
+from layerwise.core.base.urls import hide_passwords, show_database
 
 BUSY_SECONDS = 30.0
+HOW_TO_START = "; `layerwise demo` or `layerwise run MODEL --stimuli PATH` makes one, --db names another"
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _READABLE = "can only be read: its file or folder is not writable; work on a copy"
 _WRITER = {"layerwise_writer": True}
@@ -65,7 +67,13 @@ class Database:
     @property
     def shown(self) -> str:
         """The URL without the password."""
-        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=True)
+        url = self.url.set(drivername=self.url.get_backend_name())
+        return hide_passwords(url.render_as_string(hide_password=True))
+
+    @property
+    def place(self) -> str:
+        """Where it is, as people name it: the file, of SQLite, otherwise the URL without the password."""
+        return str(self.path) if self.is_sqlite else self.shown
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -140,8 +148,9 @@ def parse_url(text: str) -> sa.URL:
     wanted = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
     try:
         url = sa.make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise InputError(f"'{_mask(text)}' is no database URL; {wanted}") from error
+    except (ArgumentError, ValueError):
+        # The error would be shown with a traceback, and has the text, or the password where the port would be.
+        raise InputError(f"'{show_database(text)}' is no database URL; {wanted}") from None
     backend = url.drivername.split("+")[0]
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -166,7 +175,7 @@ def check_file(database: sa.URL, *, create: bool) -> None:
             raise InputError(f"{path} is a folder; a history in SQLite is a file")
         if not has_content(database):
             if not create:
-                raise InputError(f"there is no history at {path}")
+                raise InputError(f"there is no history at {path}{HOW_TO_START}")
             if not path.parent.is_dir():
                 raise InputError(f"{path} cannot be made: there is no folder {path.parent}")
             if not os.access(path.parent, os.W_OK):
@@ -238,15 +247,8 @@ def _is_sqlite(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _mask(text: str) -> str:
-    """What may be shown of a text that could hold a password."""
-    head, found, tail = text.rpartition("@")
-    scheme, separator, _ = head.partition("://")
-    return f"{scheme if separator else ''}{separator}***@{tail}" if found else text
-
-
 def _explain(error: DBAPIError) -> str:
-    said = first_line(error.orig) if error.orig else first_line(error)
+    said = hide_passwords(first_line(error.orig) if error.orig else first_line(error))
     if "database is locked" in said:
         return f"another process has been writing for {BUSY_SECONDS:.0f} seconds; try again when it is done"
     if "disk is full" in said or "No space left" in said:
@@ -315,4 +317,4 @@ def _postgres_engine(url: sa.URL) -> sa.Engine:
     try:
         return sa.create_engine(url, pool_pre_ping=True, json_deserializer=_read_json)
     except ModuleNotFoundError as error:
-        raise InputError("PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
+        raise InputError(explain_missing("psycopg")) from error

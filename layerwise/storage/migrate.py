@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError
-from layerwise.storage.connect import Database, check_file, check_writable, one_line_errors, parse_url
+from layerwise.storage.connect import HOW_TO_START, Database, check_file, check_writable, one_line_errors, parse_url
 from layerwise.storage.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def ensure_schema(database: Database, *, create: bool) -> None:
     """
     if check_revision(database) is None:
         if not create or database.read_only:
-            raise InputError(f"there is no history in {database.shown}")
+            raise InputError(f"there is no history at {database.place}{HOW_TO_START}")
         _migrate(database, HEAD)
 
 
@@ -102,7 +102,7 @@ def _move(url: str, target: str) -> str:
     try:
         revision = read_revision(database)
         if revision is None:
-            raise InputError(f"there is no history in {database.shown}")
+            raise InputError(f"there is no history at {database.place}{HOW_TO_START}")
         if revision not in REVISIONS:
             raise InputError(f"{database.shown} was made by a newer Layerwise (schema {revision}); upgrade Layerwise")
         _migrate(database, target)

@@ -19,7 +19,7 @@ from layerwise.core.base.errors import LayerwiseError
         (["run", "googlenet", "--stimuli", ".", "--tag", "a=1", "--tag", "a=2"], "twice"),
         (["run", "googlenet", "--stimuli", ".", "--resize", "stretch"], "squash"),
         (["run", "googlenet", "--stimuli", ".", "--limit", "1"], "--limit"),
-        (["run", "googlenet", "--stimuli", ".", "--engine", "locla"], "local"),
+        (["run", "googlenet", "--weights", "none", "--stimuli", ".", "--engine", "locla"], "local"),
         (["runs"], "layerwise.db"),
         (["show", "latest", "--db", "none.db"], "none.db"),
         (["runs", "--db", "mysql://host/name"], "mysql"),
@@ -97,3 +97,20 @@ def _raiser(error):
         raise error
 
     return fail
+
+
+@pytest.mark.parametrize(
+    "database",
+    [
+        "postgresql://me:S3cr3tPw@localhost:1/x",
+        "postgresql:///x?host=localhost&port=1&password=S3cr3tPw",
+        "postgresql://me:S3cr3tPw/x",
+        "postgresql//me:S3cr3tPw@h/x",
+        "x:S3cr3tPw@y",
+    ],
+)
+def test_no_command_shows_a_password_even_with_its_traceback(cli, database):
+    for line in (["runs"], ["db", "info"], ["show", "latest", "--debug"], ["report", "latest", "-o", "r.html"]):
+        said = cli(*line, "--db", database)
+        assert said.code in (1, 2)
+        assert "S3cr3tPw" not in said.out + said.err

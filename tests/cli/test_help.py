@@ -18,7 +18,7 @@ APP = typer.main.get_command(build_app())
 
 
 def list_examples() -> list[str]:
-    nested = [command for group in ("plugins", "db") for command in APP.commands[group].commands.values()]
+    nested = [command for group in ("models", "plugins", "db") for command in APP.commands[group].commands.values()]
     return [line for command in [*APP.commands.values(), *nested] for line in split_help(command.help)[1]]
 
 

@@ -1,4 +1,5 @@
 import io
+import re
 
 import numpy as np
 import pytest
@@ -38,3 +39,21 @@ def test_where_there_is_no_room_colours_stand_for_numbers():
     said = draw(40, force_terminal=True, color_system="truecolor", no_color=False)
     assert "48;2;253;231;37" in said
     assert "colours from 0.00 (dark) to 1.00 (bright)" in said
+
+
+@pytest.mark.parametrize("width", [20, 27, 40, 60, 80, 200])
+@pytest.mark.parametrize("colours", [True, False])
+def test_no_column_is_left_out_however_narrow_the_terminal_is(width, colours):
+    how = {"color_system": "truecolor", "no_color": False} if colours else {"no_color": True}
+    said = draw(width, force_terminal=True, **how)
+    plain = re.sub("\x1b\\[[0-9;]*m", "", said)
+    rows = [line for line in plain.splitlines() if re.match(r"\d+ layer0", line)]
+    if "columns" in plain:
+        assert "columns 0 to " in plain
+        assert " to 11 of 12:" in plain
+        assert len(rows) > 1
+    elif not colours and "shades" in plain:
+        cells = plain.splitlines()[11].removeprefix("11 layer11").lstrip()
+        assert len(cells) in (12, 24)
+    else:
+        assert len(rows) == 1

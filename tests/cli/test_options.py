@@ -1,9 +1,10 @@
 import pytest
 
-from layerwise.cli.options.common import database_option, hide_passwords, parse_size
+from layerwise.cli.options.common import database_option, parse_size
 from layerwise.cli.output import choose_columns
 from layerwise.cli.session import database_url
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.urls import hide_passwords
 
 
 @pytest.mark.parametrize(

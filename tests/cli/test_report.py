@@ -24,6 +24,7 @@ def test_a_section_with_nothing_to_show_says_so(ask) -> None:
     said = ask("report", "latest", "-o", "r.html", "--sections", "overview,checkpoints")
     assert said.code == 0, said.err
     assert "These runs have nothing to show in it." in Path("r.html").read_text(encoding="utf-8")
+    assert said.err == "layerwise: warning: section 'checkpoints': These runs have nothing to show in it.\n"
 
 
 def test_the_measure_and_the_command_are_on_the_page(ask) -> None:
@@ -81,9 +82,33 @@ def test_a_choice_that_makes_no_sense_is_one_line(ask, arguments, said) -> None:
     assert not Path("r.html").exists()
 
 
-def test_what_is_missing_is_named(cli) -> None:
-    for arguments, missing in ((["-o", "r.html"], "which RUN"), (["latest"], "-o FILE.html")):
-        answer = cli("report", *arguments)
-        assert answer.code == 2
-        assert missing in answer.err
-        assert len(answer.err.splitlines()) == 1
+def test_a_report_without_a_run_is_about_the_latest_and_is_called_report_html(ask) -> None:
+    said = ask("report", "--sections", "overview")
+    assert (said.code, said.out[:17]) == (0, "Wrote report.html"), said.err
+    latest = ask("runs", "--limit", 1, "--json").json[0]["run_id"]
+    assert latest in Path("report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["r.pdf", "r.svg", "r", "r.html.gz"])
+def test_a_report_is_not_written_into_what_is_called_otherwise(ask, name) -> None:
+    said = ask("report", "latest", "-o", name)
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "a report is HTML" in said.err
+    assert not Path(name).exists()
+
+
+def test_a_section_that_was_asked_for_and_failed_is_told_and_ends_with_1(ask, monkeypatch) -> None:
+    from layerwise.plugins.sections.overview.section import Overview
+
+    def fail(*_: object) -> None:
+        raise ValueError("no such number")
+
+    monkeypatch.setattr(Overview, "build", fail)
+    said = ask("report", "latest", "-o", "r.html", "--sections", "overview,provenance")
+    assert said.code == 1
+    assert said.out.startswith("Wrote r.html")
+    assert "warning: section 'overview': This section could not be made." in said.err
+    assert "error: overview: asked for, and could not be made; r.html has the rest" in said.err
+    said = ask("report", "latest", "-o", "r.html")
+    assert said.code == 0
+    assert "warning: section 'overview'" in said.err

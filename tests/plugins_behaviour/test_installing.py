@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,9 +45,25 @@ class FakePip:
         self.calls: list[list[str]] = []
         self.source, self.name, self.entry = COMPARATOR, "lw_mine", True
         self.others: list[dict] = []
+        self.needs, self.url = ["layerwise"], ""
+
+    @property
+    def installed(self) -> list[list[str]]:
+        """The calls that install something."""
+        return [call for call in self.calls if call[0] == "install" and "--dry-run" not in call]
 
     def run(self, arguments, *, verbose, hint="") -> None:
         self.calls.append(list(arguments))
+        if "--dry-run" in arguments:
+            found = {"metadata": {"name": self.name, "version": "0.2.0", "requires_dist": self.needs}}
+            report = {"install": [found | {"download_info": {"url": self.url}}]}
+            Path(arguments[2]).write_text(json.dumps(report), encoding="utf-8")
+            return
+        if arguments[0] == "wheel":
+            with zipfile.ZipFile(Path(arguments[3]) / f"{self.name}-0.2.0-py3-none-any.whl", "w") as wheel:
+                group = "layerwise.comparators" if self.entry else "console_scripts"
+                wheel.writestr(f"{self.name}-0.2.0.dist-info/entry_points.txt", f"[{group}]\nmine = {self.name}\n")
+            return
         if arguments[0] == "uninstall":
             for name in arguments[2:]:
                 self.site.uninstall(name)
@@ -61,6 +78,7 @@ class FakePip:
 @pytest.fixture
 def pip(site, monkeypatch) -> FakePip:
     fake = FakePip(site)
+    monkeypatch.setenv("LAYERWISE_CACHE", str(site.folder / "cache"))
     monkeypatch.setattr(packages, "run_pip", fake.run)
     source = Path(layerwise.__file__).parents[1]  # what is installed is looked at in a new process, by this Layerwise
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site.folder), str(source)]))
@@ -70,7 +88,7 @@ def pip(site, monkeypatch) -> FakePip:
 def test_what_was_installed_is_told_by_hook(pip, command_line):
     said = command_line("plugins", "install", "lw_mine", "--upgrade")
     assert (said.code, said.out, said.err) == (0, "lw_mine 0.2.0 adds comparator mine\n", "")
-    assert pip.calls[0][3:] == ["--upgrade", "lw_mine", f"layerwise=={version('layerwise')}"]
+    assert pip.installed[0][3:] == ["--upgrade", "lw_mine", f"layerwise=={version('layerwise')}"]
     assert command_line("compare", "latest", "--with", "mine", "--json").json["provider"] == "lw_mine:mine 0.2.0"
 
 
@@ -109,12 +127,59 @@ def test_a_plugin_that_is_installed_and_does_not_load_ends_with_1_and_why(pip, c
 def test_a_distribution_without_a_plugin_is_said_to_be_one(pip, command_line):
     pip.entry = False
     said = command_line("plugins", "install", "lw_mine")
-    assert said.code == 1
+    assert said.code == 2
     assert (
-        "lw_mine is installed, but it offers no plugin (it has no entry point in a group such as 'layerwise.comp"
-        in said.err
+        "lw_mine offers no plugin, so nothing was installed: lw_mine 0.2.0 has no entry point in a group" in said.err
     )
-    assert "pip uninstall lw_mine" in said.err
+    assert pip.installed == []
+
+
+def test_what_is_large_and_does_not_need_layerwise_is_not_even_downloaded(pip, command_line, tmp_path):
+    large = tmp_path / "large.whl"
+    with large.open("wb") as file:
+        file.truncate(2**26)
+    pip.needs, pip.url = ["numpy"], large.as_uri()
+    said = command_line("plugins", "install", "lw_mine")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "is large and does not need layerwise" in said.err
+    assert [call[0] for call in pip.calls] == ["install"]
+    assert pip.installed == []
+
+
+@pytest.mark.parametrize("name", ["torch", "pytorch", "torchvision", "Torch==2.4"])
+def test_torch_leads_to_the_plugin_that_reads_its_models(pip, command_line, name):
+    said = command_line("plugins", "install", name)
+    assert (said.code, pip.calls) == (2, [])
+    assert re.search(r"is no plugin; layerwise-torch .*`layerwise plugins install \S*layerwise-torch`", said.err)
+
+
+def test_a_name_that_is_a_folder_here_is_not_taken_from_an_index_unasked(pip, command_line, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    (tmp_path / "lw_mine").mkdir()
+    said = command_line("plugins", "install", "lw_mine")
+    assert (said.code, pip.calls) == (2, [])
+    assert "write ./lw_mine to install that, or --from-index" in said.err
+    assert command_line("plugins", "install", "lw_mine", "--from-index").code == 0
+
+
+def test_a_project_that_offers_no_plugin_is_refused_before_pip_is_asked(pip, command_line, tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\nversion = '1'\ndependencies = ['torch']\n")
+    said = command_line("plugins", "install", str(tmp_path))
+    assert (said.code, pip.calls) == (2, [])
+    assert "offers no plugin, so nothing was installed" in said.err
+
+
+def test_where_a_plugin_came_from_is_suggested_when_it_is_gone(pip, site, command_line, tmp_path):
+    project = tmp_path / "my project"
+    project.mkdir()
+    offers = "[project.entry-points.'layerwise.comparators']\nmine = 'lw_mine'\n"
+    (project / "pyproject.toml").write_text(f"[project]\nname = 'lw_mine'\nversion = '1'\n{offers}")
+    assert command_line("plugins", "install", str(project)).code == 0
+    assert command_line("compare", "latest", "--with", "mine").code == 0
+    assert command_line("plugins", "uninstall", "lw_mine", "--yes").code == 0
+    said = command_line("compare", "latest", "--with", "mine")
+    assert f"`layerwise plugins install '{project}'`" in said.err
 
 
 @pytest.mark.parametrize(
@@ -175,7 +240,7 @@ def test_what_pip_says_is_shown_where_it_fails(site, command_line, monkeypatch, 
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     (tmp_path / "lw-nowhere-at-all").mkdir()
     (tmp_path / "lw-nowhere-at-all" / "pyproject.toml").write_text("")
-    said = command_line("plugins", "install", "lw-nowhere-at-all")
+    said = command_line("plugins", "install", "lw-nowhere-at-all", "--from-index")
     assert (said.code, said.out) == (1, "")
     first, *rest = said.err.splitlines()
     assert first.startswith("layerwise: error: pip cannot install: Could not find a version that satisfies the requ")

@@ -7,6 +7,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +131,19 @@ def test_a_text_that_is_no_url_of_a_history_is_a_clear_error(text: str) -> None:
 
 
 def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    for url in ("postgresql://me:secret@localhost:1/x", "nosuch://me:secret@localhost/x", "x:secret@y"):
+    for url in (
+        "postgresql://me:secret@localhost:1/x",
+        "postgresql:///x?host=localhost&port=1&user=me&password=secret",
+        "postgresql://me:secret/x",
+        "postgresql//me:secret@h/x",
+        "nosuch://me:secret@localhost/x",
+        "nosuch:///x?password=secret",
+        "x:secret@y",
+    ):
         with pytest.raises(InputError) as error:
             open_store(url)
         assert "secret" not in str(error.value)
+        assert "secret" not in "".join(traceback.format_exception(error.value)).partition("The above exception")[2]
 
 
 def test_a_server_that_does_not_answer_is_a_clear_error() -> None:

@@ -25,6 +25,7 @@ def load_torchvision(request: LoadRequest) -> Model:
         InputError: If torchvision is not installed, or has no such network or weights.
         LayerwiseError: If published weights cannot be downloaded.
     """
+    request = _without_a_word(request)
     name, said = split_model(request.model)
     name = name.removeprefix("torchvision:")
     models = import_zoo("torchvision.models")
@@ -38,7 +39,7 @@ def load_torchvision(request: LoadRequest) -> Model:
     published = _read_transforms(usual)
     if chosen is not None:
         published = Settings(classes=tuple(chosen.meta.get("categories", ())) or None).over(published)
-    origin = f"torchvision {chosen}" if chosen is not None else f"torchvision {name}"
+    origin = f"torchvision {chosen}" if chosen is not None else f"{_untrained(request)}torchvision {name}"
     model = load_network(
         network, request, said.over(published), name=name, origin=origin, has_weights=chosen is not None
     )
@@ -52,6 +53,7 @@ def load_timm(request: LoadRequest) -> Model:
         InputError: If timm is not installed, or has no such network.
         LayerwiseError: If published weights cannot be downloaded.
     """
+    request = _without_a_word(request)
     name, said = split_model(request.model)
     name = name.removeprefix("timm:")
     timm = import_zoo("timm")
@@ -69,9 +71,19 @@ def load_timm(request: LoadRequest) -> Model:
         resize="crop" if config.get("crop_mode", "center") == "center" else "squash",
         softmax=True,
     )
-    origin = f"timm {name}, published weights" if pretrained else f"timm {name}"
+    origin = f"timm {name}, published weights" if pretrained else f"{_untrained(request)}timm {name}"
     model = load_network(network, request, said.over(published), name=name, origin=origin, has_weights=pretrained)
     return _with_version(model, "timm")
+
+
+def _without_a_word(request: LoadRequest) -> LoadRequest:
+    """The request, in which `--weights none` is what naming none is."""
+    return replace(request, weights=None) if request.weights == "none" else request
+
+
+def _untrained(request: LoadRequest) -> str:
+    """How the source of a network begins: Layerwise says of what is `untrained` that it is, wherever it is named."""
+    return "untrained " if request.weights is None else ""
 
 
 def import_zoo(module: str) -> Any:

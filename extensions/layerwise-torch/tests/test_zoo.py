@@ -85,7 +85,8 @@ def test_published_weights_bring_their_preprocessing_and_their_classes(torchvisi
 
 def test_without_weights_the_network_is_untrained_and_the_size_that_of_the_default_ones(torchvision, load):
     model = load("torchvision:small", seed=4)
-    assert model.info.source == "torchvision small, seed 4"
+    assert model.info.source == "untrained torchvision small, seed 4"
+    assert load("torchvision:small", weights="none", seed=4).info.fingerprint == model.info.fingerprint
     assert model.info.input_shape == (32, 32, 3)
     assert model.info.class_names == ()
     assert model.info.fingerprint != load("torchvision:small", seed=5).info.fingerprint
@@ -111,7 +112,7 @@ def test_timm_networks_follow_its_data_configuration(timm, load, pixels):
     assert model.info.source == "timm small, published weights"
     np.testing.assert_allclose(model.preprocess(pixels), pixels / 127.5 - 1, atol=1e-5)
     assert (model.info.resize, model.info.versions["timm"]) == ("crop", "8.8")
-    assert load("timm:small").info.source == "timm small, seed 0"
+    assert load("timm:small").info.source == "untrained timm small, seed 0"
     with pytest.raises(InputError, match="timm has no network 'smal'; did you mean small"):
         load("timm:smal")
 

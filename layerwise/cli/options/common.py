@@ -14,9 +14,18 @@ from typing import Annotated
 import typer
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.urls import show_database
 
 DEFAULT_DATABASE = "sqlite:///layerwise.db"
 RUN_HELP = "A run's id, a unique prefix of one, or `latest`."
+
+
+def _choose_database(context: typer.Context, value: str) -> str:
+    """What stands after the command, else what stands before it, else the environment's or the default."""
+    given = getattr(context.find_root().obj, "given_database", None)
+    source = context.get_parameter_source("database")
+    return given if given is not None and (source is None or source.name != "COMMANDLINE") else value
+
 
 Database = Annotated[
     str,
@@ -25,6 +34,7 @@ Database = Annotated[
         envvar="LAYERWISE_DB",
         metavar="URL",
         help="The history: a database URL, or the path of an SQLite file.",
+        callback=_choose_database,
     ),
 ]
 DatabaseOption = Database
@@ -46,12 +56,13 @@ TransformName = Annotated[
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag of the run; repeatable.")]
 Weights = Annotated[
     str | None,
-    typer.Option("--weights", metavar="F", help="A weights file, or a word the loader knows, such as `imagenet`."),
+    typer.Option(
+        "--weights", metavar="F", help="A weights file, or a word: `imagenet`, or `none` for random weights."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of untrained weights.")]
 AllowUnsafe = Annotated[bool, typer.Option("--allow-unsafe", help="Let code stored in a model file run.")]
 
-_PASSWORD = re.compile(r"(://[^:@/\s]*:)[^@/\s]+@")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 _UNITS = {
     **{"": 1, "b": 1},
@@ -69,16 +80,17 @@ def program_name() -> str:
     return "layerwise" if found and Path(found).samefile(typed) else shlex.quote(sys.argv[0])
 
 
-def hide_passwords(text: str) -> str:
-    """A text in which the passwords of URLs are replaced by asterisks."""
-    return _PASSWORD.sub(r"\1***@", text)
-
-
 def database_option(database: str) -> str:
     """The `--db` option that a command printed for the user needs; empty where the default finds the history."""
     if database == os.environ.get("LAYERWISE_DB", DEFAULT_DATABASE):
         return ""
-    return f" --db {shlex.quote(hide_passwords(database))}"
+    return f" --db {shlex.quote(show_database(database))}"
+
+
+def split_names(names: Sequence[str] | None) -> list[str]:
+    """The names of an option that is repeated, takes several with commas, or both; each once, in order."""
+    parts = (part.strip() for text in names or () for part in text.split(","))
+    return list(dict.fromkeys(part for part in parts if part))
 
 
 Memory = Annotated[

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from layerwise.cli.options.common import split_names
 from layerwise.cli.options.helping import HelpfulCommand
 from layerwise.cli.output import make_table, stderr_console, stdout_console
 from layerwise.core.base.errors import InputError
@@ -31,7 +32,8 @@ Comparators = Annotated[
     typer.Option(
         WITH,
         metavar="NAME...",
-        help="Comparators, after the runs; `all` for every one. `layerwise plugins --hook comparators` lists them.",
+        help="Comparators, after the runs, with commas or without; `all` for every one. "
+        "`layerwise plugins --hook comparators` lists them.",
     ),
 ]
 OneComparator = Annotated[
@@ -95,7 +97,7 @@ class MeasureOptions:
         """
         from layerwise.core.analysis.choose import find_measures
 
-        return find_measures(registry, names, self.read_settings(), self.metric)
+        return find_measures(registry, split_names(names), self.read_settings(), self.metric)
 
 
 class SeveralNames(HelpfulCommand):

@@ -5,18 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from layerwise.cli.output import print_json, stderr_console
 from layerwise.cli.plugins.listing import describe_offers, singular
+from layerwise.cli.plugins.looking import check_offers
 from layerwise.cli.plugins.output import warn_on_stderr
 from layerwise.cli.plugins.packages import (
     Installation,
     check_environment,
     check_source,
     install,
+    is_path,
     list_plugins_anew,
     named_by,
     same_distribution,
@@ -24,28 +27,34 @@ from layerwise.cli.plugins.packages import (
 )
 from layerwise.cli.session import open_history
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.urls import hide_passwords
 from layerwise.core.base.words import near_names
 from layerwise.core.host.discovery import HOST, find_installed, group_of, installed_versions, normal_name
+from layerwise.core.host.origins import remember_origin
 
 Record = Mapping[str, Any]
 
 
-def install_and_check(sources: Sequence[str], *, upgrade: bool, editable: bool, verbose: bool, as_json: bool) -> None:
-    """Install, and say what was added; that the result loads is seen in a new process.
+def install_and_check(
+    sources: Sequence[str], *, upgrade: bool, editable: bool, from_index: bool, verbose: bool, as_json: bool
+) -> None:
+    """Install, and say what was added; that it is a plugin is seen before, that it loads in a new process.
 
     Raises:
-        InputError: If a path does not exist or is no project.
+        InputError: If a path does not exist or is no project, or something offers no plugin.
         LayerwiseError: If pip cannot be used or fails, what it installed offers no plugin, or one does not load.
     """
     for source in sources:
         check_source(source, editable=editable)
     check_environment()
+    check_offers(sources, from_index=from_index, verbose=verbose)
     with stderr_console().status("pip is installing ..."):
         installed = install(sources, upgrade=upgrade, editable=editable, verbose=verbose)
         found = list_plugins_anew()
     wanted = [done.name for done in installed if done.requested and not same_distribution(done.name, HOST)]
     wanted += [name for name in map(named_by, sources) if name and not _is_among(name, wanted)]
     added = [plugin for plugin in found if _is_among(plugin["distribution"], [*wanted, *(i.name for i in installed)])]
+    _remember(sources, wanted)
     _tell_replaced(installed, wanted)
     if as_json:
         print_json([dict(plugin) for plugin in added])
@@ -102,6 +111,18 @@ def find_distribution(name: str) -> str:
         raise InputError(f"{name} offers no plugin of Layerwise's, so it is not uninstalled here")
     known = sorted({found.distribution for found in plugins})
     raise InputError(f"no plugin '{name}' is installed{near_names(name, known)}")
+
+
+def _remember(sources: Sequence[str], wanted: Sequence[str]) -> None:
+    """Note where each came from, where it is clear which source it was."""
+    if len(sources) == 1:
+        pairs = [(name, sources[0]) for name in wanted[:1]]
+    else:
+        pairs = [(named_by(source), source) for source in sources if not is_path(source)]
+    for name, source in pairs:
+        if name:
+            place = str(Path(source).expanduser().resolve()) if is_path(source) else hide_passwords(source)
+            remember_origin(name, place)
 
 
 def _tell_added(plugin: Record, installed: Sequence[Installation]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.cli.options.measure_options import print_comparators
 from layerwise.cli.output import make_table, print_json, stdout_console
+from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +39,34 @@ def print_plugins(registry: Registry, hook: str | None, *, as_json: bool) -> Non
         rows = [(o["name"], o["description"], f"{s.distribution} {s.version}") for o, s in listed]
         console.print(make_table(("name", "what it is", "from"), rows))
     _print_failures(registry, console)
+
+
+def print_plugin(registry: Registry, name: str, *, as_json: bool) -> None:
+    """All about one plugin.
+
+    Raises:
+        InputError: If there is none of this name.
+    """
+    from layerwise.core.host.discovery import HOST, normal_name
+    from layerwise.core.host.origins import find_origin
+
+    offers = find_offers(registry, None)
+    found = [s for s in registry.plugins if name == s.name or normal_name(name) == normal_name(s.distribution)]
+    if not found:
+        known = [word for status in registry.plugins for word in (status.name, status.distribution)]
+        raise InputError(f"no plugin '{name}' is installed{near_names(name, list(dict.fromkeys(known)))}")
+    if as_json:
+        print_json([plugin_record(s, offers) | {"origin": find_origin(s.distribution)} for s in found])
+        return
+    console = stdout_console()
+    for status in found:
+        origin = "" if status.distribution == HOST else f", from {find_origin(status.distribution)}"
+        head = f"{status.name} ({status.distribution} {status.version}{origin}): {_status(status, offers)}"
+        console.print(head, markup=False, soft_wrap=True)
+        rows = [(singular(o["hook"]), o["name"], o["description"]) for o in offers.get(_key(status), ())]
+        console.print(make_table(("offers", "name", "what it is"), rows))
+        for line in ([f"Failed: {status.reason}"] if status.failure else []) + list(status.mistakes):
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def plugin_record(status: PluginStatus, offers: Offers) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def check_source(source: str, *, editable: bool) -> None:
     path = Path(source).expanduser()
     if source.startswith("-"):
         raise InputError(f"'{source}' is an option of pip's; set it in pip's own configuration or PIP_... variables")
-    if not _is_path(source):
+    if not is_path(source):
         if editable:
             raise InputError(f"--editable installs a folder with a project, and '{source}' is none; write ./{source}")
         return
@@ -106,7 +106,7 @@ def install(sources: Sequence[str], *, upgrade: bool, editable: bool, verbose: b
         words.append(f"{HOST}=={before[HOST]}")
     with tempfile.TemporaryDirectory(prefix="layerwise-") as folder:
         report = Path(folder) / "report.json"
-        run_pip(["install", "--report", str(report), *words], verbose=verbose, hint=_hint(sources))
+        run_pip(["install", "--report", str(report), *words], verbose=verbose, hint=hint_of_folder(sources))
         done: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     found = [(item["metadata"]["name"], item) for item in done["install"]]
     return [
@@ -176,7 +176,7 @@ def named_by(source: str) -> str:
     if source.endswith(".whl"):
         return Path(source).name.partition("-")[0]
     found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", source)
-    return found[0] if found and not _is_path(source) and "://" not in source.partition("@")[0] else ""
+    return found[0] if found and not is_path(source) and "://" not in source.partition("@")[0] else ""
 
 
 def same_distribution(first: str, second: str) -> bool:
@@ -184,13 +184,14 @@ def same_distribution(first: str, second: str) -> bool:
     return normal_name(first) == normal_name(second)
 
 
-def _is_path(source: str) -> bool:
+def is_path(source: str) -> bool:
+    """Whether it is written as a path, not as a name or a URL."""
     if "://" in source or re.match(r"[\w.-]+(\[[^]]*\])?\s*@", source):
         return False
     return "/" in source or os.sep in source or source in (".", "..", "~") or bool(_ARCHIVE.search(source))
 
 
-def _hint(sources: Sequence[str]) -> str:
+def hint_of_folder(sources: Sequence[str]) -> str:
     """Where a name that pip does not find is a folder here, that is meant."""
-    folders = [source for source in sources if not _is_path(source) and (Path(source) / "pyproject.toml").is_file()]
+    folders = [source for source in sources if not is_path(source) and (Path(source) / "pyproject.toml").is_file()]
     return "".join(f"; there is a project in this folder: ./{folder}" for folder in folders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,44 @@ class InputError(LayerwiseError):
 
 class StimulusError(LayerwiseError):
     """One stimulus cannot be decoded; the engine collects these before the network runs."""
+
+
+class PixelRangeError(StimulusError):
+    """The values of one stimulus are no pixels; where several are like that, one line is enough for all.
+
+    Attributes:
+        low: Its smallest value.
+        high: Its largest.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__(f"has values from {low:g} to {high:g}, expected 0 to 255")
+        self.low = low
+        self.high = high
+
+
+def explain_missing(module: str) -> str:
+    """One line on a package that is not installed: what it is for, and the command that brings it."""
+    package, use = _PACKAGES.get(module, (module, ""))
+    needs = f"{use} needs {package}, which" if use else f"{package}"
+    remedy = f"`{sys.executable} -m pip install {package}`"
+    return f"{needs} is not installed: {remedy}; `layerwise doctor` lists what is missing"
+
+
+_PACKAGES = {
+    "tensorflow": ("tensorflow", "loading this model"),
+    "keras": ("keras", "loading this model"),
+    "psycopg": ("'psycopg[binary]'", "a history in PostgreSQL"),
+    "starlette": ("starlette", "browse"),
+    "uvicorn": ("uvicorn", "browse"),
+    "h5py": ("h5py", "reading HDF5"),
+    "pyarrow": ("pyarrow", "reading and writing Parquet"),
+    "PIL": ("pillow", "reading images"),
+    "sklearn": ("scikit-learn", ""),
+    "vl_convert": ("vl-convert-python", "drawing figures"),
+    "dask": ("'dask[distributed]'", "the engine `dask`"),
+}
+"""Package and use of modules that are imported only where they are needed, by their names."""
 
 
 class PluginError(LayerwiseError):

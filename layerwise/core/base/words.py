@@ -15,9 +15,9 @@ def bytes_in_words(n_bytes: float) -> str:
     return f"{n_bytes:.1f} GiB"
 
 
-def near_names(name: str, names: Sequence[str]) -> str:
-    """The end of an error message that suggests names close to a wrong one."""
+def near_names(name: str, names: Sequence[str], prefix: str = "") -> str:
+    """The end of an error message that suggests names close to a wrong one, each with what is written before it."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; there are: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+        return f"; did you mean {' or '.join(f'{prefix}{word}' for word in near)}?"
+    return f"; there are: {', '.join(f'{prefix}{word}' for word in names)}" if 0 < len(names) <= 12 else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from layerwise.core.base.parameters import NO_TRANSFORM
 from layerwise.core.base.provider import Provider
+from layerwise.core.base.urls import hide_passwords
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,10 @@ class RunHeader:
     plugins: tuple[str, ...] = ()
     host: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = "computed"
+
+    def __post_init__(self) -> None:
+        """Whoever stores it: no password is kept."""
+        object.__setattr__(self, "command", hide_passwords(self.command))
 
 
 @dataclass(frozen=True)

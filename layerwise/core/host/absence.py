@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from layerwise.core.base.words import near_names
 from layerwise.core.host.discovery import Installed, installed_versions, normal_name
+from layerwise.core.host.origins import find_origin
 from layerwise.core.host.plugin_status import PluginStatus
 
 
@@ -57,7 +59,7 @@ class Absence:
             return f"{used} is left out by --no-plugin or LAYERWISE_PLUGINS"
         now = installed_versions().get(same)
         if now is None:
-            return f"{used} is not installed: `layerwise plugins install {distribution}`"
+            return f"{used} is not installed: `layerwise plugins install {shlex.quote(find_origin(distribution))}`"
         return f"{used} offered it; installed is {distribution} {now}, which does not"
 
 

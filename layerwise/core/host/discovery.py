@@ -102,6 +102,11 @@ def installed_versions() -> dict[str, str]:
     return {normal_name(found.name): found.version for found in reversed(list(distributions())) if found.name}
 
 
+def needs_host(requirement: str) -> bool:
+    """Whether a `Requires-Dist` line is about Layerwise."""
+    return _NEEDS_HOST.match(requirement) is not None
+
+
 def unmet_need(requirements: Iterable[str], release: str) -> str:
     """Why this release of Layerwise is not what a plugin's distribution asks for; empty where it is.
 

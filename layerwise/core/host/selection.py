@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from layerwise.core.base.errors import InputError, PluginError
@@ -20,7 +21,7 @@ def select_layers(registry: Registry, selectors: Sequence[str], layers: Sequence
     Args:
         registry: Knows the selectors.
         selectors: Texts such as `main`, `block:mixed4c`, `dist:name:argument`; one that does not begin with the
-            name of a selector is a layer's name or a glob.
+            name of a selector is a layer's name or a glob. Commas separate several in one text.
         layers: The model's layers.
 
     Raises:
@@ -29,15 +30,39 @@ def select_layers(registry: Registry, selectors: Sequence[str], layers: Sequence
     if not selectors:
         raise InputError("no layers selected")
     chosen: set[str] = set()
-    for text in selectors:
-        selector, argument = _find_selector(registry, text.strip())
+    for text in _split(selectors, layers):
+        selector, argument = _find_selector(registry, text)
         picked = _check_picked(selector, selector.call(selector.offer.select, argument, tuple(layers)), layers)
         if not picked:
-            known = [word for layer in layers for word in (layer.name, layer.block, layer.op) if word]
-            names = list(dict.fromkeys([*known, *(offer.name for offer in registry.all(LayerSelector))]))
-            raise InputError(f"'{text}' picks no layer{near_names(argument or text, names)}")
+            raise InputError(f"'{text}' picks no layer{_suggest(registry, text, selector.name, argument, layers)}")
         chosen.update(layer.name for layer in picked)
     return tuple(sorted((layer for layer in layers if layer.name in chosen), key=lambda layer: layer.position))
+
+
+def _split(selectors: Sequence[str], layers: Sequence[Layer]) -> list[str]:
+    """Each text by itself, those with commas taken apart; layers' names and `[a,b]` in globs stay whole."""
+    names = {layer.name for layer in layers}
+    found: list[str] = []
+    for text in map(str.strip, selectors):
+        parts = [text] if text in names else re.split(r",(?![^\[]*\])", text)
+        found += [part.strip() for part in parts if part.strip()] or [text]
+    return found
+
+
+def _suggest(registry: Registry, text: str, selector: str, argument: str, layers: Sequence[Layer]) -> str:
+    """What may have been meant: never the very words that were typed, but what to type instead of them."""
+    ops = list(dict.fromkeys(layer.op for layer in layers))
+    blocks = list(dict.fromkeys(layer.block for layer in layers if layer.block))
+    if selector == "type":
+        return near_names(argument, ops, "type:")
+    if selector == "block":
+        return near_names(argument, blocks, "block:")
+    if argument in ops:
+        return f"; did you mean type:{argument}?"
+    offers = [offer.name for offer in registry.all(LayerSelector) if offer.name not in ("block", "type", "glob")]
+    words = [*(layer.name for layer in layers), *blocks, *offers]
+    known = list(dict.fromkeys(word for word in words if word != text))
+    return near_names(argument or text, known)
 
 
 def _find_selector(registry: Registry, text: str) -> tuple[Registered[LayerSelector], str]:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from layerwise.core.network.arrays import Arrays
 
 Floats: TypeAlias = "NDArray[np.float32]"
+NO_WEIGHTS = "none"
+"""What `--weights` says where a network shall keep its random initial weights."""
+UNTRAINED = "untrained"
+"""How `ModelInfo.source` begins where the weights are random."""
 Compiled: TypeAlias = "Callable[[Floats], Sequence[Floats]]"
 
 
@@ -52,6 +56,16 @@ class ModelInfo:
     has_probabilities: bool = False
     versions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_untrained(self) -> bool:
+        """Whether its weights are random: it has learned nothing."""
+        return self.source.startswith(UNTRAINED)
+
+    @property
+    def title(self) -> str:
+        """What it is called where people read: the name, and whether it is untrained."""
+        return f"{self.name} ({UNTRAINED})" if self.is_untrained else self.name
+
 
 @dataclass(frozen=True, eq=False)
 class WeightTensor:
@@ -74,12 +88,13 @@ class LoadRequest:
 
     Attributes:
         model: The MODEL argument: a name or a path.
-        weights: A weights file, a word such as `imagenet`, or None for what is natural.
+        weights: A weights file, a word such as `imagenet`, `none` for random weights, or None for what is natural.
         seed: Seed of the initial weights where a model is built untrained.
         allow_unsafe: Whether code stored in the file may run (Keras lambdas, for instance).
         class_names: A file with one class a line, in output order, or None to find it beside the weights.
         preprocessing: What is done to pixels, for model files that do not say; None for the loader's choice.
         device: Where it is to compute: `auto` for the loader's choice, `cpu`, or a framework's word such as `cuda`.
+        graph_only: Whether only graph and layers are wanted: weights need not be found, fetched or filled in.
     """
 
     model: str
@@ -89,6 +104,7 @@ class LoadRequest:
     class_names: str | None = None
     preprocessing: str | None = None
     device: str = "auto"
+    graph_only: bool = False
 
 
 class Model(ABC):

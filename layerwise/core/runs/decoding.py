@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from layerwise.core.base.errors import InputError, PluginError, StimulusError
+from layerwise.core.base.errors import InputError, PixelRangeError, PluginError, StimulusError
 from layerwise.core.base.machine import n_cores
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.host.registry import Registered, Registry
@@ -102,6 +102,8 @@ def decode_stimuli(
 
 def _check_collected(listed: StimulusSet, collected: _Collected, n_stimuli: int, *, skip_bad: bool) -> None:
     if collected.failures and not skip_bad:
+        if len(collected.no_pixels) == len(collected.failures):
+            raise _refuse_values(listed.source, collected.no_pixels, n_stimuli)
         raise _refuse_failures(listed.source, collected.failures, n_stimuli)
     count = len(collected.stimuli)
     if count < MIN_STIMULI:
@@ -155,6 +157,7 @@ class _Collected:
     def __init__(self, keeper: PixelKeeper | None) -> None:
         self.stimuli: list[Stimulus] = []
         self.failures: list[str] = []
+        self.no_pixels: list[PixelRangeError] = []
         self._keeper = keeper
         self._indices: list[int] = []
         self._thumbnails: list[bytes] = []
@@ -167,6 +170,7 @@ class _Collected:
     def add(self, stimulus: Stimulus, decoded: Decoded | StimulusError) -> None:
         if isinstance(decoded, StimulusError):
             self.failures.append(f"{stimulus.name}: {decoded}")
+            self.no_pixels += [decoded] if isinstance(decoded, PixelRangeError) else []
             return
         if self._keeper is not None:
             self._keeper.add(decoded.pixels)
@@ -271,6 +275,15 @@ def _check_decoded(source: Registered[StimulusSource], decoded: object, size: tu
         came = f"{source.name} decoded values from {pixels.min():g} to {pixels.max():g}"
         raise PluginError(source.plugin, source.hook, came, "values from 0 to 255")
     return decoded
+
+
+def _refuse_values(location: str, no_pixels: Sequence[PixelRangeError], n_stimuli: int) -> InputError:
+    """One line: what is wrong is the scale of the values, not so many stimuli."""
+    low, high = min(error.low for error in no_pixels), max(error.high for error in no_pixels)
+    some = f"{len(no_pixels)} of {n_stimuli} stimuli"
+    return InputError(
+        f"{location} has values from {low:g} to {high:g}, expected 0 to 255 ({some}); --skip-bad goes on without them"
+    )
 
 
 def _refuse_failures(location: str, failures: Sequence[str], n_stimuli: int) -> InputError:

@@ -60,6 +60,18 @@ def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:
     raise InputError(f"no model '{model}'{registry.explain_absence(ModelLoader, model, known_models(registry))}")
 
 
+def find_named(registry: Registry, model: str) -> Registered[ModelLoader]:
+    """The loader that knows a model by its name.
+
+    Raises:
+        InputError: If there is none; lists near names.
+    """
+    for loader in registry.all(ModelLoader):
+        if names_of(loader) and loader.call(loader.offer.accepts, model):
+            return loader
+    raise InputError(f"no model '{model}'{registry.explain_absence(ModelLoader, model, known_models(registry))}")
+
+
 def known_models(registry: Registry) -> list[str]:
     """Names of all models that loaders know, in order of registration."""
     loaders = registry.all(ModelLoader)

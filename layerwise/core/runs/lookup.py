@@ -103,6 +103,7 @@ def answer(run_id: str, registry: Registry, store: Archive, remark: Callable[[st
         layers=tuple(layer.name for layer in store.list_layers(run_id)),
         seconds=dict(record.timings),
         accuracy=record.accuracy,
+        weights=record.model.source,
     )
 
 

@@ -11,6 +11,7 @@ from layerwise.core.base.parameters import Setting
 from layerwise.core.history.records import Accuracy
 from layerwise.core.host.plans import StreamPlan
 from layerwise.core.network.ablation import Substitute
+from layerwise.core.network.model import UNTRAINED, ModelInfo
 from layerwise.core.network.stimuli import Resize
 
 DEFAULT_BATCH_SIZE = 16
@@ -97,6 +98,7 @@ class RunOutcome:
         layers: Names of the analysed layers, in order of computation.
         seconds: Wall time by stage.
         accuracy: Where labels are known and match the model's classes.
+        weights: Where the model's weights came from, in words.
         resumed: Whether an interrupted attempt was continued.
         constant: Layer name to number of stimuli with constant activations, whose correlations are NaN.
     """
@@ -107,8 +109,22 @@ class RunOutcome:
     layers: tuple[str, ...]
     seconds: Mapping[str, float]
     accuracy: Accuracy | None = None
+    weights: str = ""
     resumed: bool = False
     constant: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether the model's weights are random."""
+        return self.weights.startswith(UNTRAINED)
+
+
+def describe_untrained(model: ModelInfo) -> str:
+    """What must be said of a model with random weights before it is analysed."""
+    return (
+        f"{model.name} has random weights ({model.source}): it has learned nothing. --weights takes trained ones, "
+        "a file or a word such as imagenet"
+    )
 
 
 class Observer(Protocol):

@@ -41,7 +41,7 @@ from layerwise.core.runs.provenance import (
     list_plugins,
     provenance,
 )
-from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
+from layerwise.core.runs.request import Observer, RunOutcome, RunRequest, describe_untrained
 from layerwise.core.runs.resolve import describe_given, load_request, resolve_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
@@ -89,6 +89,8 @@ def prepare_run(
     with _timed(seconds, "load"):
         resolved = resolve_model(registry, request)
     model = resolved.model
+    if model.info.is_untrained:
+        observer.message(describe_untrained(model.info))
     layers = select_layers(registry, request.layers, model.layers)
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
     observer.stage(f"decoding {describe_given(request.stimuli)}")
@@ -144,6 +146,7 @@ def _execute(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOu
         layers=tuple(layer.name for layer in prepared.layers),
         seconds=dict(record.timings),
         accuracy=record.accuracy,
+        weights=record.model.source,
         resumed=claim.resumed,
         constant=sink.constant,
     )

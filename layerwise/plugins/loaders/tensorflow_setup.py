@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, LayerwiseError, explain_missing
 
 
 def import_tensorflow() -> Any:
@@ -19,7 +19,10 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with _no_standard_error():
-        tensorflow = importlib.import_module("tensorflow")
+        try:
+            tensorflow = importlib.import_module("tensorflow")
+        except ModuleNotFoundError as error:
+            raise LayerwiseError(explain_missing(error.name or "tensorflow")) from error
         tensorflow.get_logger().setLevel("ERROR")
         tensorflow.zeros(())  # the first operation reports on devices, too
     return tensorflow

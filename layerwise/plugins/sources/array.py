@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.base.errors import InputError, StimulusError
+from layerwise.core.base.errors import InputError, PixelRangeError, StimulusError
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.network.pixels import ArrayReader, StimuliReader
 from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
@@ -145,7 +145,7 @@ def _check_values(item: NDArray[Any]) -> NDArray[Any]:
         raise StimulusError("has values that are not finite")
     low, high = float(item.min()), float(item.max())
     if low < 0 or high > 255:
-        raise StimulusError(f"has values from {low:g} to {high:g}, expected 0 to 255")
+        raise PixelRangeError(low, high)
     if item.ndim == 2:
         item = item[..., None]
     kind = np.float32 if item.dtype.kind == "f" else np.uint8

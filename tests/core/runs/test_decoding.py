@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from layerwise.core.base.errors import InputError, PluginError, StimulusError
+from layerwise.core.base.errors import InputError, PixelRangeError, PluginError, StimulusError
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.host.registry import Registry
@@ -174,3 +174,14 @@ def test_five_hundred_real_photos_are_decoded(data_dir):
     grey = [(photo == photo[..., :1]).all() for photo in loaded.read(0, 500)]
     assert 3 < sum(grey) < 30
     assert all(len(thumbnail) < 10_000 for thumbnail in loaded.thumbnails)
+
+
+def test_values_that_are_no_pixels_are_one_line_however_many_stimuli_have_them():
+    items = [item(1), *[PixelRangeError(low, 256) for low in range(-1, 59)]]
+    with pytest.raises(
+        InputError, match=r"^given.* has values from -1 to 256, expected 0 to 255 \(60 of 61"
+    ) as caught:
+        load(Given(items))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="\n  s3: is torn"):
+        load(Given([*items[:60:20], StimulusError("is torn")]))

@@ -54,6 +54,9 @@ def registry() -> Registry:
         (["input"], "pixels"),
         (["logits"], "scores"),
         (["output"], "prob"),
+        (["mixed4c/5x5, output"], "mixed4c/5x5 prob"),
+        (["main,branches,", "input"], "pixels conv2d0 mixed4c/1x1 mixed4c/5x5 mixed4c mixed4d/5x5 mixed4d prob"),
+        (["mixed4[c,d]"], "mixed4c mixed4d"),
         (["layerwise:block:mixed4d"], "mixed4d/5x5 mixed4d"),
         (
             ["output", "main", "branches", "input"],
@@ -69,8 +72,9 @@ def test_selectors_add_up_in_order_of_computation_without_duplicates(registry, t
     ("text", "message"),
     [
         ("mixed4e", r"'mixed4e' picks no layer; did you mean mixed4"),
-        ("block:mixed4z", "did you mean mixed4"),
-        ("type:convolution", "did you mean conv"),
+        ("block:mixed4z", r"did you mean block:mixed4"),
+        ("type:convolution", r"did you mean type:conv\?"),
+        ("conv", r"did you mean type:conv\?"),
         ("brunches", "did you mean branches"),
         ("hidden", "picks no layer"),
         ("main:x", "takes no argument"),
@@ -86,3 +90,12 @@ def test_a_selector_that_picks_nothing_says_what_may_be_meant(registry, text, me
 def test_no_selector_at_all_is_an_error(registry):
     with pytest.raises(InputError, match="no layers selected"):
         select_layers(registry, [], LAYERS)
+
+
+def test_what_was_typed_is_never_suggested(registry):
+    plain = [item for item in LAYERS if item.branch is None]
+    for word in ("branches", "conv", "softmax"):
+        with pytest.raises(InputError) as caught:
+            select_layers(registry, [word], plain)
+        assert f"mean {word}" not in caught.value.message
+        assert f"or {word}" not in caught.value.message

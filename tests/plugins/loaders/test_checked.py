@@ -23,7 +23,7 @@ def test_a_loader_of_files_passes(fixture, loaders, request):
 @pytest.mark.parametrize("name", ["googlenet", "mobilenet_v2"])
 def test_a_loader_of_names_passes(name, loaders):
     loader = find_loader(loaders, name).offer
-    check_loader(loader, LoadRequest(name), tolerance=TOLERANCE, max_nodes=6)
+    check_loader(loader, LoadRequest(name, weights="none"), tolerance=TOLERANCE, max_nodes=6)
 
 
 def test_these_are_all_the_loaders_there_are(loaders, keras_file, saved_model, frozen_graph):

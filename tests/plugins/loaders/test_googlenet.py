@@ -23,7 +23,7 @@ PUBLISHED = (
 
 @pytest.fixture(scope="module")
 def untrained(load: Any) -> Any:
-    return load("googlenet")
+    return load("googlenet", weights="none")
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def test_the_network_is_cut_after_each_pool(untrained: Any) -> None:
 
 
 def test_untrained_weights_follow_from_the_seed(load: Any, untrained: Any) -> None:
-    assert load("googlenet", seed=0).info.fingerprint == untrained.info.fingerprint
-    assert load("googlenet", seed=1).info.fingerprint != untrained.info.fingerprint
-    assert load("googlenet", seed=1).info.source == "untrained, seed 1"
+    assert load("googlenet", weights="none", seed=0).info.fingerprint == untrained.info.fingerprint
+    assert load("googlenet", weights="none", seed=1).info.fingerprint != untrained.info.fingerprint
+    assert load("googlenet", weights="none", seed=1).info.source == "untrained, seed 1"
 
 
 def test_pixels_become_bgr_minus_the_mean(untrained: Any) -> None:

@@ -271,7 +271,7 @@ def test_every_application_is_known_by_either_spelling(loader_named: Any) -> Non
 
 
 def test_an_untrained_application_is_the_same_for_the_same_seed(load: Any) -> None:
-    prints = [load("mobilenet_v2", seed=seed).info.fingerprint for seed in (1, 1, 2)]
+    prints = [load("mobilenet_v2", weights="none", seed=seed).info.fingerprint for seed in (1, 1, 2)]
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -286,12 +286,33 @@ def test_building_with_a_seed_leaves_other_random_numbers_alone() -> None:
 def test_applications_preprocess_as_their_module_does(load: Any) -> None:
     import keras
 
-    model = load("MobileNetV2")
+    model = load("MobileNetV2", weights="none")
     pixels = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
     expected = keras.applications.mobilenet_v2.preprocess_input(pixels.astype(np.float32))
     np.testing.assert_array_equal(model.preprocess(pixels), expected)
     assert model.info.resize == "crop"
     assert model.info.source == "untrained, seed 0"
+
+
+def test_an_application_takes_imagenet_weights_where_nothing_is_said_and_fetching_brings_them(
+    loader_named: Any, load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    asked: list[Any] = []
+
+    def refuse(weights: Any) -> None:
+        asked.append(weights)
+        raise ValueError("no way to the server")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", refuse)
+    with pytest.raises(
+        LayerwiseError, match=r"--weights FILE takes a file's, --weights none analyses random weights"
+    ):
+        load("mobilenet_v2")
+    with pytest.raises(LayerwiseError, match="no way to the server"):
+        loader_named("keras-applications").fetch("MobileNetV2")
+    assert asked == ["imagenet", "imagenet"]
 
 
 def test_weights_that_cannot_be_fetched_are_one_clear_line(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:

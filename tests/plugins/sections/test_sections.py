@@ -80,8 +80,8 @@ def test_the_headline_names_the_largest_step(context) -> None:
     profile = transition.query_profile(context, run)
     largest = max(profile.to_dicts()[1:], key=lambda row: row["change"])
     facts = {fact.label: fact for fact in overview.list_facts(run, profile, 8, find_scale(context))}
-    assert facts["largest step"].note == f"similarity from {largest['before']} to {largest['layer']}"
-    assert facts["largest step"].value == f"{largest['previous']:.2f}"
+    assert facts["largest step"].note == f"1 - similarity, from {largest['before']} to {largest['layer']}"
+    assert facts["largest step"].value == f"{largest['change']:.2f}", "the number that the chart of steps has"
     assert facts["top-1 accuracy"].value == "76.6%"
 
 
@@ -123,6 +123,9 @@ def test_importance_has_a_bar_for_each_branch_of_each_block(context, fake) -> No
         assert (frame["unique"] <= frame["explained"] + 1e-9).all()
     names = [figure.name for figure in importance.list_importance_figures(context, run)]
     assert names == [f"importance-output-{run.id}", f"importance-block-{run.id}"]
+    for figure in importance.list_importance_figures(context, run):
+        assert "unique" in str(figure.content.drawing.to_dict()["encoding"]["y"]), "the variance, not a share of it"
+        assert "together explain" in figure.caption
 
 
 def test_a_run_without_blocks_or_output_has_no_importance(fake) -> None:
@@ -235,3 +238,12 @@ def test_provenance_lists_the_attempts_at_a_run_where_there_was_more_than_one(co
     assert rows["attempt 2"].endswith("numpy 2.4 -> 2.5")
     assert rows["origin"] == "computed"
     assert "attempt 1" not in dict(provenance.list_provenance(replace(run, attempts=(first,))))
+
+
+def test_the_pace_names_the_runs_that_have_no_line(training, monkeypatch) -> None:
+    pace = profile_figures.query_pace(training)
+    assert profile_figures.tell_undrawn(training, pace) == ""
+    monkeypatch.setattr(profile_figures, "MAX_LINES", 3)
+    pace = profile_figures.query_pace(training)
+    said = profile_figures.tell_undrawn(training, pace)
+    assert said in (f" 3 of 4 runs are drawn; without a line: step {index}." for index in (1, 2))

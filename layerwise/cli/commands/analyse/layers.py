@@ -33,7 +33,7 @@ def list_layers(
 
     check_weights_file(weights)
     registry = session_of(context).registry
-    _, loaded = load_model(registry, LoadRequest(model, weights, seed, allow_unsafe))
+    _, loaded = load_model(registry, LoadRequest(model, weights, seed, allow_unsafe, graph_only=True))
     chosen = select_layers(registry, layers or ["all"], loaded.layers)
     if as_json:
         fields = ("name", "op", "block", "branch", "shape", "n_features")

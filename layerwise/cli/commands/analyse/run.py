@@ -20,6 +20,7 @@ from layerwise.cli.options.common import (
     Weights,
     parse_size,
     parse_tags,
+    split_names,
 )
 from layerwise.cli.session import session_of
 from layerwise.core.base.parameters import Setting
@@ -152,7 +153,7 @@ def run_analysis(
 
     Examples:
         layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --layers main --layers branches
-        layerwise run inception_v3 --weights imagenet --stimuli photos.csv --limit 200 --dry-run
+        layerwise run inception_v3 --stimuli photos.csv --limit 200 --dry-run
         layerwise run epoch-3.keras --stimuli digits.npz --checkpoint epoch-3 --step 3 --lineage digits
         layerwise run 'checkpoints/*.keras' --stimuli digits.npz --lineage digits
         layerwise run googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --ablate mixed4d/5x5
@@ -172,7 +173,7 @@ def run_analysis(
         stimuli=stimuli,
         weights=weights,
         layers=tuple(layers or ("layerwise:main",)),
-        transforms=tuple(transform or ()),
+        transforms=tuple(split_names(transform)),
         limit=limit,
         resize=resize,
         skip_bad=skip_bad,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
+from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName, split_names
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
 
@@ -53,8 +53,10 @@ def weigh_branches(
 
     with open_history(database) as store:
         record = store.find_run(run)
-        targets = target or ("output", "block")
-        found = apportion_run(session_of(context).registry, store, record, block or (), targets, transform, metric)
+        targets = split_names(target) or ["output", "block"]
+        found = apportion_run(
+            session_of(context).registry, store, record, split_names(block), targets, transform, metric
+        )
     if as_json:
         print_json([_record(record.id, item) for item in found])
         return

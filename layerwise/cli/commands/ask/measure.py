@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunNames
+from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunNames, split_names
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.plugins.output import tell_failures
 from layerwise.cli.session import open_history, session_of
@@ -42,7 +42,9 @@ def measure_runs(
     failures: list[str] = []
     with open_history(database) as store:
         for run in {(record := store.find_run(name)).id: record for name in runs}.values():
-            added += [(run.id, item) for item in measure_run(registry, store, run, statistics or (), failures.append)]
+            added += [
+                (run.id, item) for item in measure_run(registry, store, run, split_names(statistics), failures.append)
+            ]
     if as_json:
         print_json([_record(run_id, item) for run_id, item in added])
     elif not added and not failures:

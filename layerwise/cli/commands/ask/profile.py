@@ -140,7 +140,7 @@ def _print(found: Profiled, measure: Measure) -> None:
     else:
         console.print(_table_of_several(found))
     for run, profile in found:
-        console.print(f"{run.id[:8]} {run.model.name}: {summarise(profile)}", markup=False, soft_wrap=True)
+        console.print(f"{run.id[:8]} {run.model.title}: {summarise(profile)}", markup=False, soft_wrap=True)
 
 
 def summarise(profile: Profile) -> str:

@@ -66,6 +66,12 @@ def list_runs(
         console = stdout_console()
         heads, rows = choose_columns(_HEADS, [_cells(run) for run in found], console.width, _SPARE)
         console.print(make_table(heads, rows, right=("n", "layers", "top-1", "took")))
+        spared = [
+            head for head in _SPARE if head not in heads and any(_cells(run)[_HEADS.index(head)] for run in found)
+        ]
+        if spared:
+            said = f"Not shown for want of room: {', '.join(spared)}; a wider terminal or --json shows them"
+            console.print(said, markup=False, soft_wrap=True)
         if n_found > len(found):
             console.print(_left_out(len(found), n_found), markup=False, soft_wrap=True)
 
@@ -108,7 +114,7 @@ def run_record(run: RunRecord) -> dict[str, Any]:
 def _cells(run: RunRecord) -> tuple[object, ...]:
     return (
         run.id[:8],
-        run.model.name,
+        run.model.title,
         checkpoint_of(run),
         run.stimuli_name,
         run.n_stimuli,

@@ -26,7 +26,7 @@ def delete_run(
         record = store.find_run(run)
         if not yes:
             question = (
-                f"Delete run {record.id} ({record.model.name} on {record.stimuli_name}, {record.n_layers} layers)?"
+                f"Delete run {record.id} ({record.model.title} on {record.stimuli_name}, {record.n_layers} layers)?"
             )
             typer.confirm(question, abort=True, err=True)
         store.delete_run(record.id)

@@ -37,6 +37,20 @@ def list_plugins(context: typer.Context, hook: Hook = None, as_json: AsJson = Fa
     print_plugins(registry, hook, as_json=as_json)
 
 
+@app.command("info", cls=HelpfulCommand)
+def show_plugin(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin, or the distribution that it is in.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one plugin: its version, where it came from, all that it offers, and why it did not load."""
+    from layerwise.cli.plugins.listing import print_plugin
+
+    registry = session_of(context).registry
+    registry.warns = False
+    print_plugin(registry, name, as_json=as_json)
+
+
 @app.command("install", cls=HelpfulCommand)
 def install_plugins(
     sources: Annotated[list[str], typer.Argument(metavar="NAME|PATH|URL...", help="What pip would install.")],
@@ -44,16 +58,22 @@ def install_plugins(
     editable: Annotated[
         bool, typer.Option("--editable", "-e", help="Leave a project where it is, so that changes to it count.")
     ] = False,
+    from_index: Annotated[
+        bool, typer.Option("--from-index", help="Take a name from the package index even where a folder has it.")
+    ] = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Install plugins with pip into the environment that runs `layerwise`, and see that they load.
 
-    A PATH is written so that it looks like one: ./my-plugin, not my-plugin.
+    A PATH is written so that it looks like one: ./my-plugin, not my-plugin. What offers no plugin is refused before
+    anything is installed.
     """
     from layerwise.cli.plugins.installing import install_and_check
 
-    install_and_check(sources, upgrade=upgrade, editable=editable, verbose=verbose, as_json=as_json)
+    install_and_check(
+        sources, upgrade=upgrade, editable=editable, from_index=from_index, verbose=verbose, as_json=as_json
+    )
 
 
 @app.command("uninstall", cls=HelpfulCommand)

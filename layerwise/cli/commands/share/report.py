@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, database_option
+from layerwise.cli.options.common import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, database_option, split_names
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import make_table, print_json, size, stderr_console, stdout_console
+from layerwise.cli.plugins.output import warn_on_stderr
 from layerwise.cli.session import open_history, session_of
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, LayerwiseError
 
 if TYPE_CHECKING:
     from layerwise.core.base.parameters import Setting
     from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registered, Registry
     from layerwise.report.content import Choice, ReportContext
+    from layerwise.report.page import PlacedSection
     from layerwise.report.section import SectionBuilder
 
+LATEST, DEFAULT_FILE = "latest", Path("report.html")
 Chosen = Annotated[
     list[str] | None,
     typer.Option("--sections", "--section", metavar="NAME,...", help="Only these sections; repeatable."),
@@ -62,9 +65,11 @@ def write_report(
 ) -> None:
     """Write a report on one or several runs: a single HTML file that needs nothing else.
 
-    Which sections there are depends on what the runs are; `--list-sections RUN...` says which apply, and why not.
+    Without a RUN it is about the latest one, without `-o` it is `report.html` in this folder. Which sections there
+    are depends on what the runs are; `--list-sections RUN...` says which apply, and why not.
 
     Examples:
+        layerwise report
         layerwise report latest -o report.html
         layerwise report 3fa2 latest -o both.html --with cka --no-photos
         layerwise report latest --list-sections
@@ -81,10 +86,13 @@ def write_report(
     if list_them:
         list_sections(registry, runs or (), choice, database, as_json=as_json)
         return
-    if not runs or output is None:
-        missing = "which RUN it is about" if not runs else "where to write it: -o FILE.html"
-        raise InputError(f"say {missing} (layerwise report RUN -o FILE.html)")
+    runs, output = runs or [LATEST], output or DEFAULT_FILE
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(
+            f"cannot write {output}: a report is HTML, -o FILE.html; `layerwise figure` draws PDF and PNG"
+        )
     check_target(output)
+    problems: list[tuple[str, PlacedSection]] = []
     with open_history(database) as store:
         history = store if photos else without_pictures(store)
         records = [history.find_run(run) for run in runs]
@@ -93,11 +101,24 @@ def write_report(
         about = "the report" if len(records) == 1 else f"a report on {len(records)} runs"
         with stderr_console().status(f"drawing {about}"):
             path = render_report(
-                records, registry, history, output, title=title, sections=names, choice=choice, command=command
+                records,
+                registry,
+                history,
+                output,
+                title=title,
+                sections=names,
+                choice=choice,
+                command=command,
+                tell=lambda *told: problems.append(told),
             )
     _tell(path, records, as_json=as_json)
+    for name, section in problems:
+        warn_on_stderr(f"section '{name}': {section.problem}")
     if open_it:
         typer.launch(path.absolute().as_uri())
+    failed = [name for name, section in problems if section.has_failed]
+    if failed and names is not None:
+        raise LayerwiseError(f"{', '.join(failed)}: asked for, and could not be made; {path} has the rest")
 
 
 def _tell(path: Path, records: Sequence[RunRecord], *, as_json: bool) -> None:
@@ -116,8 +137,7 @@ def read_names(sections: Sequence[str] | None) -> tuple[str, ...] | None:
     """
     if not sections:
         return None
-    names = [name.strip() for text in sections for name in text.split(",")]
-    found = tuple(dict.fromkeys(name for name in names if name))
+    found = tuple(split_names(sections))
     if not found:
         raise InputError("--sections takes names, separated by commas; --list-sections lists them")
     return found

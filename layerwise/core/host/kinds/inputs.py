@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds.offer import Offer
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ class ModelLoader(Offer):
         Raises:
             InputError: If the model, its weights or its file are not as they must be.
         """
+
+    def fetch(self, model: str) -> Sequence[Path]:
+        """Download the published weights of a model that it knows by name: `layerwise models fetch NAME`.
+
+        Afterwards `load` finds them where the request names no weights. What is there and sound is not fetched again.
+
+        Returns:
+            The files, or the folder that they are in.
+
+        Raises:
+            InputError: If nothing can be fetched for it.
+            LayerwiseError: If a download fails, or is not what was published.
+        """
+        raise InputError(f"nothing can be fetched for {model}: its loader '{self.name}' downloads nothing")
 
     def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A model of a network that lives in this process already; the network is not changed.

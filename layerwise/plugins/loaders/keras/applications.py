@@ -20,7 +20,7 @@ import numpy as np
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.kinds import ModelLoader
-from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.network.model import NO_WEIGHTS, UNTRAINED, LoadRequest, Model
 from layerwise.plugins.loaders.class_names import Classes, find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights
@@ -28,18 +28,22 @@ from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_prepro
 from layerwise.plugins.loaders.seeding import seeded
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
 
+IMAGENET = "imagenet"
 _ENDING = re.compile(r"(?<=[a-z0-9])(V\d|B\d|X?Large|Small|Mobile|Tiny|Base|(?<=V2)[SML]$)")
 
 
 class KerasApplicationsLoader(ModelLoader):
     """Loads `inception_v3`, `resnet50` and the others, also as Keras spells them (`InceptionV3`).
 
-    Weights are `imagenet` (downloaded by Keras), a Keras weights file, or none: then the network is untrained. Pixels
-    go through the application's own `preprocess_input`; photos are cropped, as the authors of all of these did.
+    Weights are `imagenet`, which Keras downloads and which is taken where nothing is said, a Keras weights file, or
+    `none`: then the network is untrained. Pixels go through the application's own `preprocess_input`; photos are
+    cropped, as the authors of all of these did.
     """
 
     name: ClassVar[str] = "keras-applications"
-    description: ClassVar[str] = "any network of keras.applications, untrained or with --weights imagenet or a file"
+    description: ClassVar[str] = (
+        "any network of keras.applications, with its imagenet weights, or --weights FILE or none"
+    )
 
     def known_models(self) -> tuple[str, ...]:
         """Names in snake case, sorted."""
@@ -61,15 +65,16 @@ class KerasApplicationsLoader(ModelLoader):
 
         name, class_name = _find_applications()[_bare(request.model)]
         build = getattr(import_keras().applications, class_name)
-        network = _build(build, name, request)
-        path = Path(request.weights) if request.weights not in (None, "imagenet") else None
+        weights = _choose(request)
+        network = _build(build, name, weights, request.seed)
+        path = None if weights in (IMAGENET, NO_WEIGHTS) else Path(weights)
         n_classes = int(network.output_shape[-1])
         names, ids = find_classes(request.class_names, path, n_classes)
-        if request.weights == "imagenet" and not names:
+        if weights == IMAGENET and not names:
             names, ids = _read_class_index(n_classes)
         description = ModelDescription(
             name=name,
-            source=_describe_source(request, path),
+            source=_describe_source(weights, request.seed),
             preprocessing=choose_preprocessing(request.preprocessing, _own_preprocessing(build)),
             resize="crop",
             class_names=names,
@@ -79,32 +84,51 @@ class KerasApplicationsLoader(ModelLoader):
 
     def list_files(self, request: LoadRequest) -> list[Path] | None:
         """The weights file where one is named, and names of classes; not known for weights that Keras fetches."""
-        if request.weights == "imagenet":
+        weights = _choose(request)
+        if weights == IMAGENET:
             return None
-        path = None if request.weights is None else Path(request.weights)
+        path = None if weights == NO_WEIGHTS else Path(weights)
         return [*([path] if path is not None else []), *list_class_files(request.class_names, path)]
 
+    def fetch(self, model: str) -> list[Path]:
+        """Have Keras download the imagenet weights into its own cache, where it looks for them; it checks them.
 
-def _build(build: Any, name: str, request: LoadRequest) -> Any:
-    if request.weights == "imagenet":
+        Raises:
+            LayerwiseError: If they cannot be downloaded.
+        """
+        name, class_name = _find_applications()[_bare(model)]
+        _build(getattr(import_keras().applications, class_name), name, IMAGENET, 0)
+        return [_keras_home() / "models"]
+
+
+def _choose(request: LoadRequest) -> str:
+    """Which weights are meant: a file, `imagenet` or `none`."""
+    return request.weights or (NO_WEIGHTS if request.graph_only else IMAGENET)
+
+
+def _build(build: Any, name: str, weights: str, seed: int) -> Any:
+    if weights == IMAGENET:
         try:
             with contextlib.redirect_stdout(
                 sys.stderr
             ):  # Keras prints a progress bar, which must not end up in --json
                 return build(weights="imagenet")
         except Exception as error:  # urllib, http and Keras each have errors of their own
-            raise LayerwiseError(f"cannot fetch the imagenet weights of {name}: {first_line(error)}") from error
-    with seeded(request.seed):
+            raise LayerwiseError(
+                f"cannot fetch the imagenet weights of {name}: {first_line(error)}; "
+                "--weights FILE takes a file's, --weights none analyses random weights"
+            ) from error
+    with seeded(seed):
         network = build(weights=None)
-    if request.weights is not None:
-        load_weights(network, Path(request.weights))
+    if weights != NO_WEIGHTS:
+        load_weights(network, Path(weights))
     return network
 
 
-def _describe_source(request: LoadRequest, path: Path | None) -> str:
-    if path is not None:
-        return path.name
-    return f"untrained, seed {request.seed}" if request.weights is None else "keras.applications, imagenet weights"
+def _describe_source(weights: str, seed: int) -> str:
+    if weights == IMAGENET:
+        return "keras.applications, imagenet weights"
+    return f"{UNTRAINED}, seed {seed}" if weights == NO_WEIGHTS else Path(weights).name
 
 
 @cache
@@ -144,11 +168,14 @@ def _own_preprocessing(build: Any) -> Preprocessing:
     )
 
 
+def _keras_home() -> Path:
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
 def _read_class_index(n_classes: int) -> Classes:
     """ImageNet's classes from Keras's cache, if it has fetched them before; never fails, never downloads."""
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     try:
-        index = json.loads((home / "models" / "imagenet_class_index.json").read_text(encoding="utf-8"))
+        index = json.loads((_keras_home() / "models" / "imagenet_class_index.json").read_text(encoding="utf-8"))
         pairs = [index[str(place)] for place in range(n_classes)]
         return tuple(str(pair[1]).replace("_", " ") for pair in pairs), tuple(str(pair[0]) for pair in pairs)
     except (OSError, ValueError, KeyError, IndexError):

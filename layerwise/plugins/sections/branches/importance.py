@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _TITLES = {"output": "What only one branch gives to the output", BLOCK: "What only one branch gives to its block"}
 _CAPTIONS = {
-    "output": "Of what all branches of a block together explain of the output's similarities, the share that is lost "
-    "without one of them. Where they explain little together (point at a bar), shares are shares of little.",
+    "output": "How much of the variance of the output's similarities one branch of a block explains and none of its "
+    "siblings does: what is lost of R² without it.",
     BLOCK: "The same for the block itself, of which the branches are the parts: how much of its structure is one "
     "branch's alone. A tall bar is a branch that brings something into the block that no other branch has.",
 }
@@ -64,13 +64,13 @@ def draw_importance(frame: pl.DataFrame, among: Sequence[str] = ()) -> Any:
     return bars.encode(
         x=drawing.layer_axis(blocks, "block"),
         xOffset=alt.XOffset("series:N", scale=alt.Scale(domain=kinds)),
-        y=alt.Y("share:Q", title="share of what is explained", axis=alt.Axis(format="%")),
+        y=alt.Y("unique:Q", title="variance explained by it alone"),
         color=drawing.series_colour(kinds, "branch", among),
         tooltip=[
             alt.Tooltip("layer:N", title="block"),
             alt.Tooltip("series:N", title="branch"),
-            alt.Tooltip("share:Q", title="its share", format=".1%"),
             alt.Tooltip("unique:Q", title="unique R²", format=".4f"),
+            alt.Tooltip("share:Q", title="share of all branches' R²", format=".1%"),
             alt.Tooltip("explained:Q", title="R² of all branches", format=".4f"),
             alt.Tooltip("partial:Q", title="partial correlation", format=".3f"),
             alt.Tooltip("correlation:Q", title="correlation", format=".3f"),
@@ -86,10 +86,19 @@ def list_importance_figures(context: ReportContext, run: RunRecord) -> list[Figu
         if not frame.is_empty():
             method = (
                 "Variance partitioning of the strict upper triangles of Pearson correlations: R² of all branches "
-                f"minus R² without one, over R² of all; {run.n_stimuli} stimuli; layerwise "
+                f"minus R² without one; {run.n_stimuli} stimuli; layerwise "
                 f"{distribution_version('layerwise')}."
             )
             title = title_for(context, run, _TITLES[target])
             chart = Chart(draw_importance(frame, list_kinds(context.history.list_layers(run.id))))
-            figures.append(Figure(f"importance-{target}-{run.id}", title, chart, _CAPTIONS[target], method))
+            caption = f"{_CAPTIONS[target]} {_tell_explained(frame)}"
+            figures.append(Figure(f"importance-{target}-{run.id}", title, chart, caption, method))
     return figures
+
+
+def _tell_explained(frame: pl.DataFrame) -> str:
+    """How much the branches explain together, without which nobody can tell whether a bar is tall."""
+    explained = frame["explained"].to_list()
+    low, high = min(explained), max(explained)
+    some = f"{low:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}"
+    return f"All branches of a block together explain {some} of it."

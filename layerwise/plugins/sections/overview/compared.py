@@ -38,7 +38,7 @@ def tabulate_runs(context: ReportContext) -> Table:
     rows = [
         (
             run.id[:8],
-            run_label(run) if run.checkpoint or run.step is not None else run.model.name,
+            run_label(run) if run.checkpoint or run.step is not None else run.model.title,
             f"{run.stimuli_name} ({run.n_stimuli})",
             *(_say(run, grouping) for grouping in found.values()),
         )

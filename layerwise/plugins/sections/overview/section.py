@@ -45,8 +45,8 @@ def _list_changes(profile: pl.DataFrame, scale: Scale) -> list[Fact]:
     steps = profile.drop_nulls("change").sort("change", descending=True)
     if len(steps):
         step = steps.row(0, named=True)
-        note = f"{scale.noun} from {step['before']} to {step['layer']}"
-        facts.append(Fact("largest step", f"{step['previous']:{scale.format}}", note))
+        note = f"{scale.step_words}, from {step['before']} to {step['layer']}"
+        facts.append(Fact("largest step", f"{step['change']:{scale.format}}", note))
     return facts
 
 
@@ -113,7 +113,7 @@ def _list_runs(context: ReportContext) -> Figure:
     rows = tuple(
         (
             run_label(run),
-            run.model.name,
+            run.model.title,
             run.step,
             run.n_stimuli,
             run.n_layers,

@@ -63,7 +63,11 @@ class Recordings(SectionBuilder):
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""
         named = {
-            "along-1": ("recordings", "how alike each layer of a network is to each area of a recording", NEEDS),
+            "along-1": (
+                "recordings",
+                "how alike each layer of a network is to each area of a recording",
+                f"{NEEDS}, with at most {N_LINES} areas (`recordings-matrix` draws any number)",
+            ),
             "cells-1": ("recordings-matrix", "areas of a recording by layers of a network, the best boxed", NEEDS),
             "networks": (
                 "recordings-networks",
@@ -169,13 +173,19 @@ class _Drawing:
             dashes = " Dashed are layers that are not clearly worse." if self._sure else ""
             caption = (
                 f"Each row is an area, each column a layer; {scale.reading}. The best layer of each area is boxed."
-                f"{dashes}"
+                f"{dashes}{self._tell_no_lines()}"
             )
             drawn = [charts.draw_cells(m, frame, scale) for m, frame in zip(self.shown, frames, strict=True)]
             figures.append(
                 self._figure("matrix", "Area by layer", self._choose("cells", "Network", drawn), caption, self._sure)
             )
         return figures
+
+    def _tell_no_lines(self) -> str:
+        if len(self.areas) <= N_LINES:
+            return ""
+        n_areas = len(self.areas)
+        return f" There are no lines of them: {n_areas} areas are more than the {N_LINES} that can be told apart."
 
     def _choose(self, name: str, label: str, drawn: Sequence[Any], titles: Sequence[str] = ()) -> Alternatives:
         names = titles or [match.name for match in self.shown]

@@ -135,7 +135,8 @@ def name_runs(runs: Sequence[RunRecord], *ways: Callable[[RunRecord], str]) -> d
 
 def model_names(runs: Sequence[RunRecord]) -> dict[str, str]:
     """What the models of some runs are called, by the run's id: name, checkpoint or source, as far as it takes."""
-    return name_runs(runs, lambda run: run.model.name, _name_with_short_source, _name_with_source)
+    names = name_runs(runs, lambda run: run.model.name, _name_with_short_source, _name_with_source)
+    return {run.id: run.model.title if names[run.id] == run.model.name else names[run.id] for run in runs}
 
 
 def set_names(runs: Sequence[RunRecord]) -> dict[str, str]:

@@ -81,6 +81,20 @@ def choose_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return [runs[place] for place in places]
 
 
+def tell_undrawn(context: ReportContext, pace: pl.DataFrame) -> str:
+    """Which runs have no line, in words; empty where all have one."""
+    drawn = set(pace["series"].to_list())
+    runs = networks_among(context, context.runs)
+    labels = [run_label(run) for run in runs]
+    names = [
+        f"{run_label(run)}, run {run.id[:8]}" if labels.count(run_label(run)) > 1 else run_label(run) for run in runs
+    ]
+    undrawn = [name for name in names if name not in drawn]
+    if not undrawn:
+        return ""
+    return f" {len(drawn)} of {len(runs)} runs are drawn; without a line: {', '.join(undrawn)}."
+
+
 def query_pace(context: ReportContext) -> pl.DataFrame:
     """How much of all change lies behind each layer of each run: `series`, `layer`, `depth`, `share`, `progress`."""
     import polars as pl

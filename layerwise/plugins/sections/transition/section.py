@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from layerwise.core.analysis.profile_run import largest_value
 from layerwise.core.history.records import RunRecord
 from layerwise.plugins.sections.transition.bands import describe_bands, query_intervals, with_bands
-from layerwise.plugins.sections.transition.curves import draw_pace, list_numbers, query_pace, read_profile
+from layerwise.plugins.sections.transition.curves import (
+    draw_pace,
+    list_numbers,
+    query_pace,
+    read_profile,
+    tell_undrawn,
+)
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
 from layerwise.report.content import Chart, Facts, Figure, ReportContext, ReportSection
@@ -161,6 +167,7 @@ class Transition(SectionBuilder):
             )
             steps = f"Steps are {find_scale(context).step_words}"
             method = f"{steps}: {comparator_words(context)}; main layers in order of computation."
+            method += tell_undrawn(context, pace)
             figures.append(Figure("pace", "The pace of the transition", Chart(draw_pace(pace)), caption, method))
         introduction = "Where along the network is the structure of the inputs lost, and that of the outputs found?"
         return ReportSection("From input to output", tuple(figures), introduction)
