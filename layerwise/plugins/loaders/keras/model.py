@@ -20,7 +20,7 @@ from layerwise.core.network.graph import Graph
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
-from layerwise.plugins.loaders.keras.graph import lay_out, renumber, replay, translate
+from layerwise.plugins.loaders.keras.graph import begin, lay_out, renumber, replay, translate
 from layerwise.plugins.loaders.keras.program import Program
 from layerwise.plugins.loaders.preprocessing import fit_channels
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
@@ -91,7 +91,7 @@ class KerasModel(Model):
         needed = [self._calls[name] for name in _calls_between(self.graph, start, outputs)]
 
         def run_all(tensor: Any) -> list[Any]:
-            values = replay(needed, {start: tensor})
+            values = replay(needed, begin(self._calls[start], tensor))
             return [tf.cast(values[name], tf.float32) for name in outputs]
 
         signature = [tf.TensorSpec([None, *self.graph[start].shape], tf.float32)]

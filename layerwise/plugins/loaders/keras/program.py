@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.plugins.loaders.graphdef.program import digest_graph
-from layerwise.plugins.loaders.keras.graph import Call, replay
+from layerwise.plugins.loaders.keras.graph import Call, begin, replay
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
@@ -67,7 +67,7 @@ def _trace(calls: Sequence[Call], model: str) -> tuple[Any, list[tuple[int | Non
     shapes: list[tuple[int | None, ...]] = []
 
     def run(tensor: Any) -> Any:
-        values = replay(calls[1:], {calls[0].name: tensor})
+        values = replay(calls[1:], begin(calls[0], tensor))
         shapes[:] = [tuple(values[call.name].shape[1:]) for call in calls]
         return values[calls[-1].name]
 
