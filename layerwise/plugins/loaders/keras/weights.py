@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from layerwise.core.base.errors import InputError
+from layerwise.plugins.loaders.keras.weight_names import find_misfits, list_misfits
 
 _BOLD = re.compile(r"\x1b\[[0-9;]*m")
 _DOING = re.compile(r"Exception encountered when calling|Error when deserializing class|Arguments received by")
@@ -21,7 +22,7 @@ def load_weights(model: Any, path: Path) -> None:
     """Load a `.weights.h5`, `.h5` or `.keras` file into a model of the same architecture.
 
     Raises:
-        InputError: If the file is missing, damaged, of another kind, or another model's.
+        InputError: If the file is missing, damaged, of another kind, or another model's; lists what does not fit.
     """
     if not path.is_file():
         raise InputError(f"no weights file '{path}'")
@@ -29,9 +30,13 @@ def load_weights(model: Any, path: Path) -> None:
         raise InputError(f"{path}: weights are read from .weights.h5, .h5 and .keras files")
     try:
         with quiet_keras():
-            model.load_weights(str(path))
+            misfits = find_misfits(model, path)
+            if not misfits:
+                model.load_weights(str(path))
     except Exception as error:  # Keras and h5py raise a dozen types for a file that does not fit
         raise InputError(f"{path} does not fit {model.name}: {first_line(error)}") from error
+    if misfits:
+        raise InputError(f"{path} does not fit {model.name}: {list_misfits(misfits)}")
 
 
 @contextmanager
