@@ -46,11 +46,13 @@ class StimulusSet(ABC):
         name: A short name for lists and reports.
         source: Where it came from (a path), as recorded.
         stimuli: The stimuli in their order; not yet decoded.
+        notes: What was decided about them, or passed over, a line each; told with the plan.
     """
 
     name: str
     source: str
     stimuli: tuple[Stimulus, ...]
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
@@ -84,6 +86,7 @@ class LoadedStimuli:
         fingerprint: Hex SHA-256 over `content_hashes` in order: the identity of the set.
         skipped: `name: reason` of each stimulus that was left out because it could not be decoded.
         resize: The resize policy that was applied.
+        notes: What was decided about them, or passed over, a line each.
     """
 
     name: str
@@ -95,6 +98,7 @@ class LoadedStimuli:
     fingerprint: str
     skipped: tuple[str, ...]
     resize: Resize
+    notes: tuple[str, ...] = ()
 
     @property
     def n_stimuli(self) -> int:

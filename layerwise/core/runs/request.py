@@ -43,6 +43,7 @@ class RunRequest:
         allow_unsafe: Whether code stored in a model file may run.
         class_names: File with the names of the classes.
         preprocessing: What is done to pixels, for model files that do not say.
+        value_range: What is black and what is white in an array of pixels; None for what the bulk of values says.
         command: The command as typed, for the record.
     """
 
@@ -69,6 +70,7 @@ class RunRequest:
     allow_unsafe: bool = False
     class_names: str | None = None
     preprocessing: str | None = None
+    value_range: tuple[float, float] | None = None
     command: str = ""
 
     @property

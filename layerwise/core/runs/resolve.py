@@ -17,7 +17,14 @@ from layerwise.core.host.registry import Registered, Registry, distribution_vers
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.network.pixels import ChosenRows
 from layerwise.core.network.stimuli import LoadedStimuli, StimulusSet
-from layerwise.core.runs.decoding import MIN_STIMULI, check_listing, decode_stimuli, fingerprint_stimuli, open_stimuli
+from layerwise.core.runs.decoding import (
+    MIN_STIMULI,
+    check_listing,
+    decode_stimuli,
+    fingerprint_stimuli,
+    in_range,
+    open_stimuli,
+)
 from layerwise.core.runs.keeping import KeepingBudget
 from layerwise.core.runs.loading import check_model, find_flaw, load_model
 from layerwise.core.runs.request import RunRequest
@@ -104,16 +111,20 @@ def resolve_stimuli(
     resize = request.resize or model.info.resize
     if isinstance(given, LoadedStimuli):
         return _take(given, (height, width), request.limit)
-    source, listed = _list_stimuli(registry, given)
+    source, listed = _list_stimuli(registry, given, request.value_range)
     return decode_stimuli(
         source, listed, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad, budget=budget
     )
 
 
-def _list_stimuli(registry: Registry, given: object) -> tuple[Registered[StimulusSource], StimulusSet]:
+def _list_stimuli(
+    registry: Registry, given: object, values: tuple[float, float] | None
+) -> tuple[Registered[StimulusSource], StimulusSet]:
     if isinstance(given, str):
-        return open_stimuli(registry, given)
-    for source in registry.all(StimulusSource):
+        return open_stimuli(registry, given, values)
+    for found in registry.all(StimulusSource):
+        has_range = type(found.offer).in_range is not StimulusSource.in_range
+        source = in_range(found, values) if has_range else found
         adopted = source.call(source.offer.adopt, given)
         if adopted is not None:
             return source, check_listing(source, adopted)

@@ -95,8 +95,8 @@ def prepare_run(
         budget = find_budget(request)
         keeping = KeepingBudget.of_run(budget.memory, budget.spool, request.spool_folder)
         stimuli = resolve_stimuli(registry, request, model, keeping)
-    for line in stimuli.skipped:
-        observer.message(f"left out {line}")
+    for line in (*stimuli.notes, *(f"left out {skipped}" for skipped in stimuli.skipped)):
+        observer.message(line)
     stimuli, plan = plan_with_stimuli(request, model, targets, stimuli, budget)
     observer.planned(plan)
     return PreparedRun(

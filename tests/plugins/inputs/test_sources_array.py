@@ -97,7 +97,7 @@ def test_content_hashes_tell_values_shapes_and_types_apart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [(np.nan, "not finite"), (256.0, "to 256, expected 0 to 255"), (-1.0, "-1")]
+    ("value", "reason"), [(np.nan, "not finite"), (300.0, "to 300, expected 0 to 255"), (-1.0, "-1")]
 )
 def test_values_that_are_no_pixels_are_an_error_of_that_stimulus(tmp_path, value, reason):
     pixels = np.full((2, 4, 4, 3), 9.0)
@@ -114,7 +114,9 @@ def test_values_that_are_no_pixels_are_an_error_of_that_stimulus(tmp_path, value
         (np.zeros((2, 3, 8, 8), np.uint8), "channels must come last"),
         (np.zeros((8, 8), np.uint8), "has shape"),
         (np.zeros((0, 8, 8), np.uint8), "has shape|cannot read"),
-        (np.full((2, 4, 4), 0.5), "multiply by 255"),
+        (np.zeros((8, 9, 3), np.uint8), "one picture"),
+        (np.full((2, 4, 4), 1e4), "--range LOW..HIGH"),
+        (np.random.default_rng(0).normal(0, 1, (4, 8, 8, 3)), "no pixels in 0..255, 0..1 or -1..1"),
         (np.array(["a", "b"]), "expected pixels"),
         (np.array([{}, {}]), "cannot read"),
     ],

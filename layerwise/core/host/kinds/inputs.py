@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds.offer import Offer
 
 if TYPE_CHECKING:
@@ -100,6 +101,17 @@ class StimulusSource(Offer):
         """
         del location
         return None
+
+    def in_range(self, low: float, high: float) -> StimulusSource:
+        """The same source, taking values from `low` (black) to `high` (white) where they are not in 0..255.
+
+        Raises:
+            InputError: If its stimuli have no range to choose, as image files have none.
+        """
+        del low, high
+        raise InputError(
+            f"--range is for arrays of pixels; what '{self.name}' reads says itself what is black and white"
+        )
 
 
 class LayerSelector(Offer):
