@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +232,24 @@ def test_a_source_whose_stored_pixels_are_others_than_it_decodes_is_found(tmp_pa
     monkeypatch.setattr(ArrayStimulusSet, "find_stored", lambda self, size: other)
     with pytest.raises(AssertionError, match="finds other pixels of stimulus 0 than it decodes"):
         check_source(ArraySource(), location)
+
+
+@pytest.mark.parametrize(("first", "second"), [("x.npy", "y.npz"), ("x.npz", "y.npy")])
+def test_what_a_file_holds_counts_rather_than_its_ending(tmp_path, first, second):
+    pixels = RNG.integers(0, 256, (3, 4, 4, 3)).astype(np.uint8)
+    store(tmp_path, pixels) if first == "x.npy" else store(tmp_path, images=pixels)
+    (tmp_path / first).rename(tmp_path / second)
+    listed = open_array(str(tmp_path / second))
+    np.testing.assert_array_equal(listed.decode(2, (4, 4), "squash").pixels, pixels[2])
+
+
+def test_labels_that_are_python_objects_say_what_to_do(tmp_path):
+    pixels = RNG.integers(0, 256, (3, 4, 4, 3)).astype(np.uint8)
+    with pytest.raises(InputError, match=r"'labels' holds Python objects.*labels.astype\(str\)"):
+        open_array(store(tmp_path, images=pixels, labels=np.array(list("abc"), dtype=object)))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.npy")
+    with pytest.raises(InputError, match="not a regular file"):
+        open_array(str(tmp_path / "x.npy"))
