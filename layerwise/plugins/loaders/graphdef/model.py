@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, Floats, Model, WeightTensor
+from layerwise.plugins.loaders.batches import in_batches
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.graphdef.graph import translate_graph
 from layerwise.plugins.loaders.graphdef.program import digest_graph
+from layerwise.plugins.loaders.graphdef.shapes import BatchShapes
+from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.preprocessing import fit_channels
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
 
@@ -38,8 +41,17 @@ class GraphDefModel(Model):
             InputError: If TensorFlow cannot import it, its input is no image, or a shape cannot be told.
         """
         path = description.source
-        self._function, feed = _import_graph(graph_def, source, path)
-        translation = translate_graph(feed, self._function.graph.get_tensor_by_name(f"{output}:0"), path)
+        rest = _set_input_free(graph_def, source)
+        self._batch, shape, dtype = _read_input(graph_def, source, path)
+        self._function, feed = _import_graph(rest, source, [self._batch, *shape], dtype, path)
+        try:
+            shapes = BatchShapes(rest, source, feed, self._batch)
+            target = self._function.graph.get_tensor_by_name(f"{output}:0")
+            translation = translate_graph(feed, target, path, shapes, self._function)
+        except (ValueError, TypeError, import_tensorflow().errors.OpError) as error:
+            raise InputError(
+                f"{path}: the graph cannot be run on a batch of any size: {first_line(error)}"
+            ) from error
         self._tensors, self._constants, self._scope = translation.tensors, translation.constants, translation.scope
         self.graph = translation.graph
         self.layers = derive_layers(self.graph)
@@ -90,14 +102,15 @@ class GraphDefModel(Model):
         function = self._function.prune([feed], [self._tensors[name] for name in computed]) if computed else None
 
         def run(batch: Floats) -> Sequence[Floats]:
-            tensors = function(tf.convert_to_tensor(batch, feed.dtype)) if function is not None else []
+            whole = np.rint(batch) if feed.dtype.is_integer else batch
+            tensors = function(tf.cast(whole, feed.dtype)) if function is not None else []
             arrays = {
                 name: _to_array(tensor).astype(np.float32, copy=False)
                 for name, tensor in zip(computed, tensors, strict=True)
             }
             return [batch if name == start else arrays[name] for name in outputs]
 
-        return run
+        return run if self._batch is None else in_batches(run, self._batch)
 
     def name_classes(self, names: tuple[str, ...], ids: tuple[str, ...]) -> None:
         """Record what the outputs are called, once their number is known."""
@@ -114,28 +127,42 @@ def _to_array(tensor: Any) -> NDArray[np.floating]:
     return np.asarray(memoryview(tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor))
 
 
-def _import_graph(graph_def: Any, source: str, path: str) -> tuple[Any, Any]:
-    """The graph as a function, and the tensor to feed: a new placeholder whose shape is known."""
-    tf = import_tensorflow()
-    placeholder = next(node for node in graph_def.node if node.name == source)
-    shape, dtype = _image_shape(placeholder, path), tf.as_dtype(placeholder.attr["dtype"].type)
-    if not dtype.is_floating:
-        raise InputError(f"{path}: input '{source}' takes {dtype.name}; only floating-point images will do")
-    rest = tf.compat.v1.GraphDef()
+def _set_input_free(graph_def: Any, source: str) -> Any:
+    """The graph with its input called `{source}_before`, so that a new placeholder can take over its name."""
+    rest = import_tensorflow().compat.v1.GraphDef()
     rest.CopyFrom(graph_def)
     for node in rest.node:
-        if node.name == source:  # the new placeholder takes over its name
+        if "_class" in node.attr:  # beside which operation it is to run, perhaps the input
+            del node.attr["_class"]
+        if node.name == source:
             node.name = f"{source}_before"
         node.input[:] = [f"{source}_before" if _plain(name) == source else name for name in node.input]
+    return rest
+
+
+def _read_input(graph_def: Any, source: str, path: str) -> tuple[int | None, tuple[int, int, int], Any]:
+    """The batch size of an input that takes only one, the shape of an image, and the type."""
+    placeholder = next(node for node in graph_def.node if node.name == source)
+    dtype = import_tensorflow().as_dtype(placeholder.attr["dtype"].type)
+    if not (dtype.is_floating or dtype.is_integer):
+        raise InputError(f"{path}: input '{source}' takes {dtype.name}; only images of numbers will do")
+    shape = placeholder.attr["shape"].shape
+    batch = shape.dim[0].size if not shape.unknown_rank and shape.dim else -1
+    return (batch if batch > 0 else None), _image_shape(placeholder, path), dtype
+
+
+def _import_graph(rest: Any, source: str, shape: Sequence[int | None], dtype: Any, path: str) -> tuple[Any, Any]:
+    """The graph as a function, and the tensor to feed: a new placeholder whose shape is known."""
+    tf = import_tensorflow()
 
     def build() -> None:
-        feed = tf.compat.v1.placeholder(dtype, [None, *shape], name=source)
+        feed = tf.compat.v1.placeholder(dtype, shape, name=source)
         tf.import_graph_def(rest, input_map={f"{source}_before:0": feed}, name="")
 
     try:
         function = tf.compat.v1.wrap_function(build, [])
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
-        raise InputError(f"{path}: TensorFlow cannot import the graph: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path}: TensorFlow cannot import the graph: {first_line(error)}") from error
     return function, function.graph.get_tensor_by_name(f"{source}:0")
 
 
