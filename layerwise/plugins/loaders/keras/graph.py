@@ -88,8 +88,12 @@ class _Layout:
     def add(
         self, name: str, operation: Any, keras_node: Any, output: int, sources: dict[int, str], tensor: Any
     ) -> str:
+        taken = {call.name for call in self.calls}
         self.used[name] += 1
         unique = name if self.used[name] == 1 else f"{name}:{self.used[name] - 1}"
+        while unique in taken:  # a layer may be called so itself
+            self.used[name] += 1
+            unique = f"{name}:{self.used[name] - 1}"
         self.calls.append(Call(unique, operation, keras_node, output, sources, tuple(tensor.shape[1:]), tensor.dtype))
         return unique
 
@@ -105,11 +109,19 @@ def lay_out(model: Any) -> tuple[Call, ...]:
     source = model.inputs[0]
     name = layout.add(source._keras_history[0].name, None, None, 0, {}, source)
     (output,) = _lay_out_model(model, [name], "", layout)
+    _refuse_state(layout.calls)
     place = next(index for index, call in enumerate(layout.calls) if call.name == output)
     return tuple(_split_softmax(layout.calls[: place + 1]))
 
 
 def _check_is_graph(model: Any) -> None:
+    import keras
+
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise InputError(
+            f"Keras model '{model.name}' was never built, so that nobody knows the shape of its input: give it a "
+            "keras.Input, or call it once, before it is saved"
+        )
     if not _is_graph(model):
         raise InputError(
             f"Keras model '{model.name}' is not a functional or sequential model with a known input shape, "
@@ -119,6 +131,15 @@ def _check_is_graph(model: Any) -> None:
         if len(tensors) != 1:
             raise InputError(
                 f"Keras model '{model.name}' has {len(tensors)} {what}; only models with one can be analysed"
+            )
+
+
+def _refuse_state(calls: Iterable[Call]) -> None:
+    for call in calls:
+        if getattr(call.operation, "stateful", False):
+            raise InputError(
+                f"layer '{call.name}' is stateful: what it makes of a stimulus depends on those before it; build the "
+                "model with stateful=False"
             )
 
 

@@ -19,6 +19,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.plugins.loaders.batches import in_batches
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.keras.graph import begin, lay_out, renumber, replay, translate
 from layerwise.plugins.loaders.keras.program import Program
@@ -52,8 +53,9 @@ class KerasModel(Model):
         if not has_own_names:
             calls = renumber(calls)
         _check_is_image(calls[0].shape, model.name)
+        self._batch: int | None = model.inputs[0].shape[0]
         self._calls = {call.name: call for call in calls}
-        self._program = Program(calls, model.name)
+        self._program = Program(calls, model.name, self._batch)
         self.graph = translate(calls, self._program.shapes)
         self.layers = derive_layers(self.graph, main)
         self._description = replace(description, versions=package_versions())
@@ -94,14 +96,14 @@ class KerasModel(Model):
             values = replay(needed, begin(self._calls[start], tensor))
             return [tf.cast(values[name], tf.float32) for name in outputs]
 
-        signature = [tf.TensorSpec([None, *self.graph[start].shape], tf.float32)]
+        signature = [tf.TensorSpec([self._batch, *self.graph[start].shape], tf.float32)]
         function = tf.function(run_all, input_signature=signature, autograph=False).get_concrete_function()
 
         def run(batch: Floats) -> Sequence[Floats]:
             # `Tensor.numpy()` copies; a memory view does not, and the array keeps the tensor alive.
             return [np.asarray(memoryview(tensor)) for tensor in function(tf.convert_to_tensor(batch, tf.float32))]
 
-        return run
+        return run if self._batch is None else in_batches(run, self._batch)
 
     def weights(self) -> Iterator[WeightTensor]:
         """The weight tensors, in order of computation; one that several calls share comes once."""

@@ -30,7 +30,7 @@ class Program:
         digest: Hex digest of the operations, their attributes, arguments and constants.
     """
 
-    def __init__(self, calls: Sequence[Call], model: str) -> None:
+    def __init__(self, calls: Sequence[Call], model: str, batch: int | None = None) -> None:
         """Trace.
 
         What only training reads (rates of dropout, initialisers, regularisers, seeds) is in no operation, and so not
@@ -39,11 +39,12 @@ class Program:
         Args:
             calls: The calls, the input first and the output last.
             model: What the model is called, for messages.
+            batch: The only size of batches that it takes; None for any.
 
         Raises:
             InputError: If TensorFlow cannot trace it, or a shape cannot be told from the input's.
         """
-        self._function, traced = _trace(calls, model)
+        self._function, traced = _trace(calls, model, batch)
         self.shapes = {call.name: _read_shape(call, shape, model) for call, shape in zip(calls, traced, strict=True)}
         arguments = [tensor.op.name for tensor in self._function.inputs]
         results = [tensor.name for tensor in self._function.outputs]
@@ -62,7 +63,7 @@ class Program:
                 yield tensor.numpy()
 
 
-def _trace(calls: Sequence[Call], model: str) -> tuple[Any, list[tuple[int | None, ...]]]:
+def _trace(calls: Sequence[Call], model: str, batch: int | None) -> tuple[Any, list[tuple[int | None, ...]]]:
     tf = import_tensorflow()
     shapes: list[tuple[int | None, ...]] = []
 
@@ -73,7 +74,7 @@ def _trace(calls: Sequence[Call], model: str) -> tuple[Any, list[tuple[int | Non
 
     is_open = any(axis is None for call in calls for axis in call.shape)
     # With one image, TensorFlow can tell shapes that it cannot tell for any number of them.
-    image = [1 if is_open else None, *(axis or DEFAULT_SIZE for axis in calls[0].shape)]
+    image = [batch or (1 if is_open else None), *(axis or DEFAULT_SIZE for axis in calls[0].shape)]
     try:
         function = tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec(image, tf.float32))
     except Exception as error:  # whatever a layer raises that cannot be called like this
