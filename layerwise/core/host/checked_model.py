@@ -28,6 +28,7 @@ class AttributedModel(Model):
         self.graph = model.graph
         self.layers = model.layers
         self.arrays = model.arrays
+        self.takes_any_size = model.takes_any_size
         self._loader = loader
         self._model = model
 

@@ -80,6 +80,7 @@ class LoadRequest:
         class_names: A file with one class a line, in output order, or None to find it beside the weights.
         preprocessing: What is done to pixels, for model files that do not say; None for the loader's choice.
         device: Where it is to compute: `auto` for the loader's choice, `cpu`, or a framework's word such as `cuda`.
+        open_size: Height and width of the input where the model takes any; None for the loader's choice.
     """
 
     model: str
@@ -89,6 +90,7 @@ class LoadRequest:
     class_names: str | None = None
     preprocessing: str | None = None
     device: str = "auto"
+    open_size: tuple[int, int] | None = None
 
 
 class Model(ABC):
@@ -99,12 +101,14 @@ class Model(ABC):
         graph: Its computation; the first node is the input after preprocessing.
         layers: All layers that can be selected, in order of computation.
         arrays: Where the tensors are that compiled functions take and give; None where they are NumPy's.
+        takes_any_size: Whether height or width of the input are open, and were chosen when it was loaded.
     """
 
     info: ModelInfo
     graph: Graph
     layers: tuple[Layer, ...]
     arrays: Arrays | None = None
+    takes_any_size: bool = False
 
     @property
     def device(self) -> str:

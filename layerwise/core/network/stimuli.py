@@ -62,6 +62,13 @@ class StimulusSet(ABC):
             StimulusError: If it cannot be decoded; the message says why, without the name.
         """
 
+    def find_size(self) -> tuple[int, int] | None:
+        """Height and width that all stimuli have; None, the default, where they differ or it is not known.
+
+        A model that takes images of any size is run at this one.
+        """
+        return None
+
     def find_stored(self, size: tuple[int, int]) -> StimuliReader | None:
         """Where the pixels of all stimuli lie already as `decode` would give them at (height, width) = `size`.
 

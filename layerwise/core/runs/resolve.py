@@ -63,6 +63,7 @@ def _ask(request: RunRequest, model: str) -> LoadRequest:
         class_names=request.class_names,
         preprocessing=request.preprocessing,
         device=request.device,
+        open_size=request.open_size,
     )
 
 
@@ -88,6 +89,36 @@ def resolve_model(registry: Registry, request: RunRequest) -> ResolvedModel:
         if adopted is not None:
             return ResolvedModel(offered.provider, AttributedModel(offered, check_model(offered, adopted)))
     raise InputError(f"no loader knows what to do with {_describe(given)}: give a model, its name or its path")
+
+
+def resolve_sized_model(registry: Registry, request: RunRequest) -> tuple[ResolvedModel, str]:
+    """The model of a request; one that takes images of any size at that of the stimuli, where they agree.
+
+    Returns:
+        The model, and what was decided, in words.
+
+    Raises:
+        InputError: As `resolve_model`, or if there are no such stimuli.
+    """
+    resolved = resolve_model(registry, request)
+    if not resolved.model.takes_any_size:
+        return resolved, ""
+    size, why = _find_size(registry, request), "the size of the stimuli"
+    if size is None:
+        why = "because the stimuli differ in size"
+    elif size != resolved.model.info.input_shape[:2]:
+        resolved = resolve_model(registry, replace(request, open_size=size))
+    height, width, _ = resolved.model.info.input_shape
+    return resolved, f"{resolved.model.info.name} takes images of any size: run at {height} x {width}, {why}"
+
+
+def _find_size(registry: Registry, request: RunRequest) -> tuple[int, int] | None:
+    if isinstance(request.stimuli, LoadedStimuli):
+        height, width = request.stimuli.pixels.shape[1:3]
+        return height, width
+    source, listed = _list_stimuli(registry, request.stimuli, request.value_range)
+    size: tuple[int, int] | None = source.call(listed.find_size)
+    return size
 
 
 def resolve_stimuli(

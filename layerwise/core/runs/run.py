@@ -41,7 +41,7 @@ from layerwise.core.runs.provenance import (
     provenance,
 )
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
-from layerwise.core.runs.resolve import describe_given, resolve_model, resolve_stimuli
+from layerwise.core.runs.resolve import describe_given, resolve_sized_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
 
@@ -86,7 +86,9 @@ def prepare_run(
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
     observer.stage(f"loading {describe_given(request.model)}")
     with _timed(seconds, "load"):
-        resolved = resolve_model(registry, request)
+        resolved, decided = resolve_sized_model(registry, request)
+    if decided:
+        observer.message(decided)
     model = resolved.model
     layers = select_layers(registry, request.layers, model.layers)
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])

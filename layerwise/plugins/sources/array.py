@@ -131,6 +131,11 @@ class ArrayStimulusSet(StimulusSet):
             values = np.clip(np.stack(channels, axis=-1), 0, 255)
         return Decoded(values, thumbnail, digest)
 
+    def find_size(self) -> tuple[int, int]:
+        """That of the array."""
+        height, width = self._pixels.shape[1:3]
+        return height, width
+
     def find_stored(self, size: tuple[int, int]) -> StimuliReader | None:
         """The array itself, if it is what the network wants."""
         fits = self._pixels.shape[1:] == (*size, 3) and self._pixels.dtype in (np.uint8, np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from layerwise.core.base.errors import InputError, StimulusError
 from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
-from layerwise.plugins.sources.imaging import SUFFIXES, decode_file, prepare_codecs
+from layerwise.plugins.sources.imaging import SUFFIXES, decode_file, prepare_codecs, read_size
 
 _SYNSET = re.compile(r"(n[0-9]{8})[_.\-]")
 
@@ -41,6 +41,16 @@ class FileStimulusSet(StimulusSet):
             if not self._where:
                 raise
             raise StimulusError(f"{self._where[index]}: {error}") from error
+
+    def find_size(self) -> tuple[int, int] | None:
+        """The size that all files say they have; files that cannot be read say nothing."""
+        sizes = set()
+        for path in self._paths:
+            size = read_size(path)
+            sizes |= {size} - {None}
+            if len(sizes) > 1:
+                return None
+        return sizes.pop() if sizes else None
 
 
 def is_image_name(name: str) -> bool:

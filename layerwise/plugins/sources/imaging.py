@@ -36,6 +36,7 @@ SUFFIXES = frozenset(
     | {".tif", ".tiff", ".avif", ".jp2", ".j2k", ".jpx", ".mpo"}
 )
 THUMBNAIL_SIDE = 96
+_ORIENTATION, _FIRST_TURNED = 0x0112, 5  # of EXIF
 THUMBNAIL_QUALITY = 80
 
 _BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
@@ -80,6 +81,21 @@ def decode_file(path: Path, size: tuple[int, int], resize: Resize) -> Decoded:
     image = decode_image(content)
     pixels = np.asarray(resize_image(image, size, resize))
     return Decoded(pixels, draw_thumbnail(image), hashlib.sha256(content).hexdigest())
+
+
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Height and width of an image file as it stands upright, from its header; None where it is none."""
+    from PIL import Image
+
+    try:
+        if not path.is_file():
+            return None
+        with Image.open(path, formats=_known_formats()) as opened:
+            width, height = opened.size
+            is_turned = opened.getexif().get(_ORIENTATION, 1) >= _FIRST_TURNED
+    except (*_BROKEN_FILE, *_BROKEN_DATA, Image.DecompressionBombError):
+        return None
+    return (width, height) if is_turned else (height, width)
 
 
 def decode_image(content: bytes) -> Image:

@@ -102,7 +102,9 @@ def _make_model(
     from layerwise.plugins.loaders.graphdef.model import GraphDefModel
 
     preprocessing = choose_preprocessing(request.preprocessing, usual)
-    model = GraphDefModel(graph_def, source, output, ModelDescription(path.stem, path.name, preprocessing))
+    model = GraphDefModel(
+        graph_def, source, output, ModelDescription(path.stem, path.name, preprocessing), request.open_size
+    )
     n_classes = model.graph[model.graph.output].n_features
     names, ids = find_classes(request.class_names, path, n_classes)
     model.name_classes(names, ids)

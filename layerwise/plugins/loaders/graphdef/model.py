@@ -28,7 +28,14 @@ DEFAULT_SIZE = 224
 class GraphDefModel(Model):
     """A frozen graph of which parts can be pruned out as functions."""
 
-    def __init__(self, graph_def: Any, source: str, output: str, description: ModelDescription) -> None:
+    def __init__(
+        self,
+        graph_def: Any,
+        source: str,
+        output: str,
+        description: ModelDescription,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         """Import a graph.
 
         Args:
@@ -36,13 +43,17 @@ class GraphDefModel(Model):
             source: Name of the placeholder that takes the images.
             output: Name of the operation whose first tensor is the output.
             description: What else is known of it.
+            size: Height and width of an input that takes any.
 
         Raises:
             InputError: If TensorFlow cannot import it, its input is no image, or a shape cannot be told.
         """
         path = description.source
         rest = _set_input_free(graph_def, source)
-        self._batch, shape, dtype = _read_input(graph_def, source, path)
+        self._batch, sides, dtype = _read_input(graph_def, source, path)
+        self.takes_any_size = None in sides
+        default = (*(size or (DEFAULT_SIZE, DEFAULT_SIZE)), 3)
+        shape = [side or given for side, given in zip(sides, default, strict=True)]
         self._function, feed = _import_graph(rest, source, [self._batch, *shape], dtype, path)
         try:
             shapes = BatchShapes(rest, source, feed, self._batch)
@@ -140,7 +151,7 @@ def _set_input_free(graph_def: Any, source: str) -> Any:
     return rest
 
 
-def _read_input(graph_def: Any, source: str, path: str) -> tuple[int | None, tuple[int, int, int], Any]:
+def _read_input(graph_def: Any, source: str, path: str) -> tuple[int | None, tuple[int | None, ...], Any]:
     """The batch size of an input that takes only one, the shape of an image, and the type."""
     placeholder = next(node for node in graph_def.node if node.name == source)
     dtype = import_tensorflow().as_dtype(placeholder.attr["dtype"].type)
@@ -170,17 +181,14 @@ def _plain(name: str) -> str:
     return name.removesuffix(":0")
 
 
-def _image_shape(placeholder: Any, path: str) -> tuple[int, int, int]:
-    """Height, width and channels that a placeholder takes; what it leaves open is 224 x 224 x 3."""
+def _image_shape(placeholder: Any, path: str) -> tuple[int | None, ...]:
+    """Height, width and channels that a placeholder takes; None for what it leaves open."""
     shape = placeholder.attr["shape"].shape
     if shape.unknown_rank or not shape.dim:
-        return DEFAULT_SIZE, DEFAULT_SIZE, 3
+        return None, None, None
     sizes = [dim.size for dim in shape.dim]
     if len(sizes) != 4 or sizes[3] not in (-1, 1, 3):
         raise InputError(
             f"{path}: input '{placeholder.name}' has shape {sizes}, but images have (batch, height, width, 1 or 3)"
         )
-    height, width, channels = (
-        size if size > 0 else default for size, default in zip(sizes[1:], (224, 224, 3), strict=True)
-    )
-    return height, width, channels
+    return tuple(size if size > 0 else None for size in sizes[1:])

@@ -56,7 +56,7 @@ class KerasFileLoader(ModelLoader):
         source = path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}"
         description = _describe(network, path.stem, source, request, path)
         try:
-            return KerasModel(network, description, has_own_names=True)
+            return KerasModel(network, description, has_own_names=True, size=request.open_size)
         except LayerwiseError:
             raise
         except Exception as error:  # what a layer of the file raises when it is called
@@ -73,7 +73,7 @@ class KerasFileLoader(ModelLoader):
             return None
         from layerwise.plugins.loaders.keras.model import KerasModel
 
-        return KerasModel(model, _describe(model, request.model, "in memory", request, None))
+        return KerasModel(model, _describe(model, request.model, "in memory", request, None), size=request.open_size)
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """The model file, other weights where they are named, and names of classes."""

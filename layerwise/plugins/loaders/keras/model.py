@@ -37,6 +37,7 @@ class KerasModel(Model):
         main: Collection[str] | None = None,
         *,
         has_own_names: bool = False,
+        size: tuple[int, int] | None = None,
     ) -> None:
         """Lay out a model.
 
@@ -45,6 +46,7 @@ class KerasModel(Model):
             description: What else is known of it.
             main: Names of the main layers, where its authors have chosen them.
             has_own_names: Whether the layers' names are the same in every process (they were read from a file).
+            size: Height and width of an input that takes any.
 
         Raises:
             InputError: If the model has several inputs or outputs, its input is no image, or it cannot be traced.
@@ -53,9 +55,10 @@ class KerasModel(Model):
         if not has_own_names:
             calls = renumber(calls)
         _check_is_image(calls[0].shape, model.name)
+        self.takes_any_size = None in calls[0].shape
         self._batch: int | None = model.inputs[0].shape[0]
         self._calls = {call.name: call for call in calls}
-        self._program = Program(calls, model.name, self._batch)
+        self._program = Program(calls, model.name, self._batch, size)
         self.graph = translate(calls, self._program.shapes)
         self.layers = derive_layers(self.graph, main)
         self._description = replace(description, versions=package_versions())
