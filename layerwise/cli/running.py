@@ -25,7 +25,7 @@ def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> N
     with watching(quiet=True) as observer:
         prepared = prepare_run(request, registry, observer)
     if as_json:
-        print_json(plan_record(prepared.plan))
+        print_json(plan_record(prepared.plan) | {"notes": list(prepared.stimuli.notes)})
     else:
         show_plan(stdout_console(), prepared.plan)
 

@@ -111,6 +111,19 @@ def parse_size(text: str, option: str) -> int:
     return int(float(found[1]) * unit)
 
 
+def parse_range(text: str) -> tuple[float, float]:
+    """Black and white of `--range`, such as `0..1` or `-1..1`.
+
+    Raises:
+        InputError: If it is no range.
+    """
+    try:
+        low, high = (float(part) for part in text.split(".."))
+    except ValueError as error:
+        raise InputError(f"--range '{text}' is not a range: write for example 0..1, -1..1 or 0..65535") from error
+    return low, high
+
+
 def parse_tags(tags: Sequence[str] | None) -> Mapping[str, str]:
     """The mapping that repeated `--tag k=v` options make.
 

@@ -29,6 +29,7 @@ class AttributedModel(Model):
         self.layers = model.layers
         self.arrays = model.arrays
         self.batch_size = model.batch_size
+        self.takes_any_size = model.takes_any_size
         self._loader = loader
         self._model = model
 

@@ -95,6 +95,7 @@ class LoadRequest:
         preprocessing: What is done to pixels, for model files that do not say; None for the loader's choice.
         device: Where it is to compute: `auto` for the loader's choice, `cpu`, or a framework's word such as `cuda`.
         graph_only: Whether only graph and layers are wanted: weights need not be found, fetched or filled in.
+        open_size: Height and width of the input where the model takes any; None for the loader's choice.
     """
 
     model: str
@@ -105,6 +106,7 @@ class LoadRequest:
     preprocessing: str | None = None
     device: str = "auto"
     graph_only: bool = False
+    open_size: tuple[int, int] | None = None
 
 
 class Model(ABC):
@@ -117,6 +119,7 @@ class Model(ABC):
         arrays: Where the tensors are that compiled functions take and give; None where they are NumPy's.
         batch_size: Stimuli per call that suit where it computes, where nobody asks for a number; None for the usual.
             It must depend on nothing that changes from one run to the next: other batches give other last digits.
+        takes_any_size: Whether height or width of the input are open, and were chosen when it was loaded.
     """
 
     info: ModelInfo
@@ -124,6 +127,7 @@ class Model(ABC):
     layers: tuple[Layer, ...]
     arrays: Arrays | None = None
     batch_size: int | None = None
+    takes_any_size: bool = False
 
     @property
     def device(self) -> str:

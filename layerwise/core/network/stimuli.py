@@ -46,11 +46,13 @@ class StimulusSet(ABC):
         name: A short name for lists and reports.
         source: Where it came from (a path), as recorded.
         stimuli: The stimuli in their order; not yet decoded.
+        notes: What was decided about them, or passed over, a line each; told with the plan.
     """
 
     name: str
     source: str
     stimuli: tuple[Stimulus, ...]
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
@@ -59,6 +61,13 @@ class StimulusSet(ABC):
         Raises:
             StimulusError: If it cannot be decoded; the message says why, without the name.
         """
+
+    def find_size(self) -> tuple[int, int] | None:
+        """Height and width that all stimuli have; None, the default, where they differ or it is not known.
+
+        A model that takes images of any size is run at this one.
+        """
+        return None
 
     def find_stored(self, size: tuple[int, int]) -> StimuliReader | None:
         """Where the pixels of all stimuli lie already as `decode` would give them at (height, width) = `size`.
@@ -84,6 +93,7 @@ class LoadedStimuli:
         fingerprint: Hex SHA-256 over `content_hashes` in order: the identity of the set.
         skipped: `name: reason` of each stimulus that was left out because it could not be decoded.
         resize: The resize policy that was applied.
+        notes: What was decided about them, or passed over, a line each.
     """
 
     name: str
@@ -95,6 +105,7 @@ class LoadedStimuli:
     fingerprint: str
     skipped: tuple[str, ...]
     resize: Resize
+    notes: tuple[str, ...] = ()
 
     @property
     def n_stimuli(self) -> int:

@@ -11,6 +11,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,14 +113,21 @@ def _check_collected(listed: StimulusSet, collected: _Collected, n_stimuli: int,
         )
 
 
-def open_stimuli(registry: Registry, location: str) -> tuple[Registered[StimulusSource], StimulusSet]:
+def open_stimuli(
+    registry: Registry, location: str, values: tuple[float, float] | None = None
+) -> tuple[Registered[StimulusSource], StimulusSet]:
     """The source that reads a location, and what it lists there.
+
+    Args:
+        registry: Knows the sources.
+        location: The PATH argument.
+        values: What is black and what is white; None for what the source finds.
 
     Raises:
         InputError: If none can read it.
         PluginError: If what the source lists is no sound set.
     """
-    source = find_source(registry, location)
+    source = in_range(find_source(registry, location), values)
     return source, check_listing(source, source.call(source.offer.open, location))
 
 
@@ -144,6 +152,20 @@ def find_source(registry: Registry, location: str) -> Registered[StimulusSource]
         raise InputError(f"no such file or folder: {location}")
     known = "; ".join(f"{source.name}: {source.offer.description}" for source in sources)
     raise InputError(f"no stimulus source reads {location} ({known})")
+
+
+def in_range(source: Registered[StimulusSource], values: tuple[float, float] | None) -> Registered[StimulusSource]:
+    """A source that takes values from the first (black) to the second (white); the same one for None.
+
+    Raises:
+        InputError: If they are no range, or the source's stimuli have none to choose.
+    """
+    if values is None:
+        return source
+    low, high = values
+    if not low < high:
+        raise InputError(f"a range of values goes from black to white, not from {low:g} to {high:g}")
+    return replace(source, offer=source.call(source.offer.in_range, low, high))
 
 
 def fingerprint_stimuli(content_hashes: Sequence[str]) -> str:
@@ -194,6 +216,7 @@ class _Collected:
             fingerprint=fingerprint_stimuli(self._hashes),
             skipped=tuple(self.failures),
             resize=resize,
+            notes=listed.notes,
         )
 
     def _find_pixels(self, stored: StimuliReader | None) -> StimuliReader:

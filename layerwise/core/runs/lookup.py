@@ -62,7 +62,7 @@ def digest_request(request: RunRequest, registry: Registry) -> str | None:
             "model": [Path(request.model).name, request.seed, request.preprocessing, request.allow_unsafe],
             "weights": None if request.weights is None else Path(request.weights).name,
             "model files": [[file.name, hashed[file]] for file in model_files],
-            "stimuli": [place.name, request.limit, request.resize, request.skip_bad],
+            "stimuli": [place.name, request.limit, request.resize, request.skip_bad, request.value_range],
             "stimulus files": [[os.path.relpath(file, place), hashed[file]] for file in stimulus_files],
             "layers": list(request.layers),
             "transforms": list(request.transforms),

@@ -50,6 +50,8 @@ class RunRequest:
         allow_unsafe: Whether code stored in a model file may run.
         class_names: File with the names of the classes.
         preprocessing: What is done to pixels, for model files that do not say.
+        value_range: What is black and what is white in an array of pixels; None for what the bulk of values says.
+        open_size: Height and width of the input of a model that takes any; None for that of the stimuli.
         command: The command as typed, for the record.
     """
 
@@ -79,6 +81,8 @@ class RunRequest:
     allow_unsafe: bool = False
     class_names: str | None = None
     preprocessing: str | None = None
+    value_range: tuple[float, float] | None = None
+    open_size: tuple[int, int] | None = None
     command: str = ""
 
     @property

@@ -17,7 +17,14 @@ from layerwise.core.host.registry import Registered, Registry, distribution_vers
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.network.pixels import ChosenRows
 from layerwise.core.network.stimuli import LoadedStimuli, StimulusSet
-from layerwise.core.runs.decoding import MIN_STIMULI, check_listing, decode_stimuli, fingerprint_stimuli, open_stimuli
+from layerwise.core.runs.decoding import (
+    MIN_STIMULI,
+    check_listing,
+    decode_stimuli,
+    fingerprint_stimuli,
+    in_range,
+    open_stimuli,
+)
 from layerwise.core.runs.keeping import KeepingBudget
 from layerwise.core.runs.loading import check_model, find_flaw, load_model
 from layerwise.core.runs.request import RunRequest
@@ -56,6 +63,7 @@ def _ask(request: RunRequest, model: str) -> LoadRequest:
         class_names=request.class_names,
         preprocessing=request.preprocessing,
         device=request.device,
+        open_size=request.open_size,
     )
 
 
@@ -83,6 +91,36 @@ def resolve_model(registry: Registry, request: RunRequest) -> ResolvedModel:
     raise InputError(f"no loader knows what to do with {_describe(given)}: give a model, its name or its path")
 
 
+def resolve_sized_model(registry: Registry, request: RunRequest) -> tuple[ResolvedModel, str]:
+    """The model of a request; one that takes images of any size at that of the stimuli, where they agree.
+
+    Returns:
+        The model, and what was decided, in words.
+
+    Raises:
+        InputError: As `resolve_model`, or if there are no such stimuli.
+    """
+    resolved = resolve_model(registry, request)
+    if not resolved.model.takes_any_size:
+        return resolved, ""
+    size, why = _find_size(registry, request), "the size of the stimuli"
+    if size is None:
+        why = "because the stimuli differ in size"
+    elif size != resolved.model.info.input_shape[:2]:
+        resolved = resolve_model(registry, replace(request, open_size=size))
+    height, width, _ = resolved.model.info.input_shape
+    return resolved, f"{resolved.model.info.name} takes images of any size: run at {height} x {width}, {why}"
+
+
+def _find_size(registry: Registry, request: RunRequest) -> tuple[int, int] | None:
+    if isinstance(request.stimuli, LoadedStimuli):
+        height, width = request.stimuli.pixels.shape[1:3]
+        return height, width
+    source, listed = _list_stimuli(registry, request.stimuli, request.value_range)
+    size: tuple[int, int] | None = source.call(listed.find_size)
+    return size
+
+
 def resolve_stimuli(
     registry: Registry, request: RunRequest, model: Model, budget: KeepingBudget | None = None
 ) -> LoadedStimuli:
@@ -104,16 +142,20 @@ def resolve_stimuli(
     resize = request.resize or model.info.resize
     if isinstance(given, LoadedStimuli):
         return _take(given, (height, width), request.limit)
-    source, listed = _list_stimuli(registry, given)
+    source, listed = _list_stimuli(registry, given, request.value_range)
     return decode_stimuli(
         source, listed, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad, budget=budget
     )
 
 
-def _list_stimuli(registry: Registry, given: object) -> tuple[Registered[StimulusSource], StimulusSet]:
+def _list_stimuli(
+    registry: Registry, given: object, values: tuple[float, float] | None
+) -> tuple[Registered[StimulusSource], StimulusSet]:
     if isinstance(given, str):
-        return open_stimuli(registry, given)
-    for source in registry.all(StimulusSource):
+        return open_stimuli(registry, given, values)
+    for found in registry.all(StimulusSource):
+        has_range = type(found.offer).in_range is not StimulusSource.in_range
+        source = in_range(found, values) if has_range else found
         adopted = source.call(source.offer.adopt, given)
         if adopted is not None:
             return source, check_listing(source, adopted)

@@ -42,7 +42,7 @@ from layerwise.core.runs.provenance import (
     provenance,
 )
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest, describe_untrained
-from layerwise.core.runs.resolve import describe_given, load_request, resolve_model, resolve_stimuli
+from layerwise.core.runs.resolve import describe_given, load_request, resolve_sized_model, resolve_stimuli
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
 
@@ -87,7 +87,9 @@ def prepare_run(
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
     observer.stage(f"loading {describe_given(request.model)}")
     with _timed(seconds, "load"):
-        resolved = resolve_model(registry, request)
+        resolved, decided = resolve_sized_model(registry, request)
+    if decided:
+        observer.message(decided)
     model = resolved.model
     if model.info.is_untrained:
         observer.message(describe_untrained(model.info))
@@ -98,8 +100,8 @@ def prepare_run(
         budget = find_budget(request, model)
         keeping = KeepingBudget.of_run(budget.memory, budget.spool, request.spool_folder)
         stimuli = resolve_stimuli(registry, request, model, keeping)
-    for line in stimuli.skipped:
-        observer.message(f"left out {line}")
+    for line in (*stimuli.notes, *(f"left out {skipped}" for skipped in stimuli.skipped)):
+        observer.message(line)
     if request.ablate:
         observer.stage("silencing layers")
         ablation = Ablation(request.ablate, request.ablate_with)

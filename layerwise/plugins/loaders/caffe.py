@@ -26,6 +26,8 @@ def read_caffemodel(path: Path) -> Blobs:
     """
     from google.protobuf.message import DecodeError
 
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path} is not a regular file")
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -22,6 +22,8 @@ def read_classes(path: str | Path, n_classes: int) -> Classes:
     Raises:
         InputError: If the file cannot be read, or has another number of lines than the model has outputs.
     """
+    if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
+        raise InputError(f"{path} is not a regular file")
     try:
         lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:

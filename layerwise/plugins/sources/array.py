@@ -1,28 +1,30 @@
 """Pixels in a NumPy file: `.npy`, or `.npz` with the labels and names beside them.
 
-The array is (n, height, width, 3), or greyscale as (n, height, width) or (n, height, width, 1), in 0..255.
-Where its size is the one the model wants, its values reach the model as they are, from where they lie: only rows that
-are needed are read from a file (of an `.npz`, where it is not compressed). Nothing pickled is loaded.
+The array is (n, height, width, 3), or greyscale as (n, height, width) or (n, height, width, 1), in 0..255, or in 0..1
+or -1..1, which the bulk of its values tells (`value_range`). Where its size is the one the model wants, values in
+0..255 reach the model as they are, from where they lie: only rows that are needed are read from a file (of an `.npz`,
+where it is not compressed). Nothing pickled is loaded.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.base.errors import InputError, PixelRangeError, StimulusError
+from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.network.pixels import ArrayReader, StimuliReader
 from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
 from layerwise.plugins.sources.array_files import read_arrays
 from layerwise.plugins.sources.files import resolve
 from layerwise.plugins.sources.imaging import draw_thumbnail, resize_image, resize_values
+from layerwise.plugins.sources.value_range import PLAIN, ValueRange, describe_range, find_range
 
 PIXEL_NAMES = ("images", "pixels", "x")
 _SHAPES = "(n, height, width, 3), (n, height, width, 1) or (n, height, width)"
@@ -33,6 +35,18 @@ class ArraySource(StimulusSource):
 
     name = "array"
     description = "a .npy or .npz array (n, height, width, 3) of pixels in 0..255; labels, names in the .npz"
+
+    def __init__(self, values: ValueRange | None = None) -> None:
+        """A source of arrays.
+
+        Args:
+            values: The range of their values; None for what the bulk of them says.
+        """
+        self._values = values
+
+    def in_range(self, low: float, high: float) -> StimulusSource:
+        """The same, with this range of values."""
+        return ArraySource(ValueRange(low, high, is_chosen=True))
 
     def accepts(self, location: str) -> bool:
         """Whether the name ends in .npy or .npz."""
@@ -55,7 +69,7 @@ class ArraySource(StimulusSource):
             raise InputError(f"{location}: the name '{name}' occurs {count} times")
         labels = _read_words(location, arrays, "labels", n_stimuli) or [""] * n_stimuli
         stimuli = [Stimulus(name, label or None) for name, label in zip(names, labels, strict=True)]
-        return ArrayStimulusSet(path.stem, str(path), pixels, stimuli)
+        return ArrayStimulusSet(path.stem, str(path), pixels, stimuli, self._values or find_range(location, pixels))
 
     def adopt(self, stimuli: object) -> StimulusSet | None:
         """Pixels that are an array in memory already; or a tuple of these and of labels, one each.
@@ -74,7 +88,8 @@ class ArraySource(StimulusSource):
             if labels.reshape(-1).shape != (len(listed),):
                 raise InputError(f"there are {len(listed)} stimuli and labels of shape {labels.shape}: one each")
             listed = [Stimulus(s.name, str(label)) for s, label in zip(listed, labels.reshape(-1), strict=True)]
-        return ArrayStimulusSet("array", "an array in memory", pixels, listed)
+        values = self._values or find_range("the array of stimuli", pixels)
+        return ArrayStimulusSet("array", "an array in memory", pixels, listed, values)
 
     def list_files(self, location: str) -> Sequence[Path]:
         """The file."""
@@ -90,19 +105,31 @@ def _number(n_stimuli: int) -> list[Stimulus]:
 class ArrayStimulusSet(StimulusSet):
     """Pixels in memory or in a file."""
 
-    def __init__(self, name: str, source: str, pixels: StimuliReader, stimuli: Sequence[Stimulus]) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        pixels: StimuliReader,
+        stimuli: Sequence[Stimulus],
+        values: ValueRange = PLAIN,
+    ) -> None:
         self.name = name
-        self.source = source
         self.stimuli = tuple(stimuli)
+        self._place = source
         self._pixels = pixels
+        self._values = values
+        decided = describe_range(values, pixels)
+        self.source = f"{source} ({decided.partition(';')[0]})" if decided else source
+        self.notes = (f"{name}: {decided}",) if decided else ()
 
     def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
         """Check and resize one item; uint8 stays uint8, everything else becomes float32."""
         from PIL import Image
 
         item = np.ascontiguousarray(self._pixels.read(index, index + 1)[0])
-        digest = hashlib.sha256(f"{item.dtype.str} {item.shape} ".encode() + item.tobytes()).hexdigest()
-        values = _check_values(item)
+        taken = "" if self._values.is_plain else f"{self._values} "
+        digest = hashlib.sha256(f"{taken}{item.dtype.str} {item.shape} ".encode() + item.tobytes()).hexdigest()
+        values = _lay_out(self._values.to_pixels(item))
         rounded = Image.fromarray(np.rint(values).astype(np.uint8))
         thumbnail = draw_thumbnail(rounded)
         if values.shape[:2] != size and values.dtype == np.uint8:
@@ -112,44 +139,47 @@ class ArrayStimulusSet(StimulusSet):
             values = np.clip(np.stack(channels, axis=-1), 0, 255)
         return Decoded(values, thumbnail, digest)
 
+    def find_size(self) -> tuple[int, int]:
+        """That of the array."""
+        height, width = self._pixels.shape[1:3]
+        return height, width
+
     def find_stored(self, size: tuple[int, int]) -> StimuliReader | None:
         """The array itself, if it is what the network wants."""
         fits = self._pixels.shape[1:] == (*size, 3) and self._pixels.dtype in (np.uint8, np.float32)
-        return self._pixels if fits else None
+        # Chosen by hand, values may lie beyond: then they have to be clipped.
+        return self._pixels if fits and self._values == PLAIN else None
 
 
 def check_pixels(location: str, pixels: StimuliReader) -> StimuliReader:
-    """The reader itself, if type and shape are those of pixels and values are not in 0..1.
+    """The reader itself, if type and shape are those of pixels.
 
     Raises:
         InputError: If they are not; says what they are.
     """
     shape, kind = pixels.shape, pixels.dtype.kind
-    if kind not in "uif":
+    if kind not in "buif":
         raise InputError(f"{location} holds {pixels.dtype}, expected pixels as uint8 or floating point in 0..255")
+    if _is_one_picture(shape):
+        raise InputError(f"{location} has shape {shape}, which is one picture; a set of them is {_SHAPES}")
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)) or 0 in shape:
         hint = "; channels must come last" if len(shape) == 4 and shape[1] in (1, 3) else ""
         raise InputError(f"{location} has shape {shape}, expected {_SHAPES}{hint}")
-    if kind == "f" and not _any(pixels, lambda block: block > 1) and _any(pixels, lambda block: block > 0):
-        raise InputError(f"{location} has values in 0..1, expected pixels in 0..255: multiply by 255")
     return pixels
 
 
-def _any(pixels: StimuliReader, test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> bool:
-    return any(test(block).any() for block in pixels.blocks())
+def _is_one_picture(shape: tuple[int, ...]) -> bool:
+    """Whether three axes are height, width and channels, rather than pictures that are so many pixels wide."""
+    if len(shape) != 3:
+        return False
+    return (shape[2] in (1, 3) and shape[1] > shape[2]) or (shape[2] == 4 and min(shape[:2]) > 2 * shape[2])
 
 
-def _check_values(item: NDArray[Any]) -> NDArray[Any]:
-    """One item as (height, width, 3), uint8 or float32."""
-    if not np.isfinite(item).all():
-        raise StimulusError("has values that are not finite")
-    low, high = float(item.min()), float(item.max())
-    if low < 0 or high > 255:
-        raise PixelRangeError(low, high)
+def _lay_out(item: NDArray[Any]) -> NDArray[Any]:
+    """One item as (height, width, 3)."""
     if item.ndim == 2:
         item = item[..., None]
-    kind = np.float32 if item.dtype.kind == "f" else np.uint8
-    return np.ascontiguousarray(np.broadcast_to(item.astype(kind), (*item.shape[:2], 3)))
+    return np.ascontiguousarray(np.broadcast_to(item, (*item.shape[:2], 3)))
 
 
 def _find_pixels(location: str, arrays: Mapping[str, StimuliReader]) -> str:

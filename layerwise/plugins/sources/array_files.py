@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +29,11 @@ def read_arrays(path: Path) -> Mapping[str, StimuliReader]:
         InputError: If it cannot be read.
     """
     try:
-        if path.suffix.lower() == ".npy":
-            return {"": _read_plain(path)}
-        return _read_archive(path)
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path} is not a regular file")
+        with path.open("rb") as file:
+            is_archive = file.read(len(_SIGNATURE))[:2] == _SIGNATURE[:2]
+        return _read_archive(path) if is_archive else {"": _read_plain(path)}
     except FileNotFoundError as error:
         raise InputError(f"no such file: {path}") from error
     except _BROKEN as error:
@@ -47,9 +50,21 @@ def _read_archive(path: Path) -> Mapping[str, StimuliReader]:
     with np.load(path, allow_pickle=False) as archive, path.open("rb") as file:
         members = {info.filename.removesuffix(".npy"): info for info in archive.zip.infolist()}
         return {
-            name: _find_member(path, file, archive.zip, members[name]) or ArrayReader(archive[name])
+            name: _find_member(path, file, archive.zip, members[name]) or _load_member(path, archive, name)
             for name in archive.files
         }
+
+
+def _load_member(path: Path, archive: Any, name: str) -> StimuliReader:
+    try:
+        return ArrayReader(archive[name])
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise InputError(
+            f"{path}: '{name}' holds Python objects, which are not loaded because they may be code: "
+            f"save words as {name}.astype(str)"
+        ) from error
 
 
 def _find_member(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from layerwise.core.base.errors import InputError, StimulusError
 from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
-from layerwise.plugins.sources.imaging import SUFFIXES, decode_file, prepare_codecs
+from layerwise.plugins.sources.imaging import SUFFIXES, decode_file, prepare_codecs, read_size
 
 _SYNSET = re.compile(r"(n[0-9]{8})[_.\-]")
 
@@ -19,11 +18,17 @@ class FileStimulusSet(StimulusSet):
     """Image files in order. `where` says for each where it was listed, as the start of an error's reason."""
 
     def __init__(
-        self, location: Path, stimuli: Sequence[Stimulus], paths: Sequence[Path], where: Sequence[str] = ()
+        self,
+        location: Path,
+        stimuli: Sequence[Stimulus],
+        paths: Sequence[Path],
+        where: Sequence[str] = (),
+        notes: Sequence[str] = (),
     ) -> None:
         self.name = location.stem if location.suffix == ".csv" else location.name
         self.source = str(location)
         self.stimuli = tuple(stimuli)
+        self.notes = tuple(notes)
         self._paths = tuple(paths)
         self._where = tuple(where)
         prepare_codecs()
@@ -36,6 +41,16 @@ class FileStimulusSet(StimulusSet):
             if not self._where:
                 raise
             raise StimulusError(f"{self._where[index]}: {error}") from error
+
+    def find_size(self) -> tuple[int, int] | None:
+        """The size that all files say they have; files that cannot be read say nothing."""
+        sizes = set()
+        for path in self._paths:
+            size = read_size(path)
+            sizes |= {size} - {None}
+            if len(sizes) > 1:
+                return None
+        return sizes.pop() if sizes else None
 
 
 def is_image_name(name: str) -> bool:
@@ -63,25 +78,13 @@ def synset_of(name: str) -> str | None:
     return found.group(1) if found else None
 
 
-def read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows of a CSV file that are not blank, each with its line number, cells stripped.
+def resolve(location: str) -> Path:
+    """The absolute path of a PATH argument.
 
     Raises:
-        InputError: If it cannot be read, or is not CSV in UTF-8.
+        InputError: If there can be no such path.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}") from error
-    except csv.Error as error:
-        raise InputError(f"{path} is not a CSV file: {error}") from error
-    return [(line, row) for line, row in rows if any(row)]
-
-
-def resolve(location: str) -> Path:
-    """The absolute path of a PATH argument."""
-    return Path(location).expanduser().resolve()
+        return Path(location).expanduser().resolve()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise InputError(f"'{location!r:.200}' cannot be a path: {error}") from error

@@ -2,8 +2,9 @@
 
 Greyscale is repeated over the channels, palettes are looked up, CMYK is converted, transparency is laid over
 white, 16-bit greyscale keeps its high byte (as 16-bit colour does), EXIF rotation is applied, and of an
-animation the first picture counts. Colour profiles are ignored, as the networks' authors did. A truncated
-file is an error, never a picture that turns grey half-way.
+animation or of several pages the first picture counts. Colour profiles are ignored, as the networks' authors did. A
+file that is cut or damaged is an error, never a picture that turns grey half-way, as far as its format can tell
+(`damage`).
 
 JPEG's built-in shrinking (`Image.draft`) is not used: it would be faster for large photos, but it changes the
 pixels that the network sees.
@@ -15,6 +16,7 @@ import hashlib
 import io
 import struct
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +25,18 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import StimulusError
 from layerwise.core.network.stimuli import Decoded, Resize
+from layerwise.plugins.sources.damage import check_complete
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"})
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000")
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"}
+    | {".tif", ".tiff", ".avif", ".jp2", ".j2k", ".jpx", ".mpo"}
+)
 THUMBNAIL_SIDE = 96
+_ORIENTATION, _FIRST_TURNED = 0x0112, 5  # of EXIF
 THUMBNAIL_QUALITY = 80
 
 _BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
@@ -41,6 +48,15 @@ def prepare_codecs() -> None:
     from PIL import Image
 
     Image.init()
+
+
+@cache
+def _known_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that Pillow was built with here; MPO is read as JPEG."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def decode_file(path: Path, size: tuple[int, int], resize: Resize) -> Decoded:
@@ -55,12 +71,31 @@ def decode_file(path: Path, size: tuple[int, int], resize: Resize) -> Decoded:
         StimulusError: If it is missing, no image, too large, or broken.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise StimulusError("is not a regular file")
         content = path.read_bytes()
     except OSError as error:
         raise StimulusError(error.strerror or type(error).__name__) from error
+    except ValueError as error:  # a NUL in its name
+        raise StimulusError(f"cannot be the name of a file: {error}") from error
     image = decode_image(content)
     pixels = np.asarray(resize_image(image, size, resize))
     return Decoded(pixels, draw_thumbnail(image), hashlib.sha256(content).hexdigest())
+
+
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Height and width of an image file as it stands upright, from its header; None where it is none."""
+    from PIL import Image
+
+    try:
+        if not path.is_file():
+            return None
+        with Image.open(path, formats=_known_formats()) as opened:
+            width, height = opened.size
+            is_turned = opened.getexif().get(_ORIENTATION, 1) >= _FIRST_TURNED
+    except (*_BROKEN_FILE, *_BROKEN_DATA, Image.DecompressionBombError):
+        return None
+    return (width, height) if is_turned else (height, width)
 
 
 def decode_image(content: bytes) -> Image:
@@ -72,8 +107,9 @@ def decode_image(content: bytes) -> Image:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+        with Image.open(io.BytesIO(content), formats=_known_formats()) as opened:
             opened.load()
+            check_complete(content, opened)
             ImageOps.exif_transpose(opened, in_place=True)  # most are upright: a copy would be for nothing
             return convert_to_rgb(opened)
     except UnidentifiedImageError as error:
@@ -89,6 +125,8 @@ def convert_to_rgb(image: Image) -> Image:
     """A picture in any of Pillow's modes as RGB, transparency over white."""
     from PIL import Image
 
+    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+        raise StimulusError("has pixels of 32 bits, whose range is not known: save them as .npy, and say --range")
     if image.mode.startswith("I"):  # 16 bits
         values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")

@@ -1,26 +1,20 @@
 """A CSV manifest: one image file a line.
 
-Columns `path` (or, where no column is called so, the first), and where wanted `label` and `name`. Paths are
-relative to the manifest. A first line whose first cell ends like an image is no header.
+Columns `path` (or another of the words in `tables`; where no column is called so, the first), and where wanted a
+label and a `name`; separated by commas, semicolons or tabs. Paths are relative to the manifest. Without a header the
+first column is the path, the second the label. A first row that is a file, or ends like an image, is no header.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.network.stimuli import Stimulus, StimulusSet
-from layerwise.plugins.sources.files import FileStimulusSet, is_image_name, read_rows, resolve
-
-
-@dataclass(frozen=True)
-class _Columns:
-    path: int = 0
-    label: int | None = None
-    name: int | None = None
+from layerwise.plugins.sources.files import FileStimulusSet, resolve
+from layerwise.plugins.sources.tables import Table, note_unread, read_table
 
 
 class ManifestSource(StimulusSource):
@@ -40,47 +34,40 @@ class ManifestSource(StimulusSource):
             InputError: If it is no CSV, has no rows, a row without a path, or a name twice.
         """
         manifest = resolve(location)
-        listed, paths = _list_images(location)
+        table = _read(location)
+        listed, paths = _list_images(location, table)
         where = [f"line {line}, {path}" for line, _, path in listed]
-        return FileStimulusSet(manifest, [stimulus for _, stimulus, _ in listed], paths, where)
+        notes = note_unread(table, manifest.name)
+        return FileStimulusSet(manifest, [stimulus for _, stimulus, _ in listed], paths, where, notes)
 
     def list_files(self, location: str) -> Sequence[Path]:
         """The manifest and the images that it names."""
         manifest = resolve(location)
-        return [manifest, *_list_images(location)[1]]
+        return [manifest, *_list_images(location, _read(location))[1]]
 
 
-def _list_images(location: str) -> tuple[list[tuple[int, Stimulus, Path]], list[Path]]:
-    """Line, stimulus and path as written of each row of a manifest; and where the files lie."""
+def _read(location: str) -> Table:
     manifest = resolve(location)
-    rows = read_rows(manifest)
-    columns = _Columns()
-    if rows and not is_image_name(rows[0][1][0]):
-        columns = _read_header(rows.pop(0)[1])
-    if not rows:
+
+    def is_there(cell: str) -> bool:
+        try:
+            return (manifest.parent / cell).is_file()
+        except (OSError, ValueError):  # too long for a name, for instance
+            return False
+
+    return read_table(manifest, is_there)
+
+
+def _list_images(location: str, table: Table) -> tuple[list[tuple[int, Stimulus, Path]], list[Path]]:
+    """Line, stimulus and path as written of each row of a manifest; and where the files lie."""
+    if not table.rows:
         raise InputError(f"{location} lists no images")
-    listed = [(line, *_read_row(location, line, row, columns)) for line, row in rows]
+    for row in table.rows:
+        if not row.path:
+            raise InputError(f"{location}, line {row.line}: no path")
+    listed = [(row.line, Stimulus(row.name or row.path, row.label or None), Path(row.path)) for row in table.rows]
     _refuse_duplicates(location, [(line, stimulus.name) for line, stimulus, _ in listed])
-    return listed, [manifest.parent / path for _, _, path in listed]
-
-
-def _read_header(cells: Sequence[str]) -> _Columns:
-    head = [cell.lower() for cell in cells]
-    return _Columns(
-        path=head.index("path") if "path" in head else 0,
-        label=head.index("label") if "label" in head else None,
-        name=head.index("name") if "name" in head else None,
-    )
-
-
-def _read_row(location: str, line: int, row: Sequence[str], columns: _Columns) -> tuple[Stimulus, Path]:
-    def cell(index: int | None) -> str:
-        return row[index] if index is not None and index < len(row) else ""
-
-    path = cell(columns.path)
-    if not path:
-        raise InputError(f"{location}, line {line}: no path")
-    return Stimulus(cell(columns.name) or path, cell(columns.label) or None), Path(path)
+    return listed, [resolve(location).parent / path for _, _, path in listed]
 
 
 def _refuse_duplicates(location: str, names: Sequence[tuple[int, str]]) -> None:

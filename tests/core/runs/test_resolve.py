@@ -99,8 +99,9 @@ def test_an_array_of_pixels_is_a_stimulus_set(toy):
 
 
 def test_pixels_that_are_none_are_told_of_as_in_a_file(toy):
-    with pytest.raises(InputError, match=r"the array of stimuli has values in 0\.\.1, expected pixels in 0\.\.255"):
-        resolve_stimuli(load_plugins(), RunRequest("", np.full((4, 8, 8, 3), 0.5)), toy.ToyModel())
+    values = np.linspace(-50, 50, 4 * 8 * 8 * 3).reshape(4, 8, 8, 3)
+    with pytest.raises(InputError, match=r"the array of stimuli has values from -50 to 50, which are no pixels"):
+        resolve_stimuli(load_plugins(), RunRequest("", values), toy.ToyModel())
 
 
 def test_decoded_stimuli_of_another_size_are_refused(toy):

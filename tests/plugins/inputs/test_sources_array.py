@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_content_hashes_tell_values_shapes_and_types_apart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [(np.nan, "not finite"), (256.0, "to 256, expected 0 to 255"), (-1.0, "-1")]
+    ("value", "reason"), [(np.nan, "not finite"), (300.0, "to 300, expected 0 to 255"), (-1.0, "-1")]
 )
 def test_values_that_are_no_pixels_are_an_error_of_that_stimulus(tmp_path, value, reason):
     pixels = np.full((2, 4, 4, 3), 9.0)
@@ -114,7 +115,9 @@ def test_values_that_are_no_pixels_are_an_error_of_that_stimulus(tmp_path, value
         (np.zeros((2, 3, 8, 8), np.uint8), "channels must come last"),
         (np.zeros((8, 8), np.uint8), "has shape"),
         (np.zeros((0, 8, 8), np.uint8), "has shape|cannot read"),
-        (np.full((2, 4, 4), 0.5), "multiply by 255"),
+        (np.zeros((8, 9, 3), np.uint8), "one picture"),
+        (np.full((2, 4, 4), 1e4), "--range LOW..HIGH"),
+        (np.random.default_rng(0).normal(0, 1, (4, 8, 8, 3)), "no pixels in 0..255, 0..1 or -1..1"),
         (np.array(["a", "b"]), "expected pixels"),
         (np.array([{}, {}]), "cannot read"),
     ],
@@ -229,3 +232,24 @@ def test_a_source_whose_stored_pixels_are_others_than_it_decodes_is_found(tmp_pa
     monkeypatch.setattr(ArrayStimulusSet, "find_stored", lambda self, size: other)
     with pytest.raises(AssertionError, match="finds other pixels of stimulus 0 than it decodes"):
         check_source(ArraySource(), location)
+
+
+@pytest.mark.parametrize(("first", "second"), [("x.npy", "y.npz"), ("x.npz", "y.npy")])
+def test_what_a_file_holds_counts_rather_than_its_ending(tmp_path, first, second):
+    pixels = RNG.integers(0, 256, (3, 4, 4, 3)).astype(np.uint8)
+    store(tmp_path, pixels) if first == "x.npy" else store(tmp_path, images=pixels)
+    (tmp_path / first).rename(tmp_path / second)
+    listed = open_array(str(tmp_path / second))
+    np.testing.assert_array_equal(listed.decode(2, (4, 4), "squash").pixels, pixels[2])
+
+
+def test_labels_that_are_python_objects_say_what_to_do(tmp_path):
+    pixels = RNG.integers(0, 256, (3, 4, 4, 3)).astype(np.uint8)
+    with pytest.raises(InputError, match=r"'labels' holds Python objects.*labels.astype\(str\)"):
+        open_array(store(tmp_path, images=pixels, labels=np.array(list("abc"), dtype=object)))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.npy")
+    with pytest.raises(InputError, match="not a regular file"):
+        open_array(str(tmp_path / "x.npy"))

@@ -44,7 +44,7 @@ def nested(k: Any, x: Any, number: float) -> Any:
 
 
 def joined(k: Any, x: Any, step: int) -> Any:
-    return k.ops.concatenate([k.layers.ReLU()(x), k.layers.Activation("tanh")(x)][::step])
+    return k.ops.concatenate([k.layers.ReLU()(x), k.layers.Activation("tanh")(x)][::step], axis=-1)
 
 
 KERAS_CASES: dict[str, tuple[Callable[[Any, Any, Any], Any], Any, Any]] = {

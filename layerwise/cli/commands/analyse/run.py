@@ -18,6 +18,7 @@ from layerwise.cli.options.common import (
     Selectors,
     Tags,
     Weights,
+    parse_range,
     parse_size,
     parse_tags,
     split_names,
@@ -135,6 +136,12 @@ def run_analysis(
         Literal["zero", "mean"],
         typer.Option("--ablate-with", help="What stands in for it: 0, or each unit's mean over the stimuli."),
     ] = "zero",
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            "--range", metavar="LOW..HIGH", help="Black and white of an array; by default what its values say."
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on without stimuli that cannot be decoded.")
     ] = False,
@@ -195,6 +202,7 @@ def run_analysis(
         allow_unsafe=how.allow_unsafe,
         class_names=how.classes,
         preprocessing=how.preprocessing,
+        value_range=None if value_range is None else parse_range(value_range),
         command=session_of(context).command,
     )
     registry = session_of(context).registry

@@ -116,6 +116,17 @@ class StimulusSource(Offer):
         del location
         return None
 
+    def in_range(self, low: float, high: float) -> StimulusSource:
+        """The same source, taking values from `low` (black) to `high` (white) where they are not in 0..255.
+
+        Raises:
+            InputError: If its stimuli have no range to choose, as image files have none.
+        """
+        del low, high
+        raise InputError(
+            f"--range is for arrays of pixels; what '{self.name}' reads says itself what is black and white"
+        )
+
 
 class LayerSelector(Offer):
     """Picks layers: `--layers NAME` or `--layers NAME:ARGUMENT`."""

@@ -10,7 +10,7 @@ from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
-from layerwise.plugins.loaders.keras.weights import first_line
+from layerwise.plugins.loaders.graphdef.saved_models import before_choice, freeze
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_tensorflow
 
@@ -76,7 +76,7 @@ class SavedModelLoader(ModelLoader):
         check_device(request.device)
         folder = _folder_of(request.model)
         _refuse_weights(request)
-        graph_def, source, output = _freeze(folder)
+        graph_def, source, output = freeze(folder)
         return _make_model(graph_def, source, output, folder, request, find_preprocessing("none"))
 
     def list_files(self, request: LoadRequest) -> list[Path]:
@@ -102,7 +102,9 @@ def _make_model(
     from layerwise.plugins.loaders.graphdef.model import GraphDefModel
 
     preprocessing = choose_preprocessing(request.preprocessing, usual)
-    model = GraphDefModel(graph_def, source, output, ModelDescription(path.stem, path.name, preprocessing))
+    model = GraphDefModel(
+        graph_def, source, output, ModelDescription(path.stem, path.name, preprocessing), request.open_size
+    )
     n_classes = model.graph[model.graph.output].n_features
     names, ids = find_classes(request.class_names, path, n_classes)
     model.name_classes(names, ids)
@@ -119,6 +121,8 @@ def read_graph_def(path: Path) -> Any:
     from google.protobuf.message import DecodeError
 
     graph_def = tf.compat.v1.GraphDef()
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path} is not a regular file")
     try:
         graph_def.ParseFromString(path.read_bytes())
     except OSError as error:
@@ -148,7 +152,7 @@ def _find_ends(graph_def: Any, path: Path) -> tuple[str, str]:
         raise InputError(
             f"{path} has {len(reached)} placeholders before '{output}'; only graphs with one can be analysed"
         )
-    return reached[0], output
+    return reached[0], before_choice(graph_def, output)
 
 
 def _ancestors(inputs_of: dict[str, list[str]], name: str) -> set[str]:
@@ -169,25 +173,3 @@ def _operation(name: str) -> str:
 def _is_inception5h(graph_def: Any) -> bool:
     names = {node.name for node in graph_def.node}
     return {"input", "conv2d0", "mixed3a", "mixed4c", "mixed5b", "avgpool0", "softmax2"} <= names
-
-
-def _freeze(folder: Path) -> tuple[Any, str, str]:
-    """The serving signature with constants for variables: graph, placeholder, and operation of the output."""
-    tf = import_tensorflow()
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    try:
-        loaded = tf.saved_model.load(str(folder))  # held on to, because it owns the variables
-    except Exception as error:  # a damaged folder makes TensorFlow raise a dozen types
-        raise InputError(f"cannot load the SavedModel {folder}: {first_line(error)}") from error
-    signatures = loaded.signatures
-    if not signatures:
-        raise InputError(f"the SavedModel {folder} has no signature to call")
-    name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
-    frozen = convert_variables_to_constants_v2(signatures[name])
-    for what, tensors in (("inputs", frozen.inputs), ("outputs", frozen.outputs)):
-        if len(tensors) != 1:
-            raise InputError(
-                f"signature '{name}' of the SavedModel {folder} has {len(tensors)} {what}; only one will do"
-            )
-    return frozen.graph.as_graph_def(), frozen.inputs[0].op.name, frozen.outputs[0].op.name

@@ -14,6 +14,7 @@ from typing import Any
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph, Node
 from layerwise.plugins.loaders.graphdef.ops import ALIASES, describe_tf_op
+from layerwise.plugins.loaders.graphdef.shapes import BatchShapes
 
 
 @dataclass
@@ -38,6 +39,7 @@ class _Walk:
     """What is known of the tensors between input and output."""
 
     source: Any
+    shapes: BatchShapes
     live: set[str] = field(default_factory=set)
 
     def resolve(self, tensor: Any) -> Any:
@@ -50,8 +52,7 @@ class _Walk:
         """Whether it holds activations: floating-point, from the input, with a row for each stimulus."""
         if tensor is self.source:
             return True
-        has_rows = tensor.shape.rank is None or (tensor.shape.rank > 0 and tensor.shape[0] is None)
-        return tensor.name in self.live and tensor.dtype.is_floating and has_rows
+        return tensor.name in self.live and tensor.dtype.is_floating and self.shapes.row_of(tensor) is not None
 
     def sources_of(self, tensor: Any) -> list[Any]:
         """The activations that a tensor is, or is computed from by way of tensors that are none."""
@@ -64,22 +65,26 @@ class _Walk:
         return found
 
 
-def translate_graph(source: Any, output: Any, path: str) -> Translation:
+def translate_graph(source: Any, output: Any, path: str, shapes: BatchShapes, function: Any) -> Translation:
     """The nodes between two tensors.
 
     Args:
         source: The input's tensor, with a shape that is known but for its first axis.
         output: The output's tensor.
         path: Where the graph came from, for errors.
+        shapes: Shapes of the graph's tensors.
+        function: The graph as a wrapped function.
 
     Raises:
-        InputError: If the output does not have a row for each stimulus, or a shape cannot be told.
+        InputError: If the output does not have a row for each stimulus, or the graph has a loop.
     """
-    walk = _Walk(source)
-    order = _order_operations(output)
+    walk = _Walk(source, shapes)
+    order = _order_operations(output, path)
     for op in order:
         if op is source.op or any(tensor.name in walk.live for tensor in op.inputs):
             walk.live.update(tensor.name for tensor in op.outputs)
+    live = [tensor for op in order for tensor in op.outputs if tensor.name in walk.live and tensor.dtype.is_floating]
+    shapes.run_unknown(function, live)
     output = walk.resolve(output)
     if not walk.is_node(output):
         raise InputError(
@@ -98,7 +103,7 @@ def translate_graph(source: Any, output: Any, path: str) -> Translation:
         sources = _inputs(walk, tensor)
         op, kernel = ("input", None) if tensor is source else describe_tf_op(tensor.op, len(sources))
         inputs = tuple(names[one.name] for one in sources)
-        nodes.append(Node(names[tensor.name], op, inputs, _shape(tensor, path), kernel))
+        nodes.append(Node(names[tensor.name], op, inputs, _shape(walk, tensor), kernel))
     tensors = {names[tensor.name]: tensor for tensor in found}
     constants = {name: _constants(walk, tensor) for name, tensor in tensors.items()}
     return Translation(_prune(nodes, names[output.name]), tensors, constants, scope)
@@ -108,13 +113,22 @@ def _constants(walk: _Walk, tensor: Any) -> tuple[Any, ...]:
     return tuple(one for one in tensor.op.inputs if walk.resolve(one).name not in walk.live)
 
 
-def _order_operations(output: Any) -> list[Any]:
-    """The operations that a tensor depends on, each after those it needs."""
+def _order_operations(output: Any, path: str) -> list[Any]:
+    """The operations that a tensor depends on, each after those it needs.
+
+    Raises:
+        InputError: If one depends on itself, as in the loops of TensorFlow 1.
+    """
     order: list[Any] = []
     done: set[str] = set()
     waiting = [output.op]
     while waiting:
         op = waiting[-1]
+        if op.type == "NextIteration":
+            raise InputError(
+                f"{path} has a loop of TensorFlow 1 ('{op.name}'), which cannot be laid out as layers: convert the "
+                "graph with lower_control_flow=False"
+            )
         missing = [tensor.op for tensor in op.inputs if tensor.op.name not in done]
         if op.name not in done and missing:
             waiting.extend(reversed(missing))
@@ -152,11 +166,10 @@ def _name(tensor: Any, scope: str) -> str:
     return str(tensor.op.name if tensor.value_index == 0 else tensor.name).removeprefix(scope)
 
 
-def _shape(tensor: Any, path: str) -> tuple[int, ...]:
-    shape = tensor.shape
-    if shape.rank is None or any(axis is None for axis in shape.as_list()[1:]):
-        raise InputError(f"{path}: the shape of '{tensor.op.name}' cannot be told from that of the input")
-    return tuple(int(axis) for axis in shape.as_list()[1:])
+def _shape(walk: _Walk, tensor: Any) -> tuple[int, ...]:
+    if tensor is walk.source:
+        return tuple(int(axis) for axis in tensor.shape.as_list()[1:])
+    return tuple(int(axis) for axis in walk.shapes.row_of(tensor) or ())
 
 
 def _prune(nodes: Sequence[Node], output: str) -> Graph:

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, Floats, Model, WeightTensor
+from layerwise.plugins.loaders.batches import in_batches
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.graphdef.graph import translate_graph
 from layerwise.plugins.loaders.graphdef.program import digest_graph
+from layerwise.plugins.loaders.graphdef.shapes import BatchShapes
+from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.preprocessing import fit_channels
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
 
@@ -25,7 +28,14 @@ DEFAULT_SIZE = 224
 class GraphDefModel(Model):
     """A frozen graph of which parts can be pruned out as functions."""
 
-    def __init__(self, graph_def: Any, source: str, output: str, description: ModelDescription) -> None:
+    def __init__(
+        self,
+        graph_def: Any,
+        source: str,
+        output: str,
+        description: ModelDescription,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         """Import a graph.
 
         Args:
@@ -33,13 +43,26 @@ class GraphDefModel(Model):
             source: Name of the placeholder that takes the images.
             output: Name of the operation whose first tensor is the output.
             description: What else is known of it.
+            size: Height and width of an input that takes any.
 
         Raises:
             InputError: If TensorFlow cannot import it, its input is no image, or a shape cannot be told.
         """
         path = description.source
-        self._function, feed = _import_graph(graph_def, source, path)
-        translation = translate_graph(feed, self._function.graph.get_tensor_by_name(f"{output}:0"), path)
+        rest = _set_input_free(graph_def, source)
+        self._batch, sides, dtype = _read_input(graph_def, source, path)
+        self.takes_any_size = None in sides
+        default = (*(size or (DEFAULT_SIZE, DEFAULT_SIZE)), 3)
+        shape = [side or given for side, given in zip(sides, default, strict=True)]
+        self._function, feed = _import_graph(rest, source, [self._batch, *shape], dtype, path)
+        try:
+            shapes = BatchShapes(rest, source, feed, self._batch)
+            target = self._function.graph.get_tensor_by_name(f"{output}:0")
+            translation = translate_graph(feed, target, path, shapes, self._function)
+        except (ValueError, TypeError, import_tensorflow().errors.OpError) as error:
+            raise InputError(
+                f"{path}: the graph cannot be run on a batch of any size: {first_line(error)}"
+            ) from error
         self._tensors, self._constants, self._scope = translation.tensors, translation.constants, translation.scope
         self.graph = translation.graph
         self.layers = derive_layers(self.graph)
@@ -99,13 +122,14 @@ class GraphDefModel(Model):
             arrays = {start: batch, **{name: np.ascontiguousarray(rows) for name, rows in given.items()}}
             if function is not None:
                 fed = [
-                    tf.convert_to_tensor(arrays[name], feed.dtype) for name, feed in zip(known, feeds, strict=True)
+                    tf.cast(np.rint(arrays[name]) if feed.dtype.is_integer else arrays[name], feed.dtype)
+                    for name, feed in zip(known, feeds, strict=True)
                 ]
                 for name, tensor in zip(computed, function(*fed), strict=True):
                     arrays[name] = _to_array(tensor).astype(np.float32, copy=False)
             return [arrays[name] for name in outputs]
 
-        return run
+        return run if self._batch is None else in_batches(run, self._batch)
 
     def name_classes(self, names: tuple[str, ...], ids: tuple[str, ...]) -> None:
         """Record what the outputs are called, once their number is known."""
@@ -122,28 +146,42 @@ def _to_array(tensor: Any) -> NDArray[np.floating]:
     return np.asarray(memoryview(tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor))
 
 
-def _import_graph(graph_def: Any, source: str, path: str) -> tuple[Any, Any]:
-    """The graph as a function, and the tensor to feed: a new placeholder whose shape is known."""
-    tf = import_tensorflow()
-    placeholder = next(node for node in graph_def.node if node.name == source)
-    shape, dtype = _image_shape(placeholder, path), tf.as_dtype(placeholder.attr["dtype"].type)
-    if not dtype.is_floating:
-        raise InputError(f"{path}: input '{source}' takes {dtype.name}; only floating-point images will do")
-    rest = tf.compat.v1.GraphDef()
+def _set_input_free(graph_def: Any, source: str) -> Any:
+    """The graph with its input called `{source}_before`, so that a new placeholder can take over its name."""
+    rest = import_tensorflow().compat.v1.GraphDef()
     rest.CopyFrom(graph_def)
     for node in rest.node:
-        if node.name == source:  # the new placeholder takes over its name
+        if "_class" in node.attr:  # beside which operation it is to run, perhaps the input
+            del node.attr["_class"]
+        if node.name == source:
             node.name = f"{source}_before"
         node.input[:] = [f"{source}_before" if _plain(name) == source else name for name in node.input]
+    return rest
+
+
+def _read_input(graph_def: Any, source: str, path: str) -> tuple[int | None, tuple[int | None, ...], Any]:
+    """The batch size of an input that takes only one, the shape of an image, and the type."""
+    placeholder = next(node for node in graph_def.node if node.name == source)
+    dtype = import_tensorflow().as_dtype(placeholder.attr["dtype"].type)
+    if not (dtype.is_floating or dtype.is_integer):
+        raise InputError(f"{path}: input '{source}' takes {dtype.name}; only images of numbers will do")
+    shape = placeholder.attr["shape"].shape
+    batch = shape.dim[0].size if not shape.unknown_rank and shape.dim else -1
+    return (batch if batch > 0 else None), _image_shape(placeholder, path), dtype
+
+
+def _import_graph(rest: Any, source: str, shape: Sequence[int | None], dtype: Any, path: str) -> tuple[Any, Any]:
+    """The graph as a function, and the tensor to feed: a new placeholder whose shape is known."""
+    tf = import_tensorflow()
 
     def build() -> None:
-        feed = tf.compat.v1.placeholder(dtype, [None, *shape], name=source)
+        feed = tf.compat.v1.placeholder(dtype, shape, name=source)
         tf.import_graph_def(rest, input_map={f"{source}_before:0": feed}, name="")
 
     try:
         function = tf.compat.v1.wrap_function(build, [])
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
-        raise InputError(f"{path}: TensorFlow cannot import the graph: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path}: TensorFlow cannot import the graph: {first_line(error)}") from error
     return function, function.graph.get_tensor_by_name(f"{source}:0")
 
 
@@ -151,17 +189,14 @@ def _plain(name: str) -> str:
     return name.removesuffix(":0")
 
 
-def _image_shape(placeholder: Any, path: str) -> tuple[int, int, int]:
-    """Height, width and channels that a placeholder takes; what it leaves open is 224 x 224 x 3."""
+def _image_shape(placeholder: Any, path: str) -> tuple[int | None, ...]:
+    """Height, width and channels that a placeholder takes; None for what it leaves open."""
     shape = placeholder.attr["shape"].shape
     if shape.unknown_rank or not shape.dim:
-        return DEFAULT_SIZE, DEFAULT_SIZE, 3
+        return None, None, None
     sizes = [dim.size for dim in shape.dim]
     if len(sizes) != 4 or sizes[3] not in (-1, 1, 3):
         raise InputError(
             f"{path}: input '{placeholder.name}' has shape {sizes}, but images have (batch, height, width, 1 or 3)"
         )
-    height, width, channels = (
-        size if size > 0 else default for size, default in zip(sizes[1:], (224, 224, 3), strict=True)
-    )
-    return height, width, channels
+    return tuple(size if size > 0 else None for size in sizes[1:])

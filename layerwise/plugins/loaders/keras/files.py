@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
@@ -55,7 +55,12 @@ class KerasFileLoader(ModelLoader):
             load_weights(network, Path(request.weights))
         source = path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}"
         description = _describe(network, path.stem, source, request, path)
-        return KerasModel(network, description, has_own_names=True)
+        try:
+            return KerasModel(network, description, has_own_names=True, size=request.open_size)
+        except LayerwiseError:
+            raise
+        except Exception as error:  # what a layer of the file raises when it is called
+            raise InputError(f"{path} cannot be laid out as layers: {first_line(error)}") from error
 
     def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A live `keras.Model`, one that is being trained for instance; its `refresh` costs a hash of its weights.
@@ -68,7 +73,7 @@ class KerasFileLoader(ModelLoader):
             return None
         from layerwise.plugins.loaders.keras.model import KerasModel
 
-        return KerasModel(model, _describe(model, request.model, "in memory", request, None))
+        return KerasModel(model, _describe(model, request.model, "in memory", request, None), size=request.open_size)
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """The model file, other weights where they are named, and names of classes."""

@@ -23,6 +23,7 @@ from typing import Any
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph, Node
+from layerwise.plugins.loaders.keras.nested import match_inputs
 from layerwise.plugins.loaders.keras.ops import describe_op, has_fused_softmax
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
@@ -38,6 +39,7 @@ class Call:
         output: Which of the operation's outputs it is.
         sources: Name of the node that holds each Keras tensor among the arguments, by the tensor's id.
         shape: Shape of the tensor, without the batch axis; None for axes of unknown length.
+        dtype: Type of the tensor, in Keras's words.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Call:
     output: int
     sources: Mapping[int, str]
     shape: tuple[int | None, ...]
+    dtype: str = "float32"
 
     def run(self, values: Mapping[str, Any]) -> Any:
         """Call the operation on tensors that are held by node name, in inference mode."""
@@ -70,6 +73,11 @@ def replay(calls: Iterable[Call], values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def begin(call: Call, tensor: Any) -> dict[str, Any]:
+    """What `replay` starts from: the tensor of a call, float32 as it comes, in the type that Keras has it in."""
+    return {call.name: import_tensorflow().cast(tensor, call.dtype)}
+
+
 @dataclass
 class _Layout:
     """The list of calls while it grows, and the node that holds each tensor met so far."""
@@ -78,11 +86,15 @@ class _Layout:
     used: Counter[str] = field(default_factory=Counter)
 
     def add(
-        self, name: str, operation: Any, keras_node: Any, output: int, sources: dict[int, str], shape: Any
+        self, name: str, operation: Any, keras_node: Any, output: int, sources: dict[int, str], tensor: Any
     ) -> str:
+        taken = {call.name for call in self.calls}
         self.used[name] += 1
         unique = name if self.used[name] == 1 else f"{name}:{self.used[name] - 1}"
-        self.calls.append(Call(unique, operation, keras_node, output, sources, tuple(shape[1:])))
+        while unique in taken:  # a layer may be called so itself
+            self.used[name] += 1
+            unique = f"{name}:{self.used[name] - 1}"
+        self.calls.append(Call(unique, operation, keras_node, output, sources, tuple(tensor.shape[1:]), tensor.dtype))
         return unique
 
 
@@ -95,13 +107,21 @@ def lay_out(model: Any) -> tuple[Call, ...]:
     _check_is_graph(model)
     layout = _Layout()
     source = model.inputs[0]
-    name = layout.add(source._keras_history[0].name, None, None, 0, {}, source.shape)
+    name = layout.add(source._keras_history[0].name, None, None, 0, {}, source)
     (output,) = _lay_out_model(model, [name], "", layout)
+    _refuse_state(layout.calls)
     place = next(index for index, call in enumerate(layout.calls) if call.name == output)
     return tuple(_split_softmax(layout.calls[: place + 1]))
 
 
 def _check_is_graph(model: Any) -> None:
+    import keras
+
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise InputError(
+            f"Keras model '{model.name}' was never built, so that nobody knows the shape of its input: give it a "
+            "keras.Input, or call it once, before it is saved"
+        )
     if not _is_graph(model):
         raise InputError(
             f"Keras model '{model.name}' is not a functional or sequential model with a known input shape, "
@@ -111,6 +131,15 @@ def _check_is_graph(model: Any) -> None:
         if len(tensors) != 1:
             raise InputError(
                 f"Keras model '{model.name}' has {len(tensors)} {what}; only models with one can be analysed"
+            )
+
+
+def _refuse_state(calls: Iterable[Call]) -> None:
+    for call in calls:
+        if getattr(call.operation, "stateful", False):
+            raise InputError(
+                f"layer '{call.name}' is stateful: what it makes of a stimulus depends on those before it; build the "
+                "model with stateful=False"
             )
 
 
@@ -137,12 +166,13 @@ def _lay_out_model(model: Any, inputs: list[str], prefix: str, layout: _Layout) 
     for keras_node in _calls_in_order(model):
         operation = keras_node.operation
         sources = {id(tensor): held[id(tensor)] for tensor in keras_node.arguments.keras_tensors}
-        if _is_graph(operation):
-            wanted = [sources[id(tensor)] for tensor in keras_node.arguments.keras_tensors]
+        given = match_inputs(operation, keras_node) if _is_graph(operation) else None
+        if given is not None:
+            wanted = [sources[id(tensor)] for tensor in given]
             names = _lay_out_model(operation, wanted, f"{prefix}{operation.name}/", layout)
         else:
             names = [
-                layout.add(f"{prefix}{operation.name}", operation, keras_node, index, sources, tensor.shape)
+                layout.add(f"{prefix}{operation.name}", operation, keras_node, index, sources, tensor)
                 for index, tensor in enumerate(keras_node.outputs)
             ]
         held.update({id(tensor): name for tensor, name in zip(keras_node.outputs, names, strict=True)})

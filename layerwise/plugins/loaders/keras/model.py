@@ -19,8 +19,9 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
+from layerwise.plugins.loaders.batches import in_batches
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
-from layerwise.plugins.loaders.keras.graph import lay_out, renumber, replay, translate
+from layerwise.plugins.loaders.keras.graph import begin, lay_out, renumber, replay, translate
 from layerwise.plugins.loaders.keras.program import Program
 from layerwise.plugins.loaders.preprocessing import fit_channels
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
@@ -36,6 +37,7 @@ class KerasModel(Model):
         main: Collection[str] | None = None,
         *,
         has_own_names: bool = False,
+        size: tuple[int, int] | None = None,
     ) -> None:
         """Lay out a model.
 
@@ -44,6 +46,7 @@ class KerasModel(Model):
             description: What else is known of it.
             main: Names of the main layers, where its authors have chosen them.
             has_own_names: Whether the layers' names are the same in every process (they were read from a file).
+            size: Height and width of an input that takes any.
 
         Raises:
             InputError: If the model has several inputs or outputs, its input is no image, or it cannot be traced.
@@ -52,8 +55,10 @@ class KerasModel(Model):
         if not has_own_names:
             calls = renumber(calls)
         _check_is_image(calls[0].shape, model.name)
+        self.takes_any_size = None in calls[0].shape
+        self._batch: int | None = model.inputs[0].shape[0]
         self._calls = {call.name: call for call in calls}
-        self._program = Program(calls, model.name)
+        self._program = Program(calls, model.name, self._batch, size)
         self.graph = translate(calls, self._program.shapes)
         self.layers = derive_layers(self.graph, main)
         self._description = replace(description, versions=package_versions())
@@ -96,21 +101,21 @@ class KerasModel(Model):
 
         def run_all(tensor: Any) -> list[Any]:
             size = [tf.shape(tensor)[0]]
-            given = {
-                name: tf.broadcast_to(tf.constant(value), tf.concat([size, value.shape], 0))
-                for name, value in replaced.items()
-            }
-            values = replay(needed, {start: tensor, **given})
+            known = begin(self._calls[start], tensor)
+            for name, value in replaced.items():
+                every = tf.broadcast_to(tf.constant(value), tf.concat([size, value.shape], 0))
+                known |= begin(self._calls[name], every)
+            values = replay(needed, known)
             return [tf.cast(values[name], tf.float32) for name in outputs]
 
-        signature = [tf.TensorSpec([None, *self.graph[start].shape], tf.float32)]
+        signature = [tf.TensorSpec([self._batch, *self.graph[start].shape], tf.float32)]
         function = tf.function(run_all, input_signature=signature, autograph=False).get_concrete_function()
 
         def run(batch: Floats) -> Sequence[Floats]:
             # `Tensor.numpy()` copies; a memory view does not, and the array keeps the tensor alive.
             return [np.asarray(memoryview(tensor)) for tensor in function(tf.convert_to_tensor(batch, tf.float32))]
 
-        return run
+        return run if self._batch is None else in_batches(run, self._batch)
 
     def weights(self) -> Iterator[WeightTensor]:
         """The weight tensors, in order of computation; one that several calls share comes once."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.plugins.loaders.graphdef.program import digest_graph
-from layerwise.plugins.loaders.keras.graph import Call, replay
+from layerwise.plugins.loaders.keras.graph import Call, begin, replay
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
@@ -30,7 +30,9 @@ class Program:
         digest: Hex digest of the operations, their attributes, arguments and constants.
     """
 
-    def __init__(self, calls: Sequence[Call], model: str) -> None:
+    def __init__(
+        self, calls: Sequence[Call], model: str, batch: int | None = None, size: tuple[int, int] | None = None
+    ) -> None:
         """Trace.
 
         What only training reads (rates of dropout, initialisers, regularisers, seeds) is in no operation, and so not
@@ -39,11 +41,13 @@ class Program:
         Args:
             calls: The calls, the input first and the output last.
             model: What the model is called, for messages.
+            batch: The only size of batches that it takes; None for any.
+            size: Height and width of an input that takes any.
 
         Raises:
             InputError: If TensorFlow cannot trace it, or a shape cannot be told from the input's.
         """
-        self._function, traced = _trace(calls, model)
+        self._function, traced = _trace(calls, model, batch, size or (DEFAULT_SIZE, DEFAULT_SIZE))
         self.shapes = {call.name: _read_shape(call, shape, model) for call, shape in zip(calls, traced, strict=True)}
         arguments = [tensor.op.name for tensor in self._function.inputs]
         results = [tensor.name for tensor in self._function.outputs]
@@ -62,18 +66,23 @@ class Program:
                 yield tensor.numpy()
 
 
-def _trace(calls: Sequence[Call], model: str) -> tuple[Any, list[tuple[int | None, ...]]]:
+def _trace(
+    calls: Sequence[Call], model: str, batch: int | None, size: tuple[int, int]
+) -> tuple[Any, list[tuple[int | None, ...]]]:
     tf = import_tensorflow()
     shapes: list[tuple[int | None, ...]] = []
 
     def run(tensor: Any) -> Any:
-        values = replay(calls[1:], {calls[0].name: tensor})
+        values = replay(calls[1:], begin(calls[0], tensor))
         shapes[:] = [tuple(values[call.name].shape[1:]) for call in calls]
         return values[calls[-1].name]
 
     is_open = any(axis is None for call in calls for axis in call.shape)
     # With one image, TensorFlow can tell shapes that it cannot tell for any number of them.
-    image = [1 if is_open else None, *(axis or DEFAULT_SIZE for axis in calls[0].shape)]
+    image = [
+        batch or (1 if is_open else None),
+        *(axis or given for axis, given in zip(calls[0].shape, (*size, 3), strict=True)),
+    ]
     try:
         function = tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec(image, tf.float32))
     except Exception as error:  # whatever a layer raises that cannot be called like this

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from layerwise.core.base.errors import InputError
+from layerwise.plugins.loaders.keras.weight_names import find_misfits, list_misfits
+
+_BOLD = re.compile(r"\x1b\[[0-9;]*m")
+_DOING = re.compile(r"Exception encountered when calling|Error when deserializing class|Arguments received by")
+_CONFIG = re.compile(r"\s*(?:Full object config|Received: config=|config=)")
+_LONGEST = 300
 
 
 def load_weights(model: Any, path: Path) -> None:
     """Load a `.weights.h5`, `.h5` or `.keras` file into a model of the same architecture.
 
     Raises:
-        InputError: If the file is missing, damaged, of another kind, or another model's.
+        InputError: If the file is missing, damaged, of another kind, or another model's; lists what does not fit.
     """
     if not path.is_file():
         raise InputError(f"no weights file '{path}'")
@@ -23,9 +30,13 @@ def load_weights(model: Any, path: Path) -> None:
         raise InputError(f"{path}: weights are read from .weights.h5, .h5 and .keras files")
     try:
         with quiet_keras():
-            model.load_weights(str(path))
+            misfits = find_misfits(model, path)
+            if not misfits:
+                model.load_weights(str(path))
     except Exception as error:  # Keras and h5py raise a dozen types for a file that does not fit
         raise InputError(f"{path} does not fit {model.name}: {first_line(error)}") from error
+    if misfits:
+        raise InputError(f"{path} does not fit {model.name}: {list_misfits(misfits)}")
 
 
 @contextmanager
@@ -37,6 +48,16 @@ def quiet_keras() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message that says something, or the error's type."""
-    lines = (line.strip() for line in str(error).splitlines())
-    return next((line for line in lines if line), type(error).__name__)[:300]
+    """The reason that an error's message gives, in one line, or the error's type.
+
+    Keras begins with what it was doing and puts the reason last, in bold, behind configurations of any length.
+    """
+    text = _BOLD.sub("", str(error)).rpartition("Exception encountered: ")[2]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if not _DOING.match(line)]
+    reason = next(iter(telling or lines), type(error).__name__)
+    return _shorten(_CONFIG.split(reason)[0].rstrip(" .,:"))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
