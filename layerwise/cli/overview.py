@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
     from layerwise.core.network.layers import Layer
-    from layerwise.core.network.pairs import Pairs
+    from layerwise.core.network.matrices.pairs import Pairs
 
 COMPARATOR = "layerwise:rsa-pearson"  # qualified: a plugin may offer the bare name too
 SPARSENESS = "sparseness-population"

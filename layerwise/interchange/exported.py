@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.checks import check_representation
-from layerwise.core.network.correlations import from_correlations
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.panels import panels
+from layerwise.core.network.matrices.correlations import from_correlations
+from layerwise.core.network.matrices.panels import panels
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import Resolution
 from layerwise.interchange.content import about

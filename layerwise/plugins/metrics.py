@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import Metric
-from layerwise.core.network.panels import Panel, reflect_at_ends
+from layerwise.core.network.matrices.panels import Panel, reflect_at_ends
 from layerwise.core.network.representation import Representation
 
 Matrix = NDArray[np.float64]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.history.checks import diagonal_of
-from layerwise.core.network.pairs import Pairs
-from layerwise.core.network.panels import Panel, Side, panels, read_only
+from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.panels import Panel, Side, panels, read_only
 from layerwise.core.network.representation import Representation
 from layerwise.storage.tiles import Packed, Tile, TileError, begin_digest, decode_tile, tile_size
 

@@ -131,7 +131,7 @@ def _from_correlations(
 ) -> Representation:
     import numpy as np
 
-    from layerwise.core.network.correlations import from_correlations
+    from layerwise.core.network.matrices.correlations import from_correlations
 
     if packed.deviation is not None or packed.resolution is not None:
         raise TileError("it has deviations or a resolution, which correlations have not")

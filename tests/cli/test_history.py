@@ -142,7 +142,7 @@ def test_a_failed_export_leaves_the_file_that_was_there(ask, tmp_path, monkeypat
     def fail(*_, **__):
         raise OSError(28, "no space left")
 
-    monkeypatch.setattr(np, "savez", fail)
+    monkeypatch.setattr(np.lib.format, "write_array", fail)
     assert ask("export", "latest", "-o", "x.npz").code == 1
     assert (tmp_path / "x.npz").read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]

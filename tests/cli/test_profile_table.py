@@ -20,7 +20,7 @@ def chain(n_layers: int, undefined: int | None = None) -> np.ndarray:
 
 
 def run(name: str) -> SimpleNamespace:
-    return SimpleNamespace(id=name * 8, model=SimpleNamespace(name=name))
+    return SimpleNamespace(id=name * 8, model=SimpleNamespace(name=name, title=name))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from layerwise.core.history.records import LayerAddress
-from layerwise.core.network.correlations import STORED_CORRELATIONS
+from layerwise.core.network.matrices.correlations import STORED_CORRELATIONS
 from layerwise.core.network.representation import Representation
 from layerwise.interchange.gathering import arrange_layers, gather
 from layerwise.storage import open_store, upgrade

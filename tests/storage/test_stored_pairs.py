@@ -10,8 +10,8 @@ import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import LayerAddress, LayerResult
-from layerwise.core.network.derived import take_from
-from layerwise.core.network.panels import Panel
+from layerwise.core.network.matrices.derived import take_from
+from layerwise.core.network.matrices.panels import Panel
 from layerwise.core.network.products import multiply
 from layerwise.storage import OpenHistory, Store, tiles
 from layerwise.storage.answers import results

@@ -22,7 +22,7 @@ from layerwise.core.analysis.working_memory import plan_memory, size_of
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import Comparison, LayerAddress
-from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.representation import Representation
 
 Pair = tuple[LayerAddress, LayerAddress]

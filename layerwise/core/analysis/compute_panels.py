@@ -21,8 +21,8 @@ from layerwise.core.analysis.working_memory import MOST_WHOLE
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.host.kinds import PairSums, PanelComparator
-from layerwise.core.network.derived import PerturbedPairs
-from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.matrices.derived import PerturbedPairs
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.resolution import NOT_DETERMINED
 
 Pair = tuple[LayerAddress, LayerAddress]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from layerwise.core.analysis.importance import BlockImportance, apportion, check_pairs
 from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered
-from layerwise.core.network.pairs import Pairs
-from layerwise.core.network.panels import Panel, above_diagonal
+from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.panels import Panel, above_diagonal
 
 Values = NDArray[np.float64]
 

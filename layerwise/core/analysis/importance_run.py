@@ -20,7 +20,7 @@ from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.network.layers import Layer, find_layer
-from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
 
 BLOCK = "block"

@@ -25,7 +25,7 @@ def check_representation(representation: Representation) -> None:
     """
     import numpy as np
 
-    from layerwise.core.network.panels import panels
+    from layerwise.core.network.matrices.panels import panels
 
     matrix, n_stimuli = representation.entries, representation.n_stimuli
     if matrix.dtype not in (np.float32, np.float64) or matrix.shape != (n_stimuli, n_stimuli):

@@ -28,7 +28,7 @@ from layerwise.core.network.layers import Layer
 if TYPE_CHECKING:
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
-    from layerwise.core.network.pairs import Pairs
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
 

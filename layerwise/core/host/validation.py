@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import PluginError
 from layerwise.core.host.kinds import Comparator, Metric, Reorderer, StatisticValue, Transform
 from layerwise.core.host.registry import Registered
-from layerwise.core.network.panels import panels
+from layerwise.core.network.matrices.panels import panels
 
 Range = tuple[float | None, float | None]
 _SLACK = 1e-6

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.compact import compact
-from layerwise.core.network.panels import panels
+from layerwise.core.network.matrices.compact import compact
+from layerwise.core.network.matrices.panels import panels
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import EXACT, Resolution, tell_rounding
 

@@ -17,10 +17,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layerwise.core.network.compact import expand
-from layerwise.core.network.pairs import Pairs
-from layerwise.core.network.panels import Panel, panels
-from layerwise.core.network.panels import read_only as read_only  # noqa: PLC0414 - where everybody looks for it
+from layerwise.core.network.matrices.compact import expand
+from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.panels import Panel, panels
+from layerwise.core.network.matrices.panels import read_only as read_only  # noqa: PLC0414 - where everybody looks for it
 from layerwise.core.network.resolution import EXACT, SURE, Resolution
 
 Number = TypeVar("Number", bound=np.generic)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
-from layerwise.core.network.pairs import Pairs
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.core.network.resolution import SURE
 from layerwise.plugins.comparators.panelled import KernelPanels, Means

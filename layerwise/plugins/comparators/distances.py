@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Parameter
 from layerwise.core.host.kinds import Comparator, Matrix, Metric, MetricComparator
-from layerwise.core.network.pairs import Pairs
-from layerwise.core.network.panels import Panel
+from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.panels import Panel
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import settle
 from layerwise.plugins.comparators.neighbours import count_open

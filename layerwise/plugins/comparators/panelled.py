@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Metric, PairSums, PanelComparator
-from layerwise.core.network.pairs import Pairs
-from layerwise.core.network.panels import Panel, above_diagonal
+from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.panels import Panel, above_diagonal
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import CLOSE, SURE, is_flat
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Matrix, Metric, MetricComparator, PairSums
-from layerwise.core.network.panels import Panel, above_diagonal
+from layerwise.core.network.matrices.panels import Panel, above_diagonal
 from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.core.network.resolution import SURE, count_settled
 from layerwise.plugins.comparators.panelled import FEW_PAIRS, FLAT, MIN_STIMULI, RsaPanels, Spread, correlate

@@ -29,7 +29,7 @@ from layerwise.storage.schema import comparisons, layers, orderings, representat
 from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, unpack, unpack_head
 
 if TYPE_CHECKING:
-    from layerwise.core.network.pairs import Pairs
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
     from layerwise.storage.stored_pairs import StoredPairs
 

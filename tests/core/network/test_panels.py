@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from layerwise.core.network.panels import Panel, above_diagonal
+from layerwise.core.network.matrices.panels import Panel, above_diagonal
 from layerwise.core.network.products import multiply
 from layerwise.core.network.representation import Representation, strict_upper
 

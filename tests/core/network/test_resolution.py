@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerwise.core.network.compact import compact, expand
+from layerwise.core.network.matrices.compact import compact, expand
 from layerwise.core.network.products import represent
 from layerwise.core.network.resolution import SURE, is_flat, settle, settle_ties, tell_rounding
 

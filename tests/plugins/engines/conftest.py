@@ -63,7 +63,7 @@ def register_model_loaders():
 '''
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with an installed plugin that offers the toy network."""
     folder = tmp_path_factory.mktemp("installed")
@@ -84,7 +84,7 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["PYTHONPATH"] = before
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def registry(plugin_folder: Path) -> Registry:
     """What is installed, with that plugin."""
     return load_plugins()
@@ -127,7 +127,7 @@ def count_features(target: Target) -> int:
     return int(target.transform.offer.apply(probe).reshape(2, -1).shape[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(plugin_folder: Path) -> Iterator[Any]:
     """Two workers of one thread each, processes of this machine; one that dies is started again."""
     distributed = pytest.importorskip("distributed")

@@ -227,7 +227,7 @@ def test_models_that_are_no_graph_of_one_image_say_why() -> None:
     one, two = keras.Input((4, 4, 3)), keras.Input((4, 4, 3))
     with pytest.raises(InputError, match="has 2 inputs"):
         wrap(keras.Model([one, two], keras.layers.Add()([one, two])))
-    with pytest.raises(InputError, match="not a functional or sequential model"):
+    with pytest.raises(InputError, match="was never built"):
         wrap(keras.Sequential([keras.layers.Dense(2)]))
 
 
@@ -337,7 +337,7 @@ def test_weights_of_another_network_are_one_clear_line(load: Any, tmp_path: Path
 
 
 def test_inception_v3_has_its_nested_blocks(load: Any) -> None:
-    model = load("inception_v3")
+    model = load("inception_v3", weights="none")
     layers = {layer.name: layer for layer in model.layers}
     expected = {
         "mixed0": "1x1 5x5 3x3dbl pool",
@@ -365,7 +365,7 @@ def test_inception_v3_has_its_nested_blocks(load: Any) -> None:
     ],
 )
 def test_the_main_layers_of_other_architectures_are_the_ends_of_their_steps(load: Any, name: str, main: str) -> None:
-    model = load(name)
+    model = load(name, weights="none")
     found = [layer.name for layer in model.layers if layer.is_main]
     assert set(main.split()) <= set(found)
     assert not [layer for layer in found if layer.endswith(("_pad", "_bn", "_BN", "flatten", "dropout"))] or name in (

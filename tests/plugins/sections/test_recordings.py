@@ -9,7 +9,7 @@ import pytest
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import LayerAddress
-from layerwise.core.network.correlations import from_correlations
+from layerwise.core.network.matrices.correlations import from_correlations
 from layerwise.core.network.representation import Representation
 from layerwise.plugins.sections.models import section as models
 from layerwise.plugins.sections.overview import compared

@@ -8,7 +8,6 @@ import typer
 
 from layerwise.cli.options.common import AllowUnsafe, AsJson, Seed, Weights
 from layerwise.cli.output import make_table, print_json, stdout_console
-from layerwise.cli.progress import watching
 from layerwise.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ def ablate_each(
         layerwise ablate googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --together 'glob:*/5x5'
     """
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
+    from layerwise.cli.progress import watching
     from layerwise.core.host.selection import select_layers
     from layerwise.core.network.ablation import Ablation
     from layerwise.core.runs.ablation_sweep import Sweep, list_each, sweep_ablations

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         WeightResult,
     )
     from layerwise.core.network.layers import Layer
-    from layerwise.core.network.pairs import Pairs
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
 _EVERYTHING = RunFilter()

@@ -16,7 +16,7 @@ from layerwise.core.host.kinds.offer import Offer
 from layerwise.core.network.resolution import settle
 
 if TYPE_CHECKING:
-    from layerwise.core.network.panels import Panel
+    from layerwise.core.network.matrices.panels import Panel
     from layerwise.core.network.representation import Representation
 
 Matrix = NDArray[np.floating]

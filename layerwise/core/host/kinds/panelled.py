@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from layerwise.core.host.kinds.measures import Comparator
 
 if TYPE_CHECKING:
-    from layerwise.core.network.pairs import Pairs
-    from layerwise.core.network.panels import Panel
+    from layerwise.core.network.matrices.pairs import Pairs
+    from layerwise.core.network.matrices.panels import Panel
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,8 @@ def _calls_between(graph: Graph, known: Collection[str], outputs: Sequence[str])
         if name in known or name in needed:
             continue
         if name == graph.input:
-            raise ValueError(f"{', '.join(outputs)} cannot be computed from {', '.join(known)} alone")
+            start = " and ".join(repr(one) for one in known)
+            raise ValueError(f"{', '.join(outputs)} cannot be computed from {start} alone")
         needed.add(name)
         waiting.extend(graph[name].inputs)
     return [node.name for node in graph if node.name in needed]

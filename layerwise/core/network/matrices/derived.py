@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from layerwise.core.network.pairs import Pairs
-from layerwise.core.network.panels import Panel
+from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.panels import Panel
 from layerwise.core.network.representation import Representation
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.network.compact import expand, rounded_part
+from layerwise.core.network.matrices.compact import expand, rounded_part
 from layerwise.core.network.resolution import SINGLE, Resolution, deviation_of
 
 _ROWS_AT_ONCE = 64

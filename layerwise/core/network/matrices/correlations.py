@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.network.panels import panels
+from layerwise.core.network.matrices.panels import panels
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import SINGLE, Resolution
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layerwise.core.network.panels import Matrix, Panel, Vector, above_diagonal, read_only
+from layerwise.core.network.matrices.panels import Matrix, Panel, Vector, above_diagonal, read_only
 from layerwise.core.network.resolution import Resolution
 
 

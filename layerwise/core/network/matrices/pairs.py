@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.overview import Overview, find_moments, look_over
-from layerwise.core.network.panels import Matrix, Panel, Side
+from layerwise.core.network.matrices.overview import Overview, find_moments, look_over
+from layerwise.core.network.matrices.panels import Matrix, Panel, Side
 from layerwise.core.network.resolution import Resolution, deviation_of
 
 _LEAST_INSIDE = 1e-6
