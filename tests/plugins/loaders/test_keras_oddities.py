@@ -61,6 +61,10 @@ def test_a_name_that_keras_cannot_run_is_refused_with_its_reason(load: Any, tmp_
     network = keras.Model(image, layers.Conv2D(3, 1, name=name)(image))
     with pytest.raises(InputError, match=rf"'{name}' is not a valid scope name"):
         load(saved(network, tmp_path))
+    other = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    other.compile("adam", "mse")  # which names its variables: nothing of the refused network is left open
+    other.fit(np.zeros((2, 2)), np.zeros(2), verbose=0)
+    assert not any(name in variable.path for variable in other.optimizer.variables)
 
 
 def test_a_model_that_was_never_built_says_so(load: Any, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ A softmax that hides in its layer's activation becomes a call of its own, so tha
 Keras has no public way to read that record. What is private to it and relied upon, here and nowhere else:
 `tensor._keras_history` (who made a tensor, by which of its calls), `operation._inbound_nodes` (those calls; of each
 `operation`, `arguments.keras_tensors`, `arguments.fill_in` and `outputs`), and the class that
-`keras.Model(inputs, outputs)` makes. tests/plugins/loaders/test_keras_record.py holds Keras to it; tried with 3.15.
+`keras.Model(inputs, outputs)` makes; and the stack of open name scopes.
+tests/plugins/loaders/test_keras_record.py holds Keras to it; tried with 3.15.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -67,10 +69,29 @@ class Call:
 def replay(calls: Iterable[Call], values: dict[str, Any]) -> dict[str, Any]:
     """Make these calls one after the other, each on the tensors held by node name so far; all that are held then."""
     # Keras opens a scope named after each layer; at the root, TensorFlow refuses names such as `_conv`.
-    with import_tensorflow().name_scope("replay"):
+    with import_tensorflow().name_scope("replay"), _closing_scopes():
         for call in calls:
             values[call.name] = call.run(values)
     return values
+
+
+@contextmanager
+def _closing_scopes() -> Iterator[None]:
+    """Leave Keras's name scopes as they were, whatever fails within.
+
+    A layer whose name TensorFlow refuses leaves its scope open, and what Keras names from then on in this process
+    (the optimizer of somebody's training) is named below it, or refused, too. Keras has no public way to the scopes.
+    """
+    try:
+        from keras.src.backend.common.global_state import get_global_attribute
+    except ImportError:
+        yield
+        return
+    open_before = len(get_global_attribute("name_scope_stack") or ())
+    try:
+        yield
+    finally:
+        del (get_global_attribute("name_scope_stack") or [])[open_before:]
 
 
 def begin(call: Call, tensor: Any) -> dict[str, Any]:
