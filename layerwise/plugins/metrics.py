@@ -19,6 +19,7 @@ from layerwise.core.network.matrices.panels import Panel, reflect_at_ends
 from layerwise.core.network.representation import Representation
 
 Matrix = NDArray[np.float64]
+_LAST_BIT = 2.0**-52  # of float64, relative
 _NEAR_ONE = 0.9999  # what is larger has lost more than four of sixteen digits of its difference from 1
 
 
@@ -55,9 +56,9 @@ def _cosine_panel(panel: Panel) -> Matrix:
 def _difference_errors(representation: Representation, sizes: Matrix) -> Matrix:
     """Errors of squared distances less a square of the difference of `sizes`, over twice their product; (n, n).
 
-    What a size is off by is rounding of a sum over units of what distinguishes the stimulus.
+    What a size is off by is rounding of a sum over units of what distinguishes the stimulus, and its own last bit.
     """
-    off = representation.resolution.products * representation.deviation
+    off = np.maximum(representation.resolution.products * representation.deviation, _LAST_BIT * np.abs(sizes))
     errors = representation.squared_distance_errors()
     errors += 2 * np.abs(np.subtract.outer(sizes, sizes)) * np.hypot(off[:, None], off[None, :])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -136,7 +137,7 @@ class CosineMetric(Metric):
         """Those of squared distances and lengths."""
         if not representation.has_zero:
             return _correlation_errors(representation, matrix)
-        return np.hypot(_difference_errors(representation, representation.length), 2.0**-52 * np.abs(matrix))
+        return np.hypot(_difference_errors(representation, representation.length), _LAST_BIT * np.abs(matrix))
 
 
 class DotMetric(Metric):
@@ -154,7 +155,7 @@ class DotMetric(Metric):
         """Those of squared distances, and of lengths."""
         off = representation.resolution.products * representation.deviation * representation.length
         errors = np.hypot(representation.squared_distance_errors() / 2, np.hypot(off[:, None], off[None, :]))
-        return np.hypot(errors, 2.0**-52 * np.abs(matrix))
+        return np.hypot(errors, _LAST_BIT * np.abs(matrix))
 
 
 class CorrelationDistanceMetric(Metric):
@@ -245,6 +246,7 @@ class AngularMetric(Metric):
     """
 
     name = "angular"
+    revision = 2  # 1 took angles near half a turn for better known than they are, and ranked their rounding
     description = "angle between activation vectors, in radians"
     kind = "distance"
     unit = "radians"
@@ -261,8 +263,9 @@ class AngularMetric(Metric):
         return np.asarray(2 * np.arcsin(np.sqrt(_cosine_panel(panel) / 2)))
 
     def errors(self, representation: Representation, matrix: Matrix) -> Matrix:
-        """1 - cos is about half the square of a small angle."""
-        return _root_errors(2 * _difference_errors(representation, representation.length), matrix)
+        """1 - cos is about half the square of a small angle, and 1 + cos of what an angle lacks of half a turn."""
+        nearest = np.minimum(matrix, math.pi - matrix)
+        return _root_errors(2 * _difference_errors(representation, representation.length), nearest)
 
 
 def _correlation_errors(representation: Representation, matrix: Matrix) -> Matrix:
@@ -270,7 +273,12 @@ def _correlation_errors(representation: Representation, matrix: Matrix) -> Matri
         squared = np.abs(representation.squared_distances())
         return representation.squared_distance_errors() / max(float(np.nanmax(squared)), np.finfo(float).tiny)
     errors = _difference_errors(representation, representation.norm)
-    return np.hypot(errors, 2.0**-52 * np.abs(matrix))
+    mean, norm = representation.mean, representation.norm
+    off = _LAST_BIT * np.abs(mean)  # p (m_i - m_j)^2 is taken out as well
+    levels = np.abs(np.subtract.outer(mean, mean)) * np.hypot(off[:, None], off[None, :])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors += representation.n_features * levels / np.outer(norm, norm)
+    return np.hypot(errors, _LAST_BIT * np.abs(matrix))
 
 
 def _root_errors(errors: Matrix, roots: Matrix) -> Matrix:

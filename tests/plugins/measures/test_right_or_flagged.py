@@ -15,7 +15,7 @@ from exact_measures import MEASURES
 from exact_pairs import DISTANCES, find_values
 from given_network import AMPLE
 from hard_layers import KINDS, draw_pair
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from judging import Answers, Pair, list_questions, list_wrong
 
@@ -73,6 +73,7 @@ def test_every_comparator_is_right_or_flagged(kind: str) -> None:
 
 
 @settings(max_examples=10)
+@example(("binary", "outlier 1e4"), 8, (3, 1), "angular", represent, 0)  # angles that are half a turn
 @given(
     kinds=st.tuples(st.sampled_from(sorted(KINDS)), st.sampled_from(sorted(KINDS))),
     n_stimuli=st.integers(8, 24),
@@ -133,6 +134,22 @@ def test_every_entry_of_every_metric_is_right_or_known_to_be_off(kind: str, n_st
         if metric.distribution == "layerwise":
             layer = (answers.ranked if metric.name == "spearman" else answers.plain)["x"]
             check_metric(metric.offer, layer, pair[0].given.rows)
+
+
+@pytest.mark.parametrize("kind", ["outlier 1e4", "offset 1e3", "bright 1e3", "signed"])
+@pytest.mark.parametrize("name", ["angular", "cosine", "correlation-distance", "euclidean", "squared-euclidean"])
+def test_what_an_entry_of_few_units_is_off_by_is_within_what_is_said(kind: str, name: str) -> None:
+    for width in (1, 2):  # of one unit, angles are nothing or half a turn
+        pair = draw_pair((kind, kind), 24, (width, width), 5)
+        layer, metric = represent(pair).plain["x"], registry().get(Metric, name).offer
+        with np.errstate(all="ignore"):
+            right = find_values(pair[0].given.rows, name)
+            matrix = np.asarray(metric.compute(layer), dtype=np.float64)
+            errors = metric.errors(layer, matrix)[np.triu_indices(24, 1)]
+        found = matrix[np.triu_indices(24, 1)]
+        known = np.isfinite(right) & np.isfinite(found)
+        off = np.abs(found - right) - 1e-14 * np.abs(right)
+        assert (off[known] <= 2 * SURE * errors[known]).all(), width
 
 
 def check_metric(metric: Metric, layer: Representation, rows: np.ndarray) -> None:
