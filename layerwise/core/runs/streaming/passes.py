@@ -13,6 +13,7 @@ stimulus gives does not depend on the others, nor on where it stands.
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,11 +97,17 @@ Pass = Callable[["Floats", slice, "Floats", float, float], Gathered]
 @functools.cache
 def choose_pass() -> Pass:
     """The compiled pass, or NumPy's where Numba is not installed or does not work on this machine."""
+    kernel = _compile() if has_numba() else None
+    return gather_numpy if kernel is None else functools.partial(_gather_compiled, kernel)
+
+
+def has_numba() -> bool:
+    """Whether Numba can be imported; an error of the kernel itself is none of its, and comes out."""
     try:
-        kernel = _compile()
-    except Exception:  # noqa: BLE001 - of a library that is there for speed alone, and that others' packages break
-        return gather_numpy
-    return functools.partial(_gather_compiled, kernel)
+        importlib.import_module("numba")
+    except Exception:  # noqa: BLE001 - it is there for speed alone, and other packages' names and versions break it
+        return False
+    return True
 
 
 def gather_numpy(values: Floats, columns: slice, centred: Floats, anchor: float, scale: float) -> Gathered:
@@ -254,11 +261,7 @@ def _read_key(keys: NDArray[np.int32]) -> Floats:
 
 
 def _compile() -> Any:
-    """The compiled kernel.
-
-    Raises:
-        ImportError: If Numba is not installed, or cannot be loaded.
-    """
+    """The compiled kernel; Numba must be there."""
     from layerwise.core.runs.streaming.kernel import sum_block
 
     return sum_block

@@ -89,14 +89,21 @@ def test_the_arrays_of_the_host_keep_what_they_are_given() -> None:
     check_arrays(HostArrays())
 
 
+def test_the_compiled_pass_is_what_runs_here_and_has_the_constants_of_the_other() -> None:
+    from layerwise.core.runs.streaming import kernel
+
+    assert choose_pass() is not gather_numpy  # Numba is installed with Layerwise: else a run is five times slower
+    assert kernel._STRIPE == passes.STRIPE  # Numba keeps compiled code by its file, so constants are its own
+    assert kernel._PANEL == passes._PANEL
+    for name in ("_MEAN", "_POWER2", "_POWER3", "_POWER4", "_ZEROS", "_NEGATIVE", "_OWN", "_TOTAL", "_ALONG"):
+        assert getattr(kernel, name) == getattr(passes, name), name
+
+
 def test_without_numba_numpy_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = CHUNKS["a rectified one"]
     compiled = sum_chunk(rows, Scratch(), in_double=False)
 
-    def fail() -> None:
-        raise ImportError("no Numba here")
-
-    monkeypatch.setattr(passes, "_compile", fail)
+    monkeypatch.setattr(passes, "has_numba", lambda: False)
     choose_pass.cache_clear()
     try:
         assert choose_pass() is gather_numpy
