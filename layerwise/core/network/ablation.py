@@ -7,7 +7,7 @@ stimuli, which leaves what comes after in the range that it knows. Everything el
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -92,12 +92,20 @@ def measure_means(
     batch_size: int = 16,
 ) -> dict[str, Floats]:
     """Each unit's mean over the stimuli, float32 of the node's shape, by node."""
-    function = model.compile(model.graph.input, nodes)
-    sums = {node: np.zeros(model.graph[node].shape) for node in nodes}
-    for start in range(0, n_stimuli, batch_size):
-        tensors = function(model.preprocess(read(start, min(start + batch_size, n_stimuli))))
-        for node, tensor in zip(nodes, tensors, strict=True):
-            sums[node] += np.asarray(tensor).sum(axis=0, dtype=np.float64)
+    starts = range(0, n_stimuli, batch_size)
+    batches = (model.preprocess(read(start, min(start + batch_size, n_stimuli))) for start in starts)
+    return average(model.compile(model.graph.input, nodes), nodes, batches)
+
+
+def average(function: Compiled, nodes: Sequence[str], batches: Iterable[Floats]) -> dict[str, Floats]:
+    """The mean over all batches of what a compiled function gives, by the node of each output; summed in float64."""
+    sums: dict[str, NDArray[np.float64]] = {}
+    n_stimuli = 0
+    for batch in batches:
+        n_stimuli += len(batch)
+        for node, tensor in zip(nodes, function(batch), strict=True):
+            total = np.asarray(tensor).sum(axis=0, dtype=np.float64)
+            sums[node] = sums[node] + total if node in sums else total
     return {node: (total / n_stimuli).astype(np.float32) for node, total in sums.items()}
 
 

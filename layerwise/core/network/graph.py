@@ -96,6 +96,18 @@ class Graph:
                 waiting.extend(self._by_name[name].inputs)
         return frozenset(found)
 
+    def between(self, known: Iterable[str], goals: Iterable[str]) -> tuple[str, ...]:
+        """Nodes that must be computed, in order, to have some tensors where others are known already."""
+        reached, needed = set(known), set[str]()
+        waiting = list(goals)
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                needed.add(name)
+                waiting.extend(self._by_name[name].inputs)
+        return tuple(node.name for node in self.nodes if node.name in needed)
+
     def cut_points(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
         """Nodes whose single tensor is all that the rest of the network needs, in order.
 

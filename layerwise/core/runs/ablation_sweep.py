@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.ablation import Ablation, Read, Substitute
+from layerwise.core.network.ablation import Ablation, Read, Substitute, average
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Floats, Model
 from layerwise.core.network.products import represent
@@ -145,22 +145,12 @@ class _Plan:
 
     def share_between(self, start: str, goals: Sequence[str], known: Sequence[str] = ()) -> float:
         """Share of a pass that it takes from some tensors to others."""
-        return sum(self.cost[name] for name in self._needed({start, *known}, goals)) / self.whole
-
-    def _needed(self, known: set[str], goals: Sequence[str]) -> set[str]:
-        needed: set[str] = set()
-        waiting = list(goals)
-        while waiting:
-            name = waiting.pop()
-            if name not in known and name not in needed:
-                needed.add(name)
-                waiting.extend(self.graph[name].inputs)
-        return needed
+        return sum(self.cost[name] for name in self.graph.between([start, *known], goals)) / self.whole
 
     def share_saved(self, ablation: Ablation) -> float:
         """Share of the multiply-adds of a pass that nobody needs any more."""
         known = {layer.node for layer in ablation.find(self.model)}
-        left = self._needed(known, [self.graph.output])
+        left = self.graph.between(known, [self.graph.output])
         return 1 - sum(self.cost[name] for name in left) / self.whole
 
 
@@ -222,15 +212,9 @@ class _Runner:
         return np.concatenate([batch.reshape(len(batch), -1) for batch in found])
 
     def _values(self, nodes: Sequence[str], substitute: Substitute) -> dict[str, Floats]:
-        shapes = {node: self._model.graph[node].shape for node in nodes}
-        if substitute == "zero":
-            return {node: np.zeros(shape, dtype=np.float32) for node, shape in shapes.items()}
-        function = self._model.compile(self._place, nodes)
-        sums = {node: np.zeros(shape) for node, shape in shapes.items()}
-        for batch in self._source():
-            for node, tensor in zip(nodes, function(batch), strict=True):
-                sums[node] += tensor.sum(axis=0, dtype=np.float64)
-        return {node: (total / self._stops[-1]).astype(np.float32) for node, total in sums.items()}
+        if substitute == "mean":
+            return average(self._model.compile(self._place, nodes), nodes, self._source())
+        return {node: np.zeros(self._model.graph[node].shape, dtype=np.float32) for node in nodes}
 
 
 class _Judge:

@@ -7,7 +7,7 @@ network is cut for these shares (`cuts`), and what does not fit is spooled or le
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -166,22 +166,8 @@ class _Planner:
             memory_bytes=memory,
             spool_bytes=held - memory,
             end_spooled=end is not None and self._boundary_bytes(end) > shares.boundary_memory,
-            cost=sum(node_cost(self.graph, self.graph[name]) for name in self._between(start, goals)),
+            cost=sum(node_cost(self.graph, self.graph[name]) for name in self.graph.between([start], goals)),
         )
-
-    def _between(self, start: str, goals: Sequence[str]) -> Iterator[str]:
-        """What must be computed of the tensor at `start` to have all goals, each once.
-
-        Nothing before a cut point is reached but through it, so the walk stays inside its segment.
-        """
-        found = {start}
-        waiting = list(goals)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting.extend(self.graph[name].inputs)
-                yield name
 
     def _split_passes(self, targets: Sequence[Target], capacity: int) -> tuple[tuple[Span, ...], ...]:
         """Fill passes with whole chunks up to what memory and spool hold together.

@@ -144,17 +144,10 @@ def _path_below(variable: Any, operation: Any) -> str:
     return inside[-1] if len(inside) > 1 else str(variable.name)
 
 
-def _calls_between(graph: Graph, known: Collection[str], outputs: Sequence[str]) -> list[str]:
+def _calls_between(graph: Graph, known: Collection[str], outputs: Sequence[str]) -> tuple[str, ...]:
     """The nodes to compute, in order, so as to get from tensors that are known to others."""
-    needed: set[str] = set()
-    waiting = list(outputs)
-    while waiting:
-        name = waiting.pop()
-        if name in known or name in needed:
-            continue
-        if name == graph.input:
-            start = " and ".join(repr(one) for one in known)
-            raise ValueError(f"{', '.join(outputs)} cannot be computed from {start} alone")
-        needed.add(name)
-        waiting.extend(graph[name].inputs)
-    return [node.name for node in graph if node.name in needed]
+    needed = graph.between(known, outputs)
+    if graph.input in needed:
+        start = " and ".join(repr(one) for one in known)
+        raise ValueError(f"{', '.join(outputs)} cannot be computed from {start} alone")
+    return needed
