@@ -98,7 +98,8 @@ class RecordRepresentations(_keras.callbacks.Callback):  # type: ignore[misc]
         if step == self._last:
             return True
         self._last = step
-        return bool(guarded(lambda: self.recorder.record(step, _as_numbers(values))))
+        is_first = self._recorder is None or self._recorder.is_new
+        return bool(guarded(lambda: self.recorder.record(step, _as_numbers(values)), is_first=is_first))
 
     def close(self) -> None:
         """Store what waits; `fit` does it by itself."""

@@ -46,7 +46,7 @@ def carry_out_several(
         return
     check_place(database_url(database))
     outcomes: list[RunOutcome] = []
-    failures: list[LayerwiseError] = []
+    failures: list[tuple[RunRequest, LayerwiseError]] = []
     stimuli: LoadedStimuli | None = None
     try:
         for number, one in enumerate(requests, start=1):
@@ -56,16 +56,17 @@ def carry_out_several(
                 outcome, stimuli = _carry_out(one, stimuli, registry, database, quiet=as_json)
                 outcomes.append(outcome)
             except LayerwiseError as error:
-                failures.append(type(error)(f"{one.checkpoint}: {error}"))
+                failures.append((one, error))
     finally:
         if stimuli is not None:
             stimuli.pixels.close()
     _tell(outcomes, requests[0].lineage or "", database, as_json=as_json)
     if failures:
-        worst = next((error for error in failures if not isinstance(error, InputError)), failures[0])
-        listed = "; ".join(str(error) for error in failures[:3]) + ("; ..." if len(failures) > 3 else "")
+        listed = "; ".join(f"{one.checkpoint}: {error}" for one, error in failures[:3])
         text = f"{len(failures)} of {len(requests)} models were not analysed: {listed}"
-        raise (InputError(text) if isinstance(worst, InputError) else LayerwiseError(text))
+        text += "; ..." if len(failures) > 3 else ""
+        by_mistake = all(isinstance(error, InputError) for _, error in failures)
+        raise InputError(text) if by_mistake else LayerwiseError(text)
 
 
 def spread_request(request: RunRequest, models: Sequence[str]) -> list[RunRequest]:

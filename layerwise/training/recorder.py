@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.urls import hide_passwords, show_database
 from layerwise.core.runs.deferred import ComputedRun, compute_run, store_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import PreparedRun, prepare_run
@@ -99,6 +100,11 @@ class Recorder:
         self._waiting: deque[ComputedRun] = deque()
 
     @property
+    def is_new(self) -> bool:
+        """Whether nothing has been recorded yet, so that a mistake in what was asked for is found now."""
+        return self._prepared is None
+
+    @property
     def n_waiting(self) -> int:
         """Recordings that are computed and not stored yet."""
         return len(self._waiting)
@@ -145,7 +151,7 @@ class Recorder:
                     self._waiting.popleft()
         except (LayerwiseError, OSError) as error:
             step = self._waiting[0].header.step
-            _warn(f"step {step} could not be stored in {_shown(self.database)}, and waits in memory: {error}")
+            _warn(f"step {step} could not be stored in {show_database(self.database)}, and waits in memory: {error}")
             if len(self._waiting) > _MOST_WAITING:
                 self._set_aside()
             return False
@@ -169,7 +175,7 @@ class Recorder:
             _warn(f"{len(self._waiting)} recordings could not be stored anywhere ({error}), and are lost")
             self._waiting.clear()
             return
-        _warn(f"recordings that {_shown(self.database)} did not take are in {path}")
+        _warn(f"recordings that {show_database(self.database)} did not take are in {path}")
 
     def close(self) -> None:
         """Store what waits, in a file beside where the history cannot be written to, and let go of the stimuli."""
@@ -189,15 +195,19 @@ class Recorder:
         self.close()
 
 
-def guarded(record: Callable[[], Any]) -> Any:
+def guarded(record: Callable[[], Any], *, is_first: bool = False) -> Any:
     """Record; a failure of whatever kind becomes a warning, because a training costs more than a recording.
 
-    A call that can never work is an error all the same: people are told before they have trained for a night.
+    A call that can never work is an error all the same, at the first recording: people are told before they have
+    trained for a night, and not after it.
     """
     try:
         return record()
-    except InputError:
-        raise
+    except InputError as error:
+        if is_first:
+            raise
+        _warn(f"not recorded: {error}")
+        return False
     except Exception as error:  # noqa: BLE001 - a training must not end because of what watches it
         _warn(f"not recorded: {type(error).__name__}: {error}")
         return False
@@ -212,9 +222,5 @@ def _as_url(db: str | Path | None) -> str:
     return text if "://" in text else f"sqlite:///{text}"
 
 
-def _shown(url: str) -> str:
-    return re.sub(r"://[^@/]*@", "://", url.partition("?")[0])
-
-
 def _warn(text: str) -> None:
-    warnings.warn(text, RecordingWarning, stacklevel=4)
+    warnings.warn(hide_passwords(text), RecordingWarning, stacklevel=4)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.cli import main
+from layerwise.cli import lineages, main
+from layerwise.core.base.errors import PluginError
 
 keras: Any = pytest.importorskip("keras")
 
@@ -78,6 +79,20 @@ def test_one_that_cannot_be_read_is_told_and_the_others_are_analysed(
     came = capsys.readouterr()
     assert "1 of 3 models were not analysed: epoch-3" in came.err
     assert "2 runs" in came.out
+
+
+def test_a_plugin_that_fails_for_one_is_told_like_the_rest(
+    training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PluginError("mine", "register_metrics", "mine.compute raised ZeroDivisionError", "a matrix")
+
+    monkeypatch.setattr(lineages, "_carry_out", fail)
+    models = [str(training / f"epoch-{epoch}.keras") for epoch in (1, 2)]
+    assert run(training, tmp_path / "history.db", *models, options=("--lineage", "mine")) == 1
+    said = capsys.readouterr().err
+    assert "2 of 2 models were not analysed: epoch-1: plugin 'mine'" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(

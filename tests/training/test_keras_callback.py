@@ -165,6 +165,35 @@ def test_what_can_never_work_is_said_before_the_first_step(
         train()
 
 
+def test_what_fails_later_is_a_warning_whatever_it_is(
+    digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback = lw.keras.RecordRepresentations(
+        probes_of(digits), layers="output", db=tmp_path / "h.db", lineage="late"
+    )
+    model = make_model()
+    callback.set_model(model)
+    assert callback.record(0)
+    for step, error in ((1, InputError("the weights cannot be read anew")), (2, ZeroDivisionError("a bug"))):
+
+        def fail(error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(callback.recorder._prepared.model, "refresh", fail)
+        with pytest.warns(lw.keras.RecordingWarning, match=str(error)):
+            assert not callback.record(step)
+    callback.close()
+
+
+def test_a_password_is_in_no_warning(digits: Any) -> None:
+    database = "postgresql://me:hidden@localhost:1/nothing?connect_timeout=1"
+    callback = lw.keras.RecordRepresentations(probes_of(digits), layers="output", db=database, lineage="secret")
+    callback.set_model(make_model())
+    with pytest.warns(lw.keras.RecordingWarning, match="waits in memory") as told:
+        callback.record(0)
+    assert not any("hidden" in str(warning.message) for warning in told)
+
+
 def test_a_loop_of_ones_own_can_record(digits: Any, tmp_path: Path) -> None:
     database, model = tmp_path / "history.db", make_model()
     recorder = lw.keras.RecordRepresentations(probes_of(digits), layers="output", db=database, lineage="loop")
