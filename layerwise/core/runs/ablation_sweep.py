@@ -7,7 +7,7 @@ the whole network for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from layerwise.core.network.model import Floats, Model
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import strict_upper
 from layerwise.core.runs.predictions import label_classes
+from layerwise.core.runs.request import Observer, SilentObserver
 from layerwise.core.runs.streaming.plan import node_cost
 
 Values = NDArray[np.float64]
@@ -88,7 +89,7 @@ def sweep_ablations(
     read: Read,
     labels: Sequence[str | None],
     sweep: Sweep = Sweep(),
-    advance: Callable[[float], None] = lambda _: None,
+    observer: Observer | None = None,
 ) -> tuple[Floats, list[Effect]]:
     """The output of the intact network, (n, n_classes), and what each ablation does to it, in the order given.
 
@@ -98,13 +99,15 @@ def sweep_ablations(
         read: Gives the stimuli.
         labels: One a stimulus, None where it is not known.
         sweep: Settings.
-        advance: Told how many passes over the whole network have been done, as work goes on.
+        observer: Told of progress, in stimuli times the share of the network that they pass.
 
     Raises:
         InputError: If a layer cannot be silenced.
     """
     plan = _Plan(model, ablations)
-    runner = _Runner(model, read, len(labels), sweep.batch_size, advance, plan)
+    observer = observer or SilentObserver()
+    observer.begin(round(plan.n_passes() * len(labels)))
+    runner = _Runner(model, read, len(labels), sweep.batch_size, observer, plan)
     outputs: dict[int, Floats] = {}
     intact: Floats | None = None
     for start, places in plan.by_start():
@@ -143,6 +146,14 @@ class _Plan:
         for start in sorted(set(starts), key=lambda cut: self.position[cut]):
             yield start, [place for place, other in enumerate(starts) if other == start]
 
+    def n_passes(self) -> float:
+        """Passes over the whole network that all variants cost together, the intact one included."""
+        output = [self.graph.output]
+        starts = [self.start_of(ablation) for ablation in self.ablations]
+        known = [[layer.node for layer in ablation.find(self.model)] for ablation in self.ablations]
+        shares = (self.share_between(start, output, nodes) for start, nodes in zip(starts, known, strict=True))
+        return 1 + sum(shares)
+
     def share_between(self, start: str, goals: Sequence[str], known: Sequence[str] = ()) -> float:
         """Share of a pass that it takes from some tensors to others."""
         return sum(self.cost[name] for name in self.graph.between([start, *known], goals)) / self.whole
@@ -163,18 +174,25 @@ class _Runner:
         read: Read,
         n_stimuli: int,
         batch_size: int,
-        advance: Callable[[float], None],
+        observer: Observer,
         plan: _Plan,
     ) -> None:
         self._model = model
         self._plan = plan
-        self._advance = advance
+        self._observer = observer
+        self._done = 0.0
         self._place = model.graph.input
         self._batches: list[Any] = []
         self._read = read
         self._starts = range(0, n_stimuli, batch_size)
         self._stops = [min(start + batch_size, n_stimuli) for start in self._starts]
         self.intact: Floats = np.empty((0, 0), dtype=np.float32)
+
+    def _advance(self, share: float, what: str) -> None:
+        """So much of a pass over all stimuli is done; whole stimuli are told, and the rest kept for the next."""
+        before = round(self._done * self._stops[-1])
+        self._done += share
+        self._observer.advance(round(self._done * self._stops[-1]) - before, what)
 
     def _source(self) -> Iterator[Any]:
         if self._place != self._model.graph.input:
@@ -193,7 +211,7 @@ class _Runner:
         found = []
         for batch in self._source():
             found.append(function(batch)[0])
-            self._advance(share)
+            self._advance(share, "the intact network")
         self._place, self._batches = goal, found
         if cut is None:
             self.intact = np.concatenate([batch.reshape(len(batch), -1) for batch in found])
@@ -208,7 +226,7 @@ class _Runner:
         found = []
         for batch in self._source():
             found.append(function(batch)[0])
-            self._advance(share)
+            self._advance(share, ablation.described)
         return np.concatenate([batch.reshape(len(batch), -1) for batch in found])
 
     def _values(self, nodes: Sequence[str], substitute: Substitute) -> dict[str, Floats]:

@@ -13,6 +13,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.host.checked_model import AttributedModel
 from layerwise.core.host.kinds import ModelLoader, StimulusSource
+from layerwise.core.host.plans import Budget
 from layerwise.core.host.registry import Registered, Registry, distribution_version
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.network.pixels import ChosenRows
@@ -27,7 +28,8 @@ from layerwise.core.runs.decoding import (
 )
 from layerwise.core.runs.keeping import KeepingBudget
 from layerwise.core.runs.loading import check_model, find_flaw, load_model
-from layerwise.core.runs.request import RunRequest
+from layerwise.core.runs.planning import find_budget
+from layerwise.core.runs.request import Observer, RunRequest, describe_untrained
 
 
 @dataclass(frozen=True)
@@ -201,3 +203,35 @@ def _name(given: object) -> str:
 def _describe(given: object) -> str:
     kind = type(given)
     return f"a {kind.__qualname__}" if kind.__module__ == "builtins" else f"a {kind.__module__}.{kind.__qualname__}"
+
+
+def load_subject(request: RunRequest, registry: Registry, observer: Observer) -> ResolvedModel:
+    """The model of a request; says what was decided about it, and whether it has learned nothing.
+
+    Raises:
+        InputError: If no loader accepts or adopts it, or it is not as it must be.
+    """
+    observer.stage(f"loading {describe_given(request.model)}")
+    resolved, decided = resolve_sized_model(registry, request)
+    if decided:
+        observer.message(decided)
+    if resolved.model.info.is_untrained:
+        observer.message(describe_untrained(resolved.model.info))
+    return resolved
+
+
+def decode_subject(
+    request: RunRequest, registry: Registry, model: Model, observer: Observer
+) -> tuple[LoadedStimuli, Budget]:
+    """The stimuli of a request, decoded, and what may be used; says what was decided about them and left out.
+
+    Raises:
+        InputError: If they cannot be found, decoded, or kept.
+    """
+    observer.stage(f"decoding {describe_given(request.stimuli)}")
+    budget = find_budget(request, model)
+    keeping = KeepingBudget.of_run(budget.memory, budget.spool, request.spool_folder)
+    stimuli = resolve_stimuli(registry, request, model, keeping)
+    for line in (*stimuli.notes, *(f"left out {skipped}" for skipped in stimuli.skipped)):
+        observer.message(line)
+    return stimuli, budget

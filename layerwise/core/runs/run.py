@@ -29,9 +29,8 @@ from layerwise.core.network.model import Model
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.holding import holding
-from layerwise.core.runs.keeping import KeepingBudget
 from layerwise.core.runs.lookup import answer
-from layerwise.core.runs.planning import find_budget, let_go, plan_targets, plan_with_stimuli
+from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
 from layerwise.core.runs.predictions import keeps_probabilities
 from layerwise.core.runs.provenance import (
     collect_versions,
@@ -41,8 +40,8 @@ from layerwise.core.runs.provenance import (
     list_plugins,
     provenance,
 )
-from layerwise.core.runs.request import Observer, RunOutcome, RunRequest, describe_untrained
-from layerwise.core.runs.resolve import describe_given, load_request, resolve_sized_model, resolve_stimuli
+from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
+from layerwise.core.runs.resolve import decode_subject, load_request, load_subject
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
 
@@ -85,26 +84,17 @@ def prepare_run(
     transforms = _choose_transforms(registry, request.transforms)
     if request.batch_size is not None and request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
-    observer.stage(f"loading {describe_given(request.model)}")
     with _timed(seconds, "load"):
-        resolved, decided = resolve_sized_model(registry, request)
-    if decided:
-        observer.message(decided)
+        resolved = load_subject(request, registry, observer)
     model = resolved.model
-    if model.info.is_untrained:
-        observer.message(describe_untrained(model.info))
+    ablation = Ablation(request.ablate, request.ablate_with)
+    ablation.find(model)  # a name that means nothing is told before anything is decoded
     layers = select_layers(registry, request.layers, model.layers)
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
-    observer.stage(f"decoding {describe_given(request.stimuli)}")
     with _timed(seconds, "decode"):
-        budget = find_budget(request, model)
-        keeping = KeepingBudget.of_run(budget.memory, budget.spool, request.spool_folder)
-        stimuli = resolve_stimuli(registry, request, model, keeping)
-    for line in (*stimuli.notes, *(f"left out {skipped}" for skipped in stimuli.skipped)):
-        observer.message(line)
+        stimuli, budget = decode_subject(request, registry, model, observer)
     if request.ablate:
         observer.stage("silencing layers")
-        ablation = Ablation(request.ablate, request.ablate_with)
         model = ablate(model, ablation, stimuli.read, stimuli.n_stimuli)
     stimuli, plan = plan_with_stimuli(request, model, targets, stimuli, budget)
     observer.planned(plan)

@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from layerwise.cli.options.common import AllowUnsafe, AsJson, Seed, Weights
+from layerwise.cli.options.bundling import bundled
+from layerwise.cli.options.common import AsJson, Weights
+from layerwise.cli.options.model_options import ModelOptions
 from layerwise.cli.output import make_table, print_json, stdout_console
 from layerwise.cli.session import session_of
 
 if TYPE_CHECKING:
+    from layerwise.core.host.registry import Registry
+    from layerwise.core.network.ablation import Ablation, Substitute
+    from layerwise.core.network.model import Model
     from layerwise.core.runs.ablation_sweep import Effect, Estimate
 
 
+@bundled
 def ablate_each(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
@@ -21,6 +27,7 @@ def ablate_each(
         str,
         typer.Option("--stimuli", metavar="PATH", help="A folder of images, a CSV manifest, a .npy or .npz file."),
     ],
+    *,
     each: Annotated[
         list[str] | None,
         typer.Option("--each", metavar="S", help="Which layers, by a selector; repeatable. By default branches."),
@@ -41,14 +48,7 @@ def ablate_each(
         int, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
     ] = 16,
     weights: Weights = None,
-    classes: Annotated[
-        str | None, typer.Option("--classes", metavar="FILE", help="Names of the classes, one a line.")
-    ] = None,
-    preprocessing: Annotated[
-        str | None, typer.Option("--preprocessing", metavar="P", help="What the model expects of pixels.")
-    ] = None,
-    allow_unsafe: AllowUnsafe = False,
-    seed: Seed = 0,
+    how: ModelOptions,
     as_json: AsJson = False,
 ) -> None:
     """Silence layers one after the other, and rank them by what the output loses without them.
@@ -63,14 +63,12 @@ def ablate_each(
     """
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
     from layerwise.cli.progress import watching
-    from layerwise.core.host.selection import select_layers
-    from layerwise.core.network.ablation import Ablation
-    from layerwise.core.runs.ablation_sweep import Sweep, list_each, sweep_ablations
+    from layerwise.core.runs.ablation_sweep import Sweep, sweep_ablations
     from layerwise.core.runs.request import RunRequest
-    from layerwise.core.runs.resolve import resolve_model, resolve_stimuli
+    from layerwise.core.runs.resolve import decode_subject, load_subject
 
     check_weights_file(weights)
-    check_file(classes, "--classes")
+    check_file(how.classes, "--classes")
     check_stimuli(stimuli)
     registry = session_of(context).registry
     request = RunRequest(
@@ -79,28 +77,21 @@ def ablate_each(
         weights=weights,
         limit=limit,
         batch_size=batch_size,
-        seed=seed,
-        allow_unsafe=allow_unsafe,
-        class_names=classes,
-        preprocessing=preprocessing,
+        seed=how.seed,
+        allow_unsafe=how.allow_unsafe,
+        class_names=how.classes,
+        preprocessing=how.preprocessing,
     )
     with watching(quiet=as_json) as observer:
-        observer.stage(f"loading {model}")
-        network = resolve_model(registry, request).model
-        ablations: list[Ablation] = []
-        if each or not together:
-            chosen = select_layers(registry, each or ["branches"], network.layers)
-            ablations += list_each(chosen, substitute, pairs=pairs)
-        if together:
-            names = [layer.name for layer in select_layers(registry, together, network.layers)]
-            ablations.append(Ablation(tuple(names), substitute))
-        observer.stage(f"decoding {stimuli}")
-        loaded = resolve_stimuli(registry, request, network)
-        observer.stage(f"silencing {len(ablations)} layers, one after the other")
-        intact, effects = sweep_ablations(
-            network, ablations, loaded.read, loaded.labels, Sweep(batch_size=batch_size, seed=seed)
-        )
-        loaded.pixels.close()
+        network = load_subject(request, registry, observer).model
+        ablations = _choose(registry, network, each or [], together or [], substitute, pairs=pairs)
+        loaded, _ = decode_subject(request, registry, network, observer)
+        try:
+            intact, effects = sweep_ablations(
+                network, ablations, loaded.read, loaded.labels, Sweep(batch_size=batch_size, seed=how.seed), observer
+            )
+        finally:
+            loaded.pixels.close()
     ranked = sorted(effects, key=_severity, reverse=True)
     if as_json:
         print_json(
@@ -113,6 +104,23 @@ def ablate_each(
         )
         return
     _show(ranked, network.info.name, len(intact))
+
+
+def _choose(
+    registry: Registry, model: Model, each: list[str], together: list[str], substitute: Substitute, *, pairs: bool
+) -> list[Ablation]:
+    """What is silenced: each layer of some selectors by itself, and all of others at once."""
+    from layerwise.core.host.selection import select_layers
+    from layerwise.core.network.ablation import Ablation
+    from layerwise.core.runs.ablation_sweep import list_each
+
+    found: list[Ablation] = []
+    if each or not together:
+        found += list_each(select_layers(registry, each or ["branches"], model.layers), substitute, pairs=pairs)
+    if together:
+        names = [layer.name for layer in select_layers(registry, together, model.layers)]
+        found.append(Ablation(tuple(names), substitute))
+    return found
 
 
 def _severity(effect: Effect) -> tuple[float, float]:

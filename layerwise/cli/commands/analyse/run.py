@@ -11,10 +11,8 @@ import typer
 from layerwise.cli.options.bundling import bundled
 from layerwise.cli.options.common import (
     DEFAULT_DATABASE,
-    AllowUnsafe,
     AsJson,
     Database,
-    Seed,
     Selectors,
     Tags,
     Weights,
@@ -23,28 +21,9 @@ from layerwise.cli.options.common import (
     parse_tags,
     split_names,
 )
+from layerwise.cli.options.model_options import ModelOptions
 from layerwise.cli.session import session_of
 from layerwise.core.base.parameters import Setting
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """What the loader is told of the model, besides its weights."""
-
-    heading: ClassVar[str] = "The model"
-    classes: Annotated[
-        str | None, typer.Option("--classes", metavar="FILE", help="Class names, one a line, in the output's order.")
-    ] = None
-    preprocessing: Annotated[
-        str | None,
-        typer.Option(
-            "--preprocessing",
-            metavar="NAME",
-            help="What is done to pixels, for model files that do not say: none, unit, tf, caffe, torch, ...",
-        ),
-    ] = None
-    seed: Seed = 0
-    allow_unsafe: AllowUnsafe = False
 
 
 @dataclass(frozen=True)
