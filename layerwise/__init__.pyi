@@ -78,7 +78,48 @@ from .core.network.stimuli import Stimulus as Stimulus
 from .core.network.stimuli import StimulusSet as StimulusSet
 from .core.network.summary import LayerSummary as LayerSummary
 from .notebook import charts as charts
+from .notebook.analyze import analyze as analyze
+from .notebook.history import History as History
+from .notebook.history import RunList as RunList
+from .notebook.labelled import LabelledMatrix as LabelledMatrix
+from .notebook.labelled import ProfileCurves as ProfileCurves
+from .notebook.labelled import StimulusOrder as StimulusOrder
+from .notebook.measures import MeasureWarning as MeasureWarning
+from .notebook.measures import angular_procrustes as angular_procrustes
+from .notebook.measures import bures as bures
+from .notebook.measures import cca_mean as cca_mean
+from .notebook.measures import cka as cka
+from .notebook.measures import cka_debiased as cka_debiased
+from .notebook.measures import cka_rbf as cka_rbf
+from .notebook.measures import cknna as cknna
+from .notebook.measures import compare as compare
+from .notebook.measures import concentricity_difference as concentricity_difference
+from .notebook.measures import cycle_knn as cycle_knn
+from .notebook.measures import distance_correlation as distance_correlation
+from .notebook.measures import eigenspace_overlap as eigenspace_overlap
+from .notebook.measures import gulp as gulp
+from .notebook.measures import imd as imd
+from .notebook.measures import jaccard as jaccard
+from .notebook.measures import linear_predictivity as linear_predictivity
+from .notebook.measures import magnitude_difference as magnitude_difference
+from .notebook.measures import mutual_knn as mutual_knn
+from .notebook.measures import procrustes as procrustes
+from .notebook.measures import pwcca as pwcca
+from .notebook.measures import pwcca_symmetric as pwcca_symmetric
+from .notebook.measures import rank_similarity as rank_similarity
+from .notebook.measures import rsa_cosine as rsa_cosine
+from .notebook.measures import rsa_kendall as rsa_kendall
+from .notebook.measures import rsa_pearson as rsa_pearson
+from .notebook.measures import rsa_rho_a as rsa_rho_a
+from .notebook.measures import rsa_spearman as rsa_spearman
+from .notebook.measures import rsm_norm_difference as rsm_norm_difference
+from .notebook.measures import rv2 as rv2
+from .notebook.measures import second_order_cosine as second_order_cosine
+from .notebook.measures import svcca as svcca
+from .notebook.measures import uniformity_difference as uniformity_difference
 from .notebook.opening import open_history as open_history
+from .notebook.run import Run as Run
+from .notebook.watching import RunWarning as RunWarning
 from .plugins.engines import LocalEngine as LocalEngine
 from .plugins.loaders.caffe import read_caffemodel as read_caffemodel
 from .plugins.loaders.class_names import find_classes as find_classes
@@ -140,9 +181,11 @@ __all__ = [
     "Floats",
     "Gallery",
     "Graph",
+    "History",
     "HistoryProtocol",
     "InputError",
     "JointStatistic",
+    "LabelledMatrix",
     "Layer",
     "LayerAddress",
     "LayerSelector",
@@ -156,6 +199,7 @@ __all__ = [
     "LocalEngine",
     "Matrix",
     "MatrixBrowser",
+    "MeasureWarning",
     "Metric",
     "MetricComparator",
     "Model",
@@ -172,6 +216,7 @@ __all__ = [
     "Prediction",
     "Preprocessing",
     "Products",
+    "ProfileCurves",
     "Provider",
     "Registered",
     "Registry",
@@ -182,8 +227,11 @@ __all__ = [
     "RepresentationStatistic",
     "Resize",
     "Role",
+    "Run",
     "RunFilter",
+    "RunList",
     "RunRecord",
+    "RunWarning",
     "SectionBuilder",
     "Setting",
     "SideBySide",
@@ -194,6 +242,7 @@ __all__ = [
     "Stimulus",
     "StimulusError",
     "StimulusMap",
+    "StimulusOrder",
     "StimulusRecord",
     "StimulusSet",
     "StimulusSource",
@@ -209,16 +258,49 @@ __all__ = [
     "WeightStatistic",
     "WeightTensor",
     "affine",
+    "analyze",
+    "angular_procrustes",
+    "bures",
+    "cca_mean",
     "charts",
+    "cka",
+    "cka_debiased",
+    "cka_rbf",
+    "cknna",
+    "compare",
+    "concentricity_difference",
+    "cycle_knn",
     "derive_layers",
     "describe_model",
+    "distance_correlation",
+    "eigenspace_overlap",
     "find_classes",
     "find_preprocessing",
     "fingerprint_model",
     "fit_channels",
+    "gulp",
     "hookimpl",
+    "imd",
+    "jaccard",
+    "linear_predictivity",
+    "magnitude_difference",
+    "mutual_knn",
     "near_names",
     "open_history",
+    "procrustes",
+    "pwcca",
+    "pwcca_symmetric",
+    "rank_similarity",
     "read_caffemodel",
     "represent",
+    "rsa_cosine",
+    "rsa_kendall",
+    "rsa_pearson",
+    "rsa_rho_a",
+    "rsa_spearman",
+    "rsm_norm_difference",
+    "rv2",
+    "second_order_cosine",
+    "svcca",
+    "uniformity_difference",
 ]

@@ -25,8 +25,13 @@ def open_history(database: str | Path, *, create: bool = False, read_only: bool 
     """
     from layerwise.storage import open_store
 
+    return open_store(as_url(database), create=create, read_only=read_only)
+
+
+def as_url(database: str | Path) -> str:
+    """The URL of a history that is given as a file or as a URL."""
     text = str(database)
-    return open_store(text if "://" in text else f"sqlite:///{text}", create=create, read_only=read_only)
+    return text if "://" in text else f"sqlite:///{text}"
 
 
 @lru_cache(maxsize=1)

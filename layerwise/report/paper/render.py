@@ -56,7 +56,7 @@ def draw_on_paper(chart: dict[str, Any], look: Look, title: str = "") -> Drawing
             break
     else:  # labels that were turned or made smaller leave more room
         sheet = _fit(sheet)
-    svg = _to_svg(sheet.spec)
+    svg = render_svg(sheet.spec)
     height = _measure(svg)[1]
     return Drawing(set_size(svg, look.points, height), look.points, height, sheet.spec)
 
@@ -69,7 +69,7 @@ def _fit(sheet: Sheet) -> Sheet:
     half way between a factor that is too small and one that is too large where that line misleads.
     """
     wanted, small, large = sheet.look.points, 0.0, float("inf")
-    tries = [(factor, _measure(_to_svg(hollow(resize(sheet, factor))))[0]) for factor in (1.0, 1.25)]
+    tries = [(factor, _measure(render_svg(hollow(resize(sheet, factor))))[0]) for factor in (1.0, 1.25)]
     for _ in range(_N_TRIES):
         for factor, width in tries[-2:]:
             small, large = (max(small, factor), large) if width <= wanted else (small, min(large, factor))
@@ -78,7 +78,7 @@ def _fit(sheet: Sheet) -> Sheet:
         factor = _guess(tries, wanted, small, large)
         if factor < _SMALLEST or factor > _LARGEST:
             break
-        tries.append((factor, _measure(_to_svg(hollow(resize(sheet, factor))))[0]))
+        tries.append((factor, _measure(render_svg(hollow(resize(sheet, factor))))[0]))
     if not small:
         needed = min(width for _, width in tries) / MM
         raise LayerwiseError(f"the figure needs {needed:.0f} mm for its labels, more than {sheet.look.width:g} mm")
@@ -95,7 +95,12 @@ def _guess(tries: list[tuple[float, float]], wanted: float, small: float, large:
     return small * 2 if large == float("inf") else (small + large) / 2
 
 
-def _to_svg(spec: dict[str, Any]) -> str:
+def render_svg(spec: dict[str, Any]) -> str:
+    """A Vega-Lite specification as SVG; nothing is fetched for it.
+
+    Raises:
+        LayerwiseError: If it cannot be drawn.
+    """
     import altair as alt
     import vl_convert
 
