@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from layerwise.interchange.labels import FoundLabels
 LAYER_KEYS = ("layers", "layer_names", "rois", "roi", "rdm_names")
 """What a list of the matrices' names is called."""
 
+_NAME_KEYS = ("layer", *LAYER_KEYS, "name", "names", "model")
+
 HINTS = {
     **dict.fromkeys(("activations", "features", "patterns", "betas", "responses"), "activations"),
     **dict.fromkeys(("correlation", "correlations", "similarity", "similarities", "rsm", "rsms"), "similarity"),
@@ -25,6 +27,7 @@ HINTS = {
     **dict.fromkeys(("rdm", "rdms", "dissimilarity", "dissimilarities", "distance", "distances"), "distance"),
     **dict.fromkeys(("angular",), "distance"),
     **dict.fromkeys(("gram", "kernel", "dot"), "gram"),
+    **dict.fromkeys(("rdmutv", "rdm-utv"), "distance"),
     **{name: name for name in ("euclidean", "squared-euclidean", "correlation-distance")},
 }
 """What an array or a column of this name usually holds."""
@@ -45,6 +48,7 @@ class FoundArray:
         has_diagonal: Whether a square matrix's diagonal was in the file.
         doubt: Why it cannot be told without the user what some of it is; empty where it can.
         notes: What was left out of it, in words.
+        descriptors: What the file says of each of the matrices: subjects, areas, sessions.
     """
 
     name: str
@@ -54,6 +58,7 @@ class FoundArray:
     has_diagonal: bool = True
     doubt: str = ""
     notes: tuple[str, ...] = ()
+    descriptors: tuple[FoundLabels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,3 +121,13 @@ def stem_of(path: Path) -> str:
 
 def _last_part(name: str) -> str:
     return name.rpartition("/")[2].lower().replace("_", "-")
+
+
+def name_matrices(descriptors: Sequence[FoundLabels], n_matrices: int) -> tuple[str, ...] | None:
+    """What names the matrices: the first descriptor that tells all apart, those of the usual names before others."""
+    found = {each.key: each for each in descriptors if len(each.values) == n_matrices}
+    usual = [found[key] for key in _NAME_KEYS if key in found]
+    texts = [each for each in found.values() if not each.is_number]
+    unique = [each for each in (*usual, *texts) if each.tells_apart]
+    chosen = [*unique, *usual]
+    return chosen[0].values if chosen else None

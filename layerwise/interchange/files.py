@@ -11,9 +11,12 @@ from layerwise.core.base.words import near_names
 from layerwise.interchange.content import FileContent, about
 from layerwise.interchange.exported import Export
 from layerwise.interchange.formats.hdf5_files import read_hdf5, write_hdf5
+from layerwise.interchange.formats.json_files import read_json
+from layerwise.interchange.formats.matlab_files import read_mat
 from layerwise.interchange.formats.numpy_files import read_npy, read_npz, write_npz
 from layerwise.interchange.formats.parquet_files import read_parquet, write_parquet
 from layerwise.interchange.formats.rsatoolbox_files import write_rdms
+from layerwise.interchange.formats.text_files import read_text_table
 from layerwise.interchange.matrices import (
     MatrixExport,
     write_matrices_hdf5,
@@ -37,6 +40,10 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,
+    ".mat": read_mat,
+    ".csv": read_text_table,
+    ".tsv": read_text_table,
+    ".json": read_json,
     ".pkl": _refuse_pickle,
     ".pickle": _refuse_pickle,
 }

@@ -22,6 +22,7 @@ from layerwise.interchange.files import read_file
 from layerwise.interchange.labels import ChosenNames, choose_names
 from layerwise.interchange.matching import align, check_running
 from layerwise.interchange.stimulus_names import check_count
+from layerwise.interchange.structure import Structure, choose_matrices
 
 REPRESENTATION = "representation"
 AUTO = "auto"
@@ -86,7 +87,12 @@ class _Part:
 
 
 def gather(
-    files: Sequence[Path], kind: str, wanted: Sequence[str], names: Sequence[str] | None, column: str | None = None
+    files: Sequence[Path],
+    kind: str,
+    wanted: Sequence[str],
+    names: Sequence[str] | None,
+    column: str | None = None,
+    structure: Structure = Structure(),  # noqa: B008 - frozen
 ) -> Gathered:
     """Read files, convert what is in them, and bring all of it to the first file's order of stimuli.
 
@@ -96,6 +102,7 @@ def gather(
         wanted: Names of the layers to take; all if empty.
         names: Names of the stimuli in the files' order, where the user gives them.
         column: The column, array or descriptor of the files that has the names, where the user says so.
+        structure: Which descriptors of the matrices name layers and subjects, and whose are taken.
 
     Raises:
         InputError: If anything is not as it must be; says in which file, in which matrix and where.
@@ -104,13 +111,16 @@ def gather(
         find_kind(kind)
     if names is not None and column is not None:
         raise InputError("--names and --stimulus-column both say what the stimuli are called: give one of them")
-    parts = [_read_part(file, None if kind == AUTO else kind, wanted, names, column) for file in files]
+    parts = [_read_part(file, None if kind == AUTO else kind, wanted, names, column, structure) for file in files]
     there = {layer.name for part in parts for layer in part.layers}
     for name in wanted:
         if name not in there:
             offered = [other for part in parts for other in part.offered]
             raise InputError(f"{', '.join(map(str, files))}: no layer '{name}'{near_names(name, offered)}")
-    return _merge([part for part in parts if part.layers])
+    there_are = [part for part in parts if part.layers]
+    if not there_are:
+        raise InputError(f"{', '.join(map(str, files))}: no matrix of '{structure.subject}'")
+    return _merge(there_are)
 
 
 def arrange_layers(
@@ -154,15 +164,22 @@ def _describe(layer: ImportedLayer, position: int, role: Role, names: Sequence[s
 
 
 def _read_part(
-    file: Path, kind: str | None, wanted: Sequence[str], names: Sequence[str] | None, column: str | None
+    file: Path,
+    kind: str | None,
+    wanted: Sequence[str],
+    names: Sequence[str] | None,
+    column: str | None,
+    structure: Structure,
 ) -> _Part:
     content = read_file(file, column)
     with about(file):
-        layers = [layer for item in content.items for layer in _read_layers(item, kind, wanted)]
+        chosen_items = [choose_matrices(item, structure) for item in content.items]
+        items = [item for item in chosen_items if item is not None]
+        layers = [layer for item in items for layer in _read_layers(item, kind, wanted)]
         layers = [layer for layer in layers if not wanted or layer.name in wanted]
-        offered = tuple(name for item in content.items for name in _offered(item))
+        offered = tuple(name for item in items for name in _offered(item))
         if not layers:
-            if not wanted:
+            if not wanted and not structure.subject:
                 raise InputError("holds no matrix")
             return _Part(file, (), ChosenNames(), offered)
         n_stimuli = _check_layers(layers)

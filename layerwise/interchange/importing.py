@@ -35,6 +35,7 @@ from layerwise.interchange.files import hash_file
 from layerwise.interchange.gathering import AUTO, Gathered, ImportedLayer, arrange_layers, gather, reorder
 from layerwise.interchange.matching import Match, align, check_running
 from layerwise.interchange.stimulus_names import check_count, new_stimuli, read_names, stored_stimuli
+from layerwise.interchange.structure import Structure, list_subjects
 
 TAG = "imported-as"
 """The tag that says what kind of matrix an imported run was made of."""
@@ -59,6 +60,7 @@ class ImportRequest:
         stimuli: A run, or the path of stimuli, whose set this is; None for a set from the file's names.
         names: A file with the names of the stimuli, in the order of the rows.
         stimulus_column: The column, array or descriptor of the files that has the names.
+        structure: Which descriptors of the matrices name layers and subjects, and whose are taken.
         tags: Free `key=value` pairs.
         force: Import again what is stored already.
         command: The command as typed.
@@ -73,6 +75,7 @@ class ImportRequest:
     stimuli: str | None = None
     names: Path | None = None
     stimulus_column: str | None = None
+    structure: Structure = field(default_factory=Structure)
     tags: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     command: str = ""
@@ -116,6 +119,26 @@ class PreparedImport:
     seconds: float
 
 
+def split_by_subject(request: ImportRequest) -> list[ImportRequest]:
+    """The same request for each subject of its files; itself, where it does not tell them apart.
+
+    Raises:
+        InputError: If a file has no such descriptor, or cannot be read.
+    """
+    structure = request.structure
+    if not structure.subject_from:
+        return [request]
+    return [
+        dataclasses.replace(
+            request,
+            name=f"{request.name} {subject}" if request.name else subject,
+            structure=dataclasses.replace(structure, subject=subject),
+            tags={structure.subject_from: subject, **request.tags},
+        )
+        for subject in list_subjects(request.files, structure, request.stimulus_column)
+    ]
+
+
 def prepare_import(request: ImportRequest) -> PreparedImport:
     """Read, check and convert.
 
@@ -124,7 +147,7 @@ def prepare_import(request: ImportRequest) -> PreparedImport:
     """
     started = time.perf_counter()
     names = read_names(request.names) if request.names is not None else None
-    gathered = gather(request.files, request.kind, request.layers, names, request.stimulus_column)
+    gathered = gather(request.files, request.kind, request.layers, names, request.stimulus_column, request.structure)
     content = tuple(hash_file(file) for file in request.files)
     return PreparedImport(request, gathered, content, time.perf_counter() - started)
 
@@ -226,12 +249,17 @@ def _describe_model(
     return ModelInfo(
         name=request.name or stem_of(request.files[0]),
         source=", ".join(file.name for file in request.files),
-        fingerprint=digest_key({"imported": list(content)}),
+        fingerprint=digest_key({"imported": list(content)} | _whose(request.structure)),
         input_shape=(),
         preprocessing="; ".join([*said, *notes]),
         resize="squash",
         n_parameters=0,
     )
+
+
+def _whose(structure: Structure) -> dict[str, object]:
+    """Which of a file's matrices a run was made of; nothing where it is all of them, as it ever was."""
+    return {"structure": dataclasses.astuple(structure)} if structure else {}
 
 
 def _describe(

@@ -394,11 +394,11 @@ def test_a_wrong_suffix_is_said(tmp_path):
         (tmp_path / f"x{suffix}").write_bytes((tmp_path / "x.npz").read_bytes())
         with pytest.raises(InputError, match=message):
             read_file(tmp_path / f"x{suffix}")
-    (tmp_path / "x.mat").touch()
+    (tmp_path / "x.xlsx").touch()
     with pytest.raises(InputError, match=r"the suffix must be one of \.npz, \.npy, \.parquet, \.h5, \.hdf5"):
-        read_file(tmp_path / "x.mat")
+        read_file(tmp_path / "x.xlsx")
     with pytest.raises(InputError, match="the suffix must be one of"):
-        choose_writer(tmp_path / "x.mat")
+        choose_writer(tmp_path / "x.xlsx")
     with pytest.raises(InputError, match="no format 'hdf'; did you mean hdf5"):
         choose_writer(tmp_path / "x.npz", "hdf")
 

@@ -7,7 +7,7 @@ file's metadata under `layerwise`, as JSON, so that it comes back complete.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,19 +17,10 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.checks import diagonal_of
 from layerwise.interchange.checks import check_memory
-from layerwise.interchange.content import (
-    FileContent,
-    FoundArray,
-    FoundRepresentation,
-    about,
-    hint_of,
-    stem_of,
-)
+from layerwise.interchange.content import FileContent, FoundRepresentation, stem_of
 from layerwise.interchange.exported import BEFORE, LAYERS, STIMULI, VECTORS, Export, describe, rebuild
-from layerwise.interchange.formats.activation_tables import read_activations
-from layerwise.interchange.formats.columns import is_number, read_column
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
-from layerwise.interchange.formats.pair_tables import fill_matrix
+from layerwise.interchange.formats.tables import PAIR_COLUMNS, read_frame
 from layerwise.interchange.labels import FoundLabels
 
 if TYPE_CHECKING:
@@ -38,8 +29,6 @@ if TYPE_CHECKING:
 _PAIR_BYTES = 40  # of each entry of a matrix, where half of the matrix is made a table
 METADATA = "layerwise"
 TYPES = "types"
-PAIR_COLUMNS = (("stimulus_i", "stimulus_j"), ("i", "j"))
-"""What the two columns that name a pair are called; names before numbers."""
 
 
 def write_parquet(path: Path, export: Export) -> None:
@@ -90,9 +79,7 @@ def read_parquet(path: Path, column: str | None = None) -> FileContent:
     columns = next((pair for pair in PAIR_COLUMNS if set(pair) <= set(frame.columns)), None)
     if METADATA in metadata and columns is not None:
         return _read_export(frame, metadata[METADATA])
-    if columns is not None:
-        return _read_pairs(frame, columns, stem_of(path))
-    return read_activations(frame, stem_of(path), column)
+    return read_frame(frame, stem_of(path), column)
 
 
 def _read_table(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
@@ -159,34 +146,3 @@ def _square(frame: pl.DataFrame, column: str, diagonal: NDArray[np.floating]) ->
     matrix[second, first] = matrix[first, second]
     np.fill_diagonal(matrix, diagonal)
     return matrix
-
-
-def _read_pairs(frame: pl.DataFrame, columns: tuple[str, str], stem: str) -> FileContent:
-    """A matrix for each layer and column of values."""
-    taken = {"layer", *(column for pair in PAIR_COLUMNS for column in pair)}
-    values = [name for name, kind in frame.schema.items() if name not in taken and is_number(kind)]
-    if not values:
-        raise InputError(f"no column of numbers beside {' and '.join(columns)}")
-    stimuli: FoundLabels | None = None
-    items: list[FoundArray] = []
-    for layer, part in _by_layer(frame):
-        with about(f"'{layer}'") if layer else about("pairs"):
-            there, matrices, has_diagonal = fill_matrix(part, columns, values)
-        if stimuli is not None and there != stimuli:
-            raise InputError(f"layer '{layer}' has other stimuli, or another order of them, than the first layer")
-        stimuli = there
-        for value, matrix in zip(values, matrices, strict=True):
-            label = "/".join(word for word in (layer, value if len(values) > 1 else "") if word) or stem
-            items.append(FoundArray(label, matrix, hint_of(value), has_diagonal=has_diagonal))
-    return FileContent(tuple(items), () if stimuli is None else (stimuli,))
-
-
-def _by_layer(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    if "layer" not in frame.columns:
-        yield "", frame
-        return
-    for part in frame.partition_by("layer", maintain_order=True):
-        name = read_column(part["layer"].head(1))
-        if name.problem:
-            raise InputError(f"the names in 'layer' {name.problem}")
-        yield name.values[0], part

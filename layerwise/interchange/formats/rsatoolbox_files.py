@@ -19,11 +19,11 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.checks import diagonal_of
 from layerwise.interchange.checks import check_memory, check_numbers, triangle_side
 from layerwise.interchange.content import (
-    LAYER_KEYS,
     FileContent,
     FoundArray,
     FoundRepresentation,
     name_layer,
+    name_matrices,
 )
 from layerwise.interchange.exported import LAYERS, VECTORS, Export, describe, rebuild
 from layerwise.interchange.formats.datasets import read_dataset
@@ -41,7 +41,6 @@ MEASURES = {
     "crossnobis": "squared-euclidean",
 }
 """What rsatoolbox calls a measure, and the kind of matrix that is; every other measure is a `distance`."""
-_NAME_KEYS = ("layer", *LAYER_KEYS, "name", "names", "model")
 
 
 def is_rsatoolbox(file: Any) -> bool:
@@ -63,13 +62,17 @@ def read_rdms(file: Any, path: Path) -> FileContent:
         raise InputError(f"{VALUES} of shape {stored.shape} are no condensed matrices")
     check_memory(stored.size * stored.dtype.itemsize * 3, "the file")
     values = check_numbers(np.asarray(stored[()]))
-    labels = _name_rdms(_read_descriptors(file["rdm_descriptors"]), len(values))
+    descriptors = tuple(
+        each for each in _read_descriptors(file["rdm_descriptors"]) if len(each.values) == len(values)
+    )
+    labels = name_matrices(descriptors, len(values))
     names = _read_descriptors(file["pattern_descriptors"])
     if OURS in file and labels is not None:
         return FileContent(_complete(file[OURS], values, labels), names)
     kind = MEASURES.get(_measure(file), "distance")
     labels = _number_repeats(labels) if labels is not None else None
-    return FileContent((FoundArray(name_layer(VALUES, path), values, kind, labels),), names)
+    found = FoundArray(name_layer(VALUES, path), values, kind, labels, descriptors=descriptors)
+    return FileContent((found,), names)
 
 
 def write_rdms(path: Path, export: Export) -> None:
@@ -168,16 +171,6 @@ def _read_descriptors(group: Any) -> tuple[FoundLabels, ...]:
     lists = {key: item for key, item in items.items() if isinstance(item, h5py.Dataset) and item.shape}
     values = {key: read_dataset(item) for key, item in lists.items()}
     return tuple(read_label_array(key, found) for key, found in values.items() if found is not None)
-
-
-def _name_rdms(descriptors: Sequence[FoundLabels], n_rdms: int) -> tuple[str, ...] | None:
-    """The descriptor that names the RDMs: the first that tells all apart, those of the usual names before others."""
-    found = {each.key: each for each in descriptors if len(each.values) == n_rdms}
-    usual = [found[key] for key in _NAME_KEYS if key in found]
-    texts = [each for each in found.values() if not each.is_number]
-    unique = [each for each in (*usual, *texts) if each.tells_apart]
-    chosen = [*unique, *usual]
-    return chosen[0].values if chosen else None
 
 
 def _number_repeats(names: tuple[str, ...]) -> tuple[str, ...]:

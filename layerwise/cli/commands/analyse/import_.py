@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +17,7 @@ from layerwise.cli.options.common import (
     database_option,
     parse_tags,
     program_name,
+    split_names,
 )
 from layerwise.cli.output import print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -38,7 +41,10 @@ def import_files(
     context: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help=".npz, .npy, .parquet, .h5, .hdf5, also of rsatoolbox."),
+        typer.Argument(
+            metavar="FILE...",
+            help=".npz, .npy, .parquet, .h5, .mat, .csv, .tsv, .json, also of rsatoolbox.",
+        ),
     ],
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to call it; by default the file's name.")
@@ -59,6 +65,16 @@ def import_files(
     ] = None,
     layer: Annotated[
         list[str] | None, typer.Option("--layer", metavar="NAME", help="Only this matrix of the files; repeatable.")
+    ] = None,
+    subject_from: Annotated[
+        str | None,
+        typer.Option(
+            "--subject-from", metavar="NAME", help="The descriptor that says whose a matrix is: a run for each."
+        ),
+    ] = None,
+    layer_from: Annotated[
+        list[str] | None,
+        typer.Option("--layer-from", metavar="NAME", help="Descriptors that name the layers: roi, or roi,session."),
     ] = None,
     kind: Annotated[
         Kind, typer.Option("--kind", help="What the numbers are; by default what the file says, or its diagonal.")
@@ -81,9 +97,11 @@ def import_files(
     Examples:
         layerwise import brain.npz --name macaque-it --stimuli latest
         layerwise import rdms.h5 --kind correlation-distance --names photos.txt
+        layerwise import rdms.h5 --subject-from subject --layer-from roi --stimuli latest
     """
     from layerwise.cli.progress import watching
-    from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import
+    from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import, split_by_subject
+    from layerwise.interchange.structure import Structure
 
     is_list = stimuli is not None and names is None and Path(stimuli).suffix.lower() == ".txt"
     request = ImportRequest(
@@ -96,20 +114,21 @@ def import_files(
         stimuli=None if is_list else stimuli,
         names=Path(stimuli) if is_list and stimuli is not None else names,
         stimulus_column=stimulus_column,
+        structure=Structure(tuple(split_names(layer_from)), subject_from or ""),
         tags=parse_tags(tag),
         force=force,
         command=session_of(context).command,
     )
-    prepared = prepare_import(request)
+    prepared = [prepare_import(one) for one in split_by_subject(request)]
     with open_history(database, create=True) as store, watching(quiet=True) as observer:
-        outcome = execute_import(prepared, session_of(context).registry, store, observer)
+        outcomes = [execute_import(one, session_of(context).registry, store, observer) for one in prepared]
     if as_json:
-        print_json(vars(outcome))
-    else:
-        _tell(outcome, database)
+        print_json([vars(outcome) for outcome in outcomes] if subject_from else vars(outcomes[0]))
+        return
+    _tell(outcomes, [one.request.name or "" for one in prepared], database)
 
 
-def _tell(outcome: ImportOutcome, database: str) -> None:
+def _tell(outcomes: Sequence[ImportOutcome], names: Sequence[str], database: str) -> None:
     from layerwise.interchange.conversion import describe_kind
 
     console = stdout_console()
@@ -117,15 +136,18 @@ def _tell(outcome: ImportOutcome, database: str) -> None:
     def say(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
-    n_layers = len(outcome.layers)
-    extent = f"{n_layers} layer{'' if n_layers == 1 else 's'}, {outcome.n_stimuli} stimuli"
-    used = dict.fromkeys(outcome.kinds)
-    if outcome.status == "stored":
-        say(f"Run {outcome.run_id}: already imported ({extent}); --force imports it anew.")
-    else:
-        say(f"Run {outcome.run_id} imported: {extent}.")
-    for kind in used:
+    for outcome, name in zip(outcomes, names, strict=True):
+        n_layers = len(outcome.layers)
+        whose = f" ({name})" if len(outcomes) > 1 else ""
+        extent = f"{n_layers} layer{'' if n_layers == 1 else 's'}, {outcome.n_stimuli} stimuli"
+        if outcome.status == "stored":
+            say(f"Run {outcome.run_id}{whose}: already imported ({extent}); --force imports it anew.")
+        else:
+            say(f"Run {outcome.run_id}{whose} imported: {extent}.")
+    for kind in dict.fromkeys(kind for outcome in outcomes for kind in outcome.kinds):
         say(f"Taken as {kind}: {describe_kind(kind)}.")
-    for note in outcome.notes:
-        say(f"Note: {note}.")
-    say(f"Next: {program_name()} show {outcome.run_id}{database_option(database)}")
+    for note, n_runs in Counter(note for outcome in outcomes for note in outcome.notes).items():
+        say(f"Note{'' if n_runs == len(outcomes) else f' on {n_runs} of them'}: {note}.")
+    ids = [outcome.run_id for outcome in outcomes]
+    follow = f"show {ids[0]}" if len(ids) == 1 else f"ceiling {' '.join(ids)}"
+    say(f"Next: {program_name()} {follow}{database_option(database)}")
