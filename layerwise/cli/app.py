@@ -44,6 +44,7 @@ COMMANDS = {
     "importance": (ASK, "ask.importance", "weigh_branches"),
     "difference": (ASK, "ask.difference", "show_difference"),
     "ceiling": (ASK, "ask.ceiling", "show_ceilings"),
+    "brain": (ASK, "ask.brain", "compare_with_brain"),
     "measure": (ASK, "ask.measure", "measure_runs"),
     "reorder": (ASK, "ask.reorder", "reorder_run"),
     "query": (ASK, "ask.query", "query_history"),

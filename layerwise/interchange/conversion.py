@@ -13,7 +13,8 @@ for RSA as a linear function of the distances: what needs their zero is refused 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,3 +197,21 @@ OTHER_KINDS = {
 def describe_kind(kind: str) -> str:
     """What is assumed of a kind, in words."""
     return KINDS[kind].assumption if kind in KINDS else OTHER_KINDS[kind]
+
+
+def merge_notes(notes: Iterable[str]) -> list[str]:
+    """Notes for people: each once, and those that say the same of one matrix after the other as one."""
+    once = list(dict.fromkeys(notes))
+    found = {note: match for note in once if (match := _SPECTRUM.search(note))}
+    if len(found) < 2:
+        return once
+    worst = max(found.values(), key=lambda match: float(match["share"]))
+    where = worst.string[: worst.start()].removesuffix(": ")
+    merged = (
+        f"{len(found)} matrices are not Euclidean (negative eigenvalues are {worst['share']}% of the whole at most"
+        f"{f', in {where}' if where else ''}); RSA is exact, measures on the Gram matrix are approximate"
+    )
+    return [note for note in once if note not in found] + [merged]
+
+
+_SPECTRUM = re.compile(r"not Euclidean: .* \((?P<share>[\d.]+)% of the whole\)")

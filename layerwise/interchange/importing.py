@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -33,8 +34,14 @@ from layerwise.interchange.content import stem_of
 from layerwise.interchange.conversion import describe_kind
 from layerwise.interchange.files import hash_file
 from layerwise.interchange.gathering import AUTO, Gathered, ImportedLayer, arrange_layers, gather, reorder
-from layerwise.interchange.matching import Match, align, check_running
-from layerwise.interchange.stimulus_names import check_count, new_stimuli, read_names, stored_stimuli
+from layerwise.interchange.matching import Match, align, align_part, check_running
+from layerwise.interchange.stimulus_names import (
+    check_count,
+    new_stimuli,
+    read_names,
+    stored_stimuli,
+    take_stimuli,
+)
 from layerwise.interchange.structure import Structure, list_subjects
 
 TAG = "imported-as"
@@ -194,6 +201,8 @@ def _find_stimuli(
         return stimuli, gathered, ((unnamed,) if gathered.names is None else ()) + gathered.notes
     stimuli, what = _ask_stimuli(request.stimuli, registry, store)
     files = ", ".join(str(file) for file in request.files)
+    if gathered.names is not None and gathered.n_stimuli < stimuli.n_stimuli:
+        return _take_part(stimuli, gathered, what)
     check_count(gathered.n_stimuli, stimuli.n_stimuli, f"{what}, for which {files} was given,")
     known = [stimulus.name for stimulus in stimuli.stimuli]
     if gathered.names is None:
@@ -214,9 +223,33 @@ def _find_stimuli(
     return stimuli, dataclasses.replace(gathered, layers=layers), (moved, *notes)
 
 
+def _take_part(
+    stimuli: LoadedStimuli, gathered: Gathered, what: str
+) -> tuple[LoadedStimuli, Gathered, tuple[str, ...]]:
+    """The stimuli of a set that the files have, where these are only some of it."""
+    if gathered.unnamed:
+        raise InputError(
+            f"{', '.join(gathered.unnamed)}: no stimulus names, which a part of {what} needs: give --names"
+        )
+    names = gathered.names or ()
+    with _telling_source(gathered.source):
+        there, match = align_part(names, [stimulus.name for stimulus in stimuli.stimuli], what)
+    kept = take_stimuli(stimuli, there)
+    layers = tuple(reorder(layer, match.order) for layer in gathered.layers)
+    part = f"of the {stimuli.n_stimuli} stimuli of {what} these are {len(there)}: comparisons are on those alone"
+    return kept, dataclasses.replace(gathered, layers=layers), (part, *match.notes, *gathered.notes)
+
+
 def _match(names: Sequence[str], known: Sequence[str], what: str, source: str) -> Match:
-    try:
+    with _telling_source(source):
         return align(names, known, what)
+
+
+@contextmanager
+def _telling_source(source: str) -> Iterator[None]:
+    """Say where names are that do not match."""
+    try:
+        yield
     except InputError as error:
         hint = f"; the file's names are those in {source}: others with --stimulus-column or --names" if source else ""
         raise InputError(f"{error}{hint}") from error

@@ -63,18 +63,40 @@ def align(names: Sequence[str], known: Sequence[str], what: str) -> Match:
     Raises:
         InputError: If they do not match one to one; lists those that do not.
     """
+    place, notes = _match(names, known)
+    if not len(place) == len(known) == len(names):
+        raise InputError(_explain(names, known, place, what))
+    return Match(np.array([place[index] for index in range(len(known))], dtype=np.intp), notes)
+
+
+def align_part(names: Sequence[str], known: Sequence[str], what: str) -> tuple[NDArray[np.intp], Match]:
+    """The same where a file has only some of a known set's stimuli.
+
+    Returns:
+        Which stimuli of the set the file has, in the set's order; and where in the file each of these is.
+
+    Raises:
+        InputError: If the file has others; lists these.
+    """
+    place, notes = _match(names, known)
+    if len(place) < len(names):
+        raise InputError(_explain(names, known, place, what, is_part=True))
+    there = np.array(sorted(place), dtype=np.intp)
+    return there, Match(np.array([place[index] for index in there], dtype=np.intp), notes)
+
+
+def _match(names: Sequence[str], known: Sequence[str]) -> tuple[dict[int, int], tuple[str, ...]]:
+    """The row of each known stimulus that is found, by its index, and what was passed over."""
     place: dict[int, int] = {}
     notes = []
     for form in _FORMS:
-        if len(place) == len(known):
+        if len(place) in (len(known), len(names)):
             break
         found = _match_form(form, names, known, place)
         place |= found
         if found and form.said:
             notes.append(_describe(form, [(names[row], known[index]) for index, row in found.items()]))
-    if not len(place) == len(known) == len(names):
-        raise InputError(_explain(names, known, place, what))
-    return Match(np.array([place[index] for index in range(len(known))], dtype=np.intp), tuple(notes))
+    return place, tuple(notes)
 
 
 def check_running(running: Sequence[str] | None, known: Sequence[str], what: str) -> None:
@@ -134,13 +156,16 @@ def _may_be_same_folder(name: str, known: str) -> bool:
     return n_shared == 0 or folders[0][-n_shared:] == folders[1][-n_shared:]
 
 
-def _explain(names: Sequence[str], known: Sequence[str], place: dict[int, int], what: str) -> str:
+def _explain(
+    names: Sequence[str], known: Sequence[str], place: dict[int, int], what: str, *, is_part: bool = False
+) -> str:
     taken = set(place.values())
     strange = [name for row, name in enumerate(names) if row not in taken]
     missing = [name for index, name in enumerate(known) if index not in place]
     alike = {name.casefold() for name in strange} & {name.casefold() for name in missing}
+    gaps = "" if is_part else f"; missing are {_some(missing)}"
     return (
-        f"the stimuli are not those of {what}: it does not have {_some(strange)}; missing are {_some(missing)}"
+        f"the stimuli are not those of {what}: it does not have {_some(strange)}{gaps}"
         f"{' (capital and small letters are different)' if alike else ''}"
     )
 

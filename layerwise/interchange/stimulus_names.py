@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import RunRecord, StimulusRecord
@@ -92,6 +94,20 @@ def stored_stimuli(run: RunRecord, records: Sequence[StimulusRecord]) -> LoadedS
         fingerprint=run.stimuli_fingerprint,
         skipped=run.skipped,
         resize="crop" if run.resize == "crop" else "squash",
+    )
+
+
+def take_stimuli(stimuli: LoadedStimuli, indices: Sequence[int] | NDArray[np.intp]) -> LoadedStimuli:
+    """Some of a set, in this order: a set of its own, without pixels."""
+    chosen = [int(index) for index in indices]
+    hashes = tuple(stimuli.content_hashes[index] for index in chosen)
+    return replace(
+        stimuli,
+        stimuli=tuple(stimuli.stimuli[index] for index in chosen),
+        pixels=_no_pixels(len(chosen)),
+        thumbnails=tuple(stimuli.thumbnails[index] for index in chosen),
+        content_hashes=hashes,
+        fingerprint=fingerprint_stimuli(hashes),
     )
 
 

@@ -158,11 +158,19 @@ def _compare(
     column_names: tuple[str, ...],
 ) -> LabelledMatrix:
     from layerwise.core.analysis.compare import compare_layers
+    from layerwise.core.history.shared import share_stimuli
 
-    history = asked.run.history.joined_with(runs[1:])
+    joined = asked.run.history.joined_with(runs[1:])
+    history, _, remark = share_stimuli(joined, [run.record for run in runs])
     table = compare_layers(asked.run.history.registry, history, measure, rows, columns)
     called = dict(zip(table.rows, row_names, strict=True)), dict(zip(table.columns, column_names, strict=True))
     reasons = {(called[0][one], called[1][other]): why for (one, other), why in table.reasons.items()}
     return LabelledMatrix(
-        table.matrix, row_names, column_names, measure.name, table.kind, reasons=reasons, warnings=table.warnings
+        table.matrix,
+        row_names,
+        column_names,
+        measure.name,
+        table.kind,
+        reasons=reasons,
+        warnings=(*filter(None, [remark]), *table.warnings),
     )

@@ -28,3 +28,8 @@ def hash_files(paths: Sequence[Path]) -> list[str]:
     """
     with ThreadPoolExecutor(n_cores(), thread_name_prefix="hash") as pool:
         return list(pool.map(hash_file, paths))
+
+
+def hash_texts(texts: Sequence[str]) -> str:
+    """Hex SHA-256 of texts in their order, one a line."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -7,7 +7,6 @@ place (`keeping`). Pixels that lie somewhere as the network wants them are check
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from layerwise.core.base.errors import InputError, PixelRangeError, PluginError, StimulusError
+from layerwise.core.base.hashing import hash_texts
 from layerwise.core.base.machine import n_cores
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.host.registry import Registered, Registry
@@ -170,7 +170,7 @@ def in_range(source: Registered[StimulusSource], values: tuple[float, float] | N
 
 def fingerprint_stimuli(content_hashes: Sequence[str]) -> str:
     """Identity of an ordered set of stimuli: SHA-256 over the hashes of their content, one a line."""
-    return hashlib.sha256("\n".join(content_hashes).encode()).hexdigest()
+    return hash_texts(content_hashes)
 
 
 class _Collected:

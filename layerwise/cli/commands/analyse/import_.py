@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -129,7 +128,7 @@ def import_files(
 
 
 def _tell(outcomes: Sequence[ImportOutcome], names: Sequence[str], database: str) -> None:
-    from layerwise.interchange.conversion import describe_kind
+    from layerwise.interchange.conversion import describe_kind, merge_notes
 
     console = stdout_console()
 
@@ -146,8 +145,8 @@ def _tell(outcomes: Sequence[ImportOutcome], names: Sequence[str], database: str
             say(f"Run {outcome.run_id}{whose} imported: {extent}.")
     for kind in dict.fromkeys(kind for outcome in outcomes for kind in outcome.kinds):
         say(f"Taken as {kind}: {describe_kind(kind)}.")
-    for note, n_runs in Counter(note for outcome in outcomes for note in outcome.notes).items():
-        say(f"Note{'' if n_runs == len(outcomes) else f' on {n_runs} of them'}: {note}.")
+    for note in merge_notes(note for outcome in outcomes for note in outcome.notes):
+        say(f"Note: {note}.")
     ids = [outcome.run_id for outcome in outcomes]
     follow = f"show {ids[0]}" if len(ids) == 1 else f"ceiling {' '.join(ids)}"
     say(f"Next: {program_name()} {follow}{database_option(database)}")

@@ -8,16 +8,13 @@ like, how sure that is, and whether another layer would do as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.analysis.inference.generic import replicate
-from layerwise.core.analysis.inference.intervals import find_method, make_intervals
-from layerwise.core.analysis.inference.layer_blocks import StoredLayers
-from layerwise.core.analysis.inference.replicates import Replicates
+from layerwise.core.analysis.recordings.best_layers import find_best, judge_layers
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
 from layerwise.core.history.records import LayerAddress, RunRecord
@@ -119,16 +116,11 @@ def match_network(
     layers = main_layers(context, run)
     here, there = [area.address for area in areas], [address(context, run, layer) for layer in layers]
     matrix = compare(context, here, there)
-    best = _find_best(matrix, chosen_measure(context).kind)
+    best = find_best(matrix, chosen_measure(context).kind)
     nothing = np.full(matrix.shape, np.nan)
     names = tuple(layer.name for layer in layers)
     match = Match(run, name, areas, names, matrix, best, nothing, nothing)
     return _make_sure(context, match, [*here, *there]) if sure else match
-
-
-def _find_best(matrix: Values, kind: str) -> tuple[int | None, ...]:
-    gains = np.where(np.isfinite(matrix), matrix if kind == "similarity" else -matrix, -np.inf)
-    return tuple(int(row.argmax()) if np.isfinite(row).any() else None for row in gains)
 
 
 def _make_sure(context: ReportContext, match: Match, addresses: Sequence[LayerAddress]) -> Match:
@@ -137,38 +129,12 @@ def _make_sure(context: ReportContext, match: Match, addresses: Sequence[LayerAd
     plan = plan_bands(context, measure)
     if plan is None:
         return match
-    layers = StoredLayers(context.history, [measure.resolve(place) for place in addresses])
+    here, there = addresses[: len(match.areas)], addresses[len(match.areas) :]
     try:
-        replicates = replicate(measure, layers, plan.n_resamples, plan.seed)
+        found = judge_layers(context.history, measure, here, there, match.best, plan)
     except InputError:  # too few stimuli
         return match
-    n_areas, n_layers = match.matrix.shape
-    rows, columns = np.indices((n_areas, n_layers)).reshape(2, -1)
-    cells = replicates.select((rows, n_areas + columns))
-    found = make_intervals(cells, find_method(plan.method), plan.level)
-    low, high = (
-        np.array([np.nan if end is None else end for end in ends]).reshape(n_areas, n_layers)
-        for ends in ([one.low for one in found], [one.high for one in found])
-    )
-    rivals = tuple(_find_rivals(cells, plan, area, best, n_layers) for area, best in enumerate(match.best))
-    return Match(match.run, match.name, match.areas, match.layers, match.matrix, match.best, low, high, rivals, plan)
-
-
-def _find_rivals(
-    cells: Replicates, plan: IntervalPlan, area: int, best: int | None, n_layers: int
-) -> tuple[int, ...]:
-    """The other layers whose difference from the best one has an interval that holds 0."""
-    others = np.array([layer for layer in range(n_layers) if layer != best], dtype=np.intp)
-    if best is None or not len(others):
-        return ()
-    start = area * n_layers
-    there = cells.select((np.full(len(others), start + best),))
-    differences = make_intervals(there.minus(cells.select((start + others,))), find_method(plan.method), plan.level)
-    return tuple(
-        int(layer)
-        for layer, one in zip(others, differences, strict=True)
-        if one.low is not None and one.high is not None and one.low <= 0 <= one.high
-    )
+    return replace(match, low=found.low, high=found.high, rivals=found.rivals, plan=plan)
 
 
 def match_frame(match: Match) -> pl.DataFrame:

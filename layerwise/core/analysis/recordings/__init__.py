@@ -1,0 +1,1 @@
+"""Recordings beside networks: which layer each area is most like, and how sure that is."""
