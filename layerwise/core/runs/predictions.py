@@ -1,4 +1,4 @@
-"""Predictions and accuracy: what the model says each stimulus is, and how often it is right."""
+"""Outputs, predictions and accuracy: what the model says each stimulus is, and how often it is right."""
 
 from __future__ import annotations
 
@@ -7,23 +7,43 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.history.outputs import MOST_BYTES, OutputForm, Outputs
 from layerwise.core.history.records import Accuracy, Prediction
 from layerwise.core.network.layer_naming import LOG_SOFTMAX
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import Floats, Model, ModelInfo
+from layerwise.core.network.model import Floats, ModelInfo
 
 N_TOP = 5
 
 
-def keeps_probabilities(model: Model, layer: Layer) -> bool:
+def keeps_probabilities(info: ModelInfo, layer: Layer) -> bool:
     """Whether a layer gives each stimulus's probabilities of the classes, or their logarithms."""
     is_log = layer.op == LOG_SOFTMAX and len(layer.shape) == 1
-    return layer.role == "output" and (model.info.has_probabilities or is_log)
+    return layer.role == "output" and (info.has_probabilities or is_log)
 
 
 def read_probabilities(activations: Floats, layer: Layer) -> Floats:
     """The probabilities in the activations of such a layer, (n, n_classes)."""
     return np.exp(activations) if layer.op == LOG_SOFTMAX else activations
+
+
+def keeps_outputs(layer: Layer, n_stimuli: int, form: OutputForm) -> bool:
+    """Whether the whole output is kept of such a layer: a row of numbers for each stimulus, and not too many."""
+    is_output = layer.role == "output" and len(layer.shape) == 1 and form != "none"
+    return is_output and count_bytes(layer, n_stimuli, form) <= MOST_BYTES
+
+
+def count_bytes(layer: Layer, n_stimuli: int, form: OutputForm) -> int:
+    """Bytes that the whole output takes."""
+    return n_stimuli * layer.n_features * np.dtype("float32" if form == "none" else form).itemsize
+
+
+def make_outputs(activations: Floats, layer: Layer, info: ModelInfo, form: OutputForm) -> Outputs:
+    """The whole output as it is kept, from the activations of such a layer, (n, n_classes)."""
+    values = activations.astype("float32" if form == "none" else form)
+    if layer.op == LOG_SOFTMAX:
+        return Outputs(layer.name, values, "log-probabilities")
+    return Outputs(layer.name, values, "probabilities" if info.has_probabilities else "values")
 
 
 def top_predictions(probabilities: NDArray[np.floating], info: ModelInfo) -> list[Prediction]:

@@ -31,7 +31,7 @@ from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.lookup import answer
 from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
-from layerwise.core.runs.predictions import keeps_probabilities
+from layerwise.core.runs.predictions import count_bytes, keeps_outputs, keeps_probabilities
 from layerwise.core.runs.provenance import (
     collect_versions,
     describe_host,
@@ -153,7 +153,9 @@ def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer,
     """Stream what is not stored yet of a claimed run, and write layers, weights and predictions."""
     job = make_job(prepared, claim.done)
     statistics = prepared.registry.all(kinds.Statistic)
-    with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
+    _tell_outputs(prepared, observer)
+    subject = prepared.model.info, prepared.stimuli, prepared.request.outputs
+    with StoringSink(claim, store, observer, statistics, *subject) as sink:
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
@@ -173,7 +175,7 @@ def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJ
         plan = plan_targets(prepared.request, prepared.model, targets, prepared.stimuli, prepared.budget)
     registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
     streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
-    keep = {layer.name for layer in prepared.layers if keeps_probabilities(prepared.model, layer)}
+    keep = {layer.name for layer in prepared.layers if _is_kept(prepared, layer)}
     return StreamJob(
         model=prepared.model,
         stimuli=prepared.stimuli,
@@ -184,6 +186,22 @@ def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJ
         spool_folder=prepared.request.spool_folder,
         recipe=_describe_model(prepared),
     )
+
+
+def _is_kept(prepared: PreparedRun, layer: Layer) -> bool:
+    """Whether the activations of a layer are handed over whole."""
+    kept = keeps_outputs(layer, prepared.stimuli.n_stimuli, prepared.request.outputs)
+    return kept or keeps_probabilities(prepared.model.info, layer)
+
+
+def _tell_outputs(prepared: PreparedRun, observer: Observer) -> None:
+    """Say where the whole output is not kept although it was asked for."""
+    n_stimuli, form = prepared.stimuli.n_stimuli, prepared.request.outputs
+    for layer in prepared.layers:
+        is_row = layer.role == "output" and len(layer.shape) == 1 and form != "none"
+        if is_row and not keeps_outputs(layer, n_stimuli, form):
+            size = f"{count_bytes(layer, n_stimuli, form) / 2**20:,.0f} MiB ({n_stimuli} x {layer.n_features})"
+            observer.message(f"the output takes {size} and is not kept whole: it is too large")
 
 
 def _choose_engine(registry: Registry, request: RunRequest) -> Registered[kinds.Engine]:
