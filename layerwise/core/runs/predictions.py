@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.history.outputs import MOST_BYTES, OutputForm, Outputs
 from layerwise.core.history.records import Accuracy, Prediction
+from layerwise.core.network.class_words import label_classes
 from layerwise.core.network.layer_naming import LOG_SOFTMAX
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Floats, ModelInfo
@@ -82,12 +83,9 @@ def measure_accuracy(
         labels: One a stimulus, None where unknown.
         info: Gives identifiers and names of the classes.
     """
-    known = _classes_by_word(info)
-    n_classes = probabilities.shape[1]
     order = rank_classes(probabilities)
     ranks: list[int] = []
-    for position, label in enumerate(labels):
-        classes = _find_classes(label, known, n_classes)
+    for position, classes in enumerate(label_classes(labels, info, probabilities.shape[1])):
         if classes:
             hits = [rank for rank, index in enumerate(order[position]) if int(index) in classes]
             ranks.append(hits[0] if hits else N_TOP)
@@ -97,37 +95,6 @@ def measure_accuracy(
     return Accuracy(top1=top1, top5=sum(rank < N_TOP for rank in ranks) / len(ranks), n_labelled=len(ranks))
 
 
-def label_classes(labels: Sequence[str | None], info: ModelInfo, n_classes: int) -> list[frozenset[int]]:
-    """The classes that each label names, by the rules of `measure_accuracy`; none where it names none."""
-    known = _classes_by_word(info)
-    return [_find_classes(label, known, n_classes) for label in labels]
-
-
 def rank_classes(probabilities: NDArray[np.floating]) -> NDArray[np.intp]:
     """Indices of the five largest of each row, largest first; (n, at most 5)."""
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :N_TOP]
-
-
-def _classes_by_word(info: ModelInfo) -> dict[str, frozenset[int]]:
-    """Words that name classes; a name that several classes share names all of them."""
-    known: dict[str, set[int]] = {}
-    for index, name in enumerate(info.class_names):
-        for word in (name, *name.split(",")):
-            known.setdefault(_normalise(word), set()).add(index)
-    identifiers = {_normalise(word): {index} for index, word in enumerate(info.class_ids)}
-    return {word: frozenset(classes) for word, classes in {**known, **identifiers}.items() if word}
-
-
-def _find_classes(label: str | None, known: dict[str, frozenset[int]], n_classes: int) -> frozenset[int]:
-    if label is None:
-        return frozenset()
-    word = _normalise(label)
-    if word in known:
-        return known[word]
-    digits = label.strip()
-    is_index = digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) < n_classes
-    return frozenset({int(digits)}) if is_index else frozenset()
-
-
-def _normalise(word: str) -> str:
-    return " ".join(word.casefold().replace("_", " ").replace("-", " ").split())

@@ -18,14 +18,15 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive, LayerStore
 from layerwise.core.history.records import Claim, RunHeader
+from layerwise.core.history.variants import Variant
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import ModelRecipe, StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
-from layerwise.core.network.ablation import Ablation, ablate
+from layerwise.core.network.ablation import AblatedModel, Ablation, ablate
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import Model
+from layerwise.core.network.model import Model, ModelInfo
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.holding import holding
@@ -87,7 +88,7 @@ def prepare_run(
     with _timed(seconds, "load"):
         resolved = load_subject(request, registry, observer)
     model = resolved.model
-    ablation = Ablation(request.ablate, request.ablate_with)
+    ablation = Ablation(request.ablate, request.ablate_with, request.seed)
     ablation.find(model)  # a name that means nothing is told before anything is decoded
     layers = select_layers(registry, request.layers, model.layers)
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
@@ -95,7 +96,7 @@ def prepare_run(
         stimuli, budget = decode_subject(request, registry, model, observer)
     if request.ablate:
         observer.stage("silencing layers")
-        model = ablate(model, ablation, stimuli.read, stimuli.n_stimuli)
+        model = ablate(model, ablation, stimuli.read, stimuli.n_stimuli, stimuli.fingerprint)
     stimuli, plan = plan_with_stimuli(request, model, targets, stimuli, budget)
     observer.planned(plan)
     return PreparedRun(
@@ -261,6 +262,7 @@ def describe_run(prepared: PreparedRun) -> RunHeader:
         versions=collect_versions(model.info.versions),
         plugins=list_plugins(prepared.registry),
         host=describe_host(model.device),
+        **_describe_origin(prepared),
     )
 
 
@@ -269,6 +271,19 @@ def _tag_ablation(request: RunRequest) -> dict[str, str]:
     if not request.ablate:
         return {}
     return {"ablated": ", ".join(request.ablate), "ablated-with": request.ablate_with}
+
+
+def _describe_origin(prepared: PreparedRun) -> dict[str, Any]:
+    """Where the numbers come from, and of an ablated model what it differs from and how."""
+    if not isinstance(prepared.model, AblatedModel):
+        return {}
+    return {"origin": "ablated", "variant": describe_variant(prepared.model.intact.info, prepared.model.ablation)}
+
+
+def describe_variant(intact: ModelInfo, ablation: Ablation) -> Variant:
+    """How a model without some layers differs from the intact one."""
+    seed = ablation.seed if ablation.substitute == "shuffle" else 0
+    return Variant(intact.fingerprint, tuple(dict.fromkeys(ablation.layers)), ablation.substitute, seed)
 
 
 def _identify(prepared: PreparedRun) -> str:

@@ -112,8 +112,8 @@ def run_analysis(
         typer.Option("--ablate", metavar="LAYER", help="Silence a layer or branch; repeatable."),
     ] = None,
     ablate_with: Annotated[
-        Literal["zero", "mean"],
-        typer.Option("--ablate-with", help="What stands in for it: 0, or each unit's mean over the stimuli."),
+        Literal["zero", "mean", "shuffle"],
+        typer.Option("--ablate-with", help="What stands in: 0, each unit's mean, or another stimulus's activations."),
     ] = "zero",
     outputs: Annotated[
         Literal["float32", "float16", "none"],
