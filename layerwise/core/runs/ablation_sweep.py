@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.host.registry import Registry
+from layerwise.core.host.selection import select_layers
 from layerwise.core.network.ablation import Ablation, Read, Substitute
 from layerwise.core.network.answers import (
     Estimate,
@@ -226,4 +228,40 @@ def list_each(
     found = [Ablation((name,), substitute, seed) for name in names]
     if pairs:
         found += [Ablation((a, b), substitute, seed) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return found
+
+
+def choose_ablations(
+    registry: Registry,
+    model: Model,
+    each: Sequence[str],
+    together: Sequence[str],
+    substitute: Substitute,
+    *,
+    pairs: bool = False,
+    seed: int = 0,
+) -> list[Ablation]:
+    """What a sweep silences: each layer of some selectors by itself, and all of others at once.
+
+    Args:
+        registry: Knows the selectors.
+        model: The model.
+        each: Selectors; `branches` where neither these nor `together` are given.
+        together: Selectors.
+        substitute: What stands in.
+        pairs: Whether each two of `each` are silenced as well.
+        seed: Of a shuffle.
+
+    Raises:
+        InputError: If a selector means no layer that can be silenced.
+    """
+    found: list[Ablation] = []
+    if each or not together:
+        chosen = select_layers(registry, each or ["branches"], model.layers)
+        found += list_each(chosen, substitute, pairs=pairs, seed=seed)
+    if together:
+        names = [layer.name for layer in select_layers(registry, together, model.layers)]
+        found.append(Ablation(tuple(names), substitute, seed))
+    for ablation in found:
+        ablation.find(model)
     return found

@@ -8,7 +8,7 @@ stored already can be found before either (`lookup`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -66,7 +66,11 @@ class PreparedRun:
 
 
 def prepare_run(
-    request: RunRequest, registry: Registry, observer: Observer, digest: str | None = None
+    request: RunRequest,
+    registry: Registry,
+    observer: Observer,
+    digest: str | None = None,
+    check: Callable[[Model], None] | None = None,
 ) -> PreparedRun:
     """Resolve the model and the stimuli, select the layers, and plan.
 
@@ -76,6 +80,7 @@ def prepare_run(
         observer: Told what is being done.
         digest: Of the request (`lookup.digest_request`), taken before anything was loaded: under it the history
             finds the run when it is asked for again.
+        check: Is handed the model before anything is decoded, and raises where something is wrong.
 
     Raises:
         InputError: If anything is not as it must be; nothing has been stored then.
@@ -91,6 +96,8 @@ def prepare_run(
     ablation = Ablation(request.ablate, request.ablate_with, request.seed)
     ablation.find(model)  # a name that means nothing is told before anything is decoded
     layers = select_layers(registry, request.layers, model.layers)
+    if check is not None:
+        check(model)
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
     with _timed(seconds, "decode"):
         stimuli, budget = decode_subject(request, registry, model, observer)
@@ -114,12 +121,13 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
         LayerwiseError: If the work failed; what was finished is kept, and the same request goes on from there.
     """
     try:
-        return _execute(prepared, store, observer)
+        return execute_open(prepared, store, observer)
     finally:
         let_go(prepared.request, prepared.stimuli)
 
 
-def _execute(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
+def execute_open(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
+    """The same, and the stimuli stay open: others are computed on them."""
     header = describe_run(prepared)
     claim = store.begin_run(header, force=prepared.request.force)
     if claim.finished:
