@@ -49,7 +49,10 @@ from layerwise.core.runs.streaming.stream import needed_targets
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that is ready to go: everything but the streaming and the storing."""
+    """A run that is ready to go: everything but the streaming and the storing.
+
+    Without `is_measured` only representations and the output are kept, and no statistics of layers and weights.
+    """
 
     request: RunRequest
     digest: str | None
@@ -63,6 +66,7 @@ class PreparedRun:
     plan: StreamPlan
     budget: Budget
     seconds: dict[str, float]
+    is_measured: bool = True
 
 
 def prepare_run(
@@ -132,7 +136,8 @@ def execute_open(prepared: PreparedRun, store: Archive, observer: Observer) -> R
     claim = store.begin_run(header, force=prepared.request.force)
     if claim.finished:
         _remember(prepared, store, claim.run_id)
-        return answer(claim.run_id, prepared.registry, store, observer.message)
+        registry = prepared.registry if prepared.is_measured else None
+        return answer(claim.run_id, registry, store, observer.message)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
     with holding(store, claim, partial(_fail, store, claim)):
@@ -161,7 +166,7 @@ def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
 def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer, claim: Claim) -> StoringSink:
     """Stream what is not stored yet of a claimed run, and write layers, weights and predictions."""
     job = make_job(prepared, claim.done)
-    statistics = prepared.registry.all(kinds.Statistic)
+    statistics = _list_statistics(prepared)
     _tell_outputs(prepared, observer)
     subject = prepared.model.info, prepared.stimuli, prepared.request.outputs
     with StoringSink(claim, store, observer, statistics, *subject) as sink:
@@ -182,8 +187,7 @@ def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJ
     plan = prepared.plan
     if targets != prepared.targets:
         plan = plan_targets(prepared.request, prepared.model, targets, prepared.stimuli, prepared.budget)
-    registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
-    streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
+    streamed = tuple(s for s in _list_statistics(prepared) if isinstance(s.offer, kinds.StreamedStatistic))
     keep = {layer.name for layer in prepared.layers if _is_kept(prepared, layer)}
     return StreamJob(
         model=prepared.model,
@@ -195,6 +199,10 @@ def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJ
         spool_folder=prepared.request.spool_folder,
         recipe=_describe_model(prepared),
     )
+
+
+def _list_statistics(prepared: PreparedRun) -> Sequence[Registered[Any]]:
+    return prepared.registry.all(kinds.Statistic) if prepared.is_measured else ()
 
 
 def _is_kept(prepared: PreparedRun, layer: Layer) -> bool:
@@ -297,7 +305,9 @@ def describe_variant(intact: ModelInfo, ablation: Ablation) -> Variant:
 def _identify(prepared: PreparedRun) -> str:
     """The run's key: all that decides what only the network can give, and the labels it is filed under."""
     request, stimuli = prepared.request, prepared.stimuli
-    device = {} if prepared.model.arrays is None else {"device": prepared.model.device}
+    rest: dict[str, object] = {} if prepared.model.arrays is None else {"device": prepared.model.device}
+    if not prepared.is_measured:
+        rest["measured"] = False
     transforms = {
         target.transform.qualified_name: target.transform for target in prepared.targets if target.transform
     }
@@ -315,7 +325,7 @@ def _identify(prepared: PreparedRun) -> str:
             "batch_size": prepared.plan.batch_size,
             "filed": request.filed,
         }
-        | device
+        | rest
     )
 
 

@@ -197,3 +197,20 @@ def test_the_command_killed_in_the_middle_goes_on(
     shown = capsys.readouterr().out
     assert "all variants were stored already" in shown
     assert main(["db", "check", "--db", database]) == 0
+    capsys.readouterr()
+    first = found["effects"][0]
+    compared = ["compare", found["baseline"], first["run_id"], "--db", database, "--with", "disagreement", "jsd"]
+    assert main([*compared, "--json"]) == 0
+    disagreement, divergence = json.loads(capsys.readouterr().out)
+    assert disagreement["matrix"][0][1] == pytest.approx(1 - first["agreement"]["value"])
+    assert disagreement["low"][0][1] <= disagreement["matrix"][0][1] <= disagreement["high"][0][1]
+    assert divergence["matrix"] == pytest.approx(np.array([[0, 1], [1, 0]]) * first["divergence_bits"]["value"])
+    assert divergence["low"][0][1] == pytest.approx(first["divergence_bits"]["low"])
+    assert main([*compared, "cka"]) == 0
+    shown = capsys.readouterr().out
+    assert "Jensen-Shannon divergence" in shown
+    assert "cka (layerwise:cka" in shown
+    assert main(["compare", found["baseline"], "--with", "jsd", "--db", database]) == 2
+    assert "name two or more" in capsys.readouterr().err
+    assert main(["show", first["run_id"], "--db", database]) == 0
+    assert f"set to 0; beside the intact run {found['baseline'][:8]}" in capsys.readouterr().out
