@@ -58,6 +58,7 @@ from .core.network.layer_naming import derive_layers as derive_layers
 from .core.network.layers import Layer as Layer
 from .core.network.layers import Role as Role
 from .core.network.model import Compiled as Compiled
+from .core.network.model import CompiledReplaced as CompiledReplaced
 from .core.network.model import Floats as Floats
 from .core.network.model import LoadRequest as LoadRequest
 from .core.network.model import Model as Model
@@ -170,6 +171,7 @@ __all__ = [
     "Comparator",
     "Comparison",
     "Compiled",
+    "CompiledReplaced",
     "Content",
     "DatabaseOption",
     "Decoded",

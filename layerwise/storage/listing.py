@@ -23,7 +23,7 @@ _JOINED = runs.join(models).join(stimulus_sets)
 _NEWEST = (runs.c.started_at.desc(), runs.c.id)
 _STEP = sa.case((runs.c.step.is_(None), ""), else_="step " + sa.cast(runs.c.step, sa.Text))
 _CHECKPOINT = func.coalesce(func.nullif(runs.c.checkpoint, ""), _STEP)
-_TEXTS = ("model", "stimuli", "lineage", "status", "origin", "fingerprint")
+_TEXTS = ("model", "stimuli", "lineage", "status", "origin", "fingerprint", "model_fingerprint")
 
 Column = sa.ColumnElement[Any]
 
@@ -89,6 +89,7 @@ def _conditions(where: RunFilter, status: Column) -> Iterator[Column]:
         **_fields(status),
         "origin": runs.c.origin,
         "fingerprint": stimulus_sets.c.fingerprint,
+        "model_fingerprint": models.c.fingerprint,
     }
     for name, column in columns.items():
         if getattr(where, name) is not None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import LayerAddress
 from layerwise.storage import schema
+from layerwise.storage.answers.outputs import read_outputs
 from layerwise.storage.answers.results import read_packed, unpack_at
 from layerwise.storage.connect import Database
 from layerwise.storage.holding.claims import is_live
@@ -81,7 +82,7 @@ class Maintenance:
         """
         problems: list[str] = []
         with self._database.read() as connection:
-            for check in (_check_file, _check_representations, _check_vectors, _check_models, _check_stimuli):
+            for check in _CHECKS:
                 problems.extend(check(connection))
         return problems
 
@@ -136,6 +137,14 @@ def _check_vectors(connection: sa.Connection) -> Iterator[str]:
                 yield f"{table.name}, {owner.name} {number}, '{name}': {error}"
 
 
+def _check_outputs(connection: sa.Connection) -> Iterator[str]:
+    for run_id in connection.scalars(sa.select(schema.outputs.c.run_id)).all():
+        try:
+            read_outputs(connection, run_id)
+        except LayerwiseError as error:
+            yield str(error)
+
+
 def _check_models(connection: sa.Connection) -> Iterator[str]:
     for number, name in connection.execute(sa.select(models.c.id, models.c.name)).all():
         if not _is_model_intact(connection, number):
@@ -166,3 +175,6 @@ def _are_stimuli_intact(connection: sa.Connection, number: int) -> bool:
         return stimuli_checksum(described, rows) == str(found["checksum"])
     except (ValueError, TypeError):
         return False
+
+
+_CHECKS = (_check_file, _check_representations, _check_vectors, _check_outputs, _check_models, _check_stimuli)

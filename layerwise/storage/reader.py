@@ -20,6 +20,7 @@ from layerwise.core.history.records import (
     WeightResult,
 )
 from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
+from layerwise.core.history.variants import Variant
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.storage import listing
@@ -38,6 +39,7 @@ from layerwise.storage.schema import (
     stimuli,
     stimulus_sets,
     tags,
+    variants,
     weight_statistics,
     weights,
 )
@@ -163,7 +165,9 @@ def _read_records(connection: sa.Connection, ids: Sequence[str]) -> list[RunReco
 def _records(connection: sa.Connection, ids: Sequence[str]) -> Iterator[RunRecord]:
     """Records in any order. Models are read once each, for they are large."""
     prefixed = [column.label(f"stimuli_{column.name}") for column in stimulus_sets.c if column.name != "id"]
-    chosen = sa.select(runs, *prefixed).select_from(runs.join(stimulus_sets)).where(runs.c.id.in_(ids))
+    varied = [column.label(f"variant_{column.name}") for column in variants.c if column.name != "run_id"]
+    joined = runs.join(stimulus_sets).outerjoin(variants)
+    chosen = sa.select(runs, *prefixed, *varied).select_from(joined).where(runs.c.id.in_(ids))
     rows = connection.execute(chosen).mappings().all()
     used = sa.select(models).where(models.c.id.in_({row["model_id"] for row in rows}))
     known = {row["id"]: model_from_row(row) for row in connection.execute(used).mappings()}
@@ -209,8 +213,16 @@ def _record(
         accuracy=accuracy,
         attempts=tuple(attempts),
         n_layers=n_layers,
+        variant=_variant(row),
         **{name: row[name] for name in _PLAIN},
     )
+
+
+def _variant(row: sa.RowMapping) -> Variant | None:
+    if row["variant_baseline"] is None:
+        return None
+    known = {name: row[f"variant_{name}"] for name in ("baseline", "substitute", "seed")}
+    return Variant(layers=tuple(row["variant_layers"]), **known)
 
 
 def model_from_row(row: sa.RowMapping) -> ModelInfo:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from layerwise.storage.answers.inference import InferenceStore
+from layerwise.storage.answers.outputs import OutputStore
 from layerwise.storage.answers.profiles import ProfileStore
 from layerwise.storage.answers.requests import RequestStore
 from layerwise.storage.answers.results import ResultStore
@@ -27,6 +28,7 @@ class Store(
     RunWriter,
     RunReader,
     RequestStore,
+    OutputStore,
     ResultStore,
     ProfileStore,
     InferenceStore,

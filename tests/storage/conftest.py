@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from layerwise.core.base.provider import Provider
+from layerwise.core.history.outputs import Outputs
 from layerwise.core.history.records import LayerAddress, LayerResult, RunHeader, StatisticResult
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
@@ -183,6 +184,10 @@ class Samples:
         activations = np.random.default_rng(seed).normal(size=(n_stimuli, 12)) + 3
         activations[list(constant)] = 7.5
         return multiply(activations).represent(in_double=in_double)
+
+    def outputs(self, n_stimuli: int = 6, n_classes: int = 10, dtype: Any = np.float32, seed: int = 0) -> Outputs:
+        values = np.random.default_rng(seed).dirichlet(np.ones(n_classes), n_stimuli)
+        return Outputs("output", values.astype(dtype), "probabilities")
 
     def result(self, layer: str, transform: str = "none", version: str = "1.0", **shape: Any) -> LayerResult:
         provider = self.provider("statistics", version)

@@ -168,6 +168,7 @@ WRITES: dict[str, Callable[[Store, Claim, Any], None]] = {
     "layer": lambda store, claim, samples: store.save_layer(claim, samples.result("mixed")),
     "weights": lambda store, claim, samples: store.save_weights(claim, []),
     "predictions": lambda store, claim, samples: store.save_predictions(claim, [], None),
+    "outputs": lambda store, claim, samples: store.save_outputs(claim, samples.outputs()),
     "end": lambda store, claim, samples: store.finish_run(claim, {}),
 }
 

@@ -28,6 +28,7 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
+from layerwise.core.history.variants import Variant
 from layerwise.storage import Store, open_store, tiles
 from layerwise.storage.schema import HEAD, metadata
 
@@ -204,12 +205,14 @@ def test_verify_notices_a_damaged_vector(store: Store, samples: Any, execute: An
 
 def fill(store: Store, samples: Any, key: str, revision: int, **changes: Any) -> str:
     """A run with something in every table."""
+    changes = {"variant": Variant("a" * 64, ("mixed/1x1",), "zero"), **changes}
     header = samples.header(key, **changes)
     claim = store.begin_run(header)
     run_id = claim.run_id
     for seed, layer in enumerate(header.layers):
         store.save_layer(claim, samples.result(layer.name, seed=seed))
     store.save_predictions(claim, [Prediction(0, 1, 3, "cat", 0.5)], None)
+    store.save_outputs(claim, samples.outputs())
     spread = StatisticResult("std", samples.provider("weights", revision=revision), 1.0, vector=np.ones(3))
     store.save_weights(claim, [WeightResult("a/kernel", "a", (3,), 0, (spread,))])
     store.finish_run(claim, {})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from layerwise import Compiled, Graph, InputError, ModelDescription, Node
+from layerwise import Compiled, CompiledReplaced, Graph, InputError, ModelDescription, Node
 
 from layerwise_torch.identity import Reader
 from layerwise_torch.model import TorchModel, Weight
@@ -114,6 +114,17 @@ class HookedModel(TorchModel):
     def _module(self, name: str) -> Any:
         modules: Mapping[str, Any] = dict(self._prepared.module.named_modules())
         return modules.get(name.partition(":")[0])
+
+    def compile_replaced(self, start: str, outputs: Sequence[str], replaced: Sequence[str]) -> CompiledReplaced:
+        """Not possible: between its modules the network does what nobody sees.
+
+        Raises:
+            InputError: Always.
+        """
+        del start, outputs, replaced
+        raise InputError(
+            f"nothing in model '{self.info.name}' can be ablated: its graph could not be traced, so it is run whole"
+        )
 
     def _build(self, start: str, outputs: tuple[str, ...]) -> Compiled:
         reachable = {start, SOFTMAX} if start in self.graph.cut_points() else {start}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from layerwise import (
     Compiled,
+    CompiledReplaced,
     Graph,
     Model,
     ModelDescription,
@@ -141,17 +142,23 @@ class TracedModel(TorchModel):
         axis = self._layout.axes[node]
         return Form(axis, seen.dtype, placement.device, seen.is_channels_last, placement.keeps_tensors)
 
-    def _build(self, start: str, outputs: tuple[str, ...]) -> Compiled:
-        nodes = [self._layout.nodes[name] for name in outputs]
-        segment = Segment(self._traced, self._seen, self._layout.nodes[start], nodes)
-        source, forms = self._form(start), [self._form(name) for name in outputs]
+    def compile_replaced(self, start: str, outputs: Sequence[str], replaced: Sequence[str]) -> CompiledReplaced:
+        """The same with nodes whose tensors are given."""
+        known = [self._layout.nodes[name] for name in (start, *replaced)]
+        segment = Segment(self._traced, self._seen, known, [self._layout.nodes[name] for name in outputs])
+        sources, forms = ([self._form(name) for name in names] for names in ((start, *replaced), outputs))
 
-        def run(batch: Any) -> Sequence[Any]:
+        def run(batch: Any, given: Sequence[Any]) -> Sequence[Any]:
+            tensors = [form.to_tensor(rows) for form, rows in zip(sources, (batch, *given), strict=True)]
             with self._placement.precision():
-                tensors = segment(source.to_tensor(batch))
-            return [form.from_tensor(tensor) for form, tensor in zip(forms, tensors, strict=True)]
+                found = segment(*tensors)
+            return [form.from_tensor(tensor) for form, tensor in zip(forms, found, strict=True)]
 
         return run if self._traced.batch is None else in_fixed_batches(run, self._traced.batch)
+
+    def _build(self, start: str, outputs: tuple[str, ...]) -> Compiled:
+        run = self.compile_replaced(start, outputs, ())
+        return lambda batch: run(batch, ())
 
     def _parameters(self) -> Iterator[Weight]:
         program = self._traced.program
@@ -179,21 +186,25 @@ class TracedModel(TorchModel):
         return [str(form.dtype), self._traced.batch, reader.read_graph(self._traced.program)]
 
 
-def in_fixed_batches(run: Compiled, size: int) -> Compiled:
+def in_fixed_batches(run: CompiledReplaced, size: int) -> CompiledReplaced:
     """A function for any number of images from one for exactly `size`: the last batch is filled up."""
 
-    def run_all(batch: Any) -> Sequence[Any]:
+    def run_all(batch: Any, given: Sequence[Any]) -> Sequence[Any]:
         pieces = []
         for start in range(0, len(batch), size):
-            piece = batch[start : start + size]
-            missing = size - len(piece)
-            filled = _join([piece, *[piece[-1:]] * missing]) if missing else piece
-            pieces.append([array[: len(piece)] for array in run(filled)])
+            n_left = len(batch[start : start + size])
+            filled, *others = (_fill(rows[start : start + size], size) for rows in (batch, *given))
+            pieces.append([array[:n_left] for array in run(filled, others)])
         if len(pieces) == 1:
             return pieces[0]
         return [_join(parts) for parts in zip(*pieces, strict=True)]
 
     return run_all
+
+
+def _fill(rows: Any, size: int) -> Any:
+    missing = size - len(rows)
+    return _join([rows, *[rows[-1:]] * missing]) if missing else rows
 
 
 def _join(parts: Sequence[Any]) -> Any:

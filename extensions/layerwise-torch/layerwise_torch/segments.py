@@ -13,29 +13,29 @@ from layerwise_torch.tracing import Traced
 
 
 class Segment:
-    """The operations between one tensor and others.
+    """The operations between some tensors and others.
 
     Sizes that are computed along the way are not computed again: they follow from the number of images.
     """
 
     def __init__(
-        self, traced: Traced, seen: Mapping[fx.Node, Seen], start: fx.Node, outputs: Sequence[fx.Node]
+        self, traced: Traced, seen: Mapping[fx.Node, Seen], known: Sequence[fx.Node], outputs: Sequence[fx.Node]
     ) -> None:
         """Find them.
 
         Raises:
-            ValueError: If the outputs cannot be computed from `start` alone.
+            ValueError: If the outputs cannot be computed from the `known` ones alone.
         """
-        needed = _between(seen, start, outputs)
-        self._start, self._outputs, self._seen = start, tuple(outputs), seen
+        needed = _between(seen, known, outputs)
+        self._known, self._outputs, self._seen = tuple(known), tuple(outputs), seen
         self._steps = [node for node in traced.program.graph.nodes if node in needed]
         self._calls = {node: _bind(node, traced.program) for node in self._steps}
         self._free = self._find_last_uses()
 
-    def __call__(self, tensor: Any) -> list[Any]:
-        """Run them on a batch of the start's tensor."""
-        values: dict[fx.Node, Any] = {self._start: tensor}
-        n_images = len(tensor)
+    def __call__(self, *tensors: Any) -> list[Any]:
+        """Run them on a batch of each known tensor."""
+        values: dict[fx.Node, Any] = dict(zip(self._known, tensors, strict=True))
+        n_images = len(tensors[0])
 
         def load(node: fx.Node) -> Any:
             return values[node] if node in values else evaluate_count(self._seen[node].count, n_images)
@@ -61,15 +61,15 @@ class Segment:
         return free
 
 
-def _between(seen: Mapping[fx.Node, Seen], start: fx.Node, outputs: Sequence[fx.Node]) -> set[fx.Node]:
+def _between(seen: Mapping[fx.Node, Seen], known: Sequence[fx.Node], outputs: Sequence[fx.Node]) -> set[fx.Node]:
     needed: set[fx.Node] = set()
     waiting = list(outputs)
     while waiting:
         node = waiting.pop()
-        if node is start or node in needed or seen[node].count is not None:
+        if node in known or node in needed or seen[node].count is not None:
             continue
         if node.op == "placeholder":
-            raise ValueError(f"{', '.join(map(str, outputs))} cannot be computed from '{start}' alone")
+            raise ValueError(f"{', '.join(map(str, outputs))} cannot be computed from '{known[0]}' alone")
         needed.add(node)
         waiting.extend(node.all_input_nodes)
     return needed

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from layerwise.core.history.outputs import Outputs
     from layerwise.core.history.records import LayerAddress
     from layerwise.core.network.representation import Representation
 
@@ -61,6 +62,19 @@ def check_vector(vector: NDArray[np.float64]) -> None:
 
     if np.ndim(vector) != 1:
         raise ValueError(f"a vector of shape {np.shape(vector)}; one axis is expected")
+
+
+def check_outputs(outputs: Outputs) -> None:
+    """Check that outputs are a matrix of numbers.
+
+    Raises:
+        ValueError: If they are not (n, n_classes) of float32 or float16.
+    """
+    import numpy as np
+
+    values = outputs.values
+    if values.ndim != 2 or not values.size or values.dtype not in (np.float32, np.float16):
+        raise ValueError(f"values of {values.dtype} with shape {values.shape}; (n, n_classes) floats are expected")
 
 
 def describe_missing(address: LayerAddress, known: Iterable[LayerAddress]) -> str:

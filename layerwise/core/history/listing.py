@@ -72,6 +72,7 @@ def _matches(run: RunRecord, where: RunFilter) -> bool:
         *((getattr(where, name), value(run)) for name, value in FIELDS.items()),
         (where.origin, run.origin),
         (where.fingerprint, run.stimuli_fingerprint),
+        (where.model_fingerprint, run.model.fingerprint),
         *((value, run.tags.get(name)) for name, value in where.tags.items()),
     )
     if where.with_layers and not run.n_layers:

@@ -27,6 +27,7 @@ from layerwise.core.network.layers import Layer
 
 if TYPE_CHECKING:
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+    from layerwise.core.history.outputs import Outputs
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
     from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
@@ -47,6 +48,13 @@ class LayerStore(Protocol):
 
     def save_predictions(self, claim: Claim, predictions: Sequence[Prediction], accuracy: Accuracy | None) -> None:
         """Write the most probable classes of each stimulus, and the accuracy where labels are known."""
+
+    def save_outputs(self, claim: Claim, outputs: Outputs) -> None:
+        """Write the whole output, replacing what is there.
+
+        Raises:
+            LayerwiseError: If it is no (n, n_classes) array of float32 or float16.
+        """
 
 
 class RunStore(LayerStore, Protocol):
@@ -149,6 +157,13 @@ class HistoryProtocol(Protocol):
 
     def read_predictions(self, run_id: str) -> list[Prediction]:
         """The most probable classes, by stimulus and rank."""
+
+    def read_outputs(self, run_id: str) -> Outputs | None:
+        """The whole output of a run; None where it was not kept.
+
+        Raises:
+            LayerwiseError: If what is stored fails its checksum.
+        """
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         """Stored comparisons by this comparator, revision and settings among the layers of these runs."""

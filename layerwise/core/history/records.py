@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from layerwise.core.history.variants import Variant
     from layerwise.core.network.layers import Layer
     from layerwise.core.network.model import ModelInfo
     from layerwise.core.network.representation import Representation
@@ -52,6 +53,7 @@ class RunHeader:
         plugins: `distribution version` of each plugin that was loaded.
         host: Machine, operating system, processor, memory.
         origin: Where its numbers come from.
+        variant: Of an ablated model, how it differs from its baseline.
     """
 
     key: str
@@ -72,6 +74,7 @@ class RunHeader:
     plugins: tuple[str, ...] = ()
     host: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = "computed"
+    variant: Variant | None = None
 
     def __post_init__(self) -> None:
         """Whoever stores it: no password is kept."""
@@ -217,6 +220,7 @@ class RunRecord:
     n_layers: int
     origin: Origin = "computed"
     attempts: tuple[Attempt, ...] = ()
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True)
@@ -297,6 +301,7 @@ class RunFilter:
         order: What runs are listed by. Those without a value come last; equals are listed newest first.
         descending: Whether the largest value comes first: the newest run, unless `order` says otherwise.
         offset: How many are left out before the first.
+        model_fingerprint: Of the model.
     """
 
     model: str | None = None
@@ -312,3 +317,4 @@ class RunFilter:
     order: RunOrder = "started"
     descending: bool = True
     offset: int = 0
+    model_fingerprint: str | None = None

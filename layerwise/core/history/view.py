@@ -14,6 +14,7 @@ from layerwise.core.history.records import RunFilter
 if TYPE_CHECKING:
     from layerwise.core.base.provider import Provider
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+    from layerwise.core.history.outputs import Outputs
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
     from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import (
@@ -93,6 +94,10 @@ class HistoryView:
     def read_predictions(self, run_id: str) -> list[Prediction]:
         """The most probable classes, by stimulus and rank."""
         return self._history.read_predictions(run_id)
+
+    def read_outputs(self, run_id: str) -> Outputs | None:
+        """The whole output of a run; None where it was not kept."""
+        return self._history.read_outputs(run_id)
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         """Stored comparisons by this comparator, revision and settings among the layers of these runs."""

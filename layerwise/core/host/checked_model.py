@@ -6,7 +6,7 @@ whose it is, rather than as a strange error three steps later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from layerwise.core.base.errors import PluginError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.host.registered import Registered
 from layerwise.core.host.validation import describe
-from layerwise.core.network.model import Compiled, Floats, Model, WeightTensor
+from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, WeightTensor
 from layerwise.core.network.representation import read_only
 
 
@@ -43,15 +43,15 @@ class AttributedModel(Model):
         """A compiled function whose tensors are checked."""
         return self._checked(self._call(self._model.compile, start, outputs), outputs)
 
-    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
+    def compile_replaced(self, start: str, outputs: Sequence[str], replaced: Sequence[str]) -> CompiledReplaced:
         """The same with nodes replaced."""
-        return self._checked(self._call(self._model.compile_replaced, start, outputs, values), outputs)
+        return self._checked(self._call(self._model.compile_replaced, start, outputs, replaced), outputs)
 
-    def _checked(self, function: Any, outputs: Sequence[str]) -> Compiled:
+    def _checked(self, function: Any, outputs: Sequence[str]) -> Callable[..., Sequence[Floats]]:
         shapes = [self.graph[name].shape for name in outputs]
 
-        def run(tensor: Floats) -> Sequence[Floats]:
-            given = self._call(function, tensor)
+        def run(tensor: Floats, *replaced: Sequence[Floats]) -> Sequence[Floats]:
+            given = self._call(function, tensor, *replaced)
             n_given = len(given) if isinstance(given, Sequence) else None
             if n_given != len(outputs):
                 came = describe(given) if n_given is None else f"{n_given} tensors"

@@ -24,6 +24,7 @@ NO_WEIGHTS = "none"
 UNTRAINED = "untrained"
 """How `ModelInfo.source` begins where the weights are random."""
 Compiled: TypeAlias = "Callable[[Floats], Sequence[Floats]]"
+CompiledReplaced: TypeAlias = "Callable[[Floats, Sequence[Floats]], Sequence[Floats]]"
 
 
 @dataclass(frozen=True)
@@ -152,18 +153,22 @@ class Model(ABC):
         precision.
         """
 
-    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
-        """As `compile`, with nodes whose tensors are the same for every stimulus, whatever goes in.
+    def compile_replaced(self, start: str, outputs: Sequence[str], replaced: Sequence[str]) -> CompiledReplaced:
+        """As `compile`, with nodes whose tensors are given and not computed.
 
         Args:
             start: As for `compile`.
             outputs: As for `compile`; replaced ones give what they are replaced by.
-            values: float32 of the node's shape, by node.
+            replaced: Nodes, `start` not among them.
+
+        Returns:
+            A function of the tensor of `start`, and of a list with the tensor of each replaced node: float32 of shape
+            (batch, *the node's shape), where the start's tensors are.
 
         Raises:
             InputError: If its loader cannot replace a node.
         """
-        del start, outputs, values
+        del start, outputs, replaced
         raise InputError(f"nothing in model '{self.info.name}' can be ablated: its loader cannot replace a layer")
 
     @abstractmethod

@@ -1,61 +1,55 @@
-"""What a network's output loses when layers are silenced one after the other.
+"""What a network's output loses when layers are silenced one after the other, in memory.
 
-Variants share what lies before them: the tensor at the last cut point before a silenced layer is computed once, for
-all stimuli, and each variant begins there. So a sweep over the branches of a network costs far less than a pass over
-the whole network for each.
+Variants share what lies before them: the intact tensor at the point where a variant begins is computed once, for all
+stimuli (`ablating`). So a sweep over the branches of a network costs far less than a pass over the whole network for
+each. `ablation_runs` does the same and keeps every variant as a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.ablation import Ablation, Read, Substitute, average
+from layerwise.core.host.registry import Registry
+from layerwise.core.host.selection import select_layers
+from layerwise.core.network.ablation import Ablation, Read, Substitute
+from layerwise.core.network.answers import (
+    Estimate,
+    Resampling,
+    average_over,
+    disagree,
+    diverge,
+    find_hits,
+    find_labelled,
+)
+from layerwise.core.network.class_words import label_classes
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Floats, Model
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import strict_upper
-from layerwise.core.runs.predictions import label_classes
+from layerwise.core.runs.ablating.starts import Start, Starts
+from layerwise.core.runs.ablating.tails import Tail, TailRows
+from layerwise.core.runs.ablating.trunk import Trunk
 from layerwise.core.runs.request import Observer, SilentObserver
-from layerwise.core.runs.streaming.plan import node_cost
-
-Values = NDArray[np.float64]
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number over stimuli, with an interval from resamples of them.
-
-    Attributes:
-        value: The number.
-        low: Lower end of the 95 % interval, percentiles of the resamples.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
+from layerwise.core.runs.streaming.tasks import call_at
 
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """What silencing one layer did to the output.
+    """What silencing some layers did to the output.
 
     Attributes:
         ablation: What was silenced.
-        accuracy_lost: Top-1 accuracy of the intact network less that without the layer; None without labels.
+        accuracy_lost: Top-1 accuracy of the intact network less that without the layers; None without labels.
         agreement: Share of stimuli whose most probable class is the intact network's.
         divergence: Jensen-Shannon divergence of the output to the intact one, in bits, averaged over stimuli; None
             where the output is no distribution.
         structure: Pearson correlation of the output's correlation distances with the intact output's (`rsa-pearson`);
             None where one of them has none.
-        share_of_cost: Share of the multiply-adds of a pass that nobody needs without the layer.
+        share_of_cost: Share of the multiply-adds of a pass that nobody needs without the layers.
         outputs: float32 (n, n_classes).
     """
 
@@ -94,7 +88,7 @@ def sweep_ablations(
     """The output of the intact network, (n, n_classes), and what each ablation does to it, in the order given.
 
     Args:
-        model: The intact model; its tensors must be NumPy's.
+        model: The intact model.
         ablations: What is silenced, each by itself.
         read: Gives the stimuli.
         labels: One a stimulus, None where it is not known.
@@ -104,135 +98,73 @@ def sweep_ablations(
     Raises:
         InputError: If a layer cannot be silenced.
     """
-    plan = _Plan(model, ablations)
-    observer = observer or SilentObserver()
-    observer.begin(round(plan.n_passes() * len(labels)))
-    runner = _Runner(model, read, len(labels), sweep.batch_size, observer, plan)
+    starts = Starts(model)
+    progress = Progress(observer or SilentObserver(), starts, len(labels))
+    progress.begin(starts.n_passes(ablations))
+    trunk = Trunk(model, read, len(labels), sweep.batch_size, progress.tell)
     outputs: dict[int, Floats] = {}
-    intact: Floats | None = None
-    for start, places in plan.by_start():
-        runner.move_to(start)
-        for place in places:
-            outputs[place] = runner.run(ablations[place])
-    runner.move_to(None)
-    intact = runner.intact
+    try:
+        for place, start in starts.order(ablations):
+            outputs[place] = _run(trunk, ablations[place], start, sweep.batch_size, progress)
+        trunk.move_to(model.graph.output)
+        intact = np.array(trunk.rows(0, len(labels))).reshape(len(labels), -1)
+    finally:
+        trunk.close()
+    progress.end()
     judge = _Judge(model, intact, labels, sweep)
     effects = [
-        judge.judge(ablation, outputs[place], plan.share_saved(ablation)) for place, ablation in enumerate(ablations)
+        judge.judge(ablation, outputs[place], starts.share_saved(ablation))
+        for place, ablation in enumerate(ablations)
     ]
     return intact, effects
 
 
-class _Plan:
-    """Where each variant begins, and what it costs."""
+class Progress:
+    """Counts stimuli times the share of the network that they pass, and tells whole ones."""
 
-    def __init__(self, model: Model, ablations: Sequence[Ablation]) -> None:
-        self.model = model
-        self.graph = graph = model.graph
-        self.ablations = ablations
-        self.position = {node.name: place for place, node in enumerate(graph)}
-        self.cost = {node.name: node_cost(graph, node) for node in graph}
-        self.whole = sum(self.cost[name] for name in graph.ancestors([graph.output]))
-        self.cuts = graph.cut_points()
-
-    def start_of(self, ablation: Ablation) -> str:
-        """The last cut point before the first silenced layer."""
-        first = min(self.position[layer.node] for layer in ablation.find(self.model))
-        return max((cut for cut in self.cuts if self.position[cut] < first), key=lambda cut: self.position[cut])
-
-    def by_start(self) -> Iterator[tuple[str, list[int]]]:
-        """Cut points in order, with the places of the ablations that begin there."""
-        starts = [self.start_of(ablation) for ablation in self.ablations]
-        for start in sorted(set(starts), key=lambda cut: self.position[cut]):
-            yield start, [place for place, other in enumerate(starts) if other == start]
-
-    def n_passes(self) -> float:
-        """Passes over the whole network that all variants cost together, the intact one included."""
-        output = [self.graph.output]
-        starts = [self.start_of(ablation) for ablation in self.ablations]
-        known = [[layer.node for layer in ablation.find(self.model)] for ablation in self.ablations]
-        shares = (self.share_between(start, output, nodes) for start, nodes in zip(starts, known, strict=True))
-        return 1 + sum(shares)
-
-    def share_between(self, start: str, goals: Sequence[str], known: Sequence[str] = ()) -> float:
-        """Share of a pass that it takes from some tensors to others."""
-        return sum(self.cost[name] for name in self.graph.between([start, *known], goals)) / self.whole
-
-    def share_saved(self, ablation: Ablation) -> float:
-        """Share of the multiply-adds of a pass that nobody needs any more."""
-        known = {layer.node for layer in ablation.find(self.model)}
-        left = self.graph.between(known, [self.graph.output])
-        return 1 - sum(self.cost[name] for name in left) / self.whole
-
-
-class _Runner:
-    """Holds the tensor at one cut point for all stimuli, and runs variants from there."""
-
-    def __init__(
-        self,
-        model: Model,
-        read: Read,
-        n_stimuli: int,
-        batch_size: int,
-        observer: Observer,
-        plan: _Plan,
-    ) -> None:
-        self._model = model
-        self._plan = plan
-        self._observer = observer
+    def __init__(self, observer: Observer, starts: Starts, n_stimuli: int) -> None:
+        self._observer, self._starts, self._n_stimuli = observer, starts, n_stimuli
         self._done = 0.0
-        self._place = model.graph.input
-        self._batches: list[Any] = []
-        self._read = read
-        self._starts = range(0, n_stimuli, batch_size)
-        self._stops = [min(start + batch_size, n_stimuli) for start in self._starts]
-        self.intact: Floats = np.empty((0, 0), dtype=np.float32)
+        self._told = self._total = 0
+        self._shares: dict[tuple[str, ...], float] = {}
 
-    def _advance(self, share: float, what: str) -> None:
-        """So much of a pass over all stimuli is done; whole stimuli are told, and the rest kept for the next."""
-        before = round(self._done * self._stops[-1])
-        self._done += share
-        self._observer.advance(round(self._done * self._stops[-1]) - before, what)
+    def begin(self, n_passes: float) -> None:
+        """So many passes are to come."""
+        self._total = round(n_passes * self._n_stimuli)
+        self._observer.begin(self._total)
 
-    def _source(self) -> Iterator[Any]:
-        if self._place != self._model.graph.input:
-            yield from self._batches
-            return
-        for start, stop in zip(self._starts, self._stops, strict=True):
-            yield self._model.preprocess(self._read(start, stop))
+    def tell(self, n_stimuli: int, start: str, end: str, what: str = "the intact network") -> None:
+        """So many stimuli have gone from one tensor to another."""
+        if (start, end) not in self._shares:
+            self._shares[start, end] = self._starts.share_between([start], [end])
+        self.add(n_stimuli * self._shares[start, end], what)
 
-    def move_to(self, cut: str | None) -> None:
-        """Compute the intact network up to a cut point; to its output, for None."""
-        goal = self._model.graph.output if cut is None else cut
-        if goal == self._place:
-            return
-        function = self._model.compile(self._place, [goal])
-        share = self._plan.share_between(self._place, [goal]) / max(1, len(self._stops))
-        found = []
-        for batch in self._source():
-            found.append(function(batch)[0])
-            self._advance(share, "the intact network")
-        self._place, self._batches = goal, found
-        if cut is None:
-            self.intact = np.concatenate([batch.reshape(len(batch), -1) for batch in found])
+    def add(self, n_passed: float, what: str) -> None:
+        """So many stimuli, parts of one included, have gone through the whole network."""
+        self._done += n_passed
+        whole = min(round(self._done), self._total)
+        if whole > self._told:
+            self._observer.advance(whole - self._told, what)
+            self._told = whole
 
-    def run(self, ablation: Ablation) -> Floats:
-        """The output without some layers, (n, n_classes)."""
-        nodes = [layer.node for layer in ablation.find(self._model)]
-        values = self._values(nodes, ablation.substitute)
-        output = self._model.graph.output
-        function = self._model.compile_replaced(self._place, [output], values)
-        share = self._plan.share_between(self._place, [output], nodes) / max(1, len(self._stops))
-        found = []
-        for batch in self._source():
-            found.append(function(batch)[0])
-            self._advance(share, ablation.described)
-        return np.concatenate([batch.reshape(len(batch), -1) for batch in found])
+    def end(self) -> None:
+        """All is done."""
+        self.add(self._total - self._done, "the output")
 
-    def _values(self, nodes: Sequence[str], substitute: Substitute) -> dict[str, Floats]:
-        if substitute == "mean":
-            return average(self._model.compile(self._place, nodes), nodes, self._source())
-        return {node: np.zeros(self._model.graph[node].shape, dtype=np.float32) for node in nodes}
+
+def _run(trunk: Trunk, ablation: Ablation, start: Start, batch_size: int, progress: Progress) -> Floats:
+    """The output of a variant, (n, n_classes)."""
+    output = trunk.model.graph.output
+    rows, n_stimuli = TailRows(trunk, ablation, start), trunk.n_stimuli
+    tail = Tail(trunk, ablation, start, [], "")
+    trunk.move_to(start.node)
+    function = tail.compile(start.node, [output])
+    found = []
+    for at in range(0, n_stimuli, batch_size):
+        stop = min(at + batch_size, n_stimuli)
+        found.append(trunk.fetch(call_at(function, at, tail.preprocess(rows.read(at, stop)))[0]))
+        progress.tell(stop - at, start.node, output, ablation.described)
+    return np.concatenate([batch.reshape(len(batch), -1) for batch in found])
 
 
 class _Judge:
@@ -241,63 +173,38 @@ class _Judge:
     def __init__(self, model: Model, intact: Floats, labels: Sequence[str | None], sweep: Sweep) -> None:
         self._intact = intact
         self._is_distribution = model.info.has_probabilities
-        classes = label_classes(labels, model.info, intact.shape[1])
-        self._labelled = np.array([bool(found) for found in classes])
-        self._classes = classes
-        rng = np.random.default_rng(sweep.seed)
-        self._draws = rng.integers(0, len(intact), (sweep.n_resamples, len(intact)))
+        self._classes = label_classes(labels, model.info, intact.shape[1])
+        self._labelled = find_labelled(self._classes)
+        self._draws = Resampling(sweep.n_resamples, sweep.seed).draw(len(intact))
         self._distances = _distances(intact)
-        self._hits = self._find_hits(intact)
-
-    def _find_hits(self, outputs: Floats) -> Values:
-        best = outputs.argmax(axis=1)
-        return np.array([float(int(index) in found) for index, found in zip(best, self._classes, strict=True)])
+        self._hits = find_hits(intact, self._classes)
 
     def judge(self, ablation: Ablation, outputs: Floats, share_saved: float) -> Effect:
         """The effect of one ablation."""
-        same = (outputs.argmax(axis=1) == self._intact.argmax(axis=1)).astype(np.float64)
-        lost = self._hits - self._find_hits(outputs)
-        divergence = self._estimate(diverge(self._intact, outputs)) if self._is_distribution else None
+        lost = self._hits - find_hits(outputs, self._classes)
+        divergence = average_over(diverge(self._intact, outputs), self._draws) if self._is_distribution else None
         return Effect(
             ablation=ablation,
-            accuracy_lost=self._estimate(lost, self._labelled) if self._labelled.any() else None,
-            agreement=self._estimate(same),
+            accuracy_lost=average_over(lost, self._draws, self._labelled) if self._labelled.any() else None,
+            agreement=average_over(1 - disagree(self._intact, outputs), self._draws),
             divergence=divergence,
             structure=_correlate(self._distances, _distances(outputs)),
             share_of_cost=share_saved,
             outputs=outputs,
         )
 
-    def _estimate(self, values: Values, counted: NDArray[np.bool_] | None = None) -> Estimate:
-        """The mean over stimuli, and over resamples of them."""
-        weights = np.ones(len(values)) if counted is None else counted.astype(np.float64)
-        sums = (values * weights)[self._draws].sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = sums / weights[self._draws].sum(axis=1)
-        low, high = np.nanquantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        return Estimate(float((values * weights).sum() / weights.sum()), float(low), float(high))
 
-
-def diverge(first: Floats, second: Floats) -> Values:
-    """Jensen-Shannon divergence of each row, (n,), in bits, between 0 and 1 (Lin 1991)."""
-    a, b = first.astype(np.float64), second.astype(np.float64)
-    middle = (a + b) / 2
-
-    def entropy(rows: Values) -> Values:
-        terms = np.where(rows > 0, rows * np.log2(np.where(rows > 0, rows, 1)), 0)
-        return np.asarray(-terms.sum(axis=1))
-
-    return np.clip(entropy(middle) - (entropy(a) + entropy(b)) / 2, 0, 1)
-
-
-def _distances(outputs: Floats) -> Values | None:
+def _distances(outputs: Floats) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
     try:
         return strict_upper(represent(outputs).correlation_distances())
     except InputError:
         return None
 
 
-def _correlate(first: Values | None, second: Values | None) -> float | None:
+def _correlate(
+    first: np.ndarray[tuple[int], np.dtype[np.float64]] | None,
+    second: np.ndarray[tuple[int], np.dtype[np.float64]] | None,
+) -> float | None:
     if first is None or second is None:
         return None
     defined = np.isfinite(first) & np.isfinite(second)
@@ -307,7 +214,9 @@ def _correlate(first: Values | None, second: Values | None) -> float | None:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def list_each(layers: Sequence[Layer], substitute: Substitute, *, pairs: bool = False) -> list[Ablation]:
+def list_each(
+    layers: Sequence[Layer], substitute: Substitute, *, pairs: bool = False, seed: int = 0
+) -> list[Ablation]:
     """An ablation of each layer that can be silenced; with `pairs`, of each two as well.
 
     Raises:
@@ -316,7 +225,43 @@ def list_each(layers: Sequence[Layer], substitute: Substitute, *, pairs: bool = 
     names = [layer.name for layer in layers if layer.role not in {"input", "output"}]
     if not names:
         raise InputError("none of the layers chosen can be silenced: the input and the output cannot")
-    found = [Ablation((name,), substitute) for name in names]
+    found = [Ablation((name,), substitute, seed) for name in names]
     if pairs:
-        found += [Ablation((a, b), substitute) for i, a in enumerate(names) for b in names[i + 1 :]]
+        found += [Ablation((a, b), substitute, seed) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return found
+
+
+def choose_ablations(
+    registry: Registry,
+    model: Model,
+    each: Sequence[str],
+    together: Sequence[str],
+    substitute: Substitute,
+    *,
+    pairs: bool = False,
+    seed: int = 0,
+) -> list[Ablation]:
+    """What a sweep silences: each layer of some selectors by itself, and all of others at once.
+
+    Args:
+        registry: Knows the selectors.
+        model: The model.
+        each: Selectors; `branches` where neither these nor `together` are given.
+        together: Selectors.
+        substitute: What stands in.
+        pairs: Whether each two of `each` are silenced as well.
+        seed: Of a shuffle.
+
+    Raises:
+        InputError: If a selector means no layer that can be silenced.
+    """
+    found: list[Ablation] = []
+    if each or not together:
+        chosen = select_layers(registry, each or ["branches"], model.layers)
+        found += list_each(chosen, substitute, pairs=pairs, seed=seed)
+    if together:
+        names = [layer.name for layer in select_layers(registry, together, model.layers)]
+        found.append(Ablation(tuple(names), substitute, seed))
+    for ablation in found:
+        ablation.find(model)
     return found

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from layerwise.core.history.outputs import Outputs
 from layerwise.core.history.protocols import RunStore
 from layerwise.core.history.records import (
     Accuracy,
@@ -34,6 +35,7 @@ class ComputedRun:
         weights: Statistics of its model's weights.
         predictions: The most probable classes.
         accuracy: Where labels are known.
+        outputs: Whole, where they are kept.
         timings: Seconds by stage.
     """
 
@@ -42,6 +44,7 @@ class ComputedRun:
     weights: list[WeightResult] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     accuracy: Accuracy | None = None
+    outputs: Outputs | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -75,6 +78,8 @@ def store_run(computed: ComputedRun, store: RunStore) -> str:
         for layer in computed.layers:
             if (layer.layer, layer.transform) not in claim.done:
                 store.save_layer(claim, layer)
+        if computed.outputs is not None:
+            store.save_outputs(claim, computed.outputs)
         if computed.predictions:
             store.save_predictions(claim, computed.predictions, computed.accuracy)
         store.finish_run(claim, computed.timings)
@@ -106,3 +111,8 @@ class _Collector:
         del claim
         self._computed.predictions[:] = predictions
         self._computed.accuracy = accuracy
+
+    def save_outputs(self, claim: Claim, outputs: Outputs) -> None:
+        """Keep the whole output."""
+        del claim
+        self._computed.outputs = outputs

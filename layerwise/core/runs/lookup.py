@@ -92,10 +92,11 @@ def find_answer(
     return None if run_id is None else answer(run_id, registry, store, remark)
 
 
-def answer(run_id: str, registry: Registry, store: Archive, remark: Callable[[str], None]) -> RunOutcome:
-    """A stored run as an outcome, with the statistics of representations that have come since it was made."""
+def answer(run_id: str, registry: Registry | None, store: Archive, remark: Callable[[str], None]) -> RunOutcome:
+    """A stored run as an outcome; where statistics are known, with those of representations that have come since."""
     record = store.find_run(run_id)
-    measure_run(registry, store, record, (), remark, asked=False)
+    if registry is not None:
+        measure_run(registry, store, record, (), remark, asked=False)
     return RunOutcome(
         run_id=run_id,
         status="stored",

@@ -1,4 +1,4 @@
-"""Predictions and accuracy: what the model says each stimulus is, and how often it is right."""
+"""Outputs, predictions and accuracy: what the model says each stimulus is, and how often it is right."""
 
 from __future__ import annotations
 
@@ -7,23 +7,44 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.history.outputs import MOST_BYTES, OutputForm, Outputs
 from layerwise.core.history.records import Accuracy, Prediction
+from layerwise.core.network.class_words import label_classes
 from layerwise.core.network.layer_naming import LOG_SOFTMAX
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import Floats, Model, ModelInfo
+from layerwise.core.network.model import Floats, ModelInfo
 
 N_TOP = 5
 
 
-def keeps_probabilities(model: Model, layer: Layer) -> bool:
+def keeps_probabilities(info: ModelInfo, layer: Layer) -> bool:
     """Whether a layer gives each stimulus's probabilities of the classes, or their logarithms."""
     is_log = layer.op == LOG_SOFTMAX and len(layer.shape) == 1
-    return layer.role == "output" and (model.info.has_probabilities or is_log)
+    return layer.role == "output" and (info.has_probabilities or is_log)
 
 
 def read_probabilities(activations: Floats, layer: Layer) -> Floats:
     """The probabilities in the activations of such a layer, (n, n_classes)."""
     return np.exp(activations) if layer.op == LOG_SOFTMAX else activations
+
+
+def keeps_outputs(layer: Layer, n_stimuli: int, form: OutputForm) -> bool:
+    """Whether the whole output is kept of such a layer: a row of numbers for each stimulus, and not too many."""
+    is_output = layer.role == "output" and len(layer.shape) == 1 and form != "none"
+    return is_output and count_bytes(layer, n_stimuli, form) <= MOST_BYTES
+
+
+def count_bytes(layer: Layer, n_stimuli: int, form: OutputForm) -> int:
+    """Bytes that the whole output takes."""
+    return n_stimuli * layer.n_features * np.dtype("float32" if form == "none" else form).itemsize
+
+
+def make_outputs(activations: Floats, layer: Layer, info: ModelInfo, form: OutputForm) -> Outputs:
+    """The whole output as it is kept, from the activations of such a layer, (n, n_classes)."""
+    values = activations.astype("float32" if form == "none" else form)
+    if layer.op == LOG_SOFTMAX:
+        return Outputs(layer.name, values, "log-probabilities")
+    return Outputs(layer.name, values, "probabilities" if info.has_probabilities else "values")
 
 
 def top_predictions(probabilities: NDArray[np.floating], info: ModelInfo) -> list[Prediction]:
@@ -62,12 +83,9 @@ def measure_accuracy(
         labels: One a stimulus, None where unknown.
         info: Gives identifiers and names of the classes.
     """
-    known = _classes_by_word(info)
-    n_classes = probabilities.shape[1]
     order = rank_classes(probabilities)
     ranks: list[int] = []
-    for position, label in enumerate(labels):
-        classes = _find_classes(label, known, n_classes)
+    for position, classes in enumerate(label_classes(labels, info, probabilities.shape[1])):
         if classes:
             hits = [rank for rank, index in enumerate(order[position]) if int(index) in classes]
             ranks.append(hits[0] if hits else N_TOP)
@@ -77,37 +95,6 @@ def measure_accuracy(
     return Accuracy(top1=top1, top5=sum(rank < N_TOP for rank in ranks) / len(ranks), n_labelled=len(ranks))
 
 
-def label_classes(labels: Sequence[str | None], info: ModelInfo, n_classes: int) -> list[frozenset[int]]:
-    """The classes that each label names, by the rules of `measure_accuracy`; none where it names none."""
-    known = _classes_by_word(info)
-    return [_find_classes(label, known, n_classes) for label in labels]
-
-
 def rank_classes(probabilities: NDArray[np.floating]) -> NDArray[np.intp]:
     """Indices of the five largest of each row, largest first; (n, at most 5)."""
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :N_TOP]
-
-
-def _classes_by_word(info: ModelInfo) -> dict[str, frozenset[int]]:
-    """Words that name classes; a name that several classes share names all of them."""
-    known: dict[str, set[int]] = {}
-    for index, name in enumerate(info.class_names):
-        for word in (name, *name.split(",")):
-            known.setdefault(_normalise(word), set()).add(index)
-    identifiers = {_normalise(word): {index} for index, word in enumerate(info.class_ids)}
-    return {word: frozenset(classes) for word, classes in {**known, **identifiers}.items() if word}
-
-
-def _find_classes(label: str | None, known: dict[str, frozenset[int]], n_classes: int) -> frozenset[int]:
-    if label is None:
-        return frozenset()
-    word = _normalise(label)
-    if word in known:
-        return known[word]
-    digits = label.strip()
-    is_index = digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) < n_classes
-    return frozenset({int(digits)}) if is_index else frozenset()
-
-
-def _normalise(word: str) -> str:
-    return " ".join(word.casefold().replace("_", " ").replace("-", " ").split())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from layerwise.core.base.parameters import Setting
+from layerwise.core.history.outputs import OutputForm
 from layerwise.core.history.records import Accuracy
 from layerwise.core.host.plans import StreamPlan
 from layerwise.core.network.ablation import Substitute
@@ -37,7 +38,8 @@ class RunRequest:
         spool: Bytes of disk for what does not fit; None for half of what is free.
         spool_folder: Where to spool; None for the system's temporary folder.
         ablate: Names of layers that are silenced.
-        ablate_with: What stands in for them: `zero` or `mean`.
+        ablate_with: What stands in for them: `zero`, `mean` or `shuffle`.
+        outputs: In which precision the whole output is kept; `none` to keep the most probable classes alone.
         engine: Name of the engine.
         engine_settings: What the engine is told, by name of its parameters; decides no number.
         device: Where the network computes: `auto`, `cpu`, or a framework's word such as `cuda`.
@@ -46,7 +48,7 @@ class RunRequest:
         lineage: Name of the training it belongs to.
         tags: Free `key=value` pairs.
         force: Compute again what is stored already.
-        seed: Seed of untrained weights.
+        seed: Seed of untrained weights, and of what stands in for a layer with `shuffle`.
         allow_unsafe: Whether code stored in a model file may run.
         class_names: File with the names of the classes.
         preprocessing: What is done to pixels, for model files that do not say.
@@ -69,6 +71,7 @@ class RunRequest:
     spool_folder: Path | None = None
     ablate: tuple[str, ...] = ()
     ablate_with: Substitute = "zero"
+    outputs: OutputForm = "float32"
     engine: str = "layerwise:local"
     engine_settings: Mapping[str, Setting] = field(default_factory=dict)
     device: str = "auto"

@@ -8,7 +8,7 @@ stored already can be found before either (`lookup`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,20 +18,21 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive, LayerStore
 from layerwise.core.history.records import Claim, RunHeader
+from layerwise.core.history.variants import Variant
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import ModelRecipe, StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
-from layerwise.core.network.ablation import Ablation, ablate
+from layerwise.core.network.ablation import AblatedModel, Ablation, ablate
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import Model
+from layerwise.core.network.model import Model, ModelInfo
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.lookup import answer
 from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
-from layerwise.core.runs.predictions import keeps_probabilities
+from layerwise.core.runs.predictions import count_bytes, keeps_outputs, keeps_probabilities
 from layerwise.core.runs.provenance import (
     collect_versions,
     describe_host,
@@ -48,7 +49,10 @@ from layerwise.core.runs.streaming.stream import needed_targets
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that is ready to go: everything but the streaming and the storing."""
+    """A run that is ready to go: everything but the streaming and the storing.
+
+    Without `is_measured` only representations and the output are kept, and no statistics of layers and weights.
+    """
 
     request: RunRequest
     digest: str | None
@@ -62,10 +66,15 @@ class PreparedRun:
     plan: StreamPlan
     budget: Budget
     seconds: dict[str, float]
+    is_measured: bool = True
 
 
 def prepare_run(
-    request: RunRequest, registry: Registry, observer: Observer, digest: str | None = None
+    request: RunRequest,
+    registry: Registry,
+    observer: Observer,
+    digest: str | None = None,
+    check: Callable[[Model], None] | None = None,
 ) -> PreparedRun:
     """Resolve the model and the stimuli, select the layers, and plan.
 
@@ -75,6 +84,7 @@ def prepare_run(
         observer: Told what is being done.
         digest: Of the request (`lookup.digest_request`), taken before anything was loaded: under it the history
             finds the run when it is asked for again.
+        check: Is handed the model before anything is decoded, and raises where something is wrong.
 
     Raises:
         InputError: If anything is not as it must be; nothing has been stored then.
@@ -87,15 +97,17 @@ def prepare_run(
     with _timed(seconds, "load"):
         resolved = load_subject(request, registry, observer)
     model = resolved.model
-    ablation = Ablation(request.ablate, request.ablate_with)
+    ablation = Ablation(request.ablate, request.ablate_with, request.seed)
     ablation.find(model)  # a name that means nothing is told before anything is decoded
     layers = select_layers(registry, request.layers, model.layers)
+    if check is not None:
+        check(model)
     targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
     with _timed(seconds, "decode"):
         stimuli, budget = decode_subject(request, registry, model, observer)
     if request.ablate:
         observer.stage("silencing layers")
-        model = ablate(model, ablation, stimuli.read, stimuli.n_stimuli)
+        model = ablate(model, ablation, stimuli.read, stimuli.n_stimuli, stimuli.fingerprint)
     stimuli, plan = plan_with_stimuli(request, model, targets, stimuli, budget)
     observer.planned(plan)
     return PreparedRun(
@@ -113,17 +125,19 @@ def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> Ru
         LayerwiseError: If the work failed; what was finished is kept, and the same request goes on from there.
     """
     try:
-        return _execute(prepared, store, observer)
+        return execute_open(prepared, store, observer)
     finally:
         let_go(prepared.request, prepared.stimuli)
 
 
-def _execute(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
+def execute_open(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
+    """The same, and the stimuli stay open: others are computed on them."""
     header = describe_run(prepared)
     claim = store.begin_run(header, force=prepared.request.force)
     if claim.finished:
         _remember(prepared, store, claim.run_id)
-        return answer(claim.run_id, prepared.registry, store, observer.message)
+        registry = prepared.registry if prepared.is_measured else None
+        return answer(claim.run_id, registry, store, observer.message)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
     with holding(store, claim, partial(_fail, store, claim)):
@@ -152,8 +166,10 @@ def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
 def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer, claim: Claim) -> StoringSink:
     """Stream what is not stored yet of a claimed run, and write layers, weights and predictions."""
     job = make_job(prepared, claim.done)
-    statistics = prepared.registry.all(kinds.Statistic)
-    with StoringSink(claim, store, observer, statistics, prepared.model.info, prepared.stimuli) as sink:
+    statistics = _list_statistics(prepared)
+    _tell_outputs(prepared, observer)
+    subject = prepared.model.info, prepared.stimuli, prepared.request.outputs
+    with StoringSink(claim, store, observer, statistics, *subject) as sink:
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
@@ -171,9 +187,8 @@ def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJ
     plan = prepared.plan
     if targets != prepared.targets:
         plan = plan_targets(prepared.request, prepared.model, targets, prepared.stimuli, prepared.budget)
-    registered: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
-    streamed = tuple(s for s in registered if isinstance(s.offer, kinds.StreamedStatistic))
-    keep = {layer.name for layer in prepared.layers if keeps_probabilities(prepared.model, layer)}
+    streamed = tuple(s for s in _list_statistics(prepared) if isinstance(s.offer, kinds.StreamedStatistic))
+    keep = {layer.name for layer in prepared.layers if _is_kept(prepared, layer)}
     return StreamJob(
         model=prepared.model,
         stimuli=prepared.stimuli,
@@ -184,6 +199,26 @@ def make_job(prepared: PreparedRun, done: frozenset[tuple[str, str]]) -> StreamJ
         spool_folder=prepared.request.spool_folder,
         recipe=_describe_model(prepared),
     )
+
+
+def _list_statistics(prepared: PreparedRun) -> Sequence[Registered[Any]]:
+    return prepared.registry.all(kinds.Statistic) if prepared.is_measured else ()
+
+
+def _is_kept(prepared: PreparedRun, layer: Layer) -> bool:
+    """Whether the activations of a layer are handed over whole."""
+    kept = keeps_outputs(layer, prepared.stimuli.n_stimuli, prepared.request.outputs)
+    return kept or keeps_probabilities(prepared.model.info, layer)
+
+
+def _tell_outputs(prepared: PreparedRun, observer: Observer) -> None:
+    """Say where the whole output is not kept although it was asked for."""
+    n_stimuli, form = prepared.stimuli.n_stimuli, prepared.request.outputs
+    for layer in prepared.layers:
+        is_row = layer.role == "output" and len(layer.shape) == 1 and form != "none"
+        if is_row and not keeps_outputs(layer, n_stimuli, form):
+            size = f"{count_bytes(layer, n_stimuli, form) / 2**20:,.0f} MiB ({n_stimuli} x {layer.n_features})"
+            observer.message(f"the output takes {size} and is not kept whole: it is too large")
 
 
 def _choose_engine(registry: Registry, request: RunRequest) -> Registered[kinds.Engine]:
@@ -243,6 +278,7 @@ def describe_run(prepared: PreparedRun) -> RunHeader:
         versions=collect_versions(model.info.versions),
         plugins=list_plugins(prepared.registry),
         host=describe_host(model.device),
+        **_describe_origin(prepared),
     )
 
 
@@ -253,10 +289,25 @@ def _tag_ablation(request: RunRequest) -> dict[str, str]:
     return {"ablated": ", ".join(request.ablate), "ablated-with": request.ablate_with}
 
 
+def _describe_origin(prepared: PreparedRun) -> dict[str, Any]:
+    """Where the numbers come from, and of an ablated model what it differs from and how."""
+    if not isinstance(prepared.model, AblatedModel):
+        return {}
+    return {"origin": "ablated", "variant": describe_variant(prepared.model.intact.info, prepared.model.ablation)}
+
+
+def describe_variant(intact: ModelInfo, ablation: Ablation) -> Variant:
+    """How a model without some layers differs from the intact one."""
+    seed = ablation.seed if ablation.substitute == "shuffle" else 0
+    return Variant(intact.fingerprint, tuple(dict.fromkeys(ablation.layers)), ablation.substitute, seed)
+
+
 def _identify(prepared: PreparedRun) -> str:
     """The run's key: all that decides what only the network can give, and the labels it is filed under."""
     request, stimuli = prepared.request, prepared.stimuli
-    device = {} if prepared.model.arrays is None else {"device": prepared.model.device}
+    rest: dict[str, object] = {} if prepared.model.arrays is None else {"device": prepared.model.device}
+    if not prepared.is_measured:
+        rest["measured"] = False
     transforms = {
         target.transform.qualified_name: target.transform for target in prepared.targets if target.transform
     }
@@ -274,7 +325,7 @@ def _identify(prepared: PreparedRun) -> str:
             "batch_size": prepared.plan.batch_size,
             "filed": request.filed,
         }
-        | device
+        | rest
     )
 
 

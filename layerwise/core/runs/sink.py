@@ -14,16 +14,25 @@ from typing import Any
 
 from layerwise.core.base.errors import LayerwiseError, PluginError
 from layerwise.core.history.left_out import MOST_STIMULI, leave_out
+from layerwise.core.history.outputs import OutputForm
 from layerwise.core.history.protocols import LayerStore
 from layerwise.core.history.records import Claim, LayerResult, StatisticResult, WeightResult
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamedLayer, StreamJob
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_statistic
+from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Floats, Model, ModelInfo
 from layerwise.core.network.representation import Representation, read_only
 from layerwise.core.network.stimuli import LoadedStimuli
-from layerwise.core.runs.predictions import measure_accuracy, read_probabilities, top_predictions
+from layerwise.core.runs.predictions import (
+    keeps_outputs,
+    keeps_probabilities,
+    make_outputs,
+    measure_accuracy,
+    read_probabilities,
+    top_predictions,
+)
 from layerwise.core.runs.request import Observer
 
 N_UNWRITTEN = 2
@@ -57,6 +66,7 @@ class StoringSink:
         statistics: Statistics,
         info: ModelInfo,
         stimuli: LoadedStimuli,
+        outputs: OutputForm = "float32",
     ) -> None:
         self.constant: dict[str, int] = {}
         self._claim = claim
@@ -65,6 +75,7 @@ class StoringSink:
         self._statistics = statistics
         self._info = info
         self._stimuli = stimuli
+        self._outputs = outputs
         self._told: set[str] = set()
         self._received: set[tuple[str, str]] = set()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="layerwise-store")
@@ -151,7 +162,7 @@ class StoringSink:
             elif isinstance(statistic.offer, kinds.JointStatistic):
                 results.append(measure(statistic, self._tell, streamed.summary, representation))
         if streamed.activations is not None:
-            self._store_predictions(read_probabilities(streamed.activations, target.layer))
+            self._store_output(streamed.activations, target.layer)
         self._store.save_layer(
             self._claim, LayerResult(target.layer.name, target.transform_name, representation, tuple(results))
         )
@@ -161,6 +172,13 @@ class StoringSink:
 
     def _store_weights(self, model: Model) -> None:
         self._store.save_weights(self._claim, measure_weights(model, self._statistics, self._tell))
+
+    def _store_output(self, activations: Floats, layer: Layer) -> None:
+        """What the network answers, whole, and its most probable classes where it gives probabilities."""
+        if keeps_outputs(layer, len(activations), self._outputs):
+            self._store.save_outputs(self._claim, make_outputs(activations, layer, self._info, self._outputs))
+        if keeps_probabilities(self._info, layer):
+            self._store_predictions(read_probabilities(activations, layer))
 
     def _store_predictions(self, probabilities: Floats) -> None:
         predictions = top_predictions(probabilities, self._info)

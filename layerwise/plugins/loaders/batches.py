@@ -6,18 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layerwise.core.network.model import Compiled, Floats
+from layerwise.core.network.model import Compiled, CompiledReplaced, Floats
 
 
-def in_batches(run: Compiled, size: int) -> Compiled:
+def in_batches(run: CompiledReplaced, size: int) -> CompiledReplaced:
     """A function that hands on `size` stimuli at a time; the last batch is filled up with its last stimulus."""
 
-    def run_all(batch: Floats) -> Sequence[Floats]:
+    def run_all(batch: Floats, replaced: Sequence[Floats]) -> Sequence[Floats]:
         parts = []
         for start in range(0, len(batch), size):
-            part = batch[start : start + size]
-            filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-            parts.append([np.asarray(values)[: len(part)] for values in run(filled)])
+            n_left = len(batch[start : start + size])
+            filled, *others = (_fill(rows[start : start + size], size) for rows in (batch, *replaced))
+            parts.append([np.asarray(values)[:n_left] for values in run(filled, others)])
         return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     return run_all
+
+
+def without_replaced(run: CompiledReplaced) -> Compiled:
+    """The same where no node is replaced."""
+    return lambda batch: run(batch, ())
+
+
+def _fill(rows: Floats, size: int) -> Floats:
+    return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerwise.core.host.hookspecs import hookimpl
+from layerwise.plugins.sections.ablation.section import Ablation
 from layerwise.plugins.sections.branches.section import Branches
 from layerwise.plugins.sections.layers.dimension import Dimension
 from layerwise.plugins.sections.layers.layer_matrix import LayerMatrix
@@ -47,6 +48,7 @@ def register_report_sections() -> Sequence[SectionBuilder]:
         Maps(),
         Matrices(),
         Branches(),
+        Ablation(),
         Sparseness(),
         Dimension(),
         Weights(),

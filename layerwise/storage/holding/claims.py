@@ -27,7 +27,7 @@ from layerwise.storage.connect import Database
 from layerwise.storage.holding.attempts import begin_attempt, end_attempt
 from layerwise.storage.holding.processes import can_look_up, process_exists, this_process
 from layerwise.storage.identity import model_checksum, stimuli_checksum
-from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags
+from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets, tags, variants
 
 SILENCE = timedelta(seconds=120)
 """How long after its last sign of life a process that cannot be looked up counts as dead."""
@@ -147,6 +147,9 @@ def _insert_run(connection: sa.Connection, header: RunHeader) -> Claim:
     if header.tags:
         rows = [{"run_id": run_id, "name": name, "value": value} for name, value in header.tags.items()]
         connection.execute(sa.insert(tags), rows)
+    if header.variant:
+        described = {**vars(header.variant), "layers": list(header.variant.layers)}
+        connection.execute(sa.insert(variants).values(run_id=run_id, **described))
     _insert_layers(connection, run_id, header.layers)
     return Claim(run_id, token=values["claim_token"])
 

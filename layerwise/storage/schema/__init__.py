@@ -16,6 +16,8 @@ from layerwise.storage.schema.answer_tables import (
 )
 from layerwise.storage.schema.columns import metadata
 from layerwise.storage.schema.layer_tables import (
+    output_tiles,
+    outputs,
     predictions,
     representations,
     run_weight_statistics,
@@ -24,7 +26,17 @@ from layerwise.storage.schema.layer_tables import (
     weight_statistics,
     weights,
 )
-from layerwise.storage.schema.run_tables import attempts, layers, models, requests, runs, stimuli, stimulus_sets, tags
+from layerwise.storage.schema.run_tables import (
+    attempts,
+    layers,
+    models,
+    requests,
+    runs,
+    stimuli,
+    stimulus_sets,
+    tags,
+    variants,
+)
 
 __all__ = [
     "HEAD",
@@ -38,6 +50,8 @@ __all__ = [
     "metadata",
     "models",
     "orderings",
+    "output_tiles",
+    "outputs",
     "permutation_tests",
     "predictions",
     "profile_intervals",
@@ -52,11 +66,12 @@ __all__ = [
     "stimulus_sets",
     "tags",
     "tiles",
+    "variants",
     "weight_statistics",
     "weights",
 ]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 """Every revision of the schema that this version knows, oldest first; the last is the present one."""
 
 HEAD = REVISIONS[-1]

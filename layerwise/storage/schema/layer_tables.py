@@ -1,4 +1,4 @@
-"""What a run keeps of its layers and its model: representations, statistics, predictions."""
+"""What a run keeps of its layers and its model: representations, statistics, predictions, outputs."""
 
 from __future__ import annotations
 
@@ -82,4 +82,27 @@ predictions = sa.Table(
     Column("class_index", Integer, nullable=False),
     Column("class_name", Text),
     Column("probability", Float(53), nullable=False),
+)
+
+outputs = sa.Table(
+    "outputs",
+    metadata,
+    reference("run_id", "runs.id", primary=True),
+    Column("layer", Text, nullable=False),
+    Column("scale", String(32), nullable=False),
+    Column("form", String(16), nullable=False),
+    Column("n_stimuli", Integer, nullable=False),
+    Column("n_classes", Integer, nullable=False),
+    Column("n_tiles", Integer, nullable=False),
+    Column("checksum", String(64), nullable=False),
+)
+
+output_tiles = sa.Table(
+    "output_tiles",
+    metadata,
+    Column("run_id", String(16), sa.ForeignKey("outputs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("n_values", Integer, nullable=False),
+    Column("checksum", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )

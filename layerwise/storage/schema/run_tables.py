@@ -1,4 +1,4 @@
-"""Runs and what they are of: models, stimulus sets with their stimuli, tags, layers."""
+"""Runs and what they are of: models, stimulus sets with their stimuli, tags, variants, layers."""
 
 from __future__ import annotations
 
@@ -143,4 +143,14 @@ requests = sa.Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     reference("run_id", "runs.id", index=True),
+)
+
+variants = sa.Table(
+    "variants",
+    metadata,
+    reference("run_id", "runs.id", primary=True),
+    Column("baseline", String(128), nullable=False),
+    Column("layers", sa.JSON, nullable=False),
+    Column("substitute", String(16), nullable=False),
+    Column("seed", BigInteger, nullable=False),
 )

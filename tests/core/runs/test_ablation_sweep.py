@@ -13,7 +13,8 @@ from layerwise.cli import main
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.ablation import Ablation, ablate
 from layerwise.core.network.model import LoadRequest
-from layerwise.core.runs.ablation_sweep import Sweep, diverge, list_each, sweep_ablations
+from layerwise.core.network.answers import diverge
+from layerwise.core.runs.ablation_sweep import Sweep, list_each, sweep_ablations
 from layerwise.core.runs.request import SilentObserver
 from layerwise.demo.digits import load_digits
 from layerwise.demo.network import build_network
@@ -55,11 +56,12 @@ def model(network: Any) -> Any:
     return KerasFileLoader().adopt(network, LoadRequest("digits"))
 
 
-@pytest.mark.parametrize("substitute", ["zero", "mean"])
+@pytest.mark.parametrize("substitute", ["zero", "mean", "shuffle"])
 def test_a_variant_of_a_sweep_is_the_model_with_that_layer_silenced(substitute: Any, model: Any, digits: Any) -> None:
     pixels = digits[1].pixels[..., None]
     layers = [layer for layer in model.layers if layer.branch or layer.name == "conv0"]
-    ablations = list_each(layers, substitute)
+    ablations = list_each(layers, substitute, seed=3)
+    ablations += [Ablation(("mixed1/5x5", "mixed2/5x5"), substitute, 3), Ablation(("mixed1", "mixed2/1x1"), substitute)]
     labels = [str(label) for label in digits[1].labels]
     progress = Progress()
     intact, effects = sweep_ablations(

@@ -44,6 +44,8 @@ class Store:
 
     def save_predictions(self, *_: Any) -> None: ...
 
+    def save_outputs(self, *_: Any) -> None: ...
+
 
 @pytest.fixture(scope="module")
 def job() -> Any:

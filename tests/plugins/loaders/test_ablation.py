@@ -12,8 +12,11 @@ import pytest
 
 from layerwise.cli import main
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.baselines import find_baseline
+from layerwise.core.network import stand_ins
 from layerwise.core.network.ablation import Ablation, ablate, measure_means
 from layerwise.core.network.model import LoadRequest
+from layerwise.core.network.stand_ins import draw_partners
 from layerwise.demo.network import build_network
 from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader
 from layerwise.plugins.loaders.keras.files import KerasFileLoader
@@ -61,18 +64,41 @@ def compute(model: Any) -> Any:
     return function(model.preprocess(PIXELS))[0]
 
 
-@pytest.mark.parametrize("substitute", ["zero", "mean"])
+@pytest.mark.parametrize("substitute", ["zero", "mean", "shuffle"])
 def test_an_ablated_branch_is_a_keras_model_with_that_branch_replaced(
     substitute: Any, network: Any, model: Any
 ) -> None:
-    silenced = ablate(model, Ablation(("mixed2/5x5",), substitute), read, N)
-    value: Any = 0.0
-    if substitute == "mean":
-        intact = keras.Model(network.input, network.get_layer("mixed2_5x5").output)
-        value = intact.predict(PIXELS.astype(np.float32), verbose=0).mean(axis=0)
+    silenced = ablate(model, Ablation(("mixed2/5x5",), substitute, seed=3), read, N)
+    intact = keras.Model(network.input, network.get_layer("mixed2_5x5").output)
+    given = intact.predict(PIXELS.astype(np.float32), verbose=0)
+    value = {"zero": 0.0, "mean": given.mean(axis=0), "shuffle": given[draw_partners(N, 3)]}[substitute]
     expected = outputs_without(network, "mixed2_5x5", value)
     assert np.abs(compute(silenced) - expected).max() < 1e-6
     assert np.abs(compute(silenced) - compute(model)).max() > 1e-4
+
+
+@pytest.mark.parametrize("n_stimuli", [2, 3, 50])
+def test_everybody_gets_another_ones_activations_and_each_is_used_once(n_stimuli: int) -> None:
+    partners = draw_partners(n_stimuli, 5)
+    assert sorted(partners) == list(range(n_stimuli))
+    assert (partners != np.arange(n_stimuli)).all()
+    assert (partners == draw_partners(n_stimuli, 5)).all()
+    assert n_stimuli < 50 or (partners != draw_partners(n_stimuli, 6)).any()
+
+
+def test_a_shuffled_layer_gives_a_stimulus_the_same_row_in_any_batch_and_from_disk(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for most in (2**28, 0):
+        monkeypatch.setattr(stand_ins, "_MOST_IN_MEMORY", most)
+        silenced = ablate(model, Ablation(("mixed1/3x3", "mixed2/1x1"), "shuffle"), read, N)
+        function = silenced.compile(silenced.graph.input, [silenced.graph.output])
+        for size in (N, 7):
+            parts = [function.at(at, silenced.preprocess(read(at, at + size)))[0] for at in range(0, N, size)]
+            found.append(np.concatenate(parts))
+    assert all(np.abs(other - found[0]).max() < 1e-6 for other in found)
+    assert np.abs(found[0] - compute(model)).max() > 1e-4
 
 
 def test_segments_give_what_the_whole_gives(model: Any) -> None:
@@ -135,12 +161,21 @@ def test_an_ablated_run_is_kept_beside_the_intact_one(
     database = f"sqlite:///{tmp_path}/history.db"
     command = ["run", str(tmp_path / "digits.keras"), "--stimuli", str(tmp_path / "digits.npy"), "--json"]
     ids = []
-    for options in ([], ["--ablate", "mixed2/5x5"], ["--ablate", "mixed2/5x5", "--ablate-with", "mean"]):
+    silenced = ["--ablate", "mixed2/5x5"]
+    for options in ([], silenced, [*silenced, "--ablate-with", "mean"], [*silenced, "--ablate-with", "shuffle"]):
         assert main([*command, *options, "--db", database]) == 0
         ids.append(json.loads(capsys.readouterr().out)["run_id"])
-    assert len(set(ids)) == 3
+    assert len(set(ids)) == 4
     with open_store(database, read_only=True) as store:
         assert store.find_run(ids[0]).tags == {}
         assert store.find_run(ids[2]).tags == {"ablated": "mixed2/5x5", "ablated-with": "mean"}
+        intact, *variants = [store.find_run(run) for run in ids]
+        assert [run.origin for run in variants] == ["ablated"] * 3
+        assert [run.variant.substitute for run in variants if run.variant] == ["zero", "mean", "shuffle"]
+        assert all(find_baseline(store, run) == intact for run in variants)
+        assert find_baseline(store, intact) is None
+        outputs = [store.read_outputs(run) for run in ids]
+        assert all(found is not None and found.values.shape == (N, 10) for found in outputs)
+        assert len({found.values.tobytes() for found in outputs if found is not None}) == 4
     assert main([*command, "--ablate", "mixed2/5x7", "--db", database]) == 2
     assert "did you mean mixed2/5x5" in capsys.readouterr().err

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import AsJson, Weights
+from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, Selectors, Weights
 from layerwise.cli.options.model_options import ModelOptions
-from layerwise.cli.output import make_table, print_json, stdout_console
-from layerwise.cli.session import session_of
+from layerwise.cli.output import print_json
+from layerwise.cli.session import database_url, open_history, session_of
 
 if TYPE_CHECKING:
-    from layerwise.core.host.registry import Registry
-    from layerwise.core.network.ablation import Ablation, Substitute
+    from layerwise.core.network.ablation import Ablation
     from layerwise.core.network.model import Model
-    from layerwise.core.runs.ablation_sweep import Effect, Estimate
 
 
 @bundled
@@ -37,132 +35,95 @@ def ablate_each(
         typer.Option("--together", metavar="S", help="Layers to silence all at once, by a selector; repeatable."),
     ] = None,
     substitute: Annotated[
-        Literal["zero", "mean"],
-        typer.Option("--ablate-with", help="What stands in for a layer: 0, or each unit's mean over the stimuli."),
+        Literal["zero", "mean", "shuffle"],
+        typer.Option("--ablate-with", help="What stands in: 0, each unit's mean, or another stimulus's activations."),
     ] = "zero",
     pairs: Annotated[bool, typer.Option("--pairs", help="Each two of them as well.")] = False,
+    layers: Selectors = None,
+    measure: Annotated[
+        str, typer.Option("--with", metavar="C", show_default="rsa-pearson", help="By what layers are compared.")
+    ] = "layerwise:rsa-pearson",
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", metavar="N", min=10, help="Resamples of the stimuli, for intervals.")
+    ] = 1000,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=2, help="Only the first N stimuli.")
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call of the network.")
-    ] = 16,
+        int | None,
+        typer.Option("--batch-size", metavar="B", min=1, help="Stimuli per call; by default what suits the device."),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option("--device", metavar="D", help="Where the network computes: auto, cpu, or a word such as cuda."),
+    ] = "auto",
     weights: Weights = None,
     how: ModelOptions,
+    database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
     """Silence layers one after the other, and rank them by what the output loses without them.
 
-    Variants share all that lies before the layer that they are without. Nothing is stored; `layerwise run --ablate`
-    analyses one of them and keeps it. Intervals are over stimuli (95 %).
+    The intact network and each variant are stored as runs; variants share all that lies before the layer that they are
+    without. --layers says which later layers are measured, by default main. Stopped, the same command goes on.
 
     Examples:
         layerwise ablate googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --each branches
         layerwise ablate net.keras --stimuli digits.npz --each type:conv --ablate-with mean
         layerwise ablate googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --together 'glob:*/5x5'
     """
+    from layerwise.cli.ablation_table import effects_record, show_effects
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
     from layerwise.cli.progress import watching
-    from layerwise.core.runs.ablation_sweep import Sweep, sweep_ablations
+    from layerwise.cli.running import resumable
+    from layerwise.core.analysis.functional.effects import measure_effects
+    from layerwise.core.analysis.measure import find_measure
+    from layerwise.core.host.selection import select_layers
+    from layerwise.core.network.answers import Resampling
+    from layerwise.core.runs.ablating.variants import measure_savings, sweep_stored
+    from layerwise.core.runs.ablation_sweep import choose_ablations
     from layerwise.core.runs.request import RunRequest
-    from layerwise.core.runs.resolve import decode_subject, load_subject
+    from layerwise.core.runs.run import prepare_run
+    from layerwise.storage import check_place
 
     check_weights_file(weights)
     check_file(how.classes, "--classes")
     check_stimuli(stimuli)
+    check_place(database_url(database))
     registry = session_of(context).registry
+    asked = find_measure(registry, measure)
+    chosen: list[Ablation] = []
+
+    def choose(network: Model) -> None:
+        chosen.extend(
+            choose_ablations(registry, network, each or [], together or [], substitute, pairs=pairs, seed=how.seed)
+        )
+
     request = RunRequest(
         model=model,
         stimuli=stimuli,
         weights=weights,
+        layers=("layerwise:main", "layerwise:branches"),
         limit=limit,
         batch_size=batch_size,
+        device=device,
         seed=how.seed,
         allow_unsafe=how.allow_unsafe,
         class_names=how.classes,
         preprocessing=how.preprocessing,
+        command=session_of(context).command,
     )
     with watching(quiet=as_json) as observer:
-        network = load_subject(request, registry, observer).model
-        ablations = _choose(registry, network, each or [], together or [], substitute, pairs=pairs)
-        loaded, _ = decode_subject(request, registry, network, observer)
-        try:
-            intact, effects = sweep_ablations(
-                network, ablations, loaded.read, loaded.labels, Sweep(batch_size=batch_size, seed=how.seed), observer
-            )
-        finally:
-            loaded.pixels.close()
-    ranked = sorted(effects, key=_severity, reverse=True)
+        prepared = prepare_run(request, registry, observer, check=choose)
+        later = select_layers(registry, layers or ["layerwise:main"], prepared.model.layers)
+        savings = measure_savings(prepared.model, chosen)
+        with open_history(database, create=True) as store, resumable():
+            stored = sweep_stored(prepared, chosen, later, store, observer)
+            observer.stage("measuring what was lost")
+            intact, *variants = (store.find_run(run) for run in (stored.baseline, *stored.variants))
+            effects = measure_effects(registry, store, intact, variants, asked, Resampling(bootstrap, how.seed))
+    saved = dict(zip(stored.variants, savings, strict=True))
     if as_json:
-        print_json(
-            {
-                "model": network.info.name,
-                "n_stimuli": len(intact),
-                "substitute": substitute,
-                "effects": [_record(effect) for effect in ranked],
-            }
-        )
-        return
-    _show(ranked, network.info.name, len(intact))
-
-
-def _choose(
-    registry: Registry, model: Model, each: list[str], together: list[str], substitute: Substitute, *, pairs: bool
-) -> list[Ablation]:
-    """What is silenced: each layer of some selectors by itself, and all of others at once."""
-    from layerwise.core.host.selection import select_layers
-    from layerwise.core.network.ablation import Ablation
-    from layerwise.core.runs.ablation_sweep import list_each
-
-    found: list[Ablation] = []
-    if each or not together:
-        found += list_each(select_layers(registry, each or ["branches"], model.layers), substitute, pairs=pairs)
-    if together:
-        names = [layer.name for layer in select_layers(registry, together, model.layers)]
-        found.append(Ablation(tuple(names), substitute))
-    return found
-
-
-def _severity(effect: Effect) -> tuple[float, float]:
-    lost = 0.0 if effect.accuracy_lost is None else effect.accuracy_lost.value
-    apart = 1 - effect.agreement.value if effect.divergence is None else effect.divergence.value
-    return apart, lost
-
-
-def _record(effect: Effect) -> dict[str, Any]:
-    def numbers(estimate: Estimate | None) -> dict[str, float] | None:
-        return None if estimate is None else {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-
-    return {
-        "layers": list(effect.ablation.layers),
-        "accuracy_lost": numbers(effect.accuracy_lost),
-        "agreement": numbers(effect.agreement),
-        "divergence_bits": numbers(effect.divergence),
-        "structure": effect.structure,
-        "share_of_cost": effect.share_of_cost,
-    }
-
-
-def _show(effects: list[Effect], name: str, n_stimuli: int) -> None:
-    console = stdout_console()
-    console.print(f"{name} on {n_stimuli} stimuli, the layer without which most changes first", markup=False)
-
-    def shown(estimate: Estimate | None) -> str:
-        if estimate is None:
-            return "unknown"
-        return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
-
-    rows = [
-        (
-            ", ".join(effect.ablation.layers[:3])
-            + (f" and {len(effect.ablation.layers) - 3} more" if len(effect.ablation.layers) > 3 else ""),
-            shown(effect.accuracy_lost),
-            shown(effect.agreement),
-            shown(effect.divergence),
-            "undefined" if effect.structure is None else f"{effect.structure:.3f}",
-            f"{effect.share_of_cost:.1%}",
-        )
-        for effect in effects
-    ]
-    heads = ("without", "top-1 lost", "same answer", "divergence in bits", "output's structure", "cost saved")
-    console.print(make_table(heads, rows, right=heads[1:]))
+        print_json(effects_record(intact, effects, saved, stored))
+    else:
+        show_effects(intact, effects, saved, stored, database)

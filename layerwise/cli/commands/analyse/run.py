@@ -112,9 +112,13 @@ def run_analysis(
         typer.Option("--ablate", metavar="LAYER", help="Silence a layer or branch; repeatable."),
     ] = None,
     ablate_with: Annotated[
-        Literal["zero", "mean"],
-        typer.Option("--ablate-with", help="What stands in for it: 0, or each unit's mean over the stimuli."),
+        Literal["zero", "mean", "shuffle"],
+        typer.Option("--ablate-with", help="What stands in: 0, each unit's mean, or another stimulus's activations."),
     ] = "zero",
+    outputs: Annotated[
+        Literal["float32", "float16", "none"],
+        typer.Option("--outputs", help="How the whole output is kept, if at all."),
+    ] = "float32",
     value_range: Annotated[
         str | None,
         typer.Option(
@@ -165,6 +169,7 @@ def run_analysis(
         skip_bad=skip_bad,
         ablate=tuple(name.strip() for given in ablate or () for name in given.split(",")),
         ablate_with=ablate_with,
+        outputs=outputs,
         batch_size=means.batch_size,
         memory=None if means.memory is None else parse_size(means.memory, "--memory"),
         spool=None if means.spool is None else parse_size(means.spool, "--spool"),

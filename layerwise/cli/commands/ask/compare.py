@@ -21,6 +21,7 @@ from layerwise.cli.options.common import (
 from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
 from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stdout_console
+from layerwise.cli.output_table import ask_outputs, outputs_record, show_outputs, split_comparators
 from layerwise.cli.plugins.output import tell_failures
 from layerwise.cli.session import open_history, session_of
 from layerwise.core.base.errors import PluginError
@@ -49,25 +50,29 @@ def compare_runs(
     """Compare every layer with every other, within a run or across runs on the same stimuli.
 
     By default with `rsa-pearson`; --with takes several. Answers are kept: asked again, they are read. Where a measure
-    is asymmetric the row is its first layer.
+    is asymmetric the row is its first layer. With `disagreement` or `jsd` the outputs of runs are compared.
 
     Examples:
         layerwise compare latest
         layerwise compare latest --with cka svcca --layers main
         layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
+        layerwise compare 3fa2 latest --with disagreement jsd
     """
     from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import compare_layers
     from layerwise.core.history.records import LayerAddress
 
     registry = session_of(context).registry
-    measures = measuring.find(registry, comparators or [DEFAULT_COMPARATOR])
+    names, of_outputs = split_comparators(comparators or [DEFAULT_COMPARATOR])
+    measures = measuring.find(registry, names) if names else []
     inference = surety.plan()
     allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
-        chosen = choose_layers(registry, store, [store.find_run(run) for run in runs], layers)
+        records = [store.find_run(run) for run in runs]
+        tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
+        chosen = choose_layers(registry, store, records, layers) if names else []
         addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
         for measure in measures:
             try:
@@ -78,9 +83,11 @@ def compare_runs(
             except PluginError as error:  # the other comparators are asked all the same
                 failures.append(str(error))
     if as_json:
-        records = [_record(*one) for one in found]
-        print_json(records[0] if len(records) == len(measures) == 1 else records)
+        told = [*(_record(*one) for one in found), *(outputs_record(table) for table in tables)]
+        print_json(told[0] if len(told) == len(measures) + len(tables) == 1 else told)
     else:
+        for outputs in tables:
+            show_outputs(outputs)
         for one in found:
             _print_table(*one, chosen)
     tell_failures(failures, "compared")

@@ -90,6 +90,7 @@ def run_record(run: RunRecord) -> dict[str, Any]:
         "run_id": run.id,
         "status": run.status,
         "origin": run.origin,
+        "variant": None if run.variant is None else vars(run.variant),
         "model": run.model.name,
         "weights": run.model.source,
         "stimuli": run.stimuli_name,

@@ -37,25 +37,28 @@ def show_run(
         layerwise show 3fa2 --json
     """
     from layerwise.cli.overview import survey_layers
+    from layerwise.core.history.baselines import find_baseline
     from layerwise.core.history.left_out import describe_left_out
 
     with open_history(database) as store:
         record = store.find_run(run)
         rows = survey_layers(session_of(context).registry, store, record, transform)
         left_out = describe_left_out(store.read_statistics(record.id))
+        baseline = find_baseline(store, record)
     if as_json:
         told = {"warnings": list(_warnings(record, rows, left_out)), "overview": [vars(row) for row in rows]}
+        told["baseline"] = None if baseline is None else baseline.id
         print_json({**run_record(record), "attempts": [vars(each) for each in record.attempts], **told})
         return
     console = stdout_console()
-    for line in (*_header(record), ""):
+    for line in (*_header(record, baseline), ""):
         console.print(line, markup=False, soft_wrap=True)
     console.print(make_table(_HEADS, [_cells(row) for row in rows], right=_HEADS[1:]))
     for warning in _warnings(record, rows, left_out):
         console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 
-def _header(run: RunRecord) -> Iterator[str]:
+def _header(run: RunRecord, baseline: RunRecord | None) -> Iterator[str]:
     from layerwise.core.history.attempts import describe_attempts
 
     yield f"Run {run.id}: {run.status}"
@@ -63,6 +66,9 @@ def _header(run: RunRecord) -> Iterator[str]:
     yield f"Model: {run.model.name} ({run.model.source}){n_parameters}"
     if run.origin == "imported":  # what was assumed of the numbers must be said
         yield f"Imported: {run.model.preprocessing}"
+    if run.variant is not None:
+        intact = "which is not in this history" if baseline is None else f"{baseline.id[:8]} ({baseline.model.title})"
+        yield f"Ablated: {run.variant.described}; beside the intact run {intact}"
     if checkpoint_of(run):
         step = "" if run.step is None else f" (step {run.step})"
         yield f"Checkpoint: {checkpoint_of(run)}{step}"

@@ -18,6 +18,7 @@ from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 if TYPE_CHECKING:
     from layerwise.core.base.provider import Provider
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
+    from layerwise.core.history.outputs import Outputs
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
     from layerwise.core.history.records import (
         Comparison,
@@ -148,6 +149,11 @@ class MemoryHistory(RunsInMemory):
         """The most probable classes, by stimulus and rank."""
         with self._lock:
             return list(self._runs[run_id].predictions) if run_id in self._runs else []
+
+    def read_outputs(self, run_id: str) -> Outputs | None:
+        """The whole output of a run; None where it was not kept."""
+        with self._lock:
+            return self._runs[run_id].outputs if run_id in self._runs else None
 
     # What is computed from representations is kept only of those that are there, as a database keeps it.
 

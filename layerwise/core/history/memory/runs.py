@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.base.provider import Provider
-from layerwise.core.history.checks import check_representation, check_vector
+from layerwise.core.history.checks import check_outputs, check_representation, check_vector
 from layerwise.core.history.memory.kept import keep
 from layerwise.core.history.records import (
     Attempt,
@@ -30,6 +30,7 @@ from layerwise.core.network.layers import Layer
 from layerwise.core.network.stimuli import LoadedStimuli
 
 if TYPE_CHECKING:
+    from layerwise.core.history.outputs import Outputs
     from layerwise.core.network.representation import Representation
 
 Place = tuple[str, str]
@@ -53,6 +54,7 @@ class MemoryRun:
         statistics: Likewise, by name and provider, in order of arrival.
         weights: The weight tensors with the statistics computed for this run.
         predictions: By stimulus and rank.
+        outputs: Whole, where they are kept.
     """
 
     recorded: RunRecord
@@ -67,6 +69,7 @@ class MemoryRun:
     statistics: dict[Place, dict[tuple[str, Provider], StatisticResult]] = field(default_factory=dict)
     weights: tuple[WeightResult, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    outputs: Outputs | None = None
 
     @property
     def record(self) -> RunRecord:
@@ -191,6 +194,19 @@ def keep_representation(representation: Representation, what: str) -> Representa
         mean=keep(representation.mean),
         norm=keep(representation.norm),
     )
+
+
+def keep_outputs(outputs: Outputs, what: str) -> Outputs:
+    """A copy of outputs that nobody can change.
+
+    Raises:
+        LayerwiseError: If they are none; `what` says whose.
+    """
+    try:
+        check_outputs(outputs)
+    except ValueError as error:
+        raise LayerwiseError(f"{what}: {error}") from error
+    return replace(outputs, values=keep(outputs.values))
 
 
 def keep_predictions(rows: Sequence[Prediction]) -> tuple[Prediction, ...]:

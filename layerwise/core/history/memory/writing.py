@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.memory.kept import KeptResults
 from layerwise.core.history.memory.runs import (
     MemoryRun,
+    keep_outputs,
     keep_predictions,
     keep_representation,
     keep_statistics,
@@ -28,6 +30,9 @@ from layerwise.core.history.records import (
     WeightResult,
 )
 from layerwise.core.history.run_ids import new_run_id
+
+if TYPE_CHECKING:
+    from layerwise.core.history.outputs import Outputs
 
 
 class RunsInMemory(KeptResults):
@@ -113,6 +118,16 @@ class RunsInMemory(KeptResults):
             run = self._held(claim)
             run.predictions = keep_predictions(predictions)
             run.recorded = replace(run.recorded, accuracy=None if accuracy is None else _plain(accuracy))
+
+    def save_outputs(self, claim: Claim, outputs: Outputs) -> None:
+        """Keep the whole output.
+
+        Raises:
+            LayerwiseError: If the claim is not held any more, or it is no (n, n_classes) array of floats.
+        """
+        kept = keep_outputs(outputs, f"run {claim.run_id}, outputs")
+        with self._lock:
+            self._held(claim).outputs = kept
 
     def finish_run(self, claim: Claim, timings: Mapping[str, float]) -> None:
         """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""

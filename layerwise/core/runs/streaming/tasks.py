@@ -21,7 +21,8 @@ from layerwise.core.host.kinds import UnitTransform
 from layerwise.core.host.plans import StreamPlan, Target
 from layerwise.core.host.validation import check_transformed
 from layerwise.core.network.arrays import Arrays
-from layerwise.core.network.model import Floats
+from layerwise.core.network.ablation import Replaced
+from layerwise.core.network.model import Compiled, Floats
 from layerwise.core.network.partial import PartialSums, refuse_not_finite
 from layerwise.core.network.products import multiplies_double
 from layerwise.core.network.representation import read_only
@@ -126,7 +127,13 @@ def compute_batches(
     first, last = (rows.start, rows.stop) if rows else (0, job.plan.n_stimuli)
     for start in range(first, last, job.plan.batch_size):
         stop = min(start + job.plan.batch_size, last)
-        yield start, function(source(start, stop))
+        yield start, call_at(function, start, source(start, stop))
+
+
+def call_at(function: Compiled, start: int, batch: Any) -> Sequence[Any]:
+    """A compiled function of a batch that begins with stimulus `start`: of a model without some layers, what it gives
+    depends on which stimuli these are."""
+    return function.at(start, batch) if isinstance(function, Replaced) else function(batch)
 
 
 def preprocess(job: StreamJob, start: int, stop: int) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
-from layerwise.core.network.model import Compiled, Floats, Model, WeightTensor
-from layerwise.plugins.loaders.batches import in_batches
+from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, WeightTensor
+from layerwise.plugins.loaders.batches import in_batches, without_replaced
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.graphdef.graph import translate_graph
 from layerwise.plugins.loaders.graphdef.program import digest_graph
@@ -103,23 +103,22 @@ class GraphDefModel(Model):
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
         key = (start, tuple(outputs))
         if key not in self._compiled:
-            self._compiled[key] = self._prune(start, tuple(outputs), {})
+            self._compiled[key] = without_replaced(self._prune(start, tuple(outputs), ()))
         return self._compiled[key]
 
-    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
+    def compile_replaced(self, start: str, outputs: Sequence[str], replaced: Sequence[str]) -> CompiledReplaced:
         """The same with nodes whose tensors are fed, as the start is."""
-        return self._prune(start, tuple(outputs), values)
+        return self._prune(start, tuple(outputs), tuple(replaced))
 
-    def _prune(self, start: str, outputs: tuple[str, ...], replaced: Mapping[str, Floats]) -> Compiled:
+    def _prune(self, start: str, outputs: tuple[str, ...], replaced: tuple[str, ...]) -> CompiledReplaced:
         tf = import_tensorflow()
-        known = [start, *(name for name in replaced if name != start)]
+        known = (start, *replaced)
         feeds = [self._tensors[name] for name in known]
         computed = [name for name in outputs if name not in known]
         function = self._function.prune(feeds, [self._tensors[name] for name in computed]) if computed else None
 
-        def run(batch: Floats) -> Sequence[Floats]:
-            given = {name: np.broadcast_to(value, (len(batch), *value.shape)) for name, value in replaced.items()}
-            arrays = {start: batch, **{name: np.ascontiguousarray(rows) for name, rows in given.items()}}
+        def run(batch: Floats, given: Sequence[Floats]) -> Sequence[Floats]:
+            arrays = dict(zip(known, (batch, *map(np.ascontiguousarray, given)), strict=True))
             if function is not None:
                 fed = [
                     tf.cast(np.rint(arrays[name]) if feed.dtype.is_integer else arrays[name], feed.dtype)

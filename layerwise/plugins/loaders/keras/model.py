@@ -8,7 +8,7 @@ without a copy.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
 from layerwise.core.network.layer_naming import derive_layers
-from layerwise.core.network.model import Compiled, Floats, Model, ModelInfo, WeightTensor
-from layerwise.plugins.loaders.batches import in_batches
+from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, ModelInfo, WeightTensor
+from layerwise.plugins.loaders.batches import in_batches, without_replaced
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.keras.graph import begin, lay_out, renumber, replay, translate
 from layerwise.plugins.loaders.keras.program import Program
@@ -63,6 +63,7 @@ class KerasModel(Model):
         self.layers = derive_layers(self.graph, main)
         self._description = replace(description, versions=package_versions())
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
+        self._last_replaced: tuple[object, CompiledReplaced] | None = None
         self.info = self._describe()
 
     def _describe(self) -> ModelInfo:
@@ -88,32 +89,35 @@ class KerasModel(Model):
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
         key = (start, tuple(outputs))
         if key not in self._compiled:
-            self._compiled[key] = self._trace(start, tuple(outputs), {})
+            self._compiled[key] = without_replaced(self._trace(start, tuple(outputs), ()))
         return self._compiled[key]
 
-    def compile_replaced(self, start: str, outputs: Sequence[str], values: Mapping[str, Floats]) -> Compiled:
-        """The same with nodes whose tensors are given; traced anew each time."""
-        return self._trace(start, tuple(outputs), values)
+    def compile_replaced(self, start: str, outputs: Sequence[str], replaced: Sequence[str]) -> CompiledReplaced:
+        """The same with nodes whose tensors are given; the last one is kept, or many would be."""
+        key = (start, tuple(outputs), tuple(replaced))
+        if self._last_replaced is None or self._last_replaced[0] != key:
+            self._last_replaced = key, self._trace(*key)
+        return self._last_replaced[1]
 
-    def _trace(self, start: str, outputs: tuple[str, ...], replaced: Mapping[str, Floats]) -> Compiled:
+    def _trace(self, start: str, outputs: tuple[str, ...], replaced: tuple[str, ...]) -> CompiledReplaced:
         tf = import_tensorflow()
         needed = [self._calls[name] for name in _calls_between(self.graph, (start, *replaced), outputs)]
 
-        def run_all(tensor: Any) -> list[Any]:
-            size = [tf.shape(tensor)[0]]
-            known = begin(self._calls[start], tensor)
-            for name, value in replaced.items():
-                every = tf.broadcast_to(tf.constant(value), tf.concat([size, value.shape], 0))
-                known |= begin(self._calls[name], every)
+        def run_all(*tensors: Any) -> list[Any]:
+            known: dict[str, Any] = {}
+            for name, tensor in zip((start, *replaced), tensors, strict=True):
+                known |= begin(self._calls[name], tensor)
             values = replay(needed, known)
             return [tf.cast(values[name], tf.float32) for name in outputs]
 
-        signature = [tf.TensorSpec([self._batch, *self.graph[start].shape], tf.float32)]
+        shapes = [self.graph[name].shape for name in (start, *replaced)]
+        signature = [tf.TensorSpec([self._batch, *shape], tf.float32) for shape in shapes]
         function = tf.function(run_all, input_signature=signature, autograph=False).get_concrete_function()
 
-        def run(batch: Floats) -> Sequence[Floats]:
+        def run(batch: Floats, given: Sequence[Floats]) -> Sequence[Floats]:
+            tensors = [tf.convert_to_tensor(rows, tf.float32) for rows in (batch, *given)]
             # `Tensor.numpy()` copies; a memory view does not, and the array keeps the tensor alive.
-            return [np.asarray(memoryview(tensor)) for tensor in function(tf.convert_to_tensor(batch, tf.float32))]
+            return [np.asarray(memoryview(tensor)) for tensor in function(*tensors)]
 
         return run if self._batch is None else in_batches(run, self._batch)
 
