@@ -11,6 +11,8 @@ from .core.base.parameters import Parameter as Parameter
 from .core.base.parameters import Setting as Setting
 from .core.base.provider import Provider as Provider
 from .core.base.words import near_names as near_names
+from .core.history.costs import Costs as Costs
+from .core.history.costs import RunCosts as RunCosts
 from .core.history.protocols import HistoryProtocol as HistoryProtocol
 from .core.history.records import Accuracy as Accuracy
 from .core.history.records import Attempt as Attempt
@@ -130,6 +132,7 @@ __all__ = [
     "Comparison",
     "Compiled",
     "Content",
+    "Costs",
     "DatabaseOption",
     "Decoded",
     "Engine",
@@ -182,6 +185,7 @@ __all__ = [
     "RepresentationStatistic",
     "Resize",
     "Role",
+    "RunCosts",
     "RunFilter",
     "RunRecord",
     "SectionBuilder",
