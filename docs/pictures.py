@@ -58,6 +58,7 @@ def forget_host(database: Path) -> None:
     with sqlite3.connect(database) as connection:
         for set_id, source in connection.execute("SELECT id, source FROM stimulus_sets").fetchall():
             connection.execute("UPDATE stimulus_sets SET source = ? WHERE id = ?", (PurePath(source).name, set_id))
+        connection.execute("UPDATE attempts SET costs = NULL")
         connection.execute("UPDATE runs SET host = ?, timings = ?", (json.dumps({}), json.dumps({})))
 
 

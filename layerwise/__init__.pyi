@@ -11,6 +11,8 @@ from .core.base.parameters import Parameter as Parameter
 from .core.base.parameters import Setting as Setting
 from .core.base.provider import Provider as Provider
 from .core.base.words import near_names as near_names
+from .core.history.costs import Costs as Costs
+from .core.history.costs import RunCosts as RunCosts
 from .core.history.protocols import HistoryProtocol as HistoryProtocol
 from .core.history.records import Accuracy as Accuracy
 from .core.history.records import Attempt as Attempt
@@ -173,6 +175,7 @@ __all__ = [
     "Compiled",
     "CompiledReplaced",
     "Content",
+    "Costs",
     "DatabaseOption",
     "Decoded",
     "Engine",
@@ -230,6 +233,7 @@ __all__ = [
     "Resize",
     "Role",
     "Run",
+    "RunCosts",
     "RunFilter",
     "RunList",
     "RunRecord",

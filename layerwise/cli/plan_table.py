@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from layerwise.cli.output import count, make_table, size
+from layerwise.cli.output import count, duration, make_table, size
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from layerwise.core.host.plans import StreamPlan, Target
+    from layerwise.core.runs.costing.predicting import Prediction
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,15 @@ def describe_plan(plan: StreamPlan) -> str:
     )
 
 
+def describe_time(prediction: Prediction) -> str:
+    """How long it will take, in one sentence."""
+    costs = prediction.costs
+    if costs.seconds is None:
+        return "not known: this network has not been run on this machine in such batches; a run measures it"
+    processor = "" if costs.processor_seconds is None else f", {duration(costs.processor_seconds)} of processors"
+    return f"about {duration(costs.seconds)}{processor}, {prediction.basis}"
+
+
 def show_plan(console: Console, plan: StreamPlan) -> None:
     """Print the plan: a sentence, and a table of its segments."""
     heads = ("from", "to", "layers", "features", "passes", "memory", "spool")
@@ -85,9 +95,10 @@ def show_plan(console: Console, plan: StreamPlan) -> None:
     console.print(make_table(heads, rows, right=heads[2:]))
 
 
-def plan_record(plan: StreamPlan) -> dict[str, Any]:
-    """The plan as JSON shows it."""
-    return {
+def plan_record(plan: StreamPlan, prediction: Prediction | None = None) -> dict[str, Any]:
+    """The plan as JSON shows it, with what it is predicted to cost where that was asked."""
+    costs = {} if prediction is None else {"predicted": vars(prediction.costs), "time_from": prediction.basis}
+    return costs | {
         "n_stimuli": plan.n_stimuli,
         "n_features": plan.n_features,
         "batch_size": plan.batch_size,

@@ -9,25 +9,43 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.cli.options.common import database_option, program_name
 from layerwise.cli.output import duration, print_json, stdout_console
-from layerwise.cli.plan_table import plan_record, show_plan
+from layerwise.cli.plan_table import describe_time, plan_record, show_plan
 from layerwise.cli.progress import watching
 from layerwise.cli.session import database_url, open_history
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
+    from layerwise.core.runs.costing.predicting import Prediction
     from layerwise.core.runs.request import RunOutcome, RunRequest
+    from layerwise.core.runs.run import PreparedRun
 
 
-def show_dry_run(request: RunRequest, registry: Registry, *, as_json: bool) -> None:
-    """Prepare a run, print its plan, and leave it at that."""
+def show_dry_run(request: RunRequest, registry: Registry, *, database: str, as_json: bool) -> None:
+    """Prepare a run, print its plan and what it will cost, and leave it at that."""
     from layerwise.core.runs.run import prepare_run
 
     with watching(quiet=True) as observer:
         prepared = prepare_run(request, registry, observer)
+    prediction = predict_costs(prepared, database)
     if as_json:
-        print_json(plan_record(prepared.plan) | {"notes": list(prepared.stimuli.notes)})
-    else:
-        show_plan(stdout_console(), prepared.plan)
+        print_json(plan_record(prepared.plan, prediction) | {"notes": list(prepared.stimuli.notes)})
+        return
+    console = stdout_console()
+    show_plan(console, prepared.plan)
+    console.print(f"Time: {describe_time(prediction)}", markup=False, soft_wrap=True)
+
+
+def predict_costs(prepared: PreparedRun, database: str) -> Prediction:
+    """What a prepared run will cost, by what the history has, where there is one; nothing is run."""
+    from layerwise.core.runs.costing.predicting import predict_from_history
+    from layerwise.core.runs.run import find_circumstances
+    from layerwise.storage import check_place
+
+    now = find_circumstances(prepared)
+    if not check_place(database_url(database)):
+        return predict_from_history(prepared.plan, now, None)
+    with open_history(database) as store:
+        return predict_from_history(prepared.plan, now, store)
 
 
 def carry_out(request: RunRequest, registry: Registry, *, database: str, as_json: bool) -> None:

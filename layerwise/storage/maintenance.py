@@ -58,9 +58,6 @@ class Maintenance:
         """What is in the history, in numbers."""
         counted = ("runs", "models", "stimulus_sets", "representations", "comparisons")
         with self._database.read() as connection:
-            size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-            if not self._database.is_sqlite:
-                size = "SELECT pg_database_size(current_database())"
             counts = {
                 f"n_{name}": connection.scalar(sa.select(sa.func.count()).select_from(schema.metadata.tables[name]))
                 or 0
@@ -70,9 +67,22 @@ class Maintenance:
                 url=self._database.shown,
                 dialect=self._database.url.get_backend_name(),
                 revision=schema.HEAD,
-                n_bytes=int(connection.scalar(sa.text(size)) or 0),
+                n_bytes=self._count_bytes(connection),
                 **counts,
             )
+
+    def count_bytes(self) -> int | None:
+        """Bytes that the history takes up; what SQLite keeps free inside its file does not count."""
+        with self._database.read() as connection:
+            free = "SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()"
+            spare = int(connection.scalar(sa.text(free)) or 0) if self._database.is_sqlite else 0
+            return self._count_bytes(connection) - spare
+
+    def _count_bytes(self, connection: sa.Connection) -> int:
+        size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        if not self._database.is_sqlite:
+            size = "SELECT pg_database_size(current_database())"
+        return int(connection.scalar(sa.text(size)) or 0)
 
     def verify(self) -> list[str]:
         """Rehash all that is stored.

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.history.costs import RunCosts
 from layerwise.core.history.records import (
     Accuracy,
     Claim,
@@ -116,7 +117,7 @@ class RunWriter:
             if rows:
                 connection.execute(sa.insert(predictions), [_prediction_row(claim.run_id, row) for row in rows])
 
-    def finish_run(self, claim: Claim, timings: Mapping[str, float]) -> None:
+    def finish_run(self, claim: Claim, timings: Mapping[str, float], costs: RunCosts | None = None) -> None:
         """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""
         with self._database.write() as connection:
             sign(connection, claim)
@@ -125,7 +126,7 @@ class RunWriter:
                 total[stage] = total.get(stage, 0.0) + seconds
             now = datetime.now(UTC)
             sign(connection, claim, status="finished", finished_at=now, timings=total, error=None, claim_token=None)
-            end_attempt(connection, claim.run_id, "finished")
+            end_attempt(connection, claim.run_id, "finished", costs=costs)
 
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way.

@@ -54,6 +54,13 @@ def keep_pages() -> Iterator[None]:
         library.malloc_trim(0)
 
 
+def give_back_pages() -> None:
+    """Have the C library give freed memory back to the system, so that what is held can be seen from outside."""
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)
+
+
 def _glibc() -> Any:
     if sys.platform != "linux":
         return None

@@ -10,6 +10,8 @@ import io
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,12 +22,37 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import LayerwiseError
 
 
+class SpoolGauge:
+    """Bytes that all spools of this process take up on disk, now and at most."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._now = self.peak = 0
+
+    def add(self, n_bytes: int) -> None:
+        """So many more, or fewer."""
+        with self._lock:
+            self._now += n_bytes
+            self.peak = max(self.peak, self._now)
+
+    @contextmanager
+    def watching(self) -> Iterator[SpoolGauge]:
+        """Within, `peak` is the most since the beginning of the block; of one block at a time."""
+        with self._lock:
+            self.peak = self._now
+        yield self
+
+
+SPOOLED = SpoolGauge()
+
+
 class Spool:
     """An anonymous file that is gone when it is closed, however the process ends. Any thread may read and write."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._file: io.FileIO | None = None
+        self._end = 0
         self._opening = threading.Lock()
         self._moving = threading.Lock()  # the file's position, where reads and writes need one
 
@@ -46,6 +73,7 @@ class Spool:
         """Write the values of an array, whatever their type, at a byte offset."""
         view = memoryview(np.ascontiguousarray(values).data).cast("B")
         file = self._opened()
+        self._grow(offset + len(view))
         try:
             while view:
                 written = self._write_at(file, view, offset)
@@ -55,6 +83,12 @@ class Spool:
             raise LayerwiseError(
                 f"spooling to {where} failed: {error.strerror}; --spool limits how much, --spool-dir says where"
             ) from error
+
+    def _grow(self, end: int) -> None:
+        with self._opening:
+            if end > self._end:
+                SPOOLED.add(end - self._end)
+                self._end = end
 
     def read(self, offset: int, into: NDArray[Any]) -> None:
         """Fill a contiguous array from a byte offset."""
@@ -88,6 +122,8 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+            SPOOLED.add(-self._end)
+            self._end = 0
 
     def __enter__(self) -> Spool:
         return self

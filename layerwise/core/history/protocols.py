@@ -26,6 +26,7 @@ from layerwise.core.history.records import (
 from layerwise.core.network.layers import Layer
 
 if TYPE_CHECKING:
+    from layerwise.core.history.costs import RunCosts
     from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
     from layerwise.core.history.outputs import Outputs
     from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
@@ -84,8 +85,14 @@ class RunStore(LayerStore, Protocol):
         Never raises into the work. Once it is left, nobody computes the run any more, finished or not.
         """
 
-    def finish_run(self, claim: Claim, timings: Mapping[str, float]) -> None:
-        """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""
+    def finish_run(self, claim: Claim, timings: Mapping[str, float], costs: RunCosts | None = None) -> None:
+        """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts.
+
+        `costs` are those of the attempt that ends with it.
+        """
+
+    def count_bytes(self) -> int | None:
+        """Bytes that the history takes up on disk; None where it is on none."""
 
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way. Nothing, if the claim is not held."""

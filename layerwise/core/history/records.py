@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from layerwise.core.base.parameters import NO_TRANSFORM
 from layerwise.core.base.provider import Provider
 from layerwise.core.base.urls import hide_passwords
+from layerwise.core.history.costs import RunCosts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,6 +169,7 @@ class Attempt:
         ended_at: In UTC; of one that was cut off, its last sign of life. None where it goes on, or is not known.
         error: Why it failed.
         n_layers: How many of the run's layers it has stored.
+        costs: What it was predicted to cost and did cost; None where it has not finished, or is not known.
     """
 
     number: int
@@ -180,6 +182,7 @@ class Attempt:
     ended_at: datetime | None = None
     error: str | None = None
     n_layers: int = 0
+    costs: RunCosts | None = None
 
 
 @dataclass(frozen=True)

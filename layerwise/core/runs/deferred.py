@@ -20,9 +20,10 @@ from layerwise.core.history.records import (
     RunHeader,
     WeightResult,
 )
+from layerwise.core.runs.costing.metering import Meter
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.request import Observer
-from layerwise.core.runs.run import PreparedRun, compute_layers, describe_run
+from layerwise.core.runs.run import PreparedRun, compute_layers, describe_run, make_job
 
 
 @dataclass(eq=False)
@@ -55,8 +56,8 @@ def compute_run(prepared: PreparedRun, observer: Observer) -> ComputedRun:
         LayerwiseError: If the work failed.
     """
     computed = ComputedRun(describe_run(prepared))
-    collector = _Collector(computed)
-    compute_layers(prepared, collector, observer, Claim(run_id="", token=""))
+    job, collector = make_job(prepared, frozenset()), _Collector(computed)
+    compute_layers(prepared, job, collector, observer, Claim(run_id="", token=""), Meter())
     computed.timings.update(prepared.seconds)
     return computed
 

@@ -7,16 +7,18 @@ as they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.host.checked_model import AttributedModel
-from layerwise.core.host.kinds import ModelLoader, StimulusSource
+from layerwise.core.host.kinds import Engine, ModelLoader, StimulusSource, Transform
 from layerwise.core.host.plans import Budget
 from layerwise.core.host.registry import Registered, Registry, distribution_version
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.network.pixels import ChosenRows
+from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli, StimulusSet
 from layerwise.core.runs.decoding import (
     MIN_STIMULI,
@@ -235,3 +237,31 @@ def decode_subject(
     for line in (*stimuli.notes, *(f"left out {skipped}" for skipped in stimuli.skipped)):
         observer.message(line)
     return stimuli, budget
+
+
+def choose_engine(registry: Registry, request: RunRequest) -> Registered[Engine]:
+    """The engine of a request, set as the request says, and ready."""
+    found = registry.get(Engine, request.engine)
+    engine = replace(found, offer=found.offer.configured(**request.engine_settings))
+    engine.call(engine.offer.check_ready)
+    return engine
+
+
+def choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registered[Transform]]:
+    """The transforms of these names, each once. Layers are filed under their bare names, so these must differ.
+
+    Raises:
+        InputError: If there is none of a name, or two of them are called the same.
+    """
+    chosen: dict[str, Registered[Transform]] = {}
+    for name in names:
+        if name == NO_TRANSFORM:
+            continue
+        found = registry.get(Transform, name)
+        other = chosen.setdefault(found.name, found)
+        if other.qualified_name != found.qualified_name or found.name == NO_TRANSFORM:
+            taken = "no transform" if found.name == NO_TRANSFORM else other.qualified_name
+            raise InputError(
+                f"one run cannot have transform {found.qualified_name} and {taken}: they are called alike"
+            )
+    return list(chosen.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,8 +27,10 @@ from layerwise.core.host.selection import select_layers
 from layerwise.core.network.ablation import AblatedModel, Ablation, ablate
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model, ModelInfo
-from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.runs.costing.metering import Meter
+from layerwise.core.runs.costing.predicting import Prediction, predict, predict_from_history, settle
+from layerwise.core.runs.costing.recalling import Circumstances
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.lookup import answer
 from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
@@ -42,7 +44,7 @@ from layerwise.core.runs.provenance import (
     provenance,
 )
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
-from layerwise.core.runs.resolve import decode_subject, load_request, load_subject
+from layerwise.core.runs.resolve import choose_engine, choose_transforms, decode_subject, load_request, load_subject
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
 
@@ -90,8 +92,8 @@ def prepare_run(
         InputError: If anything is not as it must be; nothing has been stored then.
     """
     seconds: dict[str, float] = {}
-    engine = _choose_engine(registry, request)
-    transforms = _choose_transforms(registry, request.transforms)
+    engine = choose_engine(registry, request)
+    transforms = choose_transforms(registry, request.transforms)
     if request.batch_size is not None and request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
     with _timed(seconds, "load"):
@@ -141,8 +143,15 @@ def execute_open(prepared: PreparedRun, store: Archive, observer: Observer) -> R
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
     with holding(store, claim, partial(_fail, store, claim)):
-        sink = compute_layers(prepared, store, observer, claim)
-        store.finish_run(claim, prepared.seconds)
+        meter, before = Meter(), store.count_bytes()
+        with meter.running():
+            job = make_job(prepared, claim.done)
+            prediction = _predict(prepared, job, store, observer, meter)
+            sink = compute_layers(prepared, job, store, observer, claim, meter)
+        after = store.count_bytes()
+        grown = None if before is None or after is None else after - before
+        is_local = prepared.engine.offer.is_local
+        store.finish_run(claim, prepared.seconds, settle(prediction, meter, job, grown, is_local=is_local))
     _remember(prepared, store, claim.run_id)
     record = store.find_run(claim.run_id)
     return RunOutcome(
@@ -163,9 +172,32 @@ def _remember(prepared: PreparedRun, store: Archive, run_id: str) -> None:
         store.remember_request(prepared.digest, run_id)
 
 
-def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer, claim: Claim) -> StoringSink:
+def _predict(prepared: PreparedRun, job: StreamJob, store: Archive, observer: Observer, meter: Meter) -> Prediction:
+    """What the run will cost; a network that runs elsewhere is not tried out here."""
+    now = find_circumstances(prepared)
+    if not prepared.engine.offer.is_local:
+        return predict_from_history(job.plan, now, store)
+    statistics: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
+    with _timed(prepared.seconds, "trial"):
+        prediction = predict(job, now, store, statistics, meter)
+    if prediction.costs.seconds is not None:
+        observer.stage(f"computing, in about {prediction.costs.seconds:.1f} s ({prediction.basis})")
+    return prediction
+
+
+def find_circumstances(prepared: PreparedRun) -> Circumstances:
+    """What decides how fast a run goes."""
+    transforms = tuple(dict.fromkeys(target.transform_name for target in prepared.targets))
+    host = describe_host(prepared.model.device)
+    return Circumstances(
+        prepared.model.info, prepared.engine.qualified_name, prepared.plan.batch_size, transforms, host
+    )
+
+
+def compute_layers(
+    prepared: PreparedRun, job: StreamJob, store: LayerStore, observer: Observer, claim: Claim, meter: Meter
+) -> StoringSink:
     """Stream what is not stored yet of a claimed run, and write layers, weights and predictions."""
-    job = make_job(prepared, claim.done)
     statistics = _list_statistics(prepared)
     _tell_outputs(prepared, observer)
     subject = prepared.model.info, prepared.stimuli, prepared.request.outputs
@@ -173,7 +205,7 @@ def compute_layers(prepared: PreparedRun, store: LayerStore, observer: Observer,
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
         with _timed(prepared.seconds, "stream"):
-            prepared.engine.call(prepared.engine.offer.stream, job, sink)
+            prepared.engine.call(prepared.engine.offer.stream, job, meter.watch(sink))
         sink.check_complete(prepared.engine, job)
         observer.stage("storing")
         with _timed(prepared.seconds, "store"):
@@ -221,39 +253,11 @@ def _tell_outputs(prepared: PreparedRun, observer: Observer) -> None:
             observer.message(f"the output takes {size} and is not kept whole: it is too large")
 
 
-def _choose_engine(registry: Registry, request: RunRequest) -> Registered[kinds.Engine]:
-    """The engine of a request, set as the request says, and ready."""
-    found = registry.get(kinds.Engine, request.engine)
-    engine = replace(found, offer=found.offer.configured(**request.engine_settings))
-    engine.call(engine.offer.check_ready)
-    return engine
-
-
 def _describe_model(prepared: PreparedRun) -> ModelRecipe | None:
     """How another process comes to the model; None where it is an object of this one."""
     if not isinstance(prepared.request.model, str) or prepared.request.ablate:
         return None
     return ModelRecipe(prepared.loader.name, load_request(prepared.request), prepared.model.info.fingerprint)
-
-
-def _choose_transforms(registry: Registry, names: Sequence[str]) -> list[Registered[kinds.Transform]]:
-    """The transforms of these names, each once. Layers are filed under their bare names, so these must differ.
-
-    Raises:
-        InputError: If there is none of a name, or two of them are called the same.
-    """
-    chosen: dict[str, Registered[kinds.Transform]] = {}
-    for name in names:
-        if name == NO_TRANSFORM:
-            continue
-        found = registry.get(kinds.Transform, name)
-        other = chosen.setdefault(found.name, found)
-        if other.qualified_name != found.qualified_name or found.name == NO_TRANSFORM:
-            taken = "no transform" if found.name == NO_TRANSFORM else other.qualified_name
-            raise InputError(
-                f"one run cannot have transform {found.qualified_name} and {taken}: they are called alike"
-            )
-    return list(chosen.values())
 
 
 def describe_run(prepared: PreparedRun) -> RunHeader:

@@ -12,6 +12,7 @@ class LocalEngine(Engine):
 
     name = "local"
     description = "this process, all cores, segment by segment"
+    is_local = True
     revision = (
         2  # 1 centred each stimulus on its own mean, which lost what distinguishes stimuli that are nearly equal
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from layerwise.core.history.costs import RunCosts
 from layerwise.core.history.records import Attempt, RunHeader
 from layerwise.storage.schema import attempts, layers, representations
 
@@ -39,10 +40,12 @@ def end_attempt(
     status: str = "interrupted",
     error: str | None = None,
     ended_at: datetime | None = None,
+    costs: RunCosts | None = None,
 ) -> None:
     """Write down how the attempt ended that is under way; where none is, nothing."""
     under_way = (attempts.c.run_id == run_id) & attempts.c.ended_at.is_(None) & (attempts.c.status == "running")
-    values = {"status": status, "error": error, "ended_at": ended_at or datetime.now(UTC)}
+    values: dict[str, Any] = {"status": status, "error": error, "ended_at": ended_at or datetime.now(UTC)}
+    values["costs"] = sa.null() if costs is None else costs.as_json()
     connection.execute(sa.update(attempts).where(under_way).values(values))
 
 
@@ -58,6 +61,7 @@ def read_attempts(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str
         attempt = Attempt(
             plugins=tuple(row["plugins"]),
             n_layers=n_layers.get((row["run_id"], row["number"]), 0),
+            costs=None if row["costs"] is None else RunCosts.from_json(row["costs"]),
             **{name: row[name] for name in _PLAIN},
         )
         found.setdefault(row["run_id"], []).append(attempt)

@@ -109,6 +109,7 @@ attempts = sa.Table(
     Column("error", Text),
     Column("pid", BigInteger),
     Column("hostname", Text),
+    Column("costs", sa.JSON),
 )
 
 tags = sa.Table(

@@ -197,6 +197,6 @@ def run_analysis(
         return
     find_loader(registry, model[0])
     if dry_run:
-        show_dry_run(request, registry, as_json=as_json)
+        show_dry_run(request, registry, database=database, as_json=as_json)
         return
     carry_out(request, registry, database=database, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from layerwise.cli.commands.ask.runs import run_record
+from layerwise.cli.costs import attempt_record, describe_costs
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
 from layerwise.cli.output import count, duration, make_table, mark, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -15,6 +16,7 @@ from layerwise.core.history.listing import checkpoint_of
 
 if TYPE_CHECKING:
     from layerwise.cli.overview import LayerOverview
+    from layerwise.core.history.costs import RunCosts
     from layerwise.core.history.records import RunRecord
 
 _HEADS = ("layer", "features", "mean corr.", "to input", "to output", "step before", "sparseness")
@@ -48,7 +50,7 @@ def show_run(
     if as_json:
         told = {"warnings": list(_warnings(record, rows, left_out)), "overview": [vars(row) for row in rows]}
         told["baseline"] = None if baseline is None else baseline.id
-        print_json({**run_record(record), "attempts": [vars(each) for each in record.attempts], **told})
+        print_json({**run_record(record), "attempts": [attempt_record(each) for each in record.attempts], **told})
         return
     console = stdout_console()
     for line in (*_header(record, baseline), ""):
@@ -79,12 +81,19 @@ def _header(run: RunRecord, baseline: RunRecord | None) -> Iterator[str]:
         yield f"Accuracy: top-1 {accuracy.top1:.3f}, top-5 {accuracy.top5:.3f} {labelled}"
     took = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in run.timings.items())
     yield f"Started: {run.started_at:%Y-%m-%d %H:%M:%S} UTC" + (f"; {took}" if took else "")
+    if run.status == "finished" and run.origin in ("computed", "ablated"):
+        yield from describe_costs(_costs(run))
     if "device" in run.host:
         yield f"Computed: on {run.host['device']}, in batches of {run.batch_size}"
     yield f"Command: {run.command}"
     yield from (f"{attempt.capitalize()}: {said}" for attempt, said in describe_attempts(run.attempts))
     if run.tags:
         yield "Tags: " + ", ".join(f"{key}={value}" for key, value in run.tags.items())
+
+
+def _costs(run: RunRecord) -> RunCosts | None:
+    """Those of the attempt that finished it."""
+    return run.attempts[-1].costs if run.attempts else None
 
 
 def _warnings(run: RunRecord, rows: Sequence[LayerOverview], left_out: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.costs import RunCosts
 from layerwise.core.history.memory.kept import KeptResults
 from layerwise.core.history.memory.runs import (
     MemoryRun,
@@ -129,7 +130,7 @@ class RunsInMemory(KeptResults):
         with self._lock:
             self._held(claim).outputs = kept
 
-    def finish_run(self, claim: Claim, timings: Mapping[str, float]) -> None:
+    def finish_run(self, claim: Claim, timings: Mapping[str, float], costs: RunCosts | None = None) -> None:
         """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts."""
         with self._lock:
             run = self._held(claim)
@@ -137,7 +138,12 @@ class RunsInMemory(KeptResults):
             for stage, seconds in timings.items():
                 total[stage] = total.get(stage, 0.0) + seconds
             now = self._now()
+            run.attempts[-1] = replace(run.attempts[-1], costs=costs)
             run.end("finished", now, finished_at=now, timings=total)
+
+    def count_bytes(self) -> int | None:
+        """None: it is on no disk."""
+        return None
 
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way. Nothing, if the claim is not held."""

@@ -21,10 +21,13 @@ class Engine(Offer):
 
     Attributes:
         parameters: What can be set: where workers are, and the like. They must not decide any number.
+        is_local: Whether this process computes, so that its first batch tells how long a run takes, and its memory
+            and processor seconds are the run's.
     """
 
     _hook = "engines"
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    is_local: ClassVar[bool] = False
     _set: Mapping[str, Setting] = {}
 
     @property
