@@ -30,6 +30,7 @@ from layerwise.cli.commands.ask.runs import run_record
 from layerwise.cli.overview import survey_layers
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.memory import OverlayHistory
+from layerwise.core.history.references import find_runs
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
@@ -84,7 +85,7 @@ class Site:
         future = self.reports.ask(wish, anew="anew" in request.query_params)
         if future.done() and "anew" not in request.query_params:
             return Response(future.result(), media_type="text/html", headers={"Content-Security-Policy": ALONE})
-        runs = [self.store.find_run(run) for run in wish.run_ids]
+        runs = find_runs(self.store, wish.run_ids)
         return self._show("drawing.html", wish=wish, runs=runs)
 
     async def wait_for_report(self, request: Request) -> Response:

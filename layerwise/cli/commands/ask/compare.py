@@ -59,6 +59,7 @@ def compare_runs(
     from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import compare_layers
     from layerwise.core.history.records import LayerAddress
+    from layerwise.core.history.references import find_runs
 
     registry = session_of(context).registry
     measures = measuring.find(registry, comparators or [DEFAULT_COMPARATOR])
@@ -67,7 +68,7 @@ def compare_runs(
     found: list[tuple[str, ComparisonTable, Surety]] = []
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
-        chosen = choose_layers(registry, store, [store.find_run(run) for run in runs], layers)
+        chosen = choose_layers(registry, store, find_runs(store, runs), layers)
         addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
         for measure in measures:
             try:

@@ -49,6 +49,7 @@ def profile_runs(
     """
     from layerwise.core.analysis.inference.profile_intervals import ask_profile_intervals
     from layerwise.core.analysis.profile_run import find_side_by_side, profile_run
+    from layerwise.core.history.references import find_runs
     from layerwise.core.host.selection import select_layers
 
     registry = session_of(context).registry
@@ -56,7 +57,7 @@ def profile_runs(
     plan = surety.plan()
     found, intervals = [], []
     with open_history(database) as store:
-        for run in {(record := store.find_run(name)).id: record for name in runs}.values():
+        for run in find_runs(store, runs):
             chosen = select_layers(registry, layers, store.list_layers(run.id)) if layers else None
             block = find_side_by_side(chosen or ())
             if block is not None:
