@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,8 @@ from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparator
 from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stdout_console
 from layerwise.cli.plugins.output import tell_failures
 from layerwise.cli.session import open_history, session_of
-from layerwise.core.base.errors import PluginError
+from layerwise.cli.training.to_end import find_questions, tell_to_end
+from layerwise.core.base.errors import InputError, PluginError
 
 if TYPE_CHECKING:
     from layerwise.core.analysis.choose import Chosen
@@ -42,6 +43,10 @@ def compare_runs(
     layers: Selectors = None,
     transform: TransformName = "none",
     surety: InferenceOptions,
+    to_end: Annotated[
+        bool,
+        typer.Option("--to-end", help="Compare each layer of each run only with the same layer of the last run."),
+    ] = False,
     memory: Memory = None,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
@@ -55,6 +60,7 @@ def compare_runs(
         layerwise compare latest
         layerwise compare latest --with cka svcca --layers main
         layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
+        layerwise compare lineage:digits --to-end --with cka
     """
     from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import compare_layers
@@ -64,10 +70,17 @@ def compare_runs(
     registry = session_of(context).registry
     measures = measuring.find(registry, comparators or [DEFAULT_COMPARATOR])
     inference = surety.plan()
+    if to_end and (surety.bootstrap or surety.permutations):
+        raise InputError(
+            "--to-end makes no intervals and no tests; `layerwise training NAME --bootstrap N` has intervals"
+        )
     allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
+        if to_end:
+            tell_to_end(find_questions(registry, store, runs, measures, layers, transform), as_json=as_json)
+            return
         chosen = choose_layers(registry, store, find_runs(store, runs), layers)
         addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
         for measure in measures:
