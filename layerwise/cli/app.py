@@ -41,6 +41,7 @@ COMMANDS = {
     "show": (ASK, "ask.show", "show_run"),
     "compare": (ASK, "ask.compare", "compare_runs"),
     "profile": (ASK, "ask.profile", "profile_runs"),
+    "training": (ASK, "ask.training", "ask_training"),
     "importance": (ASK, "ask.importance", "weigh_branches"),
     "difference": (ASK, "ask.difference", "show_difference"),
     "ceiling": (ASK, "ask.ceiling", "show_ceilings"),

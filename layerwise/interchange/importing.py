@@ -18,6 +18,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import Claim, LayerResult, RunHeader
+from layerwise.core.history.references import PREFIX
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registry, distribution_version
 from layerwise.core.network.layers import Layer
@@ -257,7 +258,7 @@ def _telling_source(source: str) -> Iterator[None]:
 
 def _ask_stimuli(asked: str, registry: Registry, store: Archive) -> tuple[LoadedStimuli, str]:
     """The set that the user names, and what it is called in messages."""
-    if Path(asked).exists() or ":" in asked:
+    if Path(asked).exists() or (":" in asked and not asked.startswith(PREFIX)):
         return load_stimuli(registry, asked, _THUMBNAIL_SIZE, "squash"), asked
     run = store.find_run(asked)
     return stored_stimuli(run, store.list_stimuli(run.id)), f"run {run.id}"

@@ -5,7 +5,8 @@
     history = lw.open_history("layerwise.db")
     lw.charts.layer_matrix(history, "latest")
 
-A run is an id, a unique prefix of one, `latest`, or a record that `history.list_runs()` gives. All functions take the
+A run is an id, a unique prefix of one, `latest`, `mine@3`, `lineage:mine` for all of a training, or a record that
+`history.list_runs()` gives. All functions take the
 keywords of `Asked`. A chart answers the pointer as in a report; `save` writes it as a figure for a paper, `numbers`
 gives what it shows as a Polars frame, and `draw` draws any figure that `layerwise figure --list` names, plugins' too.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from layerwise.core.history.records import RunRecord
+from layerwise.core.history.references import find_runs
 
 if TYPE_CHECKING:
     import polars as pl
@@ -156,7 +158,8 @@ def _context(history: HistoryProtocol, runs: Sequence[Run], asked: Mapping[str, 
     from layerwise.report.content import Choice, ReportContext
     from layerwise.report.page import in_order
 
-    records = [run if isinstance(run, RunRecord) else history.find_run(run) for run in runs or ("latest",)]
+    found = [[run] if isinstance(run, RunRecord) else find_runs(history, [run]) for run in runs or ("latest",)]
+    records = list({run.id: run for some in found for run in some}.values())
     choice = Choice(
         asked.get("comparator", Choice.comparator),
         asked.get("settings", {}),

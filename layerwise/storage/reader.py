@@ -19,6 +19,7 @@ from layerwise.core.history.records import (
     StimulusRecord,
     WeightResult,
 )
+from layerwise.core.history.references import explain_missing, find_referenced, is_reference
 from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 from layerwise.core.history.variants import Variant
 from layerwise.core.network.layers import Layer
@@ -70,13 +71,18 @@ class RunReader:
     _database: Database
 
     def find_run(self, run: str) -> RunRecord:
-        """The run with this id, unique prefix of an id, or `latest` (the finished one that ended last).
+        """The run with this id, unique prefix of an id, `latest` (the finished one that ended last), or a reference.
 
         Raises:
             InputError: If there is none, or the prefix is ambiguous.
         """
+        if is_reference(run):
+            return find_referenced(self, run)
         with self._database.read() as connection:
-            return _read_records(connection, [_find_id(connection, run)])[0]
+            ids = _find_ids(connection, run)
+        check_only(run, ids, "" if ids else explain_missing(self, run))
+        with self._database.read() as connection:
+            return _read_records(connection, ids)[0]
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
         """The runs that the filter means, newest first unless it says otherwise."""
@@ -142,16 +148,15 @@ class RunReader:
             return [Prediction(*row) for row in rows]
 
 
-def _find_id(connection: sa.Connection, run: str) -> str:
+def _find_ids(connection: sa.Connection, run: str) -> list[str]:
+    """The ids that begin with this, four at most."""
     prefix = run.strip().lower()
     chosen = sa.select(runs.c.id)
     if run == LATEST:
         chosen = chosen.where(runs.c.status == "finished").order_by(runs.c.finished_at.desc(), runs.c.id).limit(1)
     else:
         chosen = chosen.where(runs.c.id.startswith(prefix)).order_by(runs.c.id).limit(4)
-    ids = list(connection.execute(chosen).scalars()) if run == LATEST or is_id_prefix(prefix) else []
-    check_only(run, ids)
-    return str(ids[0])
+    return list(connection.execute(chosen).scalars()) if run == LATEST or is_id_prefix(prefix) else []
 
 
 def _read_records(connection: sa.Connection, ids: Sequence[str]) -> list[RunRecord]:

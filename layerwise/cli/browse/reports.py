@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from layerwise.core.history.memory import OverlayHistory
+from layerwise.core.history.references import find_runs
 
 if TYPE_CHECKING:
     from layerwise.core.history.records import RunRecord
@@ -75,7 +76,7 @@ class Reports:
         Raises:
             InputError: If there is no such run.
         """
-        runs = [self.store.find_run(run) for run in wish.run_ids]
+        runs = find_runs(self.store, wish.run_ids)
         key = (tuple(_state(run) for run in runs), wish.comparator, wish.metric, wish.transform)
         with self._lock:
             future = self._drawn.get(key)

@@ -26,10 +26,12 @@ from layerwise.cli.browse.listing import list_matching, list_others, read_wish
 from layerwise.cli.browse.pages import STATIC, render
 from layerwise.cli.browse.questions import EXAMPLES, MOST_BYTES, QUERY_SECONDS, ask
 from layerwise.cli.browse.reports import Reports, ReportWish
+from layerwise.cli.browse.watching import ALARMS, Watching, read_watch_wish
 from layerwise.cli.commands.ask.runs import run_record
 from layerwise.cli.overview import survey_layers
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.memory import OverlayHistory
+from layerwise.core.history.references import find_runs
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
@@ -84,7 +86,7 @@ class Site:
         future = self.reports.ask(wish, anew="anew" in request.query_params)
         if future.done() and "anew" not in request.query_params:
             return Response(future.result(), media_type="text/html", headers={"Content-Security-Policy": ALONE})
-        runs = [self.store.find_run(run) for run in wish.run_ids]
+        runs = find_runs(self.store, wish.run_ids)
         return self._show("drawing.html", wish=wish, runs=runs)
 
     async def wait_for_report(self, request: Request) -> Response:
@@ -99,6 +101,27 @@ class Site:
         if drawn.done():
             drawn.result()  # what it failed with is the answer
         return _as_json({"drawn": drawn.done()})
+
+    def show_trainings(self, _request: Request) -> Response:
+        """The trainings there are."""
+        return self._show("trainings.html", trainings=self._watching.list_trainings())
+
+    def show_training(self, request: Request) -> Response:
+        """The page that watches one training; its script asks for what it draws."""
+        from layerwise.core.analysis.training.alarms import AlarmLimits
+
+        return self._show(
+            "training.html", wish=read_watch_wish(request.query_params), usual=AlarmLimits(), alarms=ALARMS
+        )
+
+    def follow_training(self, request: Request) -> Response:
+        """What a page has not seen yet of a training."""
+        answer = self._watching.answer(read_watch_wish(request.query_params))
+        return _as_json(answer)
+
+    @cached_property
+    def _watching(self) -> Watching:
+        return Watching(self.store, self.find_registry)
 
     def show_query(self, request: Request) -> Response:
         """A query and its answer."""
@@ -149,6 +172,9 @@ def make_application(site: Site, hosts: Sequence[str]) -> Starlette:
         Route("/runs.json", site.list_json),
         Route("/run/{run}", site.show_run),
         Route("/run/{run}/layers", site.show_layers),
+        Route("/trainings", site.show_trainings),
+        Route("/training", site.show_training),
+        Route("/training.json", site.follow_training),
         Route("/report", site.show_report),
         Route("/report/ready", site.wait_for_report),
         Route("/query", site.show_query),

@@ -17,7 +17,8 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.urls import show_database
 
 DEFAULT_DATABASE = "sqlite:///layerwise.db"
-RUN_HELP = "A run's id, a unique prefix of one, or `latest`."
+RUN_HELP = "A run's id, a unique prefix of one, `latest`, `latest~1`, or NAME@STEP of a training."
+RUNS_HELP = "Runs: ids, unique prefixes, `latest`, `latest~1`, NAME@STEP of a training, or all of it: lineage:NAME."
 
 
 def _choose_database(context: typer.Context, value: str) -> str:
@@ -41,7 +42,7 @@ DatabaseOption = Database
 """What the option is called for authors of plugins."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
-RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help=RUN_HELP)]
+RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help=RUNS_HELP)]
 Selectors = Annotated[
     list[str] | None,
     typer.Option(

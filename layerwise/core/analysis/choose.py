@@ -10,6 +10,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Setting
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
+from layerwise.core.history.references import PREFIX, is_reference
 from layerwise.core.host.kinds import Comparator, Metric, MetricComparator
 from layerwise.core.host.registry import Registry
 from layerwise.core.host.selection import select_layers
@@ -117,9 +118,10 @@ def choose_differences(
     Raises:
         InputError: If the two are not of the same form, or two runs share no step.
     """
-    if (":" in first) != (":" in second):
+    in_pairs = [_names_layers(history, text) for text in (first, second)]
+    if in_pairs[0] != in_pairs[1]:
         raise InputError(f"'{first}' and '{second}' must both be RUN:LAYER,LAYER, or both a RUN")
-    if ":" in first:
+    if in_pairs[0]:
         return [(_read_pair(history, first, transform), _read_pair(history, second, transform))]
     ones, others = (_list_steps(history, run, transform) for run in (first, second))
     pairs = [(pair, others[names]) for names, pair in ones.items() if names in others]
@@ -128,8 +130,24 @@ def choose_differences(
     return pairs
 
 
+def _names_layers(history: HistoryProtocol, text: str) -> bool:
+    """Whether a text goes on after a run; a lineage's name may have colons, too."""
+    return ":" in text.removeprefix(PREFIX) and not (is_reference(text) and _is_run(history, text))
+
+
+def _is_run(history: HistoryProtocol, text: str) -> bool:
+    try:
+        history.find_run(text)
+    except InputError:
+        return False
+    return True
+
+
 def _read_pair(history: HistoryProtocol, text: str, transform: str) -> Pair:
-    name, _, both = text.partition(":")
+    start = len(PREFIX) if text.startswith(PREFIX) else 0
+    places = [place for place, letter in enumerate(text) if letter == ":" and place >= start]
+    cut = next((place for place in places if _is_run(history, text[:place])), places[0])
+    name, both = text[:cut], text[cut + 1 :]
     ends = both.split(",")
     if len(ends) != 2 or not all(ends):
         raise InputError(f"'{text}' is not of the form RUN:LAYER,LAYER")

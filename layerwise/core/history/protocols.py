@@ -108,7 +108,7 @@ class HistoryProtocol(Protocol):
     """What has been stored, for reading; and what is computed from it and kept."""
 
     def find_run(self, run: str) -> RunRecord:
-        """The run with this id, unique prefix of an id, or `latest` (the newest finished one).
+        """The run with this id, unique prefix of an id, `latest` (the newest finished one), or a reference.
 
         Raises:
             InputError: If there is none, or the prefix is ambiguous.

@@ -24,18 +24,19 @@ def is_id_prefix(text: str) -> bool:
     return 0 < len(text) <= ID_LENGTH and all(character in _ALPHABET for character in text)
 
 
-def check_only(run: str, found: Sequence[str]) -> None:
+def check_only(run: str, found: Sequence[str], hint: str = "") -> None:
     """Check that what somebody typed means one run.
 
     Args:
         run: What was typed.
         found: The ids that begin with it, in order; four are enough.
+        hint: What may have been meant where there is none.
 
     Raises:
         InputError: If there is no such run, or there are several.
     """
     if not found:
-        raise InputError("there is no finished run yet" if run == LATEST else f"there is no run '{run}'")
+        raise InputError("there is no finished run yet" if run == LATEST else f"there is no run '{run}'{hint}")
     if len(found) > 1:
         names = ", ".join(found[:_N_SHOWN]) + (", ..." if len(found) > _N_SHOWN else "")
         raise InputError(f"more than one run begins with '{run}': {names}")

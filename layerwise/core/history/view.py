@@ -44,7 +44,7 @@ class HistoryView:
         self._history = history
 
     def find_run(self, run: str) -> RunRecord:
-        """The run with this id, unique prefix of an id, or `latest` (the newest finished one)."""
+        """The run with this id, unique prefix of an id, `latest` (the newest finished one) or a reference."""
         return self._history.find_run(run)
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,7 +24,8 @@ from layerwise.cli.output import MARKED, make_table, mark, number, print_json, s
 from layerwise.cli.output_table import ask_outputs, outputs_record, show_outputs, split_comparators
 from layerwise.cli.plugins.output import tell_failures
 from layerwise.cli.session import open_history, session_of
-from layerwise.core.base.errors import PluginError
+from layerwise.cli.training.to_end import find_questions, tell_to_end
+from layerwise.core.base.errors import InputError, PluginError
 
 if TYPE_CHECKING:
     from layerwise.core.analysis.choose import Chosen
@@ -43,6 +44,10 @@ def compare_runs(
     layers: Selectors = None,
     transform: TransformName = "none",
     surety: InferenceOptions,
+    to_end: Annotated[
+        bool,
+        typer.Option("--to-end", help="Compare each layer of each run only with the same layer of the last run."),
+    ] = False,
     memory: Memory = None,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
@@ -57,20 +62,29 @@ def compare_runs(
         layerwise compare latest --with cka svcca --layers main
         layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
         layerwise compare 3fa2 latest --with disagreement jsd
+        layerwise compare lineage:digits --to-end --with cka
     """
     from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import compare_layers
     from layerwise.core.history.records import LayerAddress
+    from layerwise.core.history.references import find_runs
 
     registry = session_of(context).registry
     names, of_outputs = split_comparators(comparators or [DEFAULT_COMPARATOR])
     measures = measuring.find(registry, names) if names else []
     inference = surety.plan()
+    if to_end and (surety.bootstrap or surety.permutations):
+        raise InputError(
+            "--to-end makes no intervals and no tests; `layerwise training NAME --bootstrap N` has intervals"
+        )
     allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
-        records = [store.find_run(run) for run in runs]
+        if to_end:
+            tell_to_end(find_questions(registry, store, runs, measures, layers, transform), as_json=as_json)
+            return
+        records = find_runs(store, runs)
         tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
         chosen = choose_layers(registry, store, records, layers) if names else []
         addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]

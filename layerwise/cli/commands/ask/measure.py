@@ -35,13 +35,14 @@ def measure_runs(
     Examples:
         layerwise measure latest
     """
+    from layerwise.core.history.references import find_runs
     from layerwise.core.runs.add_statistics import measure_run
 
     registry = session_of(context).registry
     added: list[tuple[str, LayerStatistic]] = []
     failures: list[str] = []
     with open_history(database) as store:
-        for run in {(record := store.find_run(name)).id: record for name in runs}.values():
+        for run in find_runs(store, runs):
             added += [
                 (run.id, item) for item in measure_run(registry, store, run, split_names(statistics), failures.append)
             ]

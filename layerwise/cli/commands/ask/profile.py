@@ -14,6 +14,7 @@ from layerwise.cli.options.inference_options import IntervalOptions, interval_re
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import make_table, number, print_json, stderr_console, stdout_console
 from layerwise.cli.session import open_history, session_of
+from layerwise.core.history.listing import checkpoint_of
 
 if TYPE_CHECKING:
     from layerwise.core.analysis.measure import Measure
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from layerwise.core.history.records import RunRecord
 
 _BAR = 24
+_MOST_BESIDE = 4  # runs whose curves are shown beside each other; of more, only the numbers
 Profiled = Sequence[tuple["RunRecord", "Profile"]]
 
 
@@ -41,14 +43,17 @@ def profile_runs(
     """Profile runs along their main layers: similarity to both ends, steps, where they cross, how smooth it is.
 
     A share is one step's part of all change. Smoothness is 1 where all steps are equal, and near 0 where one
-    step does it all. Several runs are shown side by side, by relative depth where their layers differ.
+    step does it all. Several runs are shown side by side, by relative depth where their layers differ; of more than
+    four, such as the checkpoints of a training, only the numbers.
 
     Examples:
         layerwise profile latest
         layerwise profile 3fa2 latest --with cka --bootstrap 1000
+        layerwise profile lineage:digits
     """
     from layerwise.core.analysis.inference.profile_intervals import ask_profile_intervals
     from layerwise.core.analysis.profile_run import find_side_by_side, profile_run
+    from layerwise.core.history.references import find_runs
     from layerwise.core.host.selection import select_layers
 
     registry = session_of(context).registry
@@ -56,7 +61,7 @@ def profile_runs(
     plan = surety.plan()
     found, intervals = [], []
     with open_history(database) as store:
-        for run in {(record := store.find_run(name)).id: record for name in runs}.values():
+        for run in find_runs(store, runs):
             chosen = select_layers(registry, layers, store.list_layers(run.id)) if layers else None
             block = find_side_by_side(chosen or ())
             if block is not None:
@@ -137,6 +142,9 @@ def _print(found: Profiled, measure: Measure) -> None:
     console.print(f"{measure.name} ({provider.name} {provider.version})", markup=False)
     if len(found) == 1:
         console.print(_table_of_one(found[0][1]))
+    elif len(found) > _MOST_BESIDE:
+        console.print(_table_of_many(found))
+        return
     else:
         console.print(_table_of_several(found))
     for run, profile in found:
@@ -190,6 +198,20 @@ def _table_of_several(found: Profiled) -> Any:
         for index, (name, depth) in enumerate(zip(names, depths, strict=True))
     ]
     return make_table(("layer" if same else "", "depth", *heads), rows, right=("depth", *heads))
+
+
+def _table_of_many(found: Profiled) -> Any:
+    """A row of numbers for each run."""
+    rows = []
+    for run, profile in found:
+        place = profile.largest
+        step = "" if place is None else f"{profile.layers[place - 1]} to {profile.layers[place]}"
+        crossing = profile.crossings[0].depth if profile.crossings else None
+        name = checkpoint_of(run) or run.model.title
+        numbers = (number(profile.smoothness), number(profile.effective_steps, 2), number(profile.total))
+        rows.append((run.id[:8], name, *numbers, number(crossing, 2), step, profile.reason))
+    right = ("smoothness", "effective steps", "total", "crossing")
+    return make_table(("run", "checkpoint", *right, "largest step", ""), rows, right=right)
 
 
 def _interpolate(wanted: Any, depths: Any, curve: Any) -> Any:

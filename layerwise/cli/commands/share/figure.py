@@ -10,7 +10,7 @@ import typer
 
 from layerwise.cli.figures import check_call, print_figures, print_written, write_files
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, Selectors
+from layerwise.cli.options.common import DEFAULT_DATABASE, RUNS_HELP, AsJson, Database, Selectors
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import stderr_console
 from layerwise.cli.session import open_history, session_of
@@ -25,7 +25,7 @@ Name = Annotated[
         metavar="NAME", help="Which figure; --list lists them. Also SECTION/FIGURE of a report's section."
     ),
 ]
-FigureRuns = Annotated[list[str] | None, typer.Argument(metavar="RUN...", help=RUN_HELP)]
+FigureRuns = Annotated[list[str] | None, typer.Argument(metavar="RUN...", help=RUNS_HELP)]
 Outputs = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", metavar="FILE", help="The file to write: .svg, .png or .pdf; repeatable."),
@@ -121,6 +121,7 @@ def write_figure(
         layerwise figure layer-matrix latest -o layers.pdf --width page
         layerwise figure profile latest -o profile.svg -o profile.png --data profile.csv
     """
+    from layerwise.core.history.references import find_runs
     from layerwise.report.by_name import chart_of
     from layerwise.report.content import Choice
     from layerwise.report.paper.ask import ask_figure
@@ -134,7 +135,7 @@ def write_figure(
     named, targets = check_call(name, runs, outputs, data)
     choice = Choice(comparator, measuring.read_settings(), measuring.metric, transform)
     with open_history(database) as store, stderr_console().status("drawing the figure"):
-        records = [store.find_run(run) for run in runs or ()]
+        records = find_runs(store, runs or ())
         figure = ask_figure(named, records, registry, store, choice=choice, options=options.read())
         drawing = draw_on_paper(chart_of(figure).drawing.to_dict(), look, figure.title)
         written = write_files(figure, drawing, targets, data, looks.dpi)

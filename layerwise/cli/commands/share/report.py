@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, RUN_HELP, AsJson, Database, database_option, split_names
+from layerwise.cli.options.common import DEFAULT_DATABASE, RUNS_HELP, AsJson, Database, database_option, split_names
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import make_table, print_json, size, stderr_console, stdout_console
 from layerwise.cli.plugins.output import warn_on_stderr
@@ -35,7 +35,7 @@ Chosen = Annotated[
 @bundled
 def write_report(
     context: typer.Context,
-    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN...", help=RUN_HELP, show_default=False)] = None,
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN...", help=RUNS_HELP, show_default=False)] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The HTML file.")] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title.")] = None,
     sections: Chosen = None,
@@ -76,6 +76,7 @@ def write_report(
     """
     from layerwise.core.base.writing import check_target
     from layerwise.core.history.redaction import without_pictures
+    from layerwise.core.history.references import find_runs
     from layerwise.report.content import Choice
     from layerwise.report.page import render_report
 
@@ -95,7 +96,7 @@ def write_report(
     problems: list[tuple[str, PlacedSection]] = []
     with open_history(database) as store:
         history = store if photos else without_pictures(store)
-        records = [history.find_run(run) for run in runs]
+        records = find_runs(history, runs)
         command = spell_command(records, output, names, title, choice)
         command += ("" if photos else " --no-photos") + database_option(database)
         about = "the report" if len(records) == 1 else f"a report on {len(records)} runs"
@@ -169,6 +170,7 @@ def list_sections(
     registry: Registry, runs: Sequence[str], choice: Choice, database: str, *, as_json: bool = False
 ) -> None:
     """Print every section; where runs are named, also whether it applies to them."""
+    from layerwise.core.history.references import find_runs
     from layerwise.report.content import ReportContext
     from layerwise.report.section import SectionBuilder
 
@@ -176,7 +178,7 @@ def list_sections(
     applies: list[str | None] = [None] * len(builders)
     if runs:
         with open_history(database) as store:
-            found = ReportContext([store.find_run(run) for run in runs], store, registry, choice)
+            found = ReportContext(find_runs(store, runs), store, registry, choice)
             applies = [_applies(builder, found) for builder in builders]
     if as_json:
         records = [

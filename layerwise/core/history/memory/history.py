@@ -13,6 +13,7 @@ from layerwise.core.history.listing import choose_runs, count_runs, count_values
 from layerwise.core.history.memory.runs import keep_statistics
 from layerwise.core.history.memory.writing import RunsInMemory, end_of
 from layerwise.core.history.records import LayerAddress, RunFilter
+from layerwise.core.history.references import explain_missing, find_referenced, is_reference
 from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ class MemoryHistory(RunsInMemory):
     """
 
     def find_run(self, run: str) -> RunRecord:
-        """The run with this id, unique prefix of an id, or `latest` (the finished one that ended last).
+        """The run with this id, unique prefix of an id, `latest` (the finished one that ended last), or a reference.
 
         Raises:
             InputError: If there is none, or the prefix is ambiguous.
         """
+        if is_reference(run) and run not in self._runs:
+            return find_referenced(self, run)
         with self._lock:
             if run == LATEST:
                 ended = [one for one in self._runs.values() if one.recorded.status == "finished"]
@@ -61,7 +64,7 @@ class MemoryHistory(RunsInMemory):
             else:
                 prefix = run.strip().lower()
                 found = sorted(i for i in self._runs if is_id_prefix(prefix) and i.startswith(prefix))
-            check_only(run, found)
+            check_only(run, found, "" if found else explain_missing(self, run))
             return self._runs[found[0]].record
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:

@@ -1,0 +1,1 @@
+"""What commands print of a training: when layers settle, what changes, what is alarming."""
