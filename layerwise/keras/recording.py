@@ -1,11 +1,4 @@
-"""Layerwise inside a Keras training: a callback that records representations while a model is trained.
-
-    import layerwise as lw
-
-    model.fit(x, y, epochs=10, callbacks=[lw.keras.RecordRepresentations((probes, labels), lineage="digits")])
-
-Importing this module imports Keras.
-"""
+"""A Keras callback that records representations while a model is trained."""
 
 from __future__ import annotations
 
@@ -14,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
-from layerwise.training.recorder import Recorder, RecordingWarning, guarded
+from layerwise.training.recorder import Recorder, guarded
 from layerwise.training.schedule import EPOCH, Every, is_by_epoch, make_schedule
-
-__all__ = ["RecordRepresentations", "RecordingWarning"]
 
 _keras: Any = import_keras()
 

@@ -7,8 +7,23 @@ Layerwise's public names. PyTorch is imported when a model is loaded, not before
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from layerwise import LayerSelector, ModelLoader, hookimpl
+
+if TYPE_CHECKING:
+    from layerwise_torch.losses import DeCov, SmoothDecorrelation, WatchedLayers
+
+__all__ = ["DeCov", "SmoothDecorrelation", "WatchedLayers"]
+_HOMES = {"DeCov": "losses", "SmoothDecorrelation": "losses", "WatchedLayers": "losses"}
+
+
+def __getattr__(name: str) -> Any:
+    """What is for use in a training; PyTorch is imported with it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'layerwise_torch' has no attribute '{name}'")
+    return getattr(import_module(f"layerwise_torch.{_HOMES[name]}"), name)
 
 
 @hookimpl
