@@ -111,6 +111,9 @@ from .report.content import Table as Table
 from .report.content import Verdict as Verdict
 from .report.section import NamedFigure as NamedFigure
 from .report.section import SectionBuilder as SectionBuilder
+from .training.recorder import RecordingWarning as RecordingWarning
+from .training.schedule import Every as Every
+from .training.training_recorder import TrainingRecorder as TrainingRecorder
 
 __version__: str
 __all__ = [
@@ -133,6 +136,7 @@ __all__ = [
     "DatabaseOption",
     "Decoded",
     "Engine",
+    "Every",
     "Fact",
     "Facts",
     "Figure",
@@ -173,6 +177,7 @@ __all__ = [
     "Preprocessing",
     "Products",
     "Provider",
+    "RecordingWarning",
     "Registered",
     "Registry",
     "Reorderer",
@@ -202,6 +207,7 @@ __all__ = [
     "StreamedStatistic",
     "Table",
     "Target",
+    "TrainingRecorder",
     "Transform",
     "UnitTransform",
     "Verdict",

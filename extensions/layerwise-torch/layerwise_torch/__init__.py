@@ -14,16 +14,24 @@ from layerwise import LayerSelector, ModelLoader, hookimpl
 
 if TYPE_CHECKING:
     from layerwise_torch.losses import DeCov, SmoothDecorrelation, WatchedLayers
+    from layerwise_torch.recording import Recorder
 
-__all__ = ["DeCov", "SmoothDecorrelation", "WatchedLayers"]
-_HOMES = {"DeCov": "losses", "SmoothDecorrelation": "losses", "WatchedLayers": "losses"}
+    LightningRecorder: Any
+
+__all__ = ["DeCov", "LightningRecorder", "Recorder", "SmoothDecorrelation", "WatchedLayers"]
+_HOMES = {"DeCov": "losses", "Recorder": "recording", "SmoothDecorrelation": "losses", "WatchedLayers": "losses"}
 
 
 def __getattr__(name: str) -> Any:
     """What is for use in a training; PyTorch is imported with it."""
-    if name not in _HOMES:
+    if name == "LightningRecorder":
+        made = import_module("layerwise_torch.recording").make_lightning_recorder()
+    elif name in _HOMES:
+        made = getattr(import_module(f"layerwise_torch.{_HOMES[name]}"), name)
+    else:
         raise AttributeError(f"module 'layerwise_torch' has no attribute '{name}'")
-    return getattr(import_module(f"layerwise_torch.{_HOMES[name]}"), name)
+    globals()[name] = made
+    return made
 
 
 @hookimpl

@@ -29,7 +29,8 @@ def carry_out(study: Study, registry: Registry, database: str, folder: Path, obs
     """
     from layerwise.storage import open_store
 
-    kept, found = Kept(folder), []
+    kept = Kept(folder)
+    found: list[Training] = []
     digests = {condition.name: study.digest(condition, 0) for condition in study.conditions}
     total = len(study.seeds) * len(study.conditions)
     for seed in study.seeds:

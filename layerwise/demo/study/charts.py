@@ -59,15 +59,18 @@ def draw_curves(study: Study, frame: pl.DataFrame, title: str, domain: tuple[flo
     if across == "layer":
         x = drawing.layer_axis(frame["layer"].unique(maintain_order=True).to_list(), "step to")
     else:
-        x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(domain=domain) if domain else alt.Scale(zero=False))
+        x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", values=list(range(study.n_epochs + 1))))
+    scale = alt.Scale(domain=domain, clamp=True) if domain else alt.Scale(zero=False)
+    y = alt.Y("value:Q", title=title, scale=scale)
     base = alt.Chart(drawing.inline(frame)).encode(x=x, color=drawing.series_colour(names))
     shown = [alt.Tooltip("series:N", title="condition"), f"{across}:{'N' if across == 'layer' else 'Q'}"]
     tooltips = [*shown, alt.Tooltip("value:Q", title=title, format=".3f"), *drawing.interval_tooltips(frame)]
     lines = base.encode(y=y, tooltip=tooltips)
     drawn = lines.mark_line(strokeWidth=2.5) + lines.mark_point(filled=True, size=50, opacity=1)
     if frame["low"].count():
-        band = base.mark_area(opacity=0.15, tooltip=None).encode(y=alt.Y("low:Q", title=title), y2="high:Q")
+        band = base.mark_area(opacity=0.15, tooltip=None).encode(
+            y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"
+        )
         drawn = band + drawn
     return drawn.properties(width="container", height=260)
 

@@ -47,5 +47,15 @@ class Kept:
 
 
 def _read(content: dict[str, Any]) -> Training:
-    moments = tuple(Moment(**{**moment, "steps": tuple(moment["steps"])}) for moment in content["moments"])
+    moments = tuple(
+        Moment(
+            **{
+                **moment,
+                "steps": tuple(moment["steps"]),
+                "statistics": {name: tuple(values) for name, values in moment["statistics"].items()},
+                "weights": {name: tuple(values) for name, values in moment["weights"].items()},
+            }
+        )
+        for moment in content["moments"]
+    )
     return Training(**{**content, "layers": tuple(content["layers"]), "moments": moments})

@@ -17,6 +17,8 @@ from layerwise.demo.study.training import DECOV, SPARSENESS, WEIGHT_SPREAD, WEIG
 from layerwise.report.content import Chart, Content, Figure, Listing, ReportContext, ReportSection, Table
 from layerwise.report.page import PlacedSection, render_figures, render_page
 
+SHARE = (0.0, 1.0)
+
 
 def write_page(
     study: Study,
@@ -58,7 +60,7 @@ def _place(anchor: str, section: ReportSection) -> PlacedSection:
 
 def _answers(answers: Sequence[Answer]) -> ReportSection:
     figures = [
-        Figure(f"answer-{place}", one.question, Table(("",), tuple((sentence,) for sentence in one.sentences)))
+        Figure(f"answer-{place}", one.question, Table(("", ""), tuple(enumerate(one.sentences, start=1))))
         for place, one in enumerate(answers)
     ]
     introduction = (
@@ -85,18 +87,24 @@ def _in_numbers(study: Study, trainings: Sequence[Training]) -> ReportSection:
 
 def _over_training(study: Study, trainings: Sequence[Training]) -> ReportSection:
     drawn = [
-        ("accuracy", "Accuracy on held-out stimuli", lambda moment: moment.accuracy, "top-1 accuracy"),
-        ("smoothness", "Smoothness of the decorrelation", lambda moment: moment.smoothness, "smoothness"),
-        ("way", "All steps added up", lambda moment: sum(moment.steps), "sum of 1 - rsa-pearson"),
-        ("sparseness", "Sparseness", mean_of(SPARSENESS), "Treves-Rolls, hidden layers"),
-        ("zeros", "Activations that are 0", mean_of(ZEROS), "share, hidden layers"),
-        ("spread", "Spread of the weights", mean_of(WEIGHT_SPREAD), "standard deviation"),
-        ("tails", "Tails of the weights", mean_of(WEIGHT_TAILS), "excess kurtosis"),
-        ("decov", "DeCov, on a logarithmic scale", lambda moment: _log10(mean_of(DECOV)(moment)), "log10 of DeCov"),
+        ("accuracy", "Accuracy on held-out stimuli", lambda moment: moment.accuracy, "top-1 accuracy", SHARE),
+        ("smoothness", "Smoothness of the decorrelation", lambda moment: moment.smoothness, "smoothness", SHARE),
+        ("way", "All steps added up", lambda moment: sum(moment.steps), "sum of 1 - rsa-pearson", None),
+        ("sparseness", "Sparseness", mean_of(SPARSENESS), "Treves-Rolls, hidden layers", SHARE),
+        ("zeros", "Activations that are 0", mean_of(ZEROS), "share, hidden layers", SHARE),
+        ("spread", "Spread of the weights", mean_of(WEIGHT_SPREAD), "standard deviation", None),
+        ("tails", "Tails of the weights", mean_of(WEIGHT_TAILS), "excess kurtosis", None),
+        (
+            "decov",
+            "DeCov, on a logarithmic scale",
+            lambda moment: _log10(mean_of(DECOV)(moment)),
+            "log10 of DeCov",
+            None,
+        ),
     ]
     figures = [
-        Figure(name, title, Chart(draw_curves(study, over_training(study, trainings, of), axis)))
-        for name, title, of, axis in drawn
+        Figure(name, title, Chart(draw_curves(study, over_training(study, trainings, of), axis, domain)))
+        for name, title, of, axis, domain in drawn
     ]
     return ReportSection("Over training", tuple(figures), "Bands are intervals over seeds.")
 

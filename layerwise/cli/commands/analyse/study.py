@@ -18,7 +18,7 @@ def carry_out_study(
     seeds: Annotated[int, typer.Option(metavar="N", min=1, max=50, help="Trainings under each condition.")] = 5,
     epochs: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Passes over the pictures in each.")] = 8,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Two seeds, two epochs and a third of the pictures, to see how it goes.")
+        bool, typer.Option("--quick", help="Two seeds, three epochs, fewer pictures analysed: to see how it goes.")
     ] = False,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for everything it makes.")] = Path(
         "study"
@@ -39,15 +39,16 @@ def carry_out_study(
         layerwise study digits --quick --out quick
     """
     from layerwise.cli.progress import watching
-    from layerwise.demo.study.answers import answer
+    from layerwise.demo.study import answer, study_in_folder
     from layerwise.demo.study.digits import make_digits_study
-    from layerwise.demo.study.every import study_in_folder
 
     del name
-    study = make_digits_study(min(seeds, 2) if quick else seeds, min(epochs, 2) if quick else epochs, quick=quick)
+    study = make_digits_study(seeds, epochs, quick=quick)
     session = session_of(context)
     with watching(quiet=as_json, plans=False) as observer:
-        made = study_in_folder(study, session.registry, out, database or session.given_database, observer)
+        made = study_in_folder(
+            study, session.registry, out, database or session.given_database, observer, session.command
+        )
     answers = answer(study, made.trainings)
     if as_json:
         print_json(
