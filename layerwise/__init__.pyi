@@ -155,6 +155,9 @@ from .report.content import Table as Table
 from .report.content import Verdict as Verdict
 from .report.section import NamedFigure as NamedFigure
 from .report.section import SectionBuilder as SectionBuilder
+from .training.recorder import RecordingWarning as RecordingWarning
+from .training.schedule import Every as Every
+from .training.training_recorder import TrainingRecorder as TrainingRecorder
 
 __version__: str
 __all__ = [
@@ -179,6 +182,7 @@ __all__ = [
     "DatabaseOption",
     "Decoded",
     "Engine",
+    "Every",
     "Fact",
     "Facts",
     "Figure",
@@ -223,6 +227,7 @@ __all__ = [
     "Products",
     "ProfileCurves",
     "Provider",
+    "RecordingWarning",
     "Registered",
     "Registry",
     "Reorderer",
@@ -257,6 +262,7 @@ __all__ = [
     "StreamedStatistic",
     "Table",
     "Target",
+    "TrainingRecorder",
     "Transform",
     "UnitTransform",
     "Verdict",

@@ -36,6 +36,7 @@ COMMANDS = {
     "layers": (ANALYSE, "analyse.layers", "list_layers"),
     "run": (ANALYSE, "analyse.run", "run_analysis"),
     "ablate": (ANALYSE, "analyse.ablate", "ablate_each"),
+    "study": (ANALYSE, "analyse.study", "carry_out_study"),
     "import": (ANALYSE, "analyse.import_", "import_files"),
     "runs": (ASK, "ask.runs", "list_runs"),
     "show": (ASK, "ask.show", "show_run"),

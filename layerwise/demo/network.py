@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +15,34 @@ _BATCH = 16
 _LEARNING_RATE = 6e-3  # falls to nothing along a cosine
 
 
-def build_network() -> Any:
-    """An untrained Keras model from pixels (16, 16, 1) in 0..255 to ten probabilities."""
+def build_network(without: Collection[str] = ()) -> Any:
+    """An untrained Keras model from pixels (16, 16, 1) in 0..255 to ten probabilities.
+
+    Args:
+        without: Branches that its blocks have not, such as `5x5`.
+    """
     keras = import_keras()
     layers = keras.layers
     inputs = keras.Input((SIZE, SIZE, 1), name="input")
     tensor = layers.Rescaling(1 / 255, name="scaled")(inputs)
     tensor = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv0")(tensor)
     tensor = layers.MaxPooling2D(2, name="maxpool0")(tensor)
-    tensor = _inception(tensor, "mixed1", (8, 24, 12, 8))
+    tensor = _inception(tensor, "mixed1", (8, 24, 12, 8), without)
     tensor = layers.MaxPooling2D(2, name="maxpool1")(tensor)
-    tensor = _inception(tensor, "mixed2", (16, 48, 24, 16))
+    tensor = _inception(tensor, "mixed2", (16, 48, 24, 16), without)
     tensor = layers.GlobalAveragePooling2D(name="avgpool")(tensor)
     tensor = layers.Dense(N_CLASSES, name="logits")(tensor)
     return keras.Model(inputs, layers.Softmax(name="output")(tensor), name="digits")
 
 
-def _inception(tensor: Any, name: str, widths: tuple[int, int, int, int]) -> Any:
+def _inception(tensor: Any, name: str, widths: tuple[int, int, int, int], without: Collection[str]) -> Any:
     """An inception block: 1x1, 3x3 and 5x5 convolutions and a pool side by side.
 
     Args:
         tensor: What the branches read.
         name: The block's name; the layers of its branches begin with it.
         widths: Channels of the 1x1, 3x3, 5x5 and pool branch.
+        without: Branches that are left out.
     """
     layers = import_keras().layers
 
@@ -46,14 +51,18 @@ def _inception(tensor: Any, name: str, widths: tuple[int, int, int, int]) -> Any
         return layer(source)
 
     one, three, five, pool = widths
-    pooled = layers.MaxPooling2D(3, strides=1, padding="same", name=f"{name}_pool_max")(tensor)
-    branches = [
-        convolve(tensor, one, 1, "1x1"),
-        convolve(convolve(tensor, three // 2, 1, "3x3_reduce"), three, 3, "3x3"),
-        convolve(convolve(tensor, five // 2, 1, "5x5_reduce"), five, 5, "5x5"),
-        convolve(pooled, pool, 1, "pool"),
-    ]
-    return layers.Concatenate(name=name)(branches)
+
+    def pool_first() -> Any:
+        pooled = layers.MaxPooling2D(3, strides=1, padding="same", name=f"{name}_pool_max")(tensor)
+        return convolve(pooled, pool, 1, "pool")
+
+    branches = {
+        "1x1": lambda: convolve(tensor, one, 1, "1x1"),
+        "3x3": lambda: convolve(convolve(tensor, three // 2, 1, "3x3_reduce"), three, 3, "3x3"),
+        "5x5": lambda: convolve(convolve(tensor, five // 2, 1, "5x5_reduce"), five, 5, "5x5"),
+        "pool": pool_first,
+    }
+    return layers.Concatenate(name=name)([make() for branch, make in branches.items() if branch not in without])
 
 
 def train_checkpoints(digits: Digits, folder: Path, n_epochs: int, seed: int) -> Iterator[Path]:

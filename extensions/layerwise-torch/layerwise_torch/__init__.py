@@ -7,8 +7,31 @@ Layerwise's public names. PyTorch is imported when a model is loaded, not before
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from layerwise import LayerSelector, ModelLoader, hookimpl
+
+if TYPE_CHECKING:
+    from layerwise_torch.losses import DeCov, SmoothDecorrelation, WatchedLayers
+    from layerwise_torch.recording import Recorder
+
+    LightningRecorder: Any
+
+__all__ = ["DeCov", "LightningRecorder", "Recorder", "SmoothDecorrelation", "WatchedLayers"]
+_HOMES = {"DeCov": "losses", "Recorder": "recording", "SmoothDecorrelation": "losses", "WatchedLayers": "losses"}
+
+
+def __getattr__(name: str) -> Any:
+    """What is for use in a training; PyTorch is imported with it."""
+    if name == "LightningRecorder":
+        made = import_module("layerwise_torch.recording").make_lightning_recorder()
+    elif name in _HOMES:
+        made = getattr(import_module(f"layerwise_torch.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'layerwise_torch' has no attribute '{name}'")
+    globals()[name] = made
+    return made
 
 
 @hookimpl

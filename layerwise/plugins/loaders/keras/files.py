@@ -123,6 +123,8 @@ def read_keras_file(path: Path, *, trusted: bool) -> Any:
 
 def register_own_layers() -> None:
     """Make Layerwise's own Keras layers known to Keras, by importing them."""
+    import layerwise.plugins.loaders.keras.layers
+    import layerwise.plugins.loaders.keras.losses  # noqa: F401
 
 
 def _read_config(path: Path) -> object:

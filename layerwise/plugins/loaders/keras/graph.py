@@ -188,7 +188,9 @@ def _lay_out_model(model: Any, inputs: list[str], prefix: str, layout: _Layout) 
         operation = keras_node.operation
         sources = {id(tensor): held[id(tensor)] for tensor in keras_node.arguments.keras_tensors}
         given = match_inputs(operation, keras_node) if _is_graph(operation) else None
-        if given is not None:
+        if getattr(operation, "adds_only_loss", False):
+            names = [sources[id(keras_node.arguments.keras_tensors[-1])]]
+        elif given is not None:
             wanted = [sources[id(tensor)] for tensor in given]
             names = _lay_out_model(operation, wanted, f"{prefix}{operation.name}/", layout)
         else:
@@ -198,6 +200,14 @@ def _lay_out_model(model: Any, inputs: list[str], prefix: str, layout: _Layout) 
             ]
         held.update({id(tensor): name for tensor, name in zip(keras_node.outputs, names, strict=True)})
     return [held[id(tensor)] for tensor in model.outputs]
+
+
+def list_tensors(model: Any) -> dict[int, Any]:
+    """The tensors of a functional or sequential model, by their ids; not those within models that it calls."""
+    found = {id(tensor): tensor for tensor in model.inputs}
+    for keras_node in _calls_in_order(model):
+        found |= {id(tensor): tensor for tensor in keras_node.outputs}
+    return found
 
 
 def _calls_in_order(model: Any) -> Iterator[Any]:

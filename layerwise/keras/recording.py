@@ -1,11 +1,4 @@
-"""Layerwise inside a Keras training: a callback that records representations while a model is trained.
-
-    import layerwise as lw
-
-    model.fit(x, y, epochs=10, callbacks=[lw.keras.RecordRepresentations((probes, labels), lineage="digits")])
-
-Importing this module imports Keras.
-"""
+"""A Keras callback that records representations while a model is trained."""
 
 from __future__ import annotations
 
@@ -14,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
-from layerwise.training.recorder import Recorder, RecordingWarning, guarded
-from layerwise.training.schedule import EPOCH, Every, is_by_epoch, make_schedule
-
-__all__ = ["RecordRepresentations", "RecordingWarning"]
+from layerwise.training.recorder import Recorder
+from layerwise.training.schedule import EPOCH, Every
+from layerwise.training.training_recorder import TrainingRecorder
 
 _keras: Any = import_keras()
 
@@ -60,52 +52,47 @@ class RecordRepresentations(_keras.callbacks.Callback):  # type: ignore[misc]
         classes: str | None = None,
     ) -> None:
         super().__init__()
-        self._by_epoch = is_by_epoch(every)
-        self._is_due = make_schedule(every)
-        self._options: dict[str, Any] = {
-            "stimuli": stimuli,
-            "layers": layers,
-            "db": db,
-            "lineage": lineage,
-            "transforms": transforms,
-            "batch_size": batch_size,
-            "preprocessing": preprocessing,
-            "classes": classes,
-        }
-        self._recorder: Recorder | None = None
-        self._last: int | None = None
+        self._recording = TrainingRecorder(
+            None,
+            stimuli,
+            layers,
+            every,
+            db,
+            lineage,
+            transforms=transforms,
+            batch_size=batch_size,
+            preprocessing=preprocessing,
+            classes=classes,
+        )
         self._has_begun = False
+
+    def set_model(self, model: Any) -> None:
+        """Take the model that is trained; `fit` does it by itself."""
+        super().set_model(model)
+        self._recording.model = model
 
     @property
     def recorder(self) -> Recorder:
         """What records; made with the first recording."""
-        if self._recorder is None:
-            self._recorder = Recorder(self.model, **self._options)
-        return self._recorder
+        return self._recording.recorder
 
     @property
     def run_ids(self) -> list[str]:
         """The runs that are stored, in order."""
-        return [] if self._recorder is None else self._recorder.run_ids
+        return self._recording.run_ids
 
-    def record(self, step: int, values: Mapping[str, float] | None = None) -> bool:
+    def record(self, step: int, values: Mapping[str, Any] | None = None) -> bool:
         """Record the model as it is now; whether it is stored already.
 
         Args:
             step: Training step or epoch.
             values: The loss and metrics of this moment.
         """
-        if step == self._last:
-            return True
-        self._last = step
-        is_first = self._recorder is None or self._recorder.is_new
-        return bool(guarded(lambda: self.recorder.record(step, _as_numbers(values)), is_first=is_first))
+        return self._recording.record(step, values)
 
     def close(self) -> None:
         """Store what waits; `fit` does it by itself."""
-        if self._recorder is not None:
-            guarded(self._recorder.close)
-            self._recorder = None
+        self._recording.close()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record the network before its first step, once it is built."""
@@ -113,36 +100,26 @@ class RecordRepresentations(_keras.callbacks.Callback):  # type: ignore[misc]
         if self._has_begun:
             return
         self._has_begun = True
-        step = epoch if self._by_epoch else self._n_steps()
+        step = epoch if self._recording.by_epoch else self._n_steps()
         if step == 0 and self.model.built:  # a resumed training was recorded when it stopped
             self.record(0)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record after a step that is due."""
         del batch
-        if not self._by_epoch and self._is_due(step := self._n_steps()):
-            self.record(step, logs)
+        if not self._recording.by_epoch:
+            self._recording.record_if_due(self._n_steps(), logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record after an epoch, where epochs are counted."""
-        if self._by_epoch and self._is_due(epoch + 1):
-            self.record(epoch + 1, logs)
+        if self._recording.by_epoch:
+            self._recording.record_if_due(epoch + 1, logs)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Store what waits, and be ready for another training."""
         del logs
         self.close()
-        self._has_begun, self._last = False, None
+        self._has_begun = False
 
     def _n_steps(self) -> int:
         return int(self.model.optimizer.iterations)
-
-
-def _as_numbers(values: Mapping[str, Any] | None) -> dict[str, float]:
-    found = {}
-    for name, value in (values or {}).items():
-        try:
-            found[str(name)] = float(value)
-        except (TypeError, ValueError):  # a metric may be anything
-            continue
-    return found
