@@ -77,10 +77,7 @@ def ablate_each(
         weights=weights,
         limit=limit,
         batch_size=batch_size,
-        seed=how.seed,
-        allow_unsafe=how.allow_unsafe,
-        class_names=how.classes,
-        preprocessing=how.preprocessing,
+        **how.settings,
     )
     with watching(quiet=as_json) as observer:
         network = load_subject(request, registry, observer).model
