@@ -125,6 +125,28 @@ def parse_range(text: str) -> tuple[float, float]:
     return low, high
 
 
+def parse_feed(pairs: Sequence[str] | None) -> tuple[tuple[str, float], ...]:
+    """The names and numbers of repeated `--feed name=value` options; `true` and `false` are numbers, too.
+
+    Raises:
+        InputError: If one has no name or no number, or a name comes twice.
+    """
+    found: dict[str, float] = {}
+    for pair in pairs or ():
+        name, _, value = (part.strip() for part in pair.rpartition("="))
+        try:
+            number = {"true": 1.0, "false": 0.0}.get(value.lower())
+            number = float(value) if number is None else number
+        except ValueError:
+            name = ""
+        if not name:
+            raise InputError(f"--feed '{pair}' is not of the form NAME=NUMBER: write for example keep_prob=1")
+        if name in found:
+            raise InputError(f"--feed gives '{name}' twice")
+        found[name] = float(number or 0.0)
+    return tuple(found.items())
+
+
 def parse_tags(tags: Sequence[str] | None) -> Mapping[str, str]:
     """The mapping that repeated `--tag k=v` options make.
 

@@ -15,6 +15,11 @@ def bytes_in_words(n_bytes: float) -> str:
     return f"{n_bytes:.1f} GiB"
 
 
+def shorten(text: str, longest: int) -> str:
+    """A text of at most so many letters; one that is cut ends in an ellipsis."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
 def near_names(name: str, names: Sequence[str], prefix: str = "") -> str:
     """The end of an error message that suggests names close to a wrong one, each with what is written before it."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from layerwise.core.base.errors import LayerwiseError, PluginError
+from layerwise.core.base.words import shorten
 from layerwise.core.host.under_way import CALLS, Place
+
+_LONGEST = 600  # letters of what a plugin raised: some print whole configurations
 
 __all__ = ["Caller", "Calls", "Place", "Trace", "is_in_plugin", "warn_in_python"]
 
@@ -98,7 +101,7 @@ def is_in_plugin() -> bool:
 
 
 def _describe(what: str, error: BaseException) -> str:
-    said = f"{what} raised {type(error).__name__}: {error}"
+    said = shorten(f"{what} raised {type(error).__name__}: {error}", _LONGEST)
     if isinstance(error, ValueError) and "read-only" in str(error):
         return f"{said}; what a plugin is given belongs to all, and is not to be changed: copy it first"
     return said

@@ -97,6 +97,9 @@ class LoadRequest:
         device: Where it is to compute: `auto` for the loader's choice, `cpu`, or a framework's word such as `cuda`.
         graph_only: Whether only graph and layers are wanted: weights need not be found, fetched or filled in.
         open_size: Height and width of the input where the model takes any; None for the loader's choice.
+        output: The tensor that counts as the output, by the model's own name for it; None for the loader's choice.
+        feed: Values of inputs that are settings rather than stimuli (`keep_prob`), by name.
+        imports: Python files or modules that are run before the model is read, for the classes that it needs.
     """
 
     model: str
@@ -108,6 +111,9 @@ class LoadRequest:
     device: str = "auto"
     graph_only: bool = False
     open_size: tuple[int, int] | None = None
+    output: str | None = None
+    feed: tuple[tuple[str, float], ...] = ()
+    imports: tuple[str, ...] = ()
 
 
 class Model(ABC):
@@ -121,6 +127,7 @@ class Model(ABC):
         batch_size: Stimuli per call that suit where it computes, where nobody asks for a number; None for the usual.
             It must depend on nothing that changes from one run to the next: other batches give other last digits.
         takes_any_size: Whether height or width of the input are open, and were chosen when it was loaded.
+        notes: What was decided when it was loaded, a line each; told before it is run.
     """
 
     info: ModelInfo
@@ -129,6 +136,7 @@ class Model(ABC):
     arrays: Arrays | None = None
     batch_size: int | None = None
     takes_any_size: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def device(self) -> str:

@@ -114,7 +114,7 @@ def _check_collected(listed: StimulusSet, collected: _Collected, n_stimuli: int,
 
 
 def open_stimuli(
-    registry: Registry, location: str, values: tuple[float, float] | None = None
+    registry: Registry, location: str, values: tuple[float, float] | None = None, max_pixels: int | None = None
 ) -> tuple[Registered[StimulusSource], StimulusSet]:
     """The source that reads a location, and what it lists there.
 
@@ -122,12 +122,15 @@ def open_stimuli(
         registry: Knows the sources.
         location: The PATH argument.
         values: What is black and what is white; None for what the source finds.
+        max_pixels: Pixels that an image may have at most; None for the source's choice.
 
     Raises:
         InputError: If none can read it.
         PluginError: If what the source lists is no sound set.
     """
     source = in_range(find_source(registry, location), values)
+    if max_pixels is not None:
+        source = replace(source, offer=source.call(source.offer.allowing, max_pixels))
     return source, check_listing(source, source.call(source.offer.open, location))
 
 
@@ -137,6 +140,8 @@ def find_source(registry: Registry, location: str) -> Registered[StimulusSource]
     Raises:
         InputError: If none does.
     """
+    if "\0" in location:
+        raise InputError(f"{location!r:.200} cannot be a path: it contains NUL")
     sources = registry.all(StimulusSource)
     failures: list[PluginError] = []
     for source in sources:

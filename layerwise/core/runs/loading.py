@@ -27,8 +27,22 @@ def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[Mod
         PluginError: If the loader fails, or returns something that is no sound model.
     """
     loader = find_loader(registry, request.model)
+    check_understood(loader, request)
     model = loader.call(loader.offer.load, request)
     return loader, AttributedModel(loader, check_model(loader, model))
+
+
+def check_understood(loader: Registered[ModelLoader], request: LoadRequest) -> None:
+    """See that a loader follows all that it is told.
+
+    Raises:
+        InputError: If it does not know what to do with one of the settings.
+    """
+    said = {"output": request.output, "feed": request.feed, "imports": request.imports}
+    unknown = [name for name, value in said.items() if value and name not in loader.offer.understands]
+    if unknown:
+        option = f"--{unknown[0].removesuffix('s')}"
+        raise InputError(f"loader '{loader.name}', which loads {request.model}, has no use for {option}")
 
 
 def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:
@@ -37,6 +51,8 @@ def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:
     Raises:
         InputError: If there is none; says whether a file is missing or a name is wrong, and lists near names.
     """
+    if "\0" in model:
+        raise InputError(f"{model!r:.200} cannot be a model: it contains NUL")
     loaders = registry.all(ModelLoader)
     failures: list[PluginError] = []
     for loader in loaders:

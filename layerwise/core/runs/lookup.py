@@ -60,6 +60,7 @@ def digest_request(request: RunRequest, registry: Registry) -> str | None:
     return digest_key(
         {
             "model": [Path(request.model).name, request.seed, request.preprocessing, request.allow_unsafe],
+            "settings": [request.output, [list(pair) for pair in request.feed], list(request.imports)],
             "weights": None if request.weights is None else Path(request.weights).name,
             "model files": [[file.name, hashed[file]] for file in model_files],
             "stimuli": [place.name, request.limit, request.resize, request.skip_bad, request.value_range],
@@ -114,5 +115,5 @@ def _hash(files: Sequence[Path]) -> dict[Path, str] | None:
         if not all(S_ISREG(file.stat().st_mode) for file in files):  # a pipe would be waited for
             return None
         return dict(zip(files, hash_files(files), strict=True))
-    except OSError:
+    except (OSError, ValueError):  # a NUL in a manifest, for instance
         return None

@@ -68,6 +68,9 @@ def _ask(request: RunRequest, model: str) -> LoadRequest:
         preprocessing=request.preprocessing,
         device=request.device,
         open_size=request.open_size,
+        output=request.output,
+        feed=request.feed,
+        imports=request.imports,
     )
 
 
@@ -120,7 +123,7 @@ def _find_size(registry: Registry, request: RunRequest) -> tuple[int, int] | Non
     if isinstance(request.stimuli, LoadedStimuli):
         height, width = request.stimuli.pixels.shape[1:3]
         return height, width
-    source, listed = _list_stimuli(registry, request.stimuli, request.value_range)
+    source, listed = _list_stimuli(registry, request)
     size: tuple[int, int] | None = source.call(listed.find_size)
     return size
 
@@ -146,17 +149,16 @@ def resolve_stimuli(
     resize = request.resize or model.info.resize
     if isinstance(given, LoadedStimuli):
         return _take(given, (height, width), request.limit)
-    source, listed = _list_stimuli(registry, given, request.value_range)
+    source, listed = _list_stimuli(registry, request)
     return decode_stimuli(
         source, listed, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad, budget=budget
     )
 
 
-def _list_stimuli(
-    registry: Registry, given: object, values: tuple[float, float] | None
-) -> tuple[Registered[StimulusSource], StimulusSet]:
+def _list_stimuli(registry: Registry, request: RunRequest) -> tuple[Registered[StimulusSource], StimulusSet]:
+    given, values = request.stimuli, request.value_range
     if isinstance(given, str):
-        return open_stimuli(registry, given, values)
+        return open_stimuli(registry, given, values, request.max_pixels)
     for found in registry.all(StimulusSource):
         has_range = type(found.offer).in_range is not StimulusSource.in_range
         source = in_range(found, values) if has_range else found
@@ -215,8 +217,8 @@ def load_subject(request: RunRequest, registry: Registry, observer: Observer) ->
     """
     observer.stage(f"loading {describe_given(request.model)}")
     resolved, decided = resolve_sized_model(registry, request)
-    if decided:
-        observer.message(decided)
+    for line in (*resolved.model.notes, *([decided] if decided else [])):
+        observer.message(line)
     if resolved.model.info.is_untrained:
         observer.message(describe_untrained(resolved.model.info))
     return resolved

@@ -14,12 +14,13 @@ def register_model_loaders() -> Sequence[ModelLoader]:
     from layerwise.plugins.loaders.googlenet import GoogLeNetLoader
     from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader, SavedModelLoader
     from layerwise.plugins.loaders.keras.applications import KerasApplicationsLoader
-    from layerwise.plugins.loaders.keras.files import KerasFileLoader
+    from layerwise.plugins.loaders.keras.files import KerasFileLoader, KerasModuleLoader
 
     return [
         GoogLeNetLoader(),
         KerasApplicationsLoader(),
         KerasFileLoader(),
+        KerasModuleLoader(),
         FrozenGraphLoader(),
         SavedModelLoader(),
     ]

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from layerwise.core.base.errors import InputError, StimulusError
 from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
-from layerwise.plugins.sources.imaging import SUFFIXES, decode_file, prepare_codecs, read_size
+from layerwise.plugins.sources.imaging import (
+    MAX_PIXELS,
+    SUFFIXES,
+    allow_pixels,
+    decode_file,
+    prepare_codecs,
+    read_size,
+)
 
 _SYNSET = re.compile(r"(n[0-9]{8})[_.\-]")
 
@@ -24,6 +31,7 @@ class FileStimulusSet(StimulusSet):
         paths: Sequence[Path],
         where: Sequence[str] = (),
         notes: Sequence[str] = (),
+        max_pixels: int | None = None,
     ) -> None:
         self.name = location.stem if location.suffix == ".csv" else location.name
         self.source = str(location)
@@ -31,12 +39,14 @@ class FileStimulusSet(StimulusSet):
         self.notes = tuple(notes)
         self._paths = tuple(paths)
         self._where = tuple(where)
+        self._max_pixels = max_pixels or MAX_PIXELS
         prepare_codecs()
+        allow_pixels(self._max_pixels)
 
     def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
         """Read, decode and resize one file; safe to call from several threads."""
         try:
-            return decode_file(self._paths[index], size, resize)
+            return decode_file(self._paths[index], size, resize, self._max_pixels)
         except StimulusError as error:
             if not self._where:
                 raise

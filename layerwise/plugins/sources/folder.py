@@ -35,6 +35,14 @@ class ImageFolderSource(StimulusSource):
     name = "image-folder"
     description = "a folder of images; labels from labels.csv, sub-folders or ImageNet synsets"
 
+    def __init__(self, max_pixels: int | None = None) -> None:
+        """A source of image files; `max_pixels` is how large each may be, None for the usual."""
+        self._max_pixels = max_pixels
+
+    def allowing(self, max_pixels: int) -> StimulusSource:
+        """The same, of images of so many pixels at most."""
+        return ImageFolderSource(max_pixels)
+
     def accepts(self, location: str) -> bool:
         """Whether it is a folder."""
         return resolve(location).is_dir()
@@ -53,7 +61,7 @@ class ImageFolderSource(StimulusSource):
         )
         stimuli = [Stimulus(readable_name(n), label) for n, label in zip(names, labels, strict=True)]
         paths = [folder / name for name in names]
-        return FileStimulusSet(folder, stimuli, paths, notes=(*passed_over, *told))
+        return FileStimulusSet(folder, stimuli, paths, notes=(*passed_over, *told), max_pixels=self._max_pixels)
 
     def list_files(self, location: str) -> Sequence[Path]:
         """Its images, and the table of labels where there is one."""

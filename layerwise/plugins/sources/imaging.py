@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
 import zlib
 from functools import cache
@@ -35,6 +36,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"}
     | {".tif", ".tiff", ".avif", ".jp2", ".j2k", ".jpx", ".mpo"}
 )
+MAX_PIXELS = 178_956_970
+"""Pixels of an image at most, unless more are allowed: where Pillow stops, since a larger one may be an attack."""
 THUMBNAIL_SIDE = 96
 _ORIENTATION, _FIRST_TURNED = 0x0112, 5  # of EXIF
 THUMBNAIL_QUALITY = 80
@@ -44,10 +47,21 @@ _BROKEN_DATA = (struct.error, zlib.error, MemoryError)
 
 
 def prepare_codecs() -> None:
-    """Load Pillow's codecs once, before several threads decode."""
+    """Load Pillow's codecs once, before several threads decode; what is too large is said here, with its name."""
+    import warnings
+
     from PIL import Image
 
     Image.init()
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def allow_pixels(max_pixels: int) -> None:
+    """Let Pillow open images of so many pixels in this process, where that is more than it allows by itself."""
+    from PIL import Image
+
+    if max_pixels > MAX_PIXELS and Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, -(-max_pixels // 2))
 
 
 @cache
@@ -59,13 +73,14 @@ def _known_formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def decode_file(path: Path, size: tuple[int, int], resize: Resize) -> Decoded:
+def decode_file(path: Path, size: tuple[int, int], resize: Resize, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decode an image file.
 
     Args:
         path: The file.
         size: (height, width) of the pixels.
         resize: How they are brought to that size, see `resize_image`.
+        max_pixels: Pixels that it may have.
 
     Raises:
         StimulusError: If it is missing, no image, too large, or broken.
@@ -78,7 +93,7 @@ def decode_file(path: Path, size: tuple[int, int], resize: Resize) -> Decoded:
         raise StimulusError(error.strerror or type(error).__name__) from error
     except ValueError as error:  # a NUL in its name
         raise StimulusError(f"cannot be the name of a file: {error}") from error
-    image = decode_image(content)
+    image = decode_image(content, max_pixels)
     pixels = np.asarray(resize_image(image, size, resize))
     return Decoded(pixels, draw_thumbnail(image), hashlib.sha256(content).hexdigest())
 
@@ -98,8 +113,8 @@ def read_size(path: Path) -> tuple[int, int] | None:
     return (width, height) if is_turned else (height, width)
 
 
-def decode_image(content: bytes) -> Image:
-    """Decode the bytes of an image file to an upright RGB picture of its own size.
+def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image:
+    """Decode the bytes of an image file to an upright RGB picture of its own size, of `max_pixels` at most.
 
     Raises:
         StimulusError: If they are no image, too many pixels, or broken.
@@ -108,6 +123,8 @@ def decode_image(content: bytes) -> Image:
 
     try:
         with Image.open(io.BytesIO(content), formats=_known_formats()) as opened:
+            if opened.width * opened.height > max_pixels:
+                raise _refuse_size(f"{opened.width} x {opened.height}")
             opened.load()
             check_complete(content, opened)
             ImageOps.exif_transpose(opened, in_place=True)  # most are upright: a copy would be for nothing
@@ -116,9 +133,14 @@ def decode_image(content: bytes) -> Image:
         reason = "is empty" if not content else f"is not an image in one of {', '.join(FORMATS)}"
         raise StimulusError(reason) from error
     except Image.DecompressionBombError as error:
-        raise StimulusError(f"has too many pixels: {error}") from error
+        found = re.search(r"\((\d+) pixels\)", str(error))
+        raise _refuse_size(found[1] if found else "too many") from error
     except (*_BROKEN_FILE, *_BROKEN_DATA) as error:
         raise StimulusError(f"cannot be decoded: {error or type(error).__name__}") from error
+
+
+def _refuse_size(size: str) -> StimulusError:
+    return StimulusError(f"has {size} pixels, which are too many: --max-pixels N allows more")
 
 
 def convert_to_rgb(image: Image) -> Image:

@@ -23,6 +23,14 @@ class ManifestSource(StimulusSource):
     name = "manifest"
     description = "a CSV file with a column path, and where wanted label and name"
 
+    def __init__(self, max_pixels: int | None = None) -> None:
+        """A source of image files; `max_pixels` is how large each may be, None for the usual."""
+        self._max_pixels = max_pixels
+
+    def allowing(self, max_pixels: int) -> StimulusSource:
+        """The same, of images of so many pixels at most."""
+        return ManifestSource(max_pixels)
+
     def accepts(self, location: str) -> bool:
         """Whether the name ends in .csv."""
         return location.lower().endswith(".csv")
@@ -38,7 +46,9 @@ class ManifestSource(StimulusSource):
         listed, paths = _list_images(location, table)
         where = [f"line {line}, {path}" for line, _, path in listed]
         notes = note_unread(table, manifest.name)
-        return FileStimulusSet(manifest, [stimulus for _, stimulus, _ in listed], paths, where, notes)
+        return FileStimulusSet(
+            manifest, [stimulus for _, stimulus, _ in listed], paths, where, notes, self._max_pixels
+        )
 
     def list_files(self, location: str) -> Sequence[Path]:
         """The manifest and the images that it names."""

@@ -221,8 +221,19 @@ def test_a_file_that_is_no_image_says_so(tmp_path, content, reason):
         decode_only(tmp_path)
 
 
+def test_an_image_may_have_as_many_pixels_as_are_allowed(tmp_path):
+    save(tmp_path, "x.png", picture(100, 100))
+    for allowed, reads in ((9_999, False), (10_000, True)):
+        listed = ImageFolderSource().allowing(allowed).open(str(tmp_path))
+        if reads:
+            assert listed.decode(0, (8, 8), "squash").pixels.shape == (8, 8, 3)
+            continue
+        with pytest.raises(StimulusError, match=r"has 100 x 100 pixels, .*--max-pixels"):
+            listed.decode(0, (8, 8), "squash")
+
+
 def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
     save(tmp_path, "x.png", picture(100, 100))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(StimulusError, match="too many pixels"):
+    with pytest.raises(StimulusError, match="pixels, which are too many"):
         decode_only(tmp_path)

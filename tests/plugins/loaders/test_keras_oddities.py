@@ -98,6 +98,8 @@ def test_a_class_that_keras_does_not_know_is_named(load: Any, tmp_path: Path) ->
 
     image = keras.Input((8, 8, 3), name="image")
     path = saved(keras.Model(image, Strange(name="s")(image)), tmp_path)
-    with pytest.raises(InputError, match="Could not locate class 'Strange'") as caught:
+    with pytest.raises(
+        InputError, match="it needs the class 'Strange', which Keras does not know: --import FILE"
+    ) as caught:
         load(path)
     assert len(str(caught.value)) < 500

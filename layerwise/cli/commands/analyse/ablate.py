@@ -107,11 +107,8 @@ def ablate_each(
         limit=limit,
         batch_size=batch_size,
         device=device,
-        seed=how.seed,
-        allow_unsafe=how.allow_unsafe,
-        class_names=how.classes,
-        preprocessing=how.preprocessing,
         command=session_of(context).command,
+        **how.settings,
     )
     with watching(quiet=as_json) as observer:
         prepared = prepare_run(request, registry, observer, check=choose)

@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from layerwise.cli.options.common import AllowUnsafe, AsJson, Seed, Selectors, Weights
+from layerwise.cli.options.bundling import bundled
+from layerwise.cli.options.common import AsJson, Selectors, Weights
+from layerwise.cli.options.model_options import ModelOptions
 from layerwise.cli.output import count, make_table, print_json, stdout_console
 from layerwise.cli.session import session_of
 
 
+@bundled
 def list_layers(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
+    *,
     weights: Weights = None,
     layers: Selectors = None,
-    allow_unsafe: AllowUnsafe = False,
-    seed: Seed = 0,
+    how: ModelOptions,
     as_json: AsJson = False,
 ) -> None:
     """List the layers of a model that can be selected: all of them, or those that `--layers` picks.
@@ -25,6 +28,7 @@ def list_layers(
     Examples:
         layerwise layers googlenet --layers main --layers block:mixed4c
         layerwise layers my-model.keras --layers type:conv
+        layerwise layers frozen.pb --output softmax --feed keep_prob=1
     """
     from layerwise.cli.checks import check_weights_file
     from layerwise.core.host.selection import select_layers
@@ -33,7 +37,7 @@ def list_layers(
 
     check_weights_file(weights)
     registry = session_of(context).registry
-    _, loaded = load_model(registry, LoadRequest(model, weights, seed, allow_unsafe, graph_only=True))
+    _, loaded = load_model(registry, LoadRequest(model, weights, **how.settings, graph_only=True))
     chosen = select_layers(registry, layers or ["all"], loaded.layers)
     if as_json:
         fields = ("name", "op", "block", "branch", "shape", "n_features")

@@ -125,6 +125,12 @@ def run_analysis(
             "--range", metavar="LOW..HIGH", help="Black and white of an array; by default what its values say."
         ),
     ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(
+            "--max-pixels", metavar="N", min=1, help="Pixels of an image file at most; by default 178956970."
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on without stimuli that cannot be decoded.")
     ] = False,
@@ -165,6 +171,7 @@ def run_analysis(
         layers=tuple(layers or ("layerwise:main",)),
         transforms=tuple(split_names(transform)),
         limit=limit,
+        max_pixels=max_pixels,
         resize=resize,
         skip_bad=skip_bad,
         ablate=tuple(name.strip() for given in ablate or () for name in given.split(",")),
@@ -182,10 +189,7 @@ def run_analysis(
         lineage=filing.lineage,
         tags=parse_tags(filing.tag),
         force=force,
-        seed=how.seed,
-        allow_unsafe=how.allow_unsafe,
-        class_names=how.classes,
-        preprocessing=how.preprocessing,
+        **how.settings,
         value_range=None if value_range is None else parse_range(value_range),
         command=session_of(context).command,
     )

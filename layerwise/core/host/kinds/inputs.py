@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
 
 class ModelLoader(Offer):
-    """Makes a `Model` from a name or a file."""
+    """Makes a `Model` from a name or a file.
+
+    Attributes:
+        understands: Which of `output`, `feed` and `imports` of a request it follows; one that it does not is refused
+            before it is asked.
+    """
 
     _hook = "model_loaders"
+    understands: ClassVar[frozenset[str]] = frozenset()
 
     def known_models(self) -> Sequence[str]:
         """Names that `layerwise models` lists; empty for loaders of files."""
@@ -126,6 +132,15 @@ class StimulusSource(Offer):
         raise InputError(
             f"--range is for arrays of pixels; what '{self.name}' reads says itself what is black and white"
         )
+
+    def allowing(self, max_pixels: int) -> StimulusSource:
+        """The same source, of images of so many pixels at most.
+
+        Raises:
+            InputError: If its stimuli are no image files.
+        """
+        del max_pixels
+        raise InputError(f"--max-pixels is for image files, which '{self.name}' does not read")
 
 
 class LayerSelector(Offer):

@@ -10,8 +10,10 @@ from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
-from layerwise.plugins.loaders.graphdef.saved_models import before_choice, freeze
+from layerwise.plugins.loaders.graphdef.ends import find_ends, set_values
+from layerwise.plugins.loaders.graphdef.saved_models import freeze
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
+from layerwise.plugins.loaders.refusing import refusing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_tensorflow
 
 _SAVED_MODEL = "saved_model.pb"
@@ -21,13 +23,15 @@ _VARIABLES = frozenset({"VariableV2", "Variable", "VarHandleOp"})
 class FrozenGraphLoader(ModelLoader):
     """Loads a frozen TensorFlow 1 graph: a `GraphDef` whose weights are constants.
 
-    The input is its placeholder, the output the end of its longest way. Pixels go in as they are, 0..255, unless
+    The input is its placeholder, the output the one that is named, or the end of its longest way; further
+    placeholders are settings (`keep_prob`), whose values are fed. Pixels go in as they are, 0..255, unless
     a preprocessing is named; the Inception-5h file of the published analysis, known by its layers and its 1008
     outputs, gets its own. Photos are squashed.
     """
 
     name: ClassVar[str] = "frozen-graph"
     description: ClassVar[str] = "a frozen TensorFlow graph, .pb"
+    understands: ClassVar[frozenset[str]] = frozenset({"output", "feed"})
 
     def accepts(self, model: str) -> bool:
         """Whether it is called as such files are, there or not."""
@@ -42,10 +46,12 @@ class FrozenGraphLoader(ModelLoader):
         check_device(request.device)
         path = Path(request.model)
         _refuse_weights(request)
-        graph_def = read_graph_def(path)
-        source, output = _find_ends(graph_def, path)
-        usual = find_preprocessing("inception5h" if _is_inception5h(graph_def) else "none")
-        return _make_model(graph_def, source, output, path, request, usual)
+        with refusing(path):
+            graph_def = read_graph_def(path)
+            set_values(graph_def, path, request.feed)
+            source, output = find_ends(graph_def, path, request.output)
+            usual = find_preprocessing("inception5h" if _is_inception5h(graph_def) else "none")
+            return _make_model(graph_def, source, output, path, request, usual)
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """The graph's file, and names of classes."""
@@ -61,6 +67,7 @@ class SavedModelLoader(ModelLoader):
 
     name: ClassVar[str] = "saved-model"
     description: ClassVar[str] = "a TensorFlow SavedModel folder"
+    understands: ClassVar[frozenset[str]] = frozenset({"output"})
 
     def accepts(self, model: str) -> bool:
         """Whether the folder holds a SavedModel."""
@@ -76,8 +83,9 @@ class SavedModelLoader(ModelLoader):
         check_device(request.device)
         folder = _folder_of(request.model)
         _refuse_weights(request)
-        graph_def, source, output = freeze(folder)
-        return _make_model(graph_def, source, output, folder, request, find_preprocessing("none"))
+        with refusing(folder):
+            graph_def, source, output = freeze(folder, request.output)
+            return _make_model(graph_def, source, output, folder, request, find_preprocessing("none"))
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """All files of the folder, and names of classes."""
@@ -135,39 +143,6 @@ def read_graph_def(path: Path) -> Any:
     if variables:
         raise InputError(f"{path} is not frozen: '{variables[0]}' is a variable, whose values are not in the file")
     return graph_def
-
-
-def _find_ends(graph_def: Any, path: Path) -> tuple[str, str]:
-    """Names of the placeholder and of the operation that ends the longest way from it."""
-    inputs_of = {node.name: [_operation(name) for name in node.input if name[0] != "^"] for node in graph_def.node}
-    sources = [node.name for node in graph_def.node if node.op == "Placeholder"]
-    if not sources:
-        raise InputError(f"{path} has no placeholder to feed images to")
-    read = {name for names in inputs_of.values() for name in names}
-    ends = [node.name for node in graph_def.node if node.name not in read]
-    behind = {end: _ancestors(inputs_of, end) for end in ends}
-    output = max(ends, key=lambda end: (bool(behind[end] & set(sources)), len(behind[end])))
-    reached = [source for source in sources if source in behind[output]]
-    if len(reached) != 1:
-        raise InputError(
-            f"{path} has {len(reached)} placeholders before '{output}'; only graphs with one can be analysed"
-        )
-    return reached[0], before_choice(graph_def, output)
-
-
-def _ancestors(inputs_of: dict[str, list[str]], name: str) -> set[str]:
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(inputs_of.get(name, ()))
-    return found
-
-
-def _operation(name: str) -> str:
-    return name.partition(":")[0]
 
 
 def _is_inception5h(graph_def: Any) -> bool:

@@ -41,7 +41,7 @@ class GraphDefModel(Model):
         Args:
             graph_def: A `GraphDef` without variables.
             source: Name of the placeholder that takes the images.
-            output: Name of the operation whose first tensor is the output.
+            output: Name of the tensor that is the output; `:0` may be left out.
             description: What else is known of it.
             size: Height and width of an input that takes any.
 
@@ -57,7 +57,7 @@ class GraphDefModel(Model):
         self._function, feed = _import_graph(rest, source, [self._batch, *shape], dtype, path)
         try:
             shapes = BatchShapes(rest, source, feed, self._batch)
-            target = self._function.graph.get_tensor_by_name(f"{output}:0")
+            target = self._function.graph.get_tensor_by_name(output if ":" in output else f"{output}:0")
             translation = translate_graph(feed, target, path, shapes, self._function)
         except (ValueError, TypeError, import_tensorflow().errors.OpError) as error:
             raise InputError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import near_names
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
@@ -14,11 +15,16 @@ _CHOICES = frozenset({"ArgMax", "ArgMin", "TopK", "TopKV2"})
 _SHAPES = frozenset({"Identity", "Cast", "Squeeze", "ExpandDims", "Reshape"})
 
 
-def freeze(folder: Path) -> tuple[Any, str, str]:
-    """The serving signature with constants for variables: graph, placeholder, and operation of the output.
+def freeze(folder: Path, wanted: str | None = None) -> tuple[Any, str, str]:
+    """The serving signature with constants for variables: graph, placeholder, and tensor of the output.
+
+    Args:
+        folder: The SavedModel.
+        wanted: Name of the output, as the signature calls it, or of any node of its graph; None for the only one.
 
     Raises:
-        InputError: If it cannot be loaded, has not one input and one output, or gives something else every time.
+        InputError: If it cannot be loaded, has not one input, has several outputs of which none is named, or gives
+            something else every time.
     """
     tf = import_tensorflow()
     try:
@@ -31,18 +37,33 @@ def freeze(folder: Path) -> tuple[Any, str, str]:
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
     function = signatures[name]
     inputs = function.inputs[: len(function.inputs) - len(function.captured_inputs)]
-    for what, tensors in (("inputs", inputs), ("outputs", function.outputs)):
-        if len(tensors) != 1:
-            raise InputError(
-                f"signature '{name}' of the SavedModel {folder} has {len(tensors)} {what}; only one will do"
-            )
+    if len(inputs) != 1:
+        raise InputError(f"signature '{name}' of the SavedModel {folder} has {len(inputs)} inputs; only one will do")
+    outputs = _name_outputs(function)
+    if wanted is None and len(outputs) != 1:
+        listed = ", ".join(outputs)
+        raise InputError(
+            f"signature '{name}' of the SavedModel {folder} has {len(outputs)} outputs: --output says "
+            f"which one counts ({listed})"
+        )
     try:
         graph_def = _replace_variables(function)
     except Exception as error:  # whatever TensorFlow raises for a resource that is no variable
         raise InputError(f"cannot freeze the SavedModel {folder}: {first_line(error)}") from error
-    output = function.outputs[0].op.name
-    _take_out_assignments(graph_def, output, folder)
-    return graph_def, inputs[0].op.name, before_choice(graph_def, output)
+    output = next(iter(outputs.values())) if wanted is None else outputs.get(wanted, wanted.removesuffix(":0"))
+    if _plain(output) not in {node.name for node in graph_def.node}:
+        raise InputError(f"the SavedModel {folder} has no output '{wanted}'{near_names(wanted or '', list(outputs))}")
+    _take_out_assignments(graph_def, _plain(output), folder)
+    return graph_def, inputs[0].op.name, before_choice(graph_def, output) if wanted is None else output
+
+
+def _name_outputs(function: Any) -> dict[str, str]:
+    """The names of the tensors that a signature gives, by what it calls them."""
+    structured = function.structured_outputs
+    names = sorted(structured) if isinstance(structured, dict) else []
+    if len(names) != len(function.outputs):
+        names = [tensor.op.name for tensor in function.outputs]
+    return {word: tensor.name.removesuffix(":0") for word, tensor in zip(names, function.outputs, strict=True)}
 
 
 def _replace_variables(function: Any) -> Any:

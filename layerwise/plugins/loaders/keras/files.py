@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import ModelLoader
-from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.network.model import NO_WEIGHTS, LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
-from layerwise.plugins.loaders.keras.weights import first_line, load_weights, quiet_keras
+from layerwise.plugins.loaders.keras.importing import SCHEME, build_network, import_classes
+from layerwise.plugins.loaders.keras.origins import explain_failure
+from layerwise.plugins.loaders.keras.weights import as_keras_knows_it, first_line, load_weights, quiet_keras
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
+from layerwise.plugins.loaders.refusing import refusing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -34,6 +37,7 @@ class KerasFileLoader(ModelLoader):
 
     name: ClassVar[str] = "keras-file"
     description: ClassVar[str] = "a .keras or .h5 file saved by Keras; in Python also a live Keras model"
+    understands: ClassVar[frozenset[str]] = frozenset({"output", "imports"})
 
     def accepts(self, model: str) -> bool:
         """Whether it is called as Keras model files are, there or not."""
@@ -50,17 +54,13 @@ class KerasFileLoader(ModelLoader):
         check_device(request.device)
 
         path = Path(request.model)
-        network = read_keras_file(path, trusted=request.allow_unsafe)
+        network = read_keras_file(path, trusted=request.allow_unsafe, classes=import_classes(request.imports))
         if request.weights is not None:
             load_weights(network, Path(request.weights))
         source = path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}"
         description = _describe(network, path.stem, source, request, path)
-        try:
+        with refusing(path):
             return KerasModel(network, description, has_own_names=True, size=request.open_size)
-        except LayerwiseError:
-            raise
-        except Exception as error:  # what a layer of the file raises when it is called
-            raise InputError(f"{path} cannot be laid out as layers: {first_line(error)}") from error
 
     def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A live `keras.Model`, one that is being trained for instance; its `refresh` costs a hash of its weights.
@@ -75,11 +75,48 @@ class KerasFileLoader(ModelLoader):
 
         return KerasModel(model, _describe(model, request.model, "in memory", request, None), size=request.open_size)
 
-    def list_files(self, request: LoadRequest) -> list[Path]:
-        """The model file, other weights where they are named, and names of classes."""
+    def list_files(self, request: LoadRequest) -> list[Path] | None:
+        """The model file, other weights where they are named, and names of classes; not known where Python is run."""
+        if request.imports:
+            return None
         path = Path(request.model)
         weights = [Path(request.weights)] if request.weights is not None else []
         return [path, *weights, *list_class_files(request.class_names, path)]
+
+
+class KerasModuleLoader(ModelLoader):
+    """Loads any Keras model by the import path of what makes it, from installed packages and the current folder.
+
+    Weights are a file's, or those that its own code gives it, under the seed. Pixels go in as they are, 0..255,
+    unless a preprocessing is named. Photos are squashed.
+    """
+
+    name: ClassVar[str] = "keras"
+    description: ClassVar[str] = "any Keras model by import path: keras:package.module:factory"
+    understands: ClassVar[frozenset[str]] = frozenset({"output", "imports"})
+
+    def accepts(self, model: str) -> bool:
+        """Whether it begins with `keras:`."""
+        return model.startswith(SCHEME)
+
+    def load(self, request: LoadRequest) -> Model:
+        """Import, make, and fill with weights.
+
+        Raises:
+            InputError: If any of that fails; says what and where.
+        """
+        from layerwise.plugins.loaders.keras.model import KerasModel
+
+        check_device(request.device)
+        import_classes(request.imports)
+        network = build_network(request.model, request.seed)
+        weights = None if request.weights in (None, NO_WEIGHTS) else Path(str(request.weights))
+        if weights is not None:
+            load_weights(network, weights)
+        source = f"made by {request.model}, seed {request.seed}" if weights is None else weights.name
+        name = request.model.rpartition(":")[2]
+        with refusing(request.model):
+            return KerasModel(network, _describe(network, name, source, request, weights), size=request.open_size)
 
 
 def _describe(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> ModelDescription:
@@ -91,15 +128,15 @@ def _describe(network: Any, name: str, source: str, request: LoadRequest, path: 
     return ModelDescription(name, source, preprocessing, class_names=names, class_ids=ids)
 
 
-def read_keras_file(path: Path, *, trusted: bool) -> Any:
-    """The Keras model in a file.
+def read_keras_file(path: Path, *, trusted: bool, classes: Mapping[str, Any] | None = None) -> Any:
+    """The Keras model in a file, which may need classes that Keras does not have.
 
     Raises:
         InputError: As `KerasFileLoader.load`.
     """
     if not path.is_file():
         raise InputError(f"no model file '{path}'")
-    if path.name.endswith(".weights.h5"):
+    if path.name.lower().endswith(".weights.h5"):
         raise InputError(f"{path} holds weights only: name the model, and give the file with --weights")
     config = _read_config(path)
     lambdas = [] if trusted else sorted(set(_find_lambdas(config)))
@@ -111,11 +148,11 @@ def read_keras_file(path: Path, *, trusted: bool) -> Any:
     keras = import_keras()
     register_own_layers()
     try:
-        with quiet_keras():
-            network = keras.saving.load_model(str(path), compile=False, safe_mode=not trusted)
+        with quiet_keras(), as_keras_knows_it(path) as named:
+            network = keras.saving.load_model(str(named), dict(classes or {}), compile=False, safe_mode=not trusted)
     except Exception as error:  # whatever Keras raises for a file that it cannot make a model of
         hint = "; if you trust the file, add --allow-unsafe" if "safe_mode" in str(error) else ""
-        raise InputError(f"cannot load {path}: {first_line(error)}{hint}") from error
+        raise InputError(f"cannot load {path}: {explain_failure(path, error)}{hint}") from error
     if not isinstance(network, keras.Model):
         raise InputError(f"{path} holds a {type(network).__name__}, not a model")
     return network

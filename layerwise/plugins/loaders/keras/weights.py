@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import shorten
 from layerwise.plugins.loaders.keras.weight_names import find_misfits, list_misfits
 
 _BOLD = re.compile(r"\x1b\[[0-9;]*m")
@@ -26,13 +28,13 @@ def load_weights(model: Any, path: Path) -> None:
     """
     if not path.is_file():
         raise InputError(f"no weights file '{path}'")
-    if path.suffix not in (".h5", ".hdf5", ".keras"):
+    if path.suffix.lower() not in (".h5", ".hdf5", ".keras"):
         raise InputError(f"{path}: weights are read from .weights.h5, .h5 and .keras files")
     try:
-        with quiet_keras():
-            misfits = find_misfits(model, path)
+        with quiet_keras(), as_keras_knows_it(path) as named:
+            misfits = find_misfits(model, named)
             if not misfits:
-                model.load_weights(str(path))
+                model.load_weights(str(named))
     except Exception as error:  # Keras and h5py raise a dozen types for a file that does not fit
         raise InputError(f"{path} does not fit {model.name}: {first_line(error)}") from error
     if misfits:
@@ -47,6 +49,18 @@ def quiet_keras() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def as_keras_knows_it(path: Path) -> Iterator[Path]:
+    """The same file with an ending in small letters, which is what Keras goes by."""
+    if path.suffix == path.suffix.lower():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="layerwise-") as folder:
+        link = Path(folder) / (path.stem + path.suffix.lower())
+        link.symlink_to(path.absolute())
+        yield link
+
+
 def first_line(error: BaseException) -> str:
     """The reason that an error's message gives, in one line, or the error's type.
 
@@ -56,8 +70,4 @@ def first_line(error: BaseException) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not _DOING.match(line)]
     reason = next(iter(telling or lines), type(error).__name__)
-    return _shorten(_CONFIG.split(reason)[0].rstrip(" .,:"))
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+    return shorten(_CONFIG.split(reason)[0].rstrip(" .,:"), _LONGEST)
