@@ -26,7 +26,9 @@ class Shares:
     boundary_spool: int
 
 
-def choose_cuts(steps: Sequence[int], boundaries: Sequence[int], shares: Shares) -> list[int]:
+def choose_cuts(
+    steps: Sequence[int], boundaries: Sequence[int], shares: Shares, transits: Sequence[int]
+) -> list[int]:
     """The steps at which a segment begins, and the end, of the cheapest way to cut.
 
     Cut points, not nodes, are what is decided about: between two of them nothing can be cut, so that the work
@@ -35,13 +37,14 @@ def choose_cuts(steps: Sequence[int], boundaries: Sequence[int], shares: Shares)
     Args:
         steps: Bytes of the wanted layers of each step between neighbouring cut points.
         boundaries: Bytes of the tensor at which each step ends; the last one is not kept.
-        shares: What is there.
+        shares: What is there, beside what the widest step hands over batch by batch.
+        transits: Bytes that each step hands over so; what a segment hands over at once is that of all its steps.
     """
     n_steps = len(steps)
     # A larger buffer than the widest step needs would not save a pass, only touch more fresh pages, which cost
     # more than the cut that it spares: hence at most half as much again.
     limit = min(shares.arena, max(steps) + max(steps) // 2)
-    before = np.concatenate([[0], np.cumsum(steps, dtype=np.int64)])  # bytes of all steps before each one
+    before, handed_before = (np.concatenate([[0], np.cumsum(each, dtype=np.int64)]) for each in (steps, transits))
     # State: the cheapest way to have done the steps before `last`, and where its last segment begins. What comes
     # later does not depend on how it was reached, since a boundary is all that the rest of the network needs.
     cheapest = np.full(n_steps + 1, math.inf)
@@ -52,7 +55,8 @@ def choose_cuts(steps: Sequence[int], boundaries: Sequence[int], shares: Shares)
         if kept > max(shares.boundary_memory, shares.boundary_spool):
             continue
         moved = (_SPOOL_PENALTY if kept > shares.boundary_memory else 2) * kept
-        excess = np.maximum(before[last] - before[:last] - limit, 0)
+        handed = handed_before[last] - handed_before[:last] - max(transits)
+        excess = np.maximum(before[last] - before[:last] + np.maximum(handed, 0) - limit, 0)
         costs = cheapest[:last] + moved + _SPOOL_PENALTY * excess + _SEGMENT_OVERHEAD
         begin[last] = int(np.argmin(costs))
         cheapest[last] = costs[begin[last]]

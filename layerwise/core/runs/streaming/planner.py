@@ -119,7 +119,7 @@ class _Planner:
         concurrency, shares = self.holdings.share_out(spare, budget.spool, n_cores)
         steps = [sum(self._bytes(target) for target in step) for step in self.by_step]
         boundaries = [self._boundary_bytes(cut) for cut in self.cuts[1:]]
-        bounds = choose_cuts(steps, boundaries, shares)
+        bounds = choose_cuts(steps, boundaries, shares, [self._transit(step) for step in self.by_step])
         path = (self._fit(first, last, shares) for first, last in pairwise(bounds))
         segments = tuple(replace(segment, parent=index - 1 if index else None) for index, segment in enumerate(path))
         segments = fill_memory(segments, budget.memory - self._peak_memory(segments, concurrency))
