@@ -20,7 +20,7 @@ from layerwise.cli.options.common import (
 )
 from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
-from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stdout_console
+from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stderr_console, stdout_console
 from layerwise.cli.output_table import ask_outputs, outputs_record, show_outputs, split_comparators
 from layerwise.cli.plugins.output import tell_failures
 from layerwise.cli.session import open_history, session_of
@@ -68,6 +68,7 @@ def compare_runs(
     from layerwise.core.analysis.compare import compare_layers
     from layerwise.core.history.records import LayerAddress
     from layerwise.core.history.references import find_runs
+    from layerwise.core.history.shared import share_stimuli
 
     registry = session_of(context).registry
     names, of_outputs = split_comparators(comparators or [DEFAULT_COMPARATOR])
@@ -86,13 +87,16 @@ def compare_runs(
             return
         records = find_runs(store, runs)
         tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
-        chosen = choose_layers(registry, store, records, layers) if names else []
+        shared, records, remark = share_stimuli(store, records) if names else (store, records, "")
+        if remark:
+            stderr_console().print(f"Note: {remark}.", markup=False, soft_wrap=True)
+        chosen = choose_layers(registry, shared, records, layers) if names else []
         addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
         for measure in measures:
             try:
                 shown = progress_of(measure.name)
-                table = compare_layers(registry, store, measure, addresses, progress=shown, memory=allowed)
-                found.append((measure.name, table, inference.ask(store, measure, addresses)))
+                table = compare_layers(registry, shared, measure, addresses, progress=shown, memory=allowed)
+                found.append((measure.name, table, inference.ask(shared, measure, addresses)))
                 failures += table.failures
             except PluginError as error:  # the other comparators are asked all the same
                 failures.append(str(error))
