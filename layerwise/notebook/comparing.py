@@ -158,7 +158,7 @@ def _compare(
     column_names: tuple[str, ...],
 ) -> LabelledMatrix:
     from layerwise.core.analysis.compare import compare_layers
-    from layerwise.core.history.shared import share_stimuli
+    from layerwise.core.history.views.shared import share_stimuli
 
     joined = asked.run.history.joined_with(runs[1:])
     history, _, remark = share_stimuli(joined, [run.record for run in runs])

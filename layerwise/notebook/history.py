@@ -238,7 +238,7 @@ class History:
         others = [run for run in runs if run.history is not self]
         if not others:
             return self._store
-        from layerwise.core.history.joined import JoinedHistory
+        from layerwise.core.history.views.joined import JoinedHistory
 
         return JoinedHistory(self._store, [(run.run_id, run.history.store) for run in others])
 

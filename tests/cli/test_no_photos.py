@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import layerwise as lw
-from layerwise.core.history.redaction import without_pictures
+from layerwise.core.history.views.redaction import without_pictures
 
 
 def test_a_report_without_photos_has_neither_pictures_nor_names(ask, demo) -> None:

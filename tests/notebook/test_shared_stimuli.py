@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import layerwise as lw
-from layerwise.core.history.shared import share_stimuli
+from layerwise.core.history.views.shared import share_stimuli
 
 IMAGES = np.random.default_rng(8).integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
 PART = np.array([11, 3, 17, 5, 2, 14, 8])

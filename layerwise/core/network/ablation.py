@@ -122,9 +122,7 @@ class Source:
             yield start, self.read(start, min(start + size, self.n_stimuli))
 
 
-def find_stand_ins(
-    model: Model, ablation: Ablation, nodes: Sequence[str], source: Source
-) -> dict[str, StandIn]:
+def find_stand_ins(model: Model, ablation: Ablation, nodes: Sequence[str], source: Source) -> dict[str, StandIn]:
     """What stands in for each of some nodes that can be computed from a cut point."""
     shapes = {node: model.graph[node].shape for node in nodes}
     if ablation.substitute == "zero" or not nodes:
@@ -168,9 +166,7 @@ class AblatedModel(Model):
         stimuli: Fingerprint of the stimuli.
     """
 
-    def __init__(
-        self, model: Model, ablation: Ablation, stand_ins: Mapping[str, StandIn], stimuli: str = ""
-    ) -> None:
+    def __init__(self, model: Model, ablation: Ablation, stand_ins: Mapping[str, StandIn], stimuli: str = "") -> None:
         self.intact = model
         self.ablation = ablation
         self.graph, self.layers = model.graph, model.layers

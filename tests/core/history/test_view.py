@@ -9,7 +9,7 @@ import pytest
 
 from layerwise.core.history.memory import OverlayHistory
 from layerwise.core.history.protocols import HistoryProtocol
-from layerwise.core.history.redaction import without_pictures
+from layerwise.core.history.views.redaction import without_pictures
 from layerwise.core.history.view import HistoryView
 
 METHODS = {

@@ -61,7 +61,10 @@ def test_a_variant_of_a_sweep_is_the_model_with_that_layer_silenced(substitute: 
     pixels = digits[1].pixels[..., None]
     layers = [layer for layer in model.layers if layer.branch or layer.name == "conv0"]
     ablations = list_each(layers, substitute, seed=3)
-    ablations += [Ablation(("mixed1/5x5", "mixed2/5x5"), substitute, 3), Ablation(("mixed1", "mixed2/1x1"), substitute)]
+    ablations += [
+        Ablation(("mixed1/5x5", "mixed2/5x5"), substitute, 3),
+        Ablation(("mixed1", "mixed2/1x1"), substitute),
+    ]
     labels = [str(label) for label in digits[1].labels]
     progress = Progress()
     intact, effects = sweep_ablations(

@@ -68,7 +68,7 @@ def compare_runs(
     from layerwise.core.analysis.compare import compare_layers
     from layerwise.core.history.records import LayerAddress
     from layerwise.core.history.references import find_runs
-    from layerwise.core.history.shared import share_stimuli
+    from layerwise.core.history.views.shared import share_stimuli
 
     registry = session_of(context).registry
     names, of_outputs = split_comparators(comparators or [DEFAULT_COMPARATOR])

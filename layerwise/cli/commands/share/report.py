@@ -75,8 +75,8 @@ def write_report(
         layerwise report latest --list-sections
     """
     from layerwise.core.base.writing import check_target
-    from layerwise.core.history.redaction import without_pictures
     from layerwise.core.history.references import find_runs
+    from layerwise.core.history.views.redaction import without_pictures
     from layerwise.report.content import Choice
     from layerwise.report.page import render_report
 

@@ -14,7 +14,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import PermutationPlan
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
-from layerwise.core.history.shared import share_stimuli
+from layerwise.core.history.views.shared import share_stimuli
 from layerwise.core.host.registry import Registry
 
 

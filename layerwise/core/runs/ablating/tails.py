@@ -76,14 +76,10 @@ class Tail(AblatedModel):
         stimuli: Fingerprint of the stimuli.
     """
 
-    def __init__(
-        self, trunk: Trunk, ablation: Ablation, start: Start, layers: Sequence[Layer], stimuli: str
-    ) -> None:
+    def __init__(self, trunk: Trunk, ablation: Ablation, start: Start, layers: Sequence[Layer], stimuli: str) -> None:
         super().__init__(trunk.model, ablation, {}, stimuli)
         self._trunk, self._start = trunk, start
-        self.info = ablation.describe(
-            trunk.model.info, [layer.node for layer in ablation.find(trunk.model)], stimuli
-        )
+        self.info = ablation.describe(trunk.model.info, [layer.node for layer in ablation.find(trunk.model)], stimuli)
         self.layers = tuple(layers)
         self.graph = cut_graph(trunk.model.graph, start.node, [layer.node for layer in layers])
 

@@ -90,7 +90,9 @@ def _store_baseline(prepared: PreparedRun, store: Archive, observer: Observer) -
         forced = replace(prepared, request=replace(prepared.request, force=True))
         run_id = execute_open(forced, store, observer).run_id
     if store.read_outputs(run_id) is None:
-        raise InputError(f"the output of {prepared.model.info.name} is not kept whole, so nothing can be set beside it")
+        raise InputError(
+            f"the output of {prepared.model.info.name} is not kept whole, so nothing can be set beside it"
+        )
     return run_id
 
 

@@ -198,7 +198,9 @@ class Ablation(SectionBuilder):
             f"happens without it. {_conclude(ranked[0]) if chosen_measure(context).kind == 'similarity' else ''}"
         )
         title = title_for(context, run, f"Does similarity predict what is lost? ({found.substitute})")
-        method = f"{comparator_words(context)}; unique and partial as in the section on branches; {run.n_stimuli} stimuli."
+        method = (
+            f"{comparator_words(context)}; unique and partial as in the section on branches; {run.n_stimuli} stimuli."
+        )
         content = SideBySide(tuple(inner)) if len(inner) > 1 else inner[0].content
         name = f"evidence-{found.substitute}-{run.id}"
         return [Figure(name, title, content, caption, method), self._ranks(context, run, found, ranked)]

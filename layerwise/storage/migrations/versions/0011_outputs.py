@@ -34,9 +34,7 @@ def upgrade() -> None:
         sa.Column("checksum", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", "position", name="pk_output_tiles"),
-        sa.ForeignKeyConstraint(
-            ["run_id"], ["outputs.run_id"], name="fk_output_tiles_run_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["outputs.run_id"], name="fk_output_tiles_run_id", ondelete="CASCADE"),
     )
     op.create_table(
         "variants",
