@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from layerwise.core.network.layers import Layer
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.model import ModelInfo
-    from layerwise.core.network.representation import Representation
     from layerwise.core.network.stimuli import LoadedStimuli
 
 RunStatus = Literal["running", "finished", "failed", "interrupted"]
@@ -115,7 +115,7 @@ class LayerResult:
 
     layer: str
     transform: str
-    representation: Representation
+    representation: Pairs
     statistics: tuple[StatisticResult, ...] = ()
 
 

@@ -16,6 +16,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.host import hookspecs, kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
+from layerwise.core.network.matrices.tiles import TILE, triangle_bytes
 from layerwise.core.network.products import represent
 from layerwise.core.runs import sink
 from layerwise.core.runs.request import RunRequest, SilentObserver
@@ -39,14 +40,24 @@ def plan_toy(model: Any, n: int, budget: Budget, n_cores: int = 2, batch_size: i
 
 
 @pytest.mark.parametrize("n", [5_000, 20_000])
-def test_a_plan_for_many_stimuli_counts_their_matrices_and_stays_within_the_budget(toy: Any, n: int) -> None:
-    matrix = 8 * n**2
-    budget = Budget(16 * matrix, 2**40)
-    plan = plan_toy(toy.ToyModel(), n, budget)
+def test_a_plan_for_many_stimuli_counts_their_products_in_memory_or_on_disk(toy: Any, n: int) -> None:
+    triangle = triangle_bytes(n)
+    assert 4 * n**2 < triangle < 4 * n * (n + TILE)
     branches, stored = 3, 2  # what waits for its block, and what the sink holds
-    assert plan.memory_bytes > (branches + 1 + stored) * matrix
-    assert plan.memory_bytes <= budget.memory
-    assert plan.forward_passes == pytest.approx(1, abs=0.01)
+    ample = plan_toy(toy.ToyModel(), n, Budget(24 * triangle, 2**40))
+    assert not ample.products_spooled
+    assert (branches + 1 + stored) * triangle < ample.memory_bytes <= 24 * triangle
+    tight = plan_toy(toy.ToyModel(), n, Budget(2**30, 2**40))
+    assert tight.products_spooled
+    assert tight.memory_bytes <= 2**30
+    assert tight.spool_bytes > (branches + 1 + stored) * triangle
+    for plan in (ample, tight):
+        assert plan.forward_passes == pytest.approx(1, abs=0.01)
+
+
+def test_where_neither_memory_nor_disk_hold_products_the_plan_says_what_disk_they_need(toy: Any) -> None:
+    with pytest.raises(InputError, match=r"20,000 stimuli need 1\d\.\d GiB of disk.*1\.0 MiB may be used.*--spool"):
+        plan_toy(toy.ToyModel(), 20_000, Budget(2**31, 2**20))
 
 
 def test_a_device_holds_sums_and_layers_and_none_of_what_is_stored(toy: Any) -> None:
@@ -55,20 +66,20 @@ def test_a_device_holds_sums_and_layers_and_none_of_what_is_stored(toy: Any) -> 
     features = {target.key: target.layer.n_features for target in targets}
     budget = Budget(5 * 8 * n**2, 2**40)
     with pytest.raises(InputError):
-        plan_stream(model.graph, targets, features, n, 256, budget)
-    on_device = dataclasses.replace(budget, on_device=True)
+        plan_stream(model.graph, targets, features, n, 256, dataclasses.replace(budget, in_tiles=False))
+    on_device = dataclasses.replace(budget, on_device=True, in_tiles=False)
     plan = plan_stream(model.graph, targets, features, n, 256, on_device, pixel_bytes=2**40)
     assert 2.5 * 8 * n**2 < plan.memory_bytes <= budget.memory
     assert (plan.concurrency.n_workers, plan.concurrency.n_products <= 2) == (1, True)
 
 
 def test_where_memory_is_short_fewer_products_are_in_flight_before_a_layer_is_refused(toy: Any) -> None:
-    n = 5_000
+    n = 2_000
     ample = plan_toy(toy.ToyModel(), n, Budget(2**36, 0), n_cores=16)
-    tight = plan_toy(toy.ToyModel(), n, Budget(14 * 8 * n**2, 0), n_cores=16)
+    tight = plan_toy(toy.ToyModel(), n, Budget(18 * 8 * n**2, 0), n_cores=16)
     assert (ample.concurrency.n_workers, ample.concurrency.n_products) == (16, 32)
     assert 1 <= tight.concurrency.n_products < 8
-    assert tight.memory_bytes <= 14 * 8 * n**2
+    assert tight.memory_bytes <= 18 * 8 * n**2
 
 
 def test_a_budget_that_holds_not_even_one_layer_is_refused_with_what_is_needed_and_what_to_do(toy: Any) -> None:
