@@ -33,7 +33,9 @@ def main() -> None:
         folder = options.keep or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
         make_inputs(folder, options.stimuli, options.size)
-        print(f"{options.stimuli:,} stimuli of {options.size} x {options.size}, --memory {options.memory}", flush=True)
+        print(
+            f"{options.stimuli:,} stimuli of {options.size} x {options.size}, --memory {options.memory}", flush=True
+        )
         print(f"{'step':<12}{'seconds':>9}{'processor s':>13}{'peak MiB':>10}", flush=True)
         measure("nothing", [sys.executable, "-c", "import tensorflow"])
         for name, arguments in list_steps(folder, options):

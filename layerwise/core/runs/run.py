@@ -29,7 +29,7 @@ from layerwise.core.network.model import Model
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.holding import holding
-from layerwise.core.runs.lookup import answer
+from layerwise.core.runs.lookup import answer, describe_extended
 from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
 from layerwise.core.runs.predictions import keeps_probabilities
 from layerwise.core.runs.provenance import (
@@ -126,6 +126,8 @@ def _execute(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOu
         return answer(claim.run_id, prepared.registry, store, observer.message)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
+    elif extended := describe_extended(store, header):
+        observer.message(extended)
     with holding(store, claim, partial(_fail, store, claim)):
         sink = compute_layers(prepared, store, observer, claim)
         store.finish_run(claim, prepared.seconds)

@@ -13,6 +13,7 @@ import pytest
 
 from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.records import LayerAddress
 from layerwise.core.host import hookspecs, kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
@@ -186,6 +187,63 @@ def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, s
     finally:
         tracemalloc.stop()
     assert peak <= prepared.plan.memory_bytes <= budget
+
+
+def test_a_run_of_many_stimuli_holds_no_more_than_predicted_and_stores_what_an_ample_one_does(
+    toy: Any, tmp_path: Path
+) -> None:
+    n = 2_100
+    np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).read(0, n))
+    registry = load_plugins()
+    registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
+    request = RunRequest("toy", str(tmp_path / "noise.npz"), layers=("conv", "block/c", "output"), spool=2**40)
+    with open_store(f"sqlite:///{tmp_path}/ample.db") as store:  # imports would count
+        prepared = prepare_run(dataclasses.replace(request, memory=2**33), registry, SilentObserver())
+        assert not prepared.plan.products_spooled
+        execute_run(prepared, store, SilentObserver())
+    with pytest.raises(InputError) as refused:
+        prepare_run(dataclasses.replace(request, memory=1), registry, SilentObserver())
+    budget = int(re.search(r"need (\d+) MiB", str(refused.value))[1]) * MIB  # type: ignore[index]
+    tracemalloc.start()
+    try:
+        prepared = prepare_run(dataclasses.replace(request, memory=budget), registry, SilentObserver())
+        tracemalloc.reset_peak()
+        with open_store(f"sqlite:///{tmp_path}/history.db") as store, single_threaded_blas():
+            execute_run(prepared, store, SilentObserver())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert prepared.plan.products_spooled
+    assert prepared.plan.spool_bytes > 3 * memory.triangle_bytes(n)
+    assert peak <= prepared.plan.memory_bytes <= budget
+    with (
+        open_store(f"sqlite:///{tmp_path}/ample.db") as ample,
+        open_store(f"sqlite:///{tmp_path}/history.db") as small,
+    ):
+        assert small.verify() == []
+        both = [_read_all(store) for store in (ample, small)]
+    for (layer, statistics), (other, others) in zip(*both, strict=True):
+        np.testing.assert_array_equal(layer.entries, other.entries)
+        assert statistics == others
+        assert statistics["participation-ratio"] == pytest.approx(_participation_ratio(layer), rel=1e-6)
+        assert statistics["effective-rank"] is None
+
+
+def _read_all(store: Any) -> list[tuple[Any, dict[str, float | None]]]:
+    run = store.find_run("latest")
+    found = store.read_statistics(run.id)
+    return [
+        (
+            store.read_representation(LayerAddress(run.id, layer.name)),
+            {item.result.name: item.result.value for item in found if item.layer == layer.name},
+        )
+        for layer in store.list_layers(run.id)
+    ]
+
+
+def _participation_ratio(layer: Any) -> float:
+    gram = layer.column_centred_gram()
+    return float(np.trace(gram) ** 2 / (gram**2).sum())
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["few stimuli", "many stimuli"])
