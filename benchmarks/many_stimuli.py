@@ -1,4 +1,4 @@
-"""A run of thousands of stimuli through the demo's small network, and what is asked of it: peak memory, processor time.
+"""Thousands of stimuli through the demo's small network, and what is asked of the run: peak memory, processor time.
 
     python benchmarks/many_stimuli.py [--stimuli 20000] [--memory 3GiB] [--branches] [--size 32] [--keep FOLDER]
 
