@@ -15,15 +15,16 @@ _BATCH = 16
 _LEARNING_RATE = 6e-3  # falls to nothing along a cosine
 
 
-def build_network(without: Collection[str] = ()) -> Any:
-    """An untrained Keras model from pixels (16, 16, 1) in 0..255 to ten probabilities.
+def build_network(without: Collection[str] = (), size: int = SIZE) -> Any:
+    """An untrained Keras model from pixels (size, size, 1) in 0..255 to ten probabilities.
 
     Args:
         without: Branches that its blocks have not, such as `5x5`.
+        size: Height and width of what it sees.
     """
     keras = import_keras()
     layers = keras.layers
-    inputs = keras.Input((SIZE, SIZE, 1), name="input")
+    inputs = keras.Input((size, size, 1), name="input")
     tensor = layers.Rescaling(1 / 255, name="scaled")(inputs)
     tensor = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv0")(tensor)
     tensor = layers.MaxPooling2D(2, name="maxpool0")(tensor)

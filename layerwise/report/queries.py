@@ -13,12 +13,12 @@ from layerwise.core.analysis.compare import ComparisonTable, compare_layers
 from layerwise.core.analysis.inference.pairwise import PairwiseCorrelation
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.measure import Measure, find_measure
-from layerwise.core.analysis.working_memory import MOST_WHOLE
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import MetricComparator
 from layerwise.core.network.layers import Layer
+from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.report.content import ReportContext
 

@@ -8,17 +8,17 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerwise.core.network.representation import Representation
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.resolution import Resolution
 
 HAS_ZERO = "has_zero"
 """Only there, and then 0, where similarities have no zero that means something."""
 
 
-def write_resolution(representation: Representation) -> str:
+def write_resolution(layer: Pairs) -> str:
     """The text from which `read_resolution` makes the same numbers."""
-    described = {name: float(value) for name, value in asdict(representation.resolution).items()}
-    return json.dumps(described if representation.has_zero else described | {HAS_ZERO: 0.0}, sort_keys=True)
+    described = {name: float(value) for name, value in asdict(layer.resolution).items()}
+    return json.dumps(described if layer.has_zero else described | {HAS_ZERO: 0.0}, sort_keys=True)
 
 
 def read_resolution(text: str) -> tuple[Resolution, bool]:

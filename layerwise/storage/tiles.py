@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
     Number = TypeVar("Number", bound=np.generic)
@@ -78,7 +80,7 @@ class Packed:
     n_features: int
     mean: bytes
     norm: bytes
-    tiles: tuple[Tile, ...]
+    tiles: Sequence[Tile]
     checksum: str
     form: str = CORRELATION
     deviation: bytes | None = None
@@ -96,17 +98,23 @@ def pack(representation: Representation) -> Packed:
     from layerwise.core.network.representation import strict_upper
 
     check_representation(representation)
-    form = _SINGLE if representation.entries.dtype == np.float32 else _DOUBLE
-    values = np.asarray(strict_upper(representation.entries), dtype=_TYPES[form])
-    mean, norm, deviation = (
-        np.asarray(vector, dtype="<f8").tobytes()
-        for vector in (representation.mean, representation.norm, representation.deviation)
-    )
+    packed, dtype = describe_layer(representation)
+    values = np.asarray(strict_upper(representation.entries), dtype=dtype)
     n_values = tile_size(values.dtype)
     tiles = tuple(encode_tile(values[at : at + n_values]) for at in range(0, len(values), n_values))
-    resolution = write_resolution(representation)
-    packed = Packed(representation.n_features, mean, norm, tiles, "", form, deviation, resolution)
-    return replace(packed, checksum=_digest(packed, values))
+    return replace(packed, tiles=tiles, checksum=_digest(packed, values))
+
+
+def describe_layer(layer: Pairs) -> tuple[Packed, np.dtype[np.floating]]:
+    """A layer's vectors and numbers as bytes, without tiles, and the type of the values in these."""
+    import numpy as np
+
+    form = _SINGLE if layer.entry_type == np.float32 else _DOUBLE
+    mean, norm, deviation = (
+        np.asarray(vector, dtype="<f8").tobytes() for vector in (layer.mean, layer.norm, layer.deviation)
+    )
+    described = Packed(layer.n_features, mean, norm, (), "", form, deviation, write_resolution(layer))
+    return described, np.dtype(_TYPES[form])
 
 
 def unpack(packed: Packed) -> Representation:

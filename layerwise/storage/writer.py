@@ -29,6 +29,7 @@ from layerwise.storage.connect import Database
 from layerwise.storage.holding.attempts import end_attempt
 from layerwise.storage.holding.claims import claim_run, held, sign
 from layerwise.storage.holding.heartbeat import keep_alive
+from layerwise.storage.in_pieces.packing import pack_layer
 from layerwise.storage.removal import remove_run
 from layerwise.storage.rows import replace_rows
 from layerwise.storage.schema import (
@@ -42,7 +43,7 @@ from layerwise.storage.schema import (
     weight_statistics,
     weights,
 )
-from layerwise.storage.tiles import Packed, encode_vector, pack
+from layerwise.storage.tiles import Packed, encode_vector
 
 
 class RunWriter:
@@ -70,7 +71,7 @@ class RunWriter:
         """
         what = f"run {claim.run_id}, layer '{result.layer}'"
         try:
-            packed = pack(result.representation)
+            packed = pack_layer(result.representation)
         except ValueError as error:
             raise LayerwiseError(f"{what}: {error}") from error
         rows = _statistic_rows(result.statistics, what)

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from layerwise.core.analysis.doubt import BLUR_THAT_MATTERS, UNSURE, say
 from layerwise.core.analysis.measure import Measure
 from layerwise.core.analysis.parallel import Spread, side_by_side
-from layerwise.core.analysis.working_memory import MOST_WHOLE
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.host.kinds import PairSums, PanelComparator
 from layerwise.core.network.matrices.derived import PerturbedPairs
 from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.resolution import NOT_DETERMINED
 
 Pair = tuple[LayerAddress, LayerAddress]

@@ -12,7 +12,6 @@ from layerwise.core.analysis.importance import BlockImportance, measure_importan
 from layerwise.core.analysis.importance_panels import PairGroup, sum_groups
 from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.measure import compute_metric
-from layerwise.core.analysis.working_memory import MOST_WHOLE
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.history.protocols import HistoryProtocol
@@ -21,6 +20,7 @@ from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.network.layers import Layer, find_layer
 from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
 
 BLOCK = "block"

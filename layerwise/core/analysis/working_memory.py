@@ -17,6 +17,7 @@ import numpy as np
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.machine import available_memory, n_cores
 from layerwise.core.base.words import bytes_in_words
+from layerwise.core.network.matrices.tiles import MOST_WHOLE
 
 SHARE = 0.5
 """The share of the available memory that is taken where nobody says how much."""
@@ -28,8 +29,6 @@ _TASK_BYTES = 52  # for each pair of stimuli: no built-in measure needs more tha
 _PAIR_BYTES = 17  # likewise, to compare two prepared layers
 _STATE_BYTES = 8  # likewise, of a prepared layer that is a matrix of float64
 _WORK_SHARE = 4
-MOST_WHOLE = 2_000
-"""Up to so many stimuli layers are held whole, which is faster: 32 MB a matrix of float64 fits into any memory."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from layerwise.core.history.outputs import Outputs
     from layerwise.core.history.records import LayerAddress
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
 
@@ -31,16 +32,28 @@ def check_representation(representation: Representation) -> None:
     matrix, n_stimuli = representation.entries, representation.n_stimuli
     if matrix.dtype not in (np.float32, np.float64) or matrix.shape != (n_stimuli, n_stimuli):
         raise ValueError(f"entries of {matrix.dtype} with shape {matrix.shape} for {n_stimuli} stimuli")
-    for name in ("mean", "norm", "deviation"):
-        vector = getattr(representation, name)
-        if vector.dtype != np.float64 or vector.shape != (n_stimuli,):
-            raise ValueError(f"{name}s of {vector.dtype} with shape {vector.shape} for {n_stimuli} stimuli")
+    check_vectors(representation)
     for rows in panels(n_stimuli):  # the copy of a transposed matrix would be one more
         if not np.array_equal(matrix[rows, rows.start :], matrix[rows.start :, rows].T, equal_nan=True):
             raise ValueError("entries that are not symmetric")
     if (np.diagonal(matrix) != diagonal_of(matrix.dtype)).any():
         raise ValueError("a diagonal that is not that of a stimulus and itself")
-    for name, error in vars(representation.resolution).items():
+
+
+def check_vectors(layer: Pairs) -> None:
+    """Check all of a layer but its pairs.
+
+    Raises:
+        ValueError: If its vectors are not what they must be, or its resolution is made of anything but numbers from 0
+            on.
+    """
+    import numpy as np
+
+    for name in ("mean", "norm", "deviation"):
+        vector = getattr(layer, name)
+        if vector.dtype != np.float64 or vector.shape != (layer.n_stimuli,):
+            raise ValueError(f"{name}s of {vector.dtype} with shape {vector.shape} for {layer.n_stimuli} stimuli")
+    for name, error in vars(layer.resolution).items():
         if not 0 <= error < math.inf:
             raise ValueError(f"a resolution of which '{name}' is {error}")
 

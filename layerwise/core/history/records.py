@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from layerwise.core.history.variants import Variant
     from layerwise.core.network.layers import Layer
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.model import ModelInfo
-    from layerwise.core.network.representation import Representation
     from layerwise.core.network.stimuli import LoadedStimuli
 
 RunStatus = Literal["running", "finished", "failed", "interrupted"]
@@ -119,7 +119,7 @@ class LayerResult:
 
     layer: str
     transform: str
-    representation: Representation
+    representation: Pairs
     statistics: tuple[StatisticResult, ...] = ()
 
 

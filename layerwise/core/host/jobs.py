@@ -10,6 +10,7 @@ from layerwise.core.network.model import Floats, LoadRequest, Model
 from layerwise.core.network.products import Products
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.network.summary import LayerSummary
+from layerwise.core.network.tiled_products import TiledProducts
 
 if TYPE_CHECKING:
     from layerwise.core.host.kinds.statistics import StatisticValue, StreamedStatistic
@@ -63,7 +64,7 @@ class StreamedLayer:
 
     Attributes:
         target: Which layer, under which transform.
-        products: What its representation is made of.
+        products: What its representation is made of; in tiles where there are more stimuli than matrices are held of.
         summary: Its moments and counts.
         streamed: What the streamed statistics say, in the job's order.
         activations: float32 (n, n_features), only for layers in the job's `keep`.
@@ -71,7 +72,7 @@ class StreamedLayer:
     """
 
     target: Target
-    products: Products
+    products: Products | TiledProducts
     summary: LayerSummary
     streamed: tuple[tuple[Registered[Any], StatisticValue], ...] = ()
     activations: Floats | None = None

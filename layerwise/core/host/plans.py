@@ -49,11 +49,13 @@ class Budget:
         memory: Bytes of memory.
         spool: Bytes of disk.
         on_device: Whether memory is that of a device, where layers are held and summed.
+        in_tiles: Whether products of many stimuli are summed in tiles; devices hold whole matrices.
     """
 
     memory: int
     spool: int
     on_device: bool = False
+    in_tiles: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Concurrency:
 
     Attributes:
         n_workers: Threads that digest batches and multiply chunks.
-        n_products: Products of a chunk, (n, n), that are computed or wait to be added up.
+        n_products: Products of a chunk, (n, n), that are computed or wait to be added up; of many stimuli the tiles
+            of a layer's products that are summed at a time, where these lie on disk.
         n_rooms: Spooled chunks that are read back to be multiplied.
     """
 
@@ -125,6 +128,7 @@ class StreamPlan:
         spool_bytes: Most bytes on disk at once.
         concurrency: How much may be under way at once.
         device: Where the network computes and sums are taken, as people read it.
+        products_spooled: Whether products of layers, in tiles, lie on disk until they are stored.
     """
 
     segments: tuple[SegmentPlan, ...]
@@ -139,6 +143,7 @@ class StreamPlan:
     spool_bytes: int
     concurrency: Concurrency
     device: str = "cpu"
+    products_spooled: bool = False
 
     @property
     def n_stimulus_passes(self) -> int:

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.network.matrices.tiles import TiledGram
 from layerwise.core.network.products import Products
 from layerwise.core.network.resolution import SINGLE, Resolution, tell_rounding
 from layerwise.core.network.summary import LayerSummary, Vector, concatenate_summaries
+from layerwise.core.network.tiled_products import TiledProducts
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -35,7 +37,8 @@ class PartialSums:
 
     Attributes:
         gram: float64 (n, n); products of the stimuli, each unit less what is nearly its mean over stimuli. An
-            array of NumPy, or of the device: until the layer is finished, `+=` is all that is asked of it.
+            array of NumPy, of the device, or in tiles: until the layer is finished, `+=` is all that is asked of it.
+            None where the products of these units come with those of later ones.
         summary: Moments and counts.
         in_double: Whether products were taken in float64.
         is_hard: Whether float32 would not do, for many of the stimuli.
@@ -59,7 +62,10 @@ class PartialSums:
 
     def merge(self, other: PartialSums) -> None:
         """Add the sums of the units that come next; `other` is not used any more."""
-        self.gram += other.gram
+        if self.gram is None:
+            self.gram = other.gram
+        elif other.gram is not None:
+            self.gram += other.gram
         self.summary = concatenate_summaries([self.summary, other.summary])
         self.in_double &= other.in_double
         self.is_hard &= other.is_hard
@@ -67,10 +73,10 @@ class PartialSums:
         if self.activations is not None and other.activations is not None:
             self.activations = np.concatenate([self.activations, other.activations], axis=1)
 
-    def finish(self, layer: str) -> tuple[Products, LayerSummary]:
+    def finish(self, layer: str) -> tuple[Products | TiledProducts, LayerSummary]:
         """What the layer's representation and statistics are made of, once all of its units are in.
 
-        `gram` must be NumPy's by now; it is changed in place.
+        `gram` must be NumPy's by now, or in tiles; it is changed in place.
 
         Args:
             layer: What the layer is called in errors.
@@ -82,13 +88,15 @@ class PartialSums:
         refuse_not_finite(layer, np.stack([summary.minimum, summary.maximum], axis=1))
         summary = _settle_constant(summary)
         norm = np.sqrt(np.maximum(summary.power2, 0))
-        sums = np.stack([np.diagonal(gram), summary.mean, norm], axis=1)
+        sums = np.stack([gram.diagonal(), summary.mean, norm], axis=1)
         refuse_not_finite(layer, sums, what="sums of the activations")
-        centre(gram)
         products = DOUBLE_PRODUCTS if self.in_double or self.is_hard else SINGLE_PRODUCTS
         resolution = replace(products, activations=tell_rounding(np.concatenate(self.samples)))
-        found = Products(gram, summary.mean, norm, summary.n_features, resolution, self.is_hard)
-        return found, summary
+        rest = summary.mean, norm, summary.n_features, resolution, self.is_hard
+        if isinstance(gram, TiledGram):
+            return TiledProducts(gram, _shift(gram.means()), *rest), summary
+        centre(gram)
+        return Products(gram, *rest), summary
 
 
 def _settle_constant(summary: LayerSummary) -> LayerSummary:
@@ -110,8 +118,7 @@ def centre(gram: Vector) -> None:
 
     In place, some rows at a time: the matrix is the largest thing there is when there are many stimuli.
     """
-    across = gram.mean(axis=0)
-    shift = across - across.mean() / 2
+    shift = _shift(gram.mean(axis=0))
     starts = range(0, len(gram), _ROWS_AT_ONCE)
     for start in starts:
         rows = slice(start, start + _ROWS_AT_ONCE)
@@ -123,6 +130,11 @@ def centre(gram: Vector) -> None:
             middle = (gram[rows, columns] + gram[columns, rows].T) / 2
             gram[rows, columns] = middle
             gram[columns, rows] = middle.T
+
+
+def _shift(across: Vector) -> Vector:
+    """What to take out of each row and column of a matrix, so that all means are 0; from its means (n,)."""
+    return np.asarray(across - across.mean() / 2)
 
 
 def refuse_not_finite(

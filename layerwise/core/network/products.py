@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,14 +110,28 @@ def find_close(gram: Matrix, total: Vector, along: Vector, pattern: float, n_fea
         n_features: Number of units.
     """
     squares = np.diagonal(gram)
+    is_close = find_shared(squares, total, along, pattern, n_features)
     with np.errstate(invalid="ignore"):
-        shared = total**2 / n_features + (along**2 / pattern if pattern > 0 else 0)
-        is_close = shared > (1 - CLOSE) * squares
         for rows in panels(len(gram)):
             near = 2 * gram[rows] > (1 - CLOSE) * np.add.outer(squares[rows], squares)
             is_close[rows] |= near.sum(axis=1) > 1  # each is near itself
     found: NDArray[np.intp] = np.flatnonzero(is_close)
     return found
+
+
+def find_shared(squares: Vector, total: Vector, along: Vector, pattern: float, n_features: int) -> NDArray[np.bool_]:
+    """Which stimuli are nearly the mean stimulus but for their level and gain, (n,).
+
+    Args:
+        squares: (n,); squared lengths of the stimuli less the mean stimulus.
+        total: As in `find_close`.
+        along: Likewise.
+        pattern: Likewise.
+        n_features: Likewise.
+    """
+    with np.errstate(invalid="ignore"):
+        shared = total**2 / n_features + (along**2 / pattern if pattern > 0 else 0)
+        return np.asarray(shared > (1 - CLOSE) * squares)
 
 
 def are_many(close: NDArray[np.intp], n_stimuli: int) -> bool:
@@ -138,19 +153,37 @@ def concatenate(parts: Sequence[Products]) -> Products:
     Gram matrices about the mean stimulus simply add up. Norms are moved from each part's own mean m_b to the common
     one m: s^2 = sum_b s_b^2 + p_b (m_b - m)^2, in which nothing cancels either.
     """
+    mean, norm, n_features = add_norms(parts)
+    centred = np.zeros_like(parts[0].centred)
+    for part in parts:
+        for start in range(0, len(mean), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            centred[rows] += part.centred[rows]
+    resolution = reduce(Resolution.widen, (part.resolution for part in parts))
+    return Products(centred, mean, norm, n_features, resolution, all(part.is_hard for part in parts))
+
+
+class _Normed(Protocol):
+    """What is known of a layer's vectors, whatever form its products have."""
+
+    @property
+    def mean(self) -> Vector: ...
+    @property
+    def norm(self) -> Vector: ...
+    @property
+    def n_features(self) -> int: ...
+
+
+def add_norms(parts: Sequence[_Normed]) -> tuple[Vector, Vector, int]:
+    """Mean over units, norm and number of units of layers laid side by side; see `concatenate`."""
     n_features = sum(part.n_features for part in parts)
     mean = sum((part.n_features * part.mean for part in parts), np.zeros(len(parts[0].mean))) / n_features
-    centred = np.zeros_like(parts[0].centred)
     squares = np.zeros(len(mean))
     for part in parts:
         shift = part.mean - mean
         shift[np.abs(shift) <= 1e-13 * np.abs(mean)] = 0  # rounding, which must not make a constant row vary
         squares += part.norm**2 + part.n_features * shift**2
-        for start in range(0, len(shift), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            centred[rows] += part.centred[rows]
-    resolution = reduce(Resolution.widen, (part.resolution for part in parts))
-    return Products(centred, mean, np.sqrt(squares), n_features, resolution, all(part.is_hard for part in parts))
+    return mean, np.sqrt(squares), n_features
 
 
 def represent(activations: ArrayLike) -> Representation:

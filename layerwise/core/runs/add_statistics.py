@@ -14,7 +14,7 @@ from layerwise.core.history.records import LayerAddress, LayerStatistic, RunReco
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_statistic
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.matrices.pairs import Pairs
 
 _READ_AT_ONCE = 16
 _READ_BYTES = 2**28  # of float64 matrices
@@ -60,7 +60,7 @@ def measure_run(
     n_read = max(1, min(_READ_AT_ONCE, _READ_BYTES // (8 * max(run.n_stimuli, 1) ** 2)))
     for start in range(0, len(missing), n_read):
         some = missing[start : start + n_read]
-        representations = history.read_representations([address for address, _ in some])
+        representations = _read(history, some, run.n_stimuli)
         with _single_threaded(run.n_stimuli):
             found = [
                 result
@@ -72,26 +72,35 @@ def measure_run(
     return added
 
 
+def _read(history: HistoryProtocol, tasks: Sequence[Task], n_stimuli: int) -> Sequence[Pairs]:
+    """The layers; of many stimuli whole matrices only where a statistic needs them."""
+    addresses = [address for address, _ in tasks]
+    needs_whole = any(not statistic.offer.panelled for _, wanted in tasks for statistic in wanted)
+    if n_stimuli <= MOST_STIMULI or needs_whole:
+        return history.read_representations(addresses)
+    return history.open_layers(addresses)
+
+
 def _single_threaded(n_stimuli: int) -> AbstractContextManager[object]:
     """Small matrices are slower on several threads."""
     return nullcontext() if n_stimuli > MOST_STIMULI else single_threaded_blas()
 
 
 def _leave_out(missing: Sequence[Task]) -> tuple[list[Task], list[LayerStatistic]]:
-    """What is to be measured without what costs n^3, and what is kept in place of that."""
+    """What is to be measured without what costs n^3 or needs matrices, and what is kept in place of that."""
     left: list[Task] = []
     instead: list[LayerStatistic] = []
     for address, wanted in missing:
         for statistic in wanted:
-            if statistic.offer.cubic:
+            if statistic.offer.cubic or not statistic.offer.panelled:
                 result = leave_out(statistic.name, statistic.provider)
                 instead.append(LayerStatistic(address.layer, address.transform, result))
-        if cheap := [statistic for statistic in wanted if not statistic.offer.cubic]:
+        if cheap := [statistic for statistic in wanted if statistic.offer.panelled and not statistic.offer.cubic]:
             left.append((address, cheap))
     return left, instead
 
 
-def _measure(task: Task, representation: Representation, remark: Callable[[str], None]) -> list[LayerStatistic]:
+def _measure(task: Task, representation: Pairs, remark: Callable[[str], None]) -> list[LayerStatistic]:
     address, wanted = task
     found = []
     for statistic in wanted:

@@ -18,6 +18,7 @@ from typing import Any
 
 from layerwise.core.base.hashing import hash_files
 from layerwise.core.history.protocols import Archive
+from layerwise.core.history.records import RunFilter, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registered, Registry, distribution_version
 from layerwise.core.runs.add_statistics import measure_run
@@ -27,6 +28,7 @@ from layerwise.core.runs.provenance import digest_key, list_decisive, provenance
 from layerwise.core.runs.request import RunOutcome, RunRequest
 from layerwise.core.runs.resolve import load_request
 
+_N_LOOKED_AT = 8  # of the newest runs of the same model
 _COMPUTING = ("layerwise", "numpy", "pillow", "tensorflow", "keras", "torch")
 
 
@@ -107,6 +109,26 @@ def answer(run_id: str, registry: Registry | None, store: Archive, remark: Calla
         accuracy=record.accuracy,
         weights=record.model.source,
     )
+
+
+def describe_extended(store: Archive, header: RunHeader) -> str:
+    """Which run a new one extends by some stimuli, and why that spares it nothing, in one line; empty where none.
+
+    Pairs of an old stimulus with a new one need the activations of both, and no run keeps any. Sums of old pairs
+    could be moved to the new mean stimulus, but only as well as they are stored, so that results would depend on what
+    happens to be in the history.
+    """
+    n_stimuli, hashes = header.stimuli.n_stimuli, set(header.stimuli.content_hashes)
+    for run in store.list_runs(RunFilter(model=header.model.name, status="finished", limit=_N_LOOKED_AT)):
+        is_same = run.model.fingerprint == header.model.fingerprint and run.origin == header.origin
+        if not is_same or run.n_stimuli >= n_stimuli:
+            continue
+        if hashes.issuperset(stimulus.content_hash for stimulus in store.list_stimuli(run.id)):
+            return (
+                f"{run.n_stimuli:,} of these {n_stimuli:,} stimuli are those of run {run.id}; nothing of it can be "
+                "reused, because pairs of old with new stimuli need the activations of both, which no run keeps"
+            )
+    return ""
 
 
 def _hash(files: Sequence[Path]) -> dict[Path, str] | None:

@@ -34,11 +34,12 @@ def find_budget(request: RunRequest, model: Model) -> Budget:
     if allowed is None:
         allowed = available_memory() // 2 if request.memory is None else request.memory
     memory = allowed if request.memory is None else min(request.memory, allowed)
+    in_tiles = model.arrays is None
     if request.spool is not None:
-        return Budget(memory, request.spool, on_device)
+        return Budget(memory, request.spool, on_device, in_tiles)
     folder = request.spool_folder or tempfile.gettempdir()
     try:
-        return Budget(memory, shutil.disk_usage(folder).free // 2, on_device)
+        return Budget(memory, shutil.disk_usage(folder).free // 2, on_device, in_tiles)
     except OSError as error:
         raise InputError(f"cannot spool to {folder}: {error.strerror}") from error
 

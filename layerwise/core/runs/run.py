@@ -32,7 +32,7 @@ from layerwise.core.runs.costing.metering import Meter
 from layerwise.core.runs.costing.predicting import Prediction, predict, predict_from_history, settle
 from layerwise.core.runs.costing.recalling import Circumstances
 from layerwise.core.runs.holding import holding
-from layerwise.core.runs.lookup import answer
+from layerwise.core.runs.lookup import answer, describe_extended
 from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
 from layerwise.core.runs.predictions import count_bytes, keeps_outputs, keeps_probabilities
 from layerwise.core.runs.provenance import (
@@ -142,6 +142,8 @@ def execute_open(prepared: PreparedRun, store: Archive, observer: Observer) -> R
         return answer(claim.run_id, registry, store, observer.message)
     if claim.resumed and claim.done:
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
+    elif extended := describe_extended(store, header):
+        observer.message(extended)
     with holding(store, claim, partial(_fail, store, claim)):
         meter, before = Meter(), store.count_bytes()
         with meter.running():

@@ -22,9 +22,11 @@ from layerwise.core.host.jobs import StreamedLayer, StreamJob
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_statistic
 from layerwise.core.network.layers import Layer
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.model import Floats, Model, ModelInfo
 from layerwise.core.network.representation import Representation, read_only
 from layerwise.core.network.stimuli import LoadedStimuli
+from layerwise.core.network.summary import LayerSummary
 from layerwise.core.runs.predictions import (
     keeps_outputs,
     keeps_probabilities,
@@ -160,7 +162,7 @@ class StoringSink:
             elif isinstance(statistic.offer, kinds.RepresentationStatistic):
                 results.append(measure_representation(statistic, self._tell, representation))
             elif isinstance(statistic.offer, kinds.JointStatistic):
-                results.append(measure(statistic, self._tell, streamed.summary, representation))
+                results.append(measure_joint(statistic, self._tell, streamed.summary, representation))
         if streamed.activations is not None:
             self._store_output(streamed.activations, target.layer)
         self._store.save_layer(
@@ -205,12 +207,27 @@ def measure(statistic: Registered[Any], remark: Callable[[str], None], *subjects
 
 
 def measure_representation(
-    statistic: Registered[Any], remark: Callable[[str], None], representation: Representation
+    statistic: Registered[Any], remark: Callable[[str], None], representation: Pairs
 ) -> StatisticResult:
-    """A statistic of a representation that is made; what costs n^3 is left out of many stimuli."""
-    if statistic.offer.cubic and representation.n_stimuli > MOST_STIMULI:
+    """A statistic of a representation that is made; of many stimuli what costs n^3 or needs a matrix is left out."""
+    if representation.n_stimuli > MOST_STIMULI and not is_measured(statistic, representation):
         return leave_out(statistic.name, statistic.provider)
     return measure(statistic, remark, representation)
+
+
+def is_measured(statistic: Registered[Any], layer: Pairs) -> bool:
+    """Whether a run measures a statistic of a layer of many stimuli."""
+    return not statistic.offer.cubic and (statistic.offer.panelled or isinstance(layer, Representation))
+
+
+def measure_joint(
+    statistic: Registered[Any], remark: Callable[[str], None], summary: LayerSummary, representation: Pairs
+) -> StatisticResult:
+    """A statistic of both; without a number where it needs a matrix and there is none."""
+    if statistic.offer.panelled or isinstance(representation, Representation):
+        return measure(statistic, remark, summary, representation)
+    reason = f"needs whole matrices, which a run of {representation.n_stimuli:,} stimuli does not hold"
+    return _result(statistic, kinds.StatisticValue(None, reason))
 
 
 def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str], None]) -> list[WeightResult]:

@@ -24,6 +24,7 @@ from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.host.jobs import ModelRecipe, StreamJob
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.arrays import Arrays
+from layerwise.core.network.matrices.tiles import TiledGram
 from layerwise.core.network.model import Floats, Model
 from layerwise.core.network.partial import PartialSums
 from layerwise.core.runs.streaming.host_arrays import HostArrays
@@ -125,7 +126,8 @@ def compute_sums(ticket: Ticket, segment: int, number: int, chunk_number: int) -
         room = _take_cells(at.job.plan.n_stimuli * place.width).reshape(-1, place.width)
         values = at.arrays.send(at.place.read(chunk_name(work, place), into=room))
         sums = sum_values(at.job, place, values, at.arrays)
-        sums.gram = np.asarray(at.arrays.fetch(sums.gram))
+        if not isinstance(sums.gram, TiledGram):
+            sums.gram = np.asarray(at.arrays.fetch(sums.gram))
     return sums
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerwise.core.host.kinds import JointStatistic, StatisticValue
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.summary import LayerSummary
 from layerwise.plugins.statistics.moments import NOT_FINITE, is_finite
 
@@ -18,8 +18,9 @@ class DecovStatistic(JointStatistic):
 
     name = "decov"
     description = "DeCov: half the sum of squared covariances between different units"
+    panelled = True
 
-    def compute(self, summary: LayerSummary, representation: Representation) -> StatisticValue:
+    def compute(self, summary: LayerSummary, representation: Pairs) -> StatisticValue:
         """At least 0; 0 where units are uncorrelated."""
         if not is_finite(summary):
             return NOT_FINITE

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.representation import Representation
 from layerwise.plugins.statistics.usable import keep_finite
 
@@ -23,8 +24,9 @@ class ParticipationRatioStatistic(RepresentationStatistic):
     name = "participation-ratio"
     description = "participation ratio: the effective number of dimensions, at most n - 1"
     unit = "dimensions"
+    panelled = True
 
-    def compute(self, representation: Representation) -> StatisticValue:
+    def compute(self, representation: Pairs) -> StatisticValue:
         """Stimuli whose activations are not finite are left out, which is noted; constant ones are not."""
         usable, note = keep_finite(representation)
         trace, squared = usable.centred_sums

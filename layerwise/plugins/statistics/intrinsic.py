@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.plugins.statistics.usable import Vector, allow_for_rounding, join_notes, keep_finite
 
 Flags = NDArray[np.bool_]
@@ -27,8 +27,9 @@ class TwoNearestNeighboursStatistic(RepresentationStatistic):
     name = "intrinsic-dimension"
     description = "TwoNN intrinsic dimension, from the distances to the two nearest neighbours"
     unit = "dimensions"
+    panelled = True
 
-    def compute(self, representation: Representation) -> StatisticValue:
+    def compute(self, representation: Pairs) -> StatisticValue:
         """Of stimuli with the same activations one counts, which is noted, as is what is not finite."""
         usable, note = keep_finite(representation)
         usable.require_finite()
@@ -48,7 +49,7 @@ class TwoNearestNeighboursStatistic(RepresentationStatistic):
         return StatisticValue(dimension, join_notes(note, doubles))
 
 
-def find_nearest(representation: Representation, counts: Flags | None = None) -> tuple[Vector, Flags]:
+def find_nearest(representation: Pairs, counts: Flags | None = None) -> tuple[Vector, Flags]:
     """Squared distances of each stimulus to its two nearest neighbours, (n, 2), and which are another one's double.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerwise.core.host.kinds import RepresentationStatistic, StatisticValue
-from layerwise.core.network.representation import Representation
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.plugins.statistics.usable import correlation_moments
 
 NO_PAIR = "no two stimuli have activations that vary over units"
@@ -14,8 +14,9 @@ class MeanCorrelationStatistic(RepresentationStatistic):
 
     name = "mean-correlation"
     description = "mean correlation between activation vectors, over all pairs of different stimuli"
+    panelled = True
 
-    def compute(self, representation: Representation) -> StatisticValue:
+    def compute(self, representation: Pairs) -> StatisticValue:
         """From -1/(n - 1) to 1; constant stimuli are left out, which is noted."""
         n_pairs, mean, _, note = correlation_moments(representation)
         return StatisticValue(1 - mean, note) if n_pairs else StatisticValue(None, NO_PAIR)
@@ -30,8 +31,9 @@ class CorrelationSpreadStatistic(RepresentationStatistic):
 
     name = "std-correlation"
     description = "standard deviation of the correlations, over all pairs of different stimuli"
+    panelled = True
 
-    def compute(self, representation: Representation) -> StatisticValue:
+    def compute(self, representation: Pairs) -> StatisticValue:
         """At least 0; constant stimuli are left out, which is noted."""
         n_pairs, _, spread, note = correlation_moments(representation)
         return StatisticValue(spread, note) if n_pairs else StatisticValue(None, NO_PAIR)

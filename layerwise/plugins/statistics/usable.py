@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.network.matrices.derived import take_from
+from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.panels import Panel
 from layerwise.core.network.representation import Representation
 from layerwise.core.network.resolution import SURE
@@ -14,14 +18,17 @@ Matrix = NDArray[np.float64]
 _ROUNDINGS = 16.0  # of an activation's last bit, in deviations of one rounding
 
 
-def keep_finite(representation: Representation) -> tuple[Representation, str]:
+Layer = TypeVar("Layer", bound=Pairs)
+
+
+def keep_finite(representation: Layer) -> tuple[Layer | Representation, str]:
     """The stimuli whose activations are finite, and a note on the others; constant ones stay, they have a place."""
     usable = np.flatnonzero(np.isfinite(representation.norm) & np.isfinite(representation.mean))
     n_left_out = representation.n_stimuli - len(usable)
     if not n_left_out:
         return representation, ""
     note = f"{n_left_out} stimuli have activations that are not finite and are left out"
-    return representation.take(usable), note
+    return take_from(representation, usable), note
 
 
 def allow_for_rounding(panel: Panel) -> Matrix:
@@ -35,7 +42,7 @@ def allow_for_rounding(panel: Panel) -> Matrix:
     return np.asarray(allowed)
 
 
-def correlation_moments(representation: Representation) -> tuple[int, float, float, str]:
+def correlation_moments(representation: Pairs) -> tuple[int, float, float, str]:
     """Number, mean and deviation of 1 - correlation over all pairs of stimuli, and a note on those that have none."""
     usable, note = keep_finite(representation)
     n_constant = len(usable.constant)

@@ -31,7 +31,7 @@ from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, unpack
 if TYPE_CHECKING:
     from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
-    from layerwise.storage.stored_pairs import StoredPairs
+    from layerwise.storage.in_pieces.stored_pairs import StoredPairs
 
 
 _FEW = 2_000  # stimuli, of which all tiles of several layers fit into memory
@@ -102,7 +102,7 @@ class ResultStore:
 
     def _open(self, address: LayerAddress, owner: int, head: Packed) -> StoredPairs | None:
         """A layer whose pairs stay where they are; None of what is not stored as pairs."""
-        from layerwise.storage.stored_pairs import StoredPairs
+        from layerwise.storage.in_pieces.stored_pairs import StoredPairs
 
         with telling(address):
             found = unpack_head(head)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.partial import PartialSums
+from layerwise.core.network.products import Products
 from layerwise.core.network.summary import LayerSummary
 from layerwise.core.runs.streaming.host_arrays import HostArrays
 
@@ -87,7 +89,7 @@ def _sum(arrays: Arrays, rows: Rows, *, in_double: bool) -> PartialSums:
 
 def _compare(expected: PartialSums, found: PartialSums, what: str, tolerance: float) -> None:
     _expect(found.gram.dtype == np.float64, f"products are {found.gram.dtype} of {what}, expected float64")
-    (products, summary), (others, other) = expected.finish("the layer"), found.finish("the layer")
+    (products, summary), (others, other) = (_finish(sums) for sums in (expected, found))
     pairs = {
         "products": (products.represent(in_double=True).entries, others.represent(in_double=True).entries),
         "lengths": (np.diagonal(products.centred), np.diagonal(others.centred)),
@@ -103,6 +105,11 @@ def _compare(expected: PartialSums, found: PartialSums, what: str, tolerance: fl
         apart = np.max(np.abs(np.where(both, 0, came - wanted)), initial=0)
         _expect(bool(apart <= tolerance * size), f"{name} of {what} are off by {apart:.3g}, of {size:.3g}")
     _expect(found.is_hard == expected.is_hard, f"{what}: is_hard is {found.is_hard}, expected {expected.is_hard}")
+
+
+def _finish(sums: PartialSums) -> tuple[Products, LayerSummary]:
+    products, summary = sums.finish("the layer")
+    return cast("Products", products), summary  # in tiles are only those of many stimuli
 
 
 def _expect(is_so: bool, failure: str) -> None:

@@ -16,6 +16,7 @@ from layerwise.core.host.plans import Budget, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.network.model import Floats
 from layerwise.core.network.pixels import ArrayReader
+from layerwise.core.network.products import Products
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.streaming.planner import plan_stream
 from layerwise.core.runs.streaming.stream import stream_segments
@@ -172,8 +173,9 @@ def _check_job(engine: Engine, job: StreamJob, what: str, tolerance: float) -> N
 
 def _compare(engine: Engine, expected: StreamedLayer, found: StreamedLayer, what: str, tolerance: float) -> None:
     name = f"layer '{found.target.layer.name}' (transform {found.target.transform_name}) {what}"
+    wanted, came_instead = (cast("Products", layer.products) for layer in (expected, found))  # of few stimuli: whole
     pairs = {
-        "centred products": (expected.products.centred, found.products.centred),
+        "centred products": (wanted.centred, came_instead.centred),
         "norms": (expected.products.norm, found.products.norm),
         "means": (expected.products.mean, found.products.mean),
         "sums of squares": (expected.summary.power2, found.summary.power2),

@@ -22,6 +22,7 @@ PLACES = [(layer, transform) for layer in "ab" for transform in ("none", "rank")
 class Count(RepresentationStatistic):
     name = "count"
     description = "number of stimuli"
+    panelled = True
 
     def compute(self, representation: Representation) -> StatisticValue:
         return StatisticValue(float(representation.n_stimuli))

@@ -328,3 +328,29 @@ def test_a_wrong_request_is_one_clear_error_before_anything_is_stored(
     with pytest.raises(InputError, match=message.replace("?", r"\?")):
         run(registry, store, pixels, **change)
     assert store.list_runs() == []
+
+
+class Listening(SilentObserver):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_a_run_on_a_set_that_extends_an_analysed_one_says_that_nothing_of_that_is_reused(
+    registry: Registry, store: MemoryHistory, pixels: Path
+) -> None:
+    def listen(limit: int | None, **changes: Any) -> tuple[str, list[str]]:
+        request = RunRequest("toy", str(pixels), layers=("output",), limit=limit, **changes)
+        observer = Listening()
+        return execute_run(prepare_run(request, registry, observer), store, observer).run_id, observer.said
+
+    first, said = listen(12)
+    assert said == []
+    _, said = listen(None)
+    assert said == [
+        f"12 of these 20 stimuli are those of run {first}; nothing of it can be reused, because pairs of old with "
+        "new stimuli need the activations of both, which no run keeps"
+    ]
+    assert listen(5)[1] == []

@@ -31,6 +31,7 @@ from layerwise.core.network.stimuli import LoadedStimuli
 
 if TYPE_CHECKING:
     from layerwise.core.history.outputs import Outputs
+    from layerwise.core.network.matrices.pairs import Pairs
     from layerwise.core.network.representation import Representation
 
 Place = tuple[str, str]
@@ -177,12 +178,15 @@ def _records_of(loaded: LoadedStimuli) -> tuple[StimulusRecord, ...]:
     )
 
 
-def keep_representation(representation: Representation, what: str) -> Representation:
-    """A copy of a representation that nobody can change.
+def keep_representation(layer: Pairs, what: str) -> Representation:
+    """A copy of a representation that nobody can change; held whole, whatever it was.
 
     Raises:
         LayerwiseError: If it is none; `what` says whose.
     """
+    from layerwise.core.network.matrices.derived import hold_whole
+
+    representation = hold_whole(layer)
     try:
         check_representation(representation)
     except ValueError as error:

@@ -53,9 +53,12 @@ class RepresentationStatistic(Statistic):
     Attributes:
         cubic: Whether its cost grows with the cube of the number of stimuli, as eigenvalues do. Then a run above
             2,000 stimuli leaves it out, and `layerwise measure` computes it when asked.
+        panelled: Whether it asks for nothing but what `Pairs` has, which is read a few rows at a time. Above 2,000
+            stimuli a run holds no matrix, and leaves all others out as if they were cubic.
     """
 
     cubic: ClassVar[bool] = False
+    panelled: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, representation: Representation) -> StatisticValue:
@@ -63,7 +66,13 @@ class RepresentationStatistic(Statistic):
 
 
 class JointStatistic(Statistic):
-    """A statistic that needs the Gram matrix and the moments and counts besides. Costs nothing while streaming."""
+    """A statistic that needs the Gram matrix and the moments and counts besides. Costs nothing while streaming.
+
+    Attributes:
+        panelled: As of a `RepresentationStatistic`; what is left out of a run of many stimuli cannot be added later.
+    """
+
+    panelled: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, summary: LayerSummary, representation: Representation) -> StatisticValue:

@@ -52,6 +52,18 @@ def _change(panel: Panel, draw: NDArray[np.float64]) -> NDArray[np.float64]:
     return draw
 
 
+def hold_whole(layer: Pairs) -> Representation:
+    """The layer with all of its pairs in memory."""
+    if isinstance(layer, Representation):
+        return layer
+    entries = np.empty((layer.n_stimuli, layer.n_stimuli), dtype=layer.entry_type)
+    for rows, panel in layer.upper_panels():
+        entries[rows, rows.start :] = panel.entries
+        entries[rows.start :, rows] = panel.entries.T
+    vectors = layer.deviation, layer.mean, layer.norm
+    return Representation(entries, *vectors, layer.n_features, layer.resolution, layer.has_zero)
+
+
 def take_from(layer: Pairs, indices: ArrayLike) -> Representation:
     """The representation of a selection (or reordering) of the stimuli, as `Representation.take` gives it.
 

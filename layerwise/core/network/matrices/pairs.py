@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.spool import Spool
 from layerwise.core.network.matrices.overview import Overview, find_moments, look_over
 from layerwise.core.network.matrices.panels import Matrix, Panel, Side
 from layerwise.core.network.resolution import Resolution, deviation_of
@@ -55,6 +56,10 @@ class Pairs(ABC):
     @abstractmethod
     def entry_type(self) -> np.dtype[np.floating]:
         """The type in which pairs are stored: float32, or float64 where that is needed."""
+
+    def make_spool(self) -> Spool | None:
+        """A file for a copy of its pairs, where these lie on disk because memory is short; None for memory."""
+        return None
 
     @property
     def n_stimuli(self) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.network.model import Floats
 from layerwise.core.network.partial import PartialSums, summarize_units
-from layerwise.core.network.products import are_many, find_close
+from layerwise.core.network.products import are_many, find_close, find_shared
 from layerwise.core.network.summary import LayerSummary, Moments, Vector, concatenate_moments, concatenate_summaries
 from layerwise.core.runs.streaming.passes import TAME, Gathered, gather
 
@@ -52,7 +52,7 @@ class Scratch:
 
 
 @dataclass(eq=False)
-class _Along:
+class Along:
     """What tells close stimuli: sums about a number near the activations, the anchor.
 
     Attributes:
@@ -79,8 +79,14 @@ class _Along:
 
     def find_close(self, gram: Vector, width: int) -> NDArray[np.intp]:
         """Stimuli that float32 does not tell apart."""
-        pattern = self.square - self.sum**2 / width
-        return find_close(gram, self.total, self.along - self.total * self.sum / width, pattern, width)
+        return find_close(gram, self.total, *self._about_mean(width), width)
+
+    def find_shared(self, width: int) -> NDArray[np.bool_]:
+        """Which stimuli are nearly the mean stimulus but for their level and gain, (n,)."""
+        return find_shared(self.own, self.total, *self._about_mean(width), width)
+
+    def _about_mean(self, width: int) -> tuple[Vector, float]:
+        return self.along - self.total * self.sum / width, self.square - self.sum**2 / width
 
 
 def sum_chunk(values: Floats, scratch: Scratch, *, in_double: bool) -> PartialSums:
@@ -92,20 +98,19 @@ def sum_chunk(values: Floats, scratch: Scratch, *, in_double: bool) -> PartialSu
         in_double: Whether to multiply in float64.
     """
     n_stimuli, width = values.shape
-    sums = _Along(*np.zeros((3, n_stimuli)))
+    sums = Along(*np.zeros((3, n_stimuli)))
     gram = np.zeros((n_stimuli, n_stimuli))
-    finite = values[0][np.isfinite(values[0])]
-    anchor = float(finite.mean(dtype=np.float64)) if len(finite) else 0.0
+    anchor = find_anchor(values)
     step = DOUBLE_BLOCK if in_double else BLOCK
     parts, references = [], []
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is reported when a layer is finished
         for start in range(0, width, step):
             columns = slice(start, min(start + step, width))
             if in_double:
-                parts.append(_add_double(gram, sums, values, columns, anchor))
+                parts.append(add_double(gram, sums, values, columns, anchor)[0])
                 continue
             found = _add_single(gram, sums, values, columns, anchor, scratch)
-            parts.append(_summarize(values, columns, found))
+            parts.append(summarize_block(values, columns, found))
             references.append(found.reference)
         if not in_double:
             np.fill_diagonal(gram, sums.own)
@@ -117,6 +122,12 @@ def sum_chunk(values: Floats, scratch: Scratch, *, in_double: bool) -> PartialSu
         if len(close) and not in_double:
             summary = _repeat(gram, summary, close, values, np.concatenate(references))
     return PartialSums(gram, summary, in_double=in_double, is_hard=is_hard, samples=(sample(values),))
+
+
+def find_anchor(values: Floats) -> float:
+    """A number near the activations of a chunk."""
+    finite = values[0][np.isfinite(values[0])]
+    return float(finite.mean(dtype=np.float64)) if len(finite) else 0.0
 
 
 def sample(values: Floats) -> Floats:
@@ -135,7 +146,7 @@ def scale_of(peak: float) -> float:
 
 
 def _add_single(
-    gram: Vector, sums: _Along, values: Floats, columns: slice, anchor: float, scratch: Scratch
+    gram: Vector, sums: Along, values: Floats, columns: slice, anchor: float, scratch: Scratch
 ) -> Gathered:
     """Float32 within a block, float64 between them."""
     n_stimuli = len(values)
@@ -150,7 +161,8 @@ def _add_single(
     return found
 
 
-def _summarize(values: Floats, columns: slice, found: Gathered) -> LayerSummary:
+def summarize_block(values: Floats, columns: slice, found: Gathered) -> LayerSummary:
+    """Moments and counts of a block that was gathered."""
     suspect = (found.unit_squares == 0) & (found.reference == 0)  # or squares that underflowed
     dead = suspect.copy()
     dead[suspect] = ~values[:, columns][:, suspect].any(axis=0)
@@ -175,11 +187,23 @@ def _summarize(values: Floats, columns: slice, found: Gathered) -> LayerSummary:
     )
 
 
-def _add_double(gram: Vector, sums: _Along, values: Floats, columns: slice, anchor: float) -> LayerSummary:
+def add_double(
+    gram: Vector | None, sums: Along, values: Floats, columns: slice, anchor: float
+) -> tuple[LayerSummary, Vector]:
+    """Sum some columns in float64; gives moments and counts, and what was taken out of each column.
+
+    Args:
+        gram: (n, n); products are added to it. None where they are not wanted.
+        sums: Added to.
+        values: float32 (n, width).
+        columns: Which.
+        anchor: See `Along`.
+    """
     block = values[:, columns].astype(np.float64)
     reference = block[0] + (block - block[0]).mean(axis=0)
     centred = block - reference
-    gram += centred @ centred.T
+    if gram is not None:
+        gram += centred @ centred.T
     own = np.einsum("ij,ij->i", centred, centred)
     total = centred.sum(axis=1)
     sums.add(own, total, centred @ (reference - anchor), reference, anchor)
@@ -189,8 +213,8 @@ def _add_double(gram: Vector, sums: _Along, values: Floats, columns: slice, anch
     n_dead, lifetime, variance2 = summarize_units(
         block.sum(axis=0), squares, reference, len(block), dead=dead, negative=bool((minimum < 0).any())
     )
-    mean, power2, power3, power4 = _sum_moments(block)
-    return LayerSummary(
+    mean, power2, power3, power4 = sum_moments(block)
+    summary = LayerSummary(
         n_features=block.shape[1],
         mean=mean,
         power2=power2,
@@ -204,9 +228,10 @@ def _add_double(gram: Vector, sums: _Along, values: Floats, columns: slice, anch
         lifetime_sum=lifetime,
         unit_variance2=variance2,
     )
+    return summary, reference
 
 
-def _sum_moments(block: Vector) -> Moments:
+def sum_moments(block: Vector) -> Moments:
     """Mean over units of each row of float64, and sums of squares, third and fourth powers about it."""
     mean = block.mean(axis=1)
     apart = block - mean[:, None]
@@ -229,7 +254,7 @@ def _repeat(
     for start in range(0, values.shape[1], DOUBLE_BLOCK):
         columns = slice(start, start + DOUBLE_BLOCK)
         some = values[rows, columns].astype(np.float64)
-        parts.append((some.shape[1], _sum_moments(some)))
+        parts.append((some.shape[1], sum_moments(some)))
         some -= reference[columns]
         again += some @ some.T
     gram[np.ix_(rows, rows)] = again

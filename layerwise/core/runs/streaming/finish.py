@@ -9,10 +9,12 @@ import numpy as np
 
 from layerwise.core.host.jobs import LayerSink, StreamedLayer, StreamJob
 from layerwise.core.host.plans import Target
+from layerwise.core.network.matrices.tiles import TiledGram
 from layerwise.core.network.model import Floats
 from layerwise.core.network.partial import PartialSums
 from layerwise.core.network.products import Products, concatenate
 from layerwise.core.network.summary import LayerSummary, concatenate_summaries
+from layerwise.core.network.tiled_products import TiledProducts, concatenate_tiled
 from layerwise.core.runs.streaming.plan import part_keys
 from layerwise.core.runs.streaming.states import Listener, RunStates
 from layerwise.core.runs.streaming.tasks import ChunkPlace
@@ -31,7 +33,7 @@ class LayerFinisher:
         self._states = RunStates(job)
         self._open: dict[tuple[str, str], PartialSums] = {}
         self._blocks = list(job.plan.derived)
-        self._branches: dict[tuple[str, str], tuple[Products, LayerSummary]] = {}
+        self._branches: dict[tuple[str, str], tuple[Products | TiledProducts, LayerSummary]] = {}
 
     def fed_by(self, place: ChunkPlace) -> Sequence[Listener]:
         """The streamed statistics that are to see a chunk."""
@@ -65,15 +67,26 @@ class LayerFinisher:
         while block := next((block for block in self._blocks if self._has_all_branches(block)), None):
             self._blocks.remove(block)
             products, summaries = zip(*(self._branches[part] for part in part_keys(block)), strict=True)
-            self._hand_over(block, concatenate(products), concatenate_summaries(summaries))
+            self._hand_over(block, self._add_up(products), concatenate_summaries(summaries))
         awaited = {part for block in self._blocks for part in part_keys(block)}
         self._branches = {key: found for key, found in self._branches.items() if key in awaited}
+
+    def _add_up(self, parts: Sequence[Any]) -> Products | TiledProducts:
+        """The products of a block; of many stimuli in tiles, which lie where the plan has room for them."""
+        if not isinstance(parts[0], TiledProducts):
+            return concatenate(parts)
+        plan, folder = self._job.plan, self._job.spool_folder
+        return concatenate_tiled(parts, TiledGram(plan.n_stimuli, folder, on_disk=plan.products_spooled))
 
     def _has_all_branches(self, block: Target) -> bool:
         return all(part in self._branches for part in part_keys(block))
 
     def _hand_over(
-        self, target: Target, products: Products, summary: LayerSummary, activations: Floats | None = None
+        self,
+        target: Target,
+        products: Products | TiledProducts,
+        summary: LayerSummary,
+        activations: Floats | None = None,
     ) -> None:
         self._branches[target.key] = (products, summary)
         states = self._states.take(target)

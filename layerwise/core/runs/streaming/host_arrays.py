@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.pages import make_buffer
 from layerwise.core.network.arrays import Arrays
+from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.model import Floats
 from layerwise.core.network.partial import PartialSums
 from layerwise.core.runs.streaming.chunks import Scratch, sum_chunk
+from layerwise.core.runs.streaming.tiles.sums import TileScratch, sum_in_tiles
 
 
 class HostArrays(Arrays):
@@ -40,7 +42,11 @@ class HostArrays(Arrays):
         return values
 
     def sum_chunk(self, values: Floats, *, in_double: bool) -> PartialSums:
-        """The sums of a chunk."""
+        """The sums of a chunk; of many stimuli its products are in tiles."""
+        if len(values) > MOST_WHOLE:
+            if not hasattr(self._local, "tiles"):
+                self._local.tiles = TileScratch()
+            return sum_in_tiles(values, self._local.tiles, in_double=in_double)
         if not hasattr(self._local, "scratch"):
             self._local.scratch = Scratch()
         return sum_chunk(values, self._local.scratch, in_double=in_double)

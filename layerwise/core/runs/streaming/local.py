@@ -45,7 +45,7 @@ class LocalCrew:
         self._workers = workers
         memory = max(segment.memory_bytes for segment in plan.segments)
         self._arena = Arena(plan.n_stimuli, memory, spool, self.arrays)
-        self._rooms = Rooms(plan.concurrency.n_rooms, plan.n_stimuli * _widest(job), self.arrays)
+        self._rooms = Rooms(plan.concurrency.n_rooms, plan.n_stimuli * widest_chunk(job), self.arrays)
         self._chunks: list[Chunk] = []
         self._boundaries: dict[int, Boundary] = {}
 
@@ -133,7 +133,8 @@ def _width(layer: LayerWork) -> int:
     return int(layer.chunks[-1].columns.stop)
 
 
-def _widest(job: StreamJob) -> int:
+def widest_chunk(job: StreamJob) -> int:
+    """Columns of the widest chunk."""
     spans = (span for segment in job.plan.segments for spans in segment.passes for span in spans)
     return min(job.plan.chunk_width, max((span.n_features for span in spans), default=1))
 

@@ -2,7 +2,8 @@
 
 What is an n x n matrix grows with the square of the number of stimuli n: 200 MB in float64 for 5,000. Few are alive
 at a time, whatever the number of layers: the layer that is being summed, the branches that wait for their block,
-products in flight, and what waits to be stored or is being stored.
+products in flight, and what waits to be stored or is being stored. Above 2,000 stimuli none is there whole: products
+lie in tiles, in memory or on disk, and what is said of pairs is computed a few rows at a time.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from dataclasses import dataclass, replace
 
 from layerwise.core.host.plans import Concurrency, Target
 from layerwise.core.network.graph import Graph
+from layerwise.core.network.matrices.tiles import list_tiles, tile_bytes, triangle_bytes
 from layerwise.core.runs.sink import N_UNWRITTEN, count_storing
 from layerwise.core.runs.streaming.chunks import BLOCK, DOUBLE_BLOCK
 from layerwise.core.runs.streaming.cuts import Shares
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES, part_keys
+from layerwise.core.runs.streaming.tiles.sums import double_bytes, scratch_bytes
 
 _DOUBLE_BYTES = 8
 _OVERHEAD = 8 * 2**20  # the database's pages, rows to be written, what the allocator does not give back
@@ -24,6 +27,8 @@ _N_WORKING = 3  # tensors as large as the widest that a framework needs to compu
 _SCRATCH_BYTES = 13  # three float32 arrays and one of flags, of each worker: see `sums.Scratch`
 _N_DEVICE_CHUNKS = 3  # a chunk's deviations, centred and about each stimulus's mean, and their squares
 _UNIT_BYTES = 16  # two float64 sums of each unit of a segment
+_PANEL_ROWS = 64  # of pairs that are looked at together
+_N_PANELS = 12  # float64 arrays of that many rows, while a layer is measured and stored
 _SHARE = 8  # of what is spare, an eighth each for workers, products and rooms: the rest is for layers and boundaries
 
 
@@ -34,16 +39,26 @@ class Holdings:
     Attributes:
         fixed: Stimuli, matrices, and one batch inside the network.
         working: That batch, which is a part of it.
+        matrices: The matrices, which are another.
+        digested: Temporary arrays of a batch, which are a part of `scratch`.
         scratch: Temporary arrays of one worker: of a batch, of a block of a chunk, and the block's products.
-        product: The sums of one chunk, float64 (n, n).
+        product: The sums of one chunk, float64 (n, n); in tiles, those that are summed together at least.
         chunk: One chunk of the widest layer.
+        most_products: How many of these can be of use; None where it is by the workers.
+        disk: Bytes on disk whatever the plan: products in tiles, and layers on their way into the history.
+        products_spooled: Whether products lie there.
     """
 
     fixed: int
     working: int
+    matrices: int
+    digested: int
     scratch: int
     product: int
     chunk: int
+    most_products: int | None = None
+    disk: int = 0
+    products_spooled: bool = False
 
     @property
     def minimum(self) -> int:
@@ -67,8 +82,9 @@ class Holdings:
         share = spare // _SHARE
         n_workers = 1 + min(n_cores - 1, share // self.scratch)
         # Twice as many products as workers, so that none waits while the sums are a chunk behind.
-        n_products = 1 + min(2 * n_workers - 1, share // self.product)
-        n_rooms = 1 + min(min(n_workers, n_products) - 1, share // self.chunk)
+        n_products = 1 + min((self.most_products or 2 * n_workers) - 1, share // self.product)
+        n_chunks = 1 if self.most_products else min(n_workers, n_products)  # multiplied at a time
+        n_rooms = 1 + min(n_chunks - 1, share // self.chunk)
         taken = (n_workers - 1) * self.scratch + (n_products - 1) * self.product + (n_rooms - 1) * self.chunk
         streaming = spare - taken + 2 * self.chunk
         shares = Shares(
@@ -112,12 +128,45 @@ def weigh(
     working = _N_WORKING * widest * batch_size * FLOAT_BYTES
     outputs = (t for t in (*streamed, *derived) if t.layer.role == "output" and t.transform is None)
     kept = sum(features[target.key] * n_stimuli * FLOAT_BYTES for target in outputs)  # for predictions
+    digested = batch_size * columns * _SCRATCH_BYTES
     return Holdings(
         fixed=_OVERHEAD + pixel_bytes + int(matrices * matrix) + vectors + working + kept,
         working=working,
-        scratch=batch_size * columns * _SCRATCH_BYTES + _block_bytes(n_stimuli, columns),
+        matrices=int(matrices * matrix),
+        digested=digested,
+        scratch=digested + _block_bytes(n_stimuli, columns),
         product=matrix,
         chunk=n_stimuli * columns * FLOAT_BYTES,
+    )
+
+
+def weigh_tiles(
+    whole: Holdings, streamed: Sequence[Target], derived: Sequence[Target], n_stimuli: int, *, on_disk: bool
+) -> Holdings:
+    """The same where products of layers are summed and kept in tiles, in memory or on disk.
+
+    Args:
+        whole: What `weigh` says.
+        streamed: As there.
+        derived: As there.
+        n_stimuli: Number of stimuli n.
+        on_disk: Whether products lie on disk, but for the tiles that are being summed.
+    """
+    n_products = count_matrices(streamed, derived) + N_UNWRITTEN
+    triangle, pairs = triangle_bytes(n_stimuli), n_stimuli * (n_stimuli - 1) // 2 * _DOUBLE_BYTES
+    panels = _N_PANELS * _PANEL_ROWS * n_stimuli * _DOUBLE_BYTES
+    beside = panels + double_bytes(n_stimuli) + whole.chunk  # one chunk is there centred, too
+    columns = whole.chunk // (n_stimuli * FLOAT_BYTES)
+    fixed = whole.fixed - whole.matrices + beside + (0 if on_disk else (n_products - 1) * triangle + pairs)
+    return replace(
+        whole,
+        fixed=fixed,
+        matrices=0,
+        scratch=whole.digested + scratch_bytes(columns),
+        product=tile_bytes(n_stimuli) if on_disk else triangle,
+        most_products=len(list_tiles(n_stimuli)) if on_disk else 1,
+        disk=n_products * triangle + pairs if on_disk else 0,
+        products_spooled=on_disk,
     )
 
 

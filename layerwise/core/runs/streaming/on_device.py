@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.base.spool import Spool
 from layerwise.core.host.jobs import StreamJob
+from layerwise.core.network.matrices.tiles import MOST_WHOLE, fill_tiles
 from layerwise.core.network.partial import PartialSums
 from layerwise.core.runs.streaming.arena import Boundary
 from layerwise.core.runs.streaming.local import LocalCrew
@@ -55,6 +56,18 @@ class DeviceCrew(LocalCrew):
             place, sums = self._first_of(work, running, listeners)
             yield place, sums
             del sums  # or one matrix more than was planned would be alive
+
+    def fetch(self, gram: Any) -> Any:
+        """A layer's products, on the host; of many stimuli tile by tile, into a file."""
+        n_stimuli = self.job.plan.n_stimuli
+        if n_stimuli <= MOST_WHOLE:
+            return super().fetch(gram)
+        return fill_tiles(
+            n_stimuli,
+            lambda rows, columns: self.arrays.fetch(gram[rows, columns]),
+            self.job.spool_folder,
+            on_disk=True,
+        )
 
     def _ask(self, place: ChunkPlace, listeners: Listeners) -> _Running:
         return place, self._asking.submit(self._sum, place, listeners(place))

@@ -19,6 +19,7 @@ from layerwise.core.network.graph import Graph, Node
 
 FLOAT_BYTES = 4
 _CHUNK_FLOATS = 2**23
+_LEAST_WIDTH = 1024  # narrower products take longer to be added up than to be multiplied
 
 
 def chunk_width(n_stimuli: int) -> int:
@@ -27,7 +28,7 @@ def chunk_width(n_stimuli: int) -> int:
     Of that alone: float32 products of other chunks have other last digits. Were the width to follow from memory or
     cores, the same run would give other numbers on another machine, and what is stored could not be trusted to be it.
     """
-    return max(256, min(65536, _CHUNK_FLOATS // n_stimuli // 256 * 256))
+    return max(_LEAST_WIDTH, min(65536, _CHUNK_FLOATS // n_stimuli // 256 * 256))
 
 
 def split_targets(targets: Sequence[Target]) -> tuple[tuple[Target, ...], tuple[Target, ...]]:

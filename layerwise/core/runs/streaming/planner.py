@@ -13,10 +13,12 @@ from itertools import pairwise
 
 from layerwise.core.base import machine
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import bytes_in_words
 from layerwise.core.host.plans import Budget, Concurrency, SegmentPlan, Span, StreamPlan, Target
 from layerwise.core.network.graph import Graph
+from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.runs.streaming.cuts import Shares, choose_cuts
-from layerwise.core.runs.streaming.memory import transit_bytes, weigh
+from layerwise.core.runs.streaming.memory import transit_bytes, weigh, weigh_tiles
 from layerwise.core.runs.streaming.plan import FLOAT_BYTES, chunk_width, node_cost, split_targets
 
 _MIB = 2**20
@@ -49,6 +51,8 @@ def plan_stream(
         InputError: If one layer at a time does not fit into the memory either; says how much is needed.
     """
     planner = _Planner(graph, targets, features, n_stimuli, batch_size, pixel_bytes)
+    if n_stimuli > MOST_WHOLE and budget.in_tiles:
+        planner.use_tiles(budget)
     if budget.on_device:  # which one thread asks for everything
         planner.holdings, n_cores = planner.holdings.on_device(), 1
     return planner.plan(budget, n_cores or machine.n_cores())
@@ -77,6 +81,26 @@ class _Planner:
         self.by_step = self._assign()
         ordered = [target for step in self.by_step for target in step]
         self.holdings = weigh(graph, ordered, self.derived, features, n_stimuli, batch_size, self.width, pixel_bytes)
+        self.ordered = ordered
+
+    def use_tiles(self, budget: Budget) -> None:
+        """Sum products in tiles; they lie in memory where they leave half of it to the rest, else on disk.
+
+        Raises:
+            InputError: If neither has room for them.
+        """
+        whole, n_stimuli = self.holdings, self.n_stimuli
+        self.holdings = weigh_tiles(whole, self.ordered, self.derived, n_stimuli, on_disk=False)
+        on_disk = weigh_tiles(whole, self.ordered, self.derived, n_stimuli, on_disk=True)
+        if self.holdings.minimum <= budget.memory // 2:
+            return
+        if on_disk.disk <= budget.spool:
+            self.holdings = on_disk
+        elif on_disk.minimum <= budget.memory < self.holdings.minimum:
+            raise InputError(
+                f"products and pairs of {n_stimuli:,} stimuli need {bytes_in_words(on_disk.disk)} of disk, and "
+                f"{bytes_in_words(budget.spool)} may be used: allow more (--spool), or take fewer stimuli (--limit)"
+            )
 
     def _assign(self) -> list[list[Target]]:
         """The targets of each step between neighbouring cut points; the input belongs to the first."""
@@ -116,7 +140,7 @@ class _Planner:
         )
 
     def _cut(self, spare: int, budget: Budget, n_cores: int) -> StreamPlan:
-        concurrency, shares = self.holdings.share_out(spare, budget.spool, n_cores)
+        concurrency, shares = self.holdings.share_out(spare, budget.spool - self.holdings.disk, n_cores)
         steps = [sum(self._bytes(target) for target in step) for step in self.by_step]
         boundaries = [self._boundary_bytes(cut) for cut in self.cuts[1:]]
         bounds = choose_cuts(steps, boundaries, shares, [self._transit(step) for step in self.by_step])
@@ -134,8 +158,9 @@ class _Planner:
             chunk_width=self.width,
             forward_passes=sum(segment.cost * len(segment.passes) for segment in segments) / whole,
             memory_bytes=self._peak_memory(segments, concurrency),
-            spool_bytes=self._peak_spool(segments),
+            spool_bytes=self._peak_spool(segments) + self.holdings.disk,
             concurrency=concurrency,
+            products_spooled=self.holdings.products_spooled,
         )
 
     def _bytes(self, target: Target) -> int:

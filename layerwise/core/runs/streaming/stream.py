@@ -17,6 +17,7 @@ from layerwise.core.base.pages import keep_pages
 from layerwise.core.base.spool import Spool
 from layerwise.core.host.jobs import LayerSink, StreamJob
 from layerwise.core.host.plans import Target
+from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.partial import PartialSums
 from layerwise.core.runs.streaming.finish import LayerFinisher
 from layerwise.core.runs.streaming.local import LocalCrew
@@ -24,6 +25,7 @@ from layerwise.core.runs.streaming.on_device import DeviceCrew
 from layerwise.core.runs.streaming.plan import part_keys, split_targets
 from layerwise.core.runs.streaming.states import Listener
 from layerwise.core.runs.streaming.tasks import ChunkPlace, PassWork, deal
+from layerwise.core.runs.streaming.tiles.crew import TiledCrew
 
 
 class Crew(Protocol):
@@ -60,11 +62,18 @@ def stream_segments(job: StreamJob, sink: LayerSink) -> None:
         Spool(job.spool_folder) as spool,
         ThreadPoolExecutor(job.plan.concurrency.n_workers, thread_name_prefix="layerwise-stream") as workers,
     ):
-        crew = LocalCrew(job, spool, workers) if job.model.arrays is None else DeviceCrew(job, spool, workers)
+        crew = _choose_crew(job)(job, spool, workers)
         try:
             run_passes(job, sink, crew)
         finally:
             crew.close()
+
+
+def _choose_crew(job: StreamJob) -> type[LocalCrew]:
+    """Who does the work in this process."""
+    if job.model.arrays is not None:
+        return DeviceCrew
+    return TiledCrew if job.plan.n_stimuli > MOST_WHOLE else LocalCrew
 
 
 def run_passes(job: StreamJob, sink: LayerSink, crew: Crew) -> None:

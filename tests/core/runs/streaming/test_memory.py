@@ -13,9 +13,11 @@ import pytest
 
 from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.records import LayerAddress
 from layerwise.core.host import hookspecs, kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
+from layerwise.core.network.matrices.tiles import TILE, triangle_bytes
 from layerwise.core.network.products import represent
 from layerwise.core.runs import sink
 from layerwise.core.runs.request import RunRequest, SilentObserver
@@ -39,14 +41,24 @@ def plan_toy(model: Any, n: int, budget: Budget, n_cores: int = 2, batch_size: i
 
 
 @pytest.mark.parametrize("n", [5_000, 20_000])
-def test_a_plan_for_many_stimuli_counts_their_matrices_and_stays_within_the_budget(toy: Any, n: int) -> None:
-    matrix = 8 * n**2
-    budget = Budget(16 * matrix, 2**40)
-    plan = plan_toy(toy.ToyModel(), n, budget)
+def test_a_plan_for_many_stimuli_counts_their_products_in_memory_or_on_disk(toy: Any, n: int) -> None:
+    triangle = triangle_bytes(n)
+    assert 4 * n**2 < triangle < 4 * n * (n + TILE)
     branches, stored = 3, 2  # what waits for its block, and what the sink holds
-    assert plan.memory_bytes > (branches + 1 + stored) * matrix
-    assert plan.memory_bytes <= budget.memory
-    assert plan.forward_passes == pytest.approx(1, abs=0.01)
+    ample = plan_toy(toy.ToyModel(), n, Budget(24 * triangle, 2**40))
+    assert not ample.products_spooled
+    assert (branches + 1 + stored) * triangle < ample.memory_bytes <= 24 * triangle
+    tight = plan_toy(toy.ToyModel(), n, Budget(2**30, 2**40))
+    assert tight.products_spooled
+    assert tight.memory_bytes <= 2**30
+    assert tight.spool_bytes > (branches + 1 + stored) * triangle
+    for plan in (ample, tight):
+        assert plan.forward_passes == pytest.approx(1, abs=0.01)
+
+
+def test_where_neither_memory_nor_disk_hold_products_the_plan_says_what_disk_they_need(toy: Any) -> None:
+    with pytest.raises(InputError, match=r"20,000 stimuli need 1\d\.\d GiB of disk.*1\.0 MiB may be used.*--spool"):
+        plan_toy(toy.ToyModel(), 20_000, Budget(2**31, 2**20))
 
 
 def test_a_device_holds_sums_and_layers_and_none_of_what_is_stored(toy: Any) -> None:
@@ -55,20 +67,20 @@ def test_a_device_holds_sums_and_layers_and_none_of_what_is_stored(toy: Any) -> 
     features = {target.key: target.layer.n_features for target in targets}
     budget = Budget(5 * 8 * n**2, 2**40)
     with pytest.raises(InputError):
-        plan_stream(model.graph, targets, features, n, 256, budget)
-    on_device = dataclasses.replace(budget, on_device=True)
+        plan_stream(model.graph, targets, features, n, 256, dataclasses.replace(budget, in_tiles=False))
+    on_device = dataclasses.replace(budget, on_device=True, in_tiles=False)
     plan = plan_stream(model.graph, targets, features, n, 256, on_device, pixel_bytes=2**40)
     assert 2.5 * 8 * n**2 < plan.memory_bytes <= budget.memory
     assert (plan.concurrency.n_workers, plan.concurrency.n_products <= 2) == (1, True)
 
 
 def test_where_memory_is_short_fewer_products_are_in_flight_before_a_layer_is_refused(toy: Any) -> None:
-    n = 5_000
+    n = 2_000
     ample = plan_toy(toy.ToyModel(), n, Budget(2**36, 0), n_cores=16)
-    tight = plan_toy(toy.ToyModel(), n, Budget(14 * 8 * n**2, 0), n_cores=16)
+    tight = plan_toy(toy.ToyModel(), n, Budget(18 * 8 * n**2, 0), n_cores=16)
     assert (ample.concurrency.n_workers, ample.concurrency.n_products) == (16, 32)
     assert 1 <= tight.concurrency.n_products < 8
-    assert tight.memory_bytes <= 14 * 8 * n**2
+    assert tight.memory_bytes <= 18 * 8 * n**2
 
 
 def test_a_budget_that_holds_not_even_one_layer_is_refused_with_what_is_needed_and_what_to_do(toy: Any) -> None:
@@ -175,6 +187,63 @@ def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, s
     finally:
         tracemalloc.stop()
     assert peak <= prepared.plan.memory_bytes <= budget
+
+
+def test_a_run_of_many_stimuli_holds_no_more_than_predicted_and_stores_what_an_ample_one_does(
+    toy: Any, tmp_path: Path
+) -> None:
+    n = 2_100
+    np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).read(0, n))
+    registry = load_plugins()
+    registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
+    request = RunRequest("toy", str(tmp_path / "noise.npz"), layers=("conv", "block/c", "output"), spool=2**40)
+    with open_store(f"sqlite:///{tmp_path}/ample.db") as store:  # imports would count
+        prepared = prepare_run(dataclasses.replace(request, memory=2**33), registry, SilentObserver())
+        assert not prepared.plan.products_spooled
+        execute_run(prepared, store, SilentObserver())
+    with pytest.raises(InputError) as refused:
+        prepare_run(dataclasses.replace(request, memory=1), registry, SilentObserver())
+    budget = int(re.search(r"need (\d+) MiB", str(refused.value))[1]) * MIB  # type: ignore[index]
+    tracemalloc.start()
+    try:
+        prepared = prepare_run(dataclasses.replace(request, memory=budget), registry, SilentObserver())
+        tracemalloc.reset_peak()
+        with open_store(f"sqlite:///{tmp_path}/history.db") as store, single_threaded_blas():
+            execute_run(prepared, store, SilentObserver())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert prepared.plan.products_spooled
+    assert prepared.plan.spool_bytes > 3 * memory.triangle_bytes(n)
+    assert peak <= prepared.plan.memory_bytes <= budget
+    with (
+        open_store(f"sqlite:///{tmp_path}/ample.db") as ample,
+        open_store(f"sqlite:///{tmp_path}/history.db") as small,
+    ):
+        assert small.verify() == []
+        both = [_read_all(store) for store in (ample, small)]
+    for (layer, statistics), (other, others) in zip(*both, strict=True):
+        np.testing.assert_array_equal(layer.entries, other.entries)
+        assert statistics == others
+        assert statistics["participation-ratio"] == pytest.approx(_participation_ratio(layer), rel=1e-6)
+        assert statistics["effective-rank"] is None
+
+
+def _read_all(store: Any) -> list[tuple[Any, dict[str, float | None]]]:
+    run = store.find_run("latest")
+    found = store.read_statistics(run.id)
+    return [
+        (
+            store.read_representation(LayerAddress(run.id, layer.name)),
+            {item.result.name: item.result.value for item in found if item.layer == layer.name},
+        )
+        for layer in store.list_layers(run.id)
+    ]
+
+
+def _participation_ratio(layer: Any) -> float:
+    gram = layer.column_centred_gram()
+    return float(np.trace(gram) ** 2 / (gram**2).sum())
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["few stimuli", "many stimuli"])

@@ -1,0 +1,1 @@
+"""Runs of many stimuli, whose products are summed tile by tile."""

@@ -1,0 +1,1 @@
+"""Layers that are not held whole: written and read a few tiles at a time."""
