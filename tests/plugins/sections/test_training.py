@@ -108,13 +108,17 @@ def test_the_section_applies_to_a_mix_with_two_checkpoints_but_not_to_one(contex
 def test_a_training_has_all_its_figures(context) -> None:
     section = checkpoints.Checkpoints().build(context)
     assert [figure.name for figure in section.figures] == [
+        "alarms",
         "accuracy",
+        "settling",
         "profiles",
         "training-final",
         "training-input",
         "training-output",
+        "layer-matrices",
         "course",
         "first-last",
+        "dimensions",
         "sparseness",
         "histograms",
     ]
@@ -126,8 +130,9 @@ def test_two_trainings_are_told_apart(context, fake) -> None:
     both = replace(context, runs=tuple(context.history.list_runs()))
     figures = checkpoints.Checkpoints().build(both).figures
     names = [figure.name for figure in figures]
-    assert len(set(names)) == len(names) == 18
-    assert {figure.title.rpartition(" · ")[2] for figure in figures} == {"digits", "letters"}
+    assert len(set(names)) == len(names) == 26
+    assert names[-1] == "time-alignment"
+    assert {figure.title.rpartition(" · ")[2] for figure in figures[:-1]} == {"digits", "letters"}
 
 
 def test_the_transition_in_numbers_is_that_of_each_profile(context, found) -> None:

@@ -73,7 +73,7 @@ def draw_moving_profile(frame: pl.DataFrame, scale: Scale) -> Any:
         frame.select("index", "checkpoint", "layer", value=view, series=pl.lit(words))
         for view, words in (("input", TO_INPUT), ("output", TO_OUTPUT))
     ).drop_nulls("value")
-    at = _slider(frame)
+    at = slider(frame)
     base = alt.Chart(drawing.inline(long)).encode(
         x=drawing.layer_axis(layers, "layer", every=len(layers) <= 32),
         y=alt.Y("value:Q", title=scale.axis()),
@@ -89,10 +89,10 @@ def draw_moving_profile(frame: pl.DataFrame, scale: Scale) -> Any:
         ]
     )
     lines = here.mark_line(strokeWidth=3) + here.mark_point(filled=True, size=60, opacity=1)
-    return (pale + lines + _name_of(frame, at)).add_params(at).properties(width="container", height=300)
+    return (pale + lines + name_of(frame, at)).add_params(at).properties(width="container", height=300)
 
 
-def _slider(frame: pl.DataFrame) -> Any:
+def slider(frame: pl.DataFrame) -> Any:
     """A slider from the first checkpoint to the last, which it points at first."""
     import altair as alt
 
@@ -101,7 +101,7 @@ def _slider(frame: pl.DataFrame) -> Any:
     return alt.param(name="at", value=last, bind=bind)
 
 
-def _name_of(frame: pl.DataFrame, at: Any) -> Any:
+def name_of(frame: pl.DataFrame, at: Any) -> Any:
     """The name of the checkpoint that the slider points at, above the chart's right end."""
     import altair as alt
 
@@ -168,7 +168,7 @@ def draw_moving_ridges(ridges: list[Ridges], names: list[str]) -> Any:
         )
         for index, (found, name) in enumerate(zip(ridges, names, strict=True))
     ).with_columns(base=last - pl.col("tensor").replace_strict(place, return_dtype=pl.Int64))
-    at = _slider(frame)
+    at = slider(frame)
     domain = alt.Scale(domain=[-0.2, last + 1.7], nice=False)
     ridge = (
         alt.Chart(drawing.inline(frame))
@@ -192,5 +192,5 @@ def draw_moving_ridges(ridges: list[Ridges], names: list[str]) -> Any:
         .encode(x=alt.value(0), y=alt.Y("base:Q", scale=domain, axis=None), text="tensor:N")
         .properties(name="tensor_names")
     )
-    drawn = ridge + named + _name_of(frame, at)
+    drawn = ridge + named + name_of(frame, at)
     return drawn.add_params(at).properties(width="container", height=max(ROW * (last + 3), LEAST_HEIGHT))

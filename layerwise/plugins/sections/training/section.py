@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
-from layerwise.plugins.sections.layers.weights import N_TENSORS_MOST, query_ridges
-from layerwise.plugins.sections.models.counterparts import draw_pair, query_pairs
-from layerwise.plugins.sections.models.differences import describe_path
-from layerwise.plugins.sections.models.section import PATH_METHOD
 from layerwise.plugins.sections.shared.grouping import find_trainings
-from layerwise.plugins.sections.training.charts import (
-    N_RIDGE_ROWS,
-    draw_lines,
-    draw_moving_profile,
-    draw_moving_ridges,
-    draw_sparseness_over,
-    draw_training,
-    draw_weight_statistic,
-)
+from layerwise.plugins.sections.training.alignment import describe_alignment, draw_alignment, query_alignment
+from layerwise.plugins.sections.training.figures import TrainingFigures
 from layerwise.plugins.sections.training.queries import (
-    VIEWS,
-    WEIGHT_CHANGE,
-    WEIGHT_STATISTICS,
     Training,
     name_checkpoints,
-    query_accuracy,
-    query_course,
-    query_sparseness_over,
-    query_training,
-    query_weight_statistics,
-    spread_evenly,
 )
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Alternatives, Chart, Content, Figure, ReportContext, ReportSection
+from layerwise.report.content import Chart, Figure, ReportContext, ReportSection
 from layerwise.report.queries import comparator_words
-from layerwise.report.scale import Scale, find_scale
+from layerwise.report.scale import find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
 
-REFERENCES = {
-    "final": "the same layer in the last checkpoint",
-    "input": "each checkpoint's own input",
-    "output": "each checkpoint's own output",
-}
-TITLES = {"final": "its final state", "input": "the input", "output": "the output"}
-STATISTICS = {
-    WEIGHT_CHANGE: "Spread of the weights, against the start",
-    "weight-fraction-near-zero": "Share of weights near zero",
-    "weight-kurtosis": "Kurtosis of the weights",
-}
 NEEDS = "two checkpoints of one lineage or more"
 
 
@@ -68,10 +36,13 @@ class Checkpoints(SectionBuilder):
         """Query and draw."""
         groups = find_trainings(context.runs).groups
         figures: list[Figure] = []
-        for index, runs in enumerate(groups):
+        trainings = [name_checkpoints(runs) for runs in groups]
+        for index, training in enumerate(trainings):
             suffix = f"-{index + 1}" if index else ""
-            where = f" · {runs[0].lineage}" if len(groups) > 1 else ""
-            figures += _Drawing(context, name_checkpoints(runs), suffix, where).figures()
+            where = f" · {training.runs[0].lineage}" if len(groups) > 1 else ""
+            figures += TrainingFigures(context, training, suffix, where).figures()
+        for index, other in enumerate(trainings[1:]):
+            figures += _align(context, trainings[0], other, f"-{index + 1}" if index else "")
         introduction = "The same layers on the same stimuli, while the network learns."
         return ReportSection("Over training", tuple(figures), introduction)
 
@@ -95,140 +66,51 @@ class Checkpoints(SectionBuilder):
             n_runs=(2, None),
             uses_layers=False,
         )
-        return (*named, accuracy)
+        return (*named, accuracy, *_more_figures(self))
 
 
-@dataclass(frozen=True)
-class _Drawing:
-    """The figures of one training; `suffix` and `where` tell it apart from others."""
-
-    context: ReportContext
-    training: Training
-    suffix: str
-    where: str
-
-    def figures(self) -> list[Figure]:
-        """From what the network can do to what its weights are."""
-        scale = find_scale(self.context)
-        found = (
-            *self._accuracy(),
-            *self._similarities(scale),
-            *self._course(),
-            *self._first_and_last(scale),
-            *self._sparseness(),
-            *self._weights(),
+def _more_figures(section: SectionBuilder) -> Sequence[NamedFigure]:
+    """The figures on settling, growth and pace that have names of their own."""
+    words = {
+        "settling": "when each layer becomes what it will be, and whether that goes from the bottom up",
+        "layer-matrices": "the layer x layer matrix at each checkpoint, with a slider",
+        "participation-ratio": "dimensions of each layer, over training",
+    }
+    named = [
+        chart_of_section(section, chart, name=name, description=words[chart], needs=NEEDS, n_runs=(2, None))
+        for chart, name in (
+            ("settling", "settling"),
+            ("layer-matrices", "checkpoints-layers"),
+            ("participation-ratio", "checkpoints-dimension"),
         )
-        return list(found)
+    ]
+    aligned = chart_of_section(
+        section,
+        "time-alignment",
+        name="time-alignment",
+        description="checkpoints of one training against those of another, with the best path",
+        needs="checkpoints of two lineages on the same stimuli",
+        n_runs=(4, None),
+    )
+    return (*named, aligned)
 
-    def _figure(self, name: str, title: str, content: Content, caption: str, method: str = "") -> Figure:
-        compared = f"{comparator_words(self.context)}; {self.training.runs[0].n_stimuli} stimuli"
-        words = method or f"{compared}; {len(self.training.runs)} checkpoints; main layers in order of computation."
-        return Figure(f"{name}{self.suffix}", f"{title}{self.where}", content, caption, words)
 
-    def _accuracy(self) -> list[Figure]:
-        frame = query_accuracy(self.training)
-        if frame.is_empty():
-            return []
-        caption = (
-            "Share of the labelled stimuli whose label comes first, or among the first five, at each checkpoint."
-        )
-        chart = Chart(draw_lines(frame, ("top-1", "top-5"), "accuracy", "%"))
-        return [
-            self._figure("accuracy", "Accuracy over training", chart, caption, "Predictions on the analysed stimuli.")
-        ]
-
-    def _similarities(self, scale: Scale) -> list[Figure]:
-        frame = query_training(self.context, self.training)
-        figures = []
-        if frame["input"].count() or frame["output"].count():
-            caption = (
-                "Move the slider from the first checkpoint to the last, by hand or with the arrow keys: bold is the "
-                "checkpoint it points at, pale are all others."
-            )
-            chart = Chart(draw_moving_profile(frame, scale))
-            figures.append(self._figure("profiles", "The profile, checkpoint by checkpoint", chart, caption))
-        for view in VIEWS:
-            if frame[view].count():
-                colour = f"{scale.noun} to {REFERENCES[view]}"
-                caption = f"Each row is a layer, each column a checkpoint; colour is the {colour}."
-                title = f"{scale.noun.capitalize()} to {TITLES[view]}, over training"
-                chart = Chart(draw_training(frame, view, scale))
-                figures.append(self._figure(f"training-{view}", title, chart, caption))
-        return figures
-
-    def _course(self) -> list[Figure]:
-        frame = query_course(self.context, self.training)
-        if frame.is_empty():
-            return []
-        caption = (
-            "Smoothness is 1 where all layers change equally much, near 0 where one does it all; the crossing is the "
-            "relative depth at which layers turn from being more like the input to being more like the output."
-        )
-        chart = Chart(draw_lines(frame, ("smoothness", "crossing"), "from 0 to 1", ".1f"))
-        return [self._figure("course", "The transition in numbers, over training", chart, caption)]
-
-    def _first_and_last(self, scale: Scale) -> list[Figure]:
-        ends = (self.training.runs[0], self.training.runs[-1])
-        pairs = query_pairs(self.context, ends, self.training.by_id)
-        if not pairs:
-            return []
-        caption = (
-            f"Each row is a layer of {pairs[0].names[0]}, each column one of {pairs[0].names[1]}; {scale.reading}. "
-            f"{describe_path(pairs[0], scale)}"
-        )
-        chart = Chart(draw_pair(pairs[0], scale))
-        figure = self._figure("first-last", "Layers before and after", chart, caption)
-        return [Figure(figure.name, figure.title, chart, caption, f"{figure.method} {PATH_METHOD}")]
-
-    def _sparseness(self) -> list[Figure]:
-        frame = query_sparseness_over(self.context, self.training)
-        if frame.is_empty():
-            return []
-        caption = (
-            "0 means that all units answer alike, 1 that a single one does; choose the measure below the chart. "
-            "Treves-Rolls sparseness is defined for activations that are never negative."
-        )
-        chart = Chart(draw_sparseness_over(frame))
-        method = (
-            "Treves-Rolls (1 - a) / (1 - 1/n) over units or stimuli, Hoyer, and the share of exact zeros; "
-            f"{self.training.runs[0].n_stimuli} stimuli."
-        )
-        return [self._figure("sparseness", "Sparseness over training", chart, caption, method)]
-
-    def _weights(self) -> list[Figure]:
-        frame = query_weight_statistics(self.context, self.training)
-        known = [s for s in (WEIGHT_CHANGE, *WEIGHT_STATISTICS) if frame.filter(series=s)["value"].count()]
-        figures = []
-        if known:
-            inner = [
-                Figure(f"{name}{self.suffix}", STATISTICS[name], Chart(draw_weight_statistic(frame, name)))
-                for name in known
-            ]
-            caption = (
-                "Each row is a tensor of weights, each column a checkpoint. The spread is log2 of the standard "
-                "deviation over that in the first checkpoint: 1 is twice as wide, -1 half."
-            )
-            method = "Statistics of each tensor with two or more axes, as stored with each checkpoint."
-            content = Alternatives("Statistic", tuple(inner))
-            figures.append(self._figure("weights", "Weights over training", content, caption, method))
-        return [*figures, *self._histograms()]
-
-    def _histograms(self) -> list[Figure]:
-        runs = self.training.runs
-        newest = query_ridges(self.context, runs[-1])
-        if not newest.tensors:
-            return []
-        shown = spread_evenly(len(runs), N_RIDGE_ROWS // max(newest.frame.height, 1))
-        ridges = [query_ridges(self.context, runs[index]) for index in shown]
-        chart = Chart(draw_moving_ridges(ridges, [self.training.names[index] for index in shown]))
-        caption = (
-            "Each ridge is the histogram of one tensor of weights, drawn to the same height. Move the slider to see "
-            "weights spread, or gather at zero, while the network learns."
-        )
-        some = "" if len(shown) == len(runs) else f"; {len(shown)} checkpoints, evenly spaced"
-        method = f"64 bins for each tensor with two or more axes; at most {N_TENSORS_MOST} tensors{some}."
-        return [
-            self._figure(
-                "histograms", "Distribution of the weights, checkpoint by checkpoint", chart, caption, method
-            )
-        ]
+def _align(context: ReportContext, first: Training, second: Training, suffix: str) -> list[Figure]:
+    """Two trainings aligned in time, where they can be."""
+    found = query_alignment(context, first, second)
+    if found is None:
+        return []
+    scale = find_scale(context)
+    names = f"{found.first.name} and {found.second.name}"
+    caption = (
+        f"Each row is a checkpoint of {found.first.name}, each column one of {found.second.name}; colour is the "
+        f"{scale.noun} of what their layers make of the stimuli. {describe_alignment(found, first, second)}"
+    )
+    method = (
+        f"{comparator_words(context)}, averaged over {len(found.layers)} layers of the same names; "
+        f"{first.runs[0].n_stimuli} stimuli. The boxed path goes from both first to both last checkpoints without "
+        "going back, with the best sum on the way (dynamic time warping; symmetric weights of Sakoe and Chiba "
+        "1978, so that a detour does not win by being long)."
+    )
+    chart = Chart(draw_alignment(found, first, second, scale))
+    return [Figure(f"time-alignment{suffix}", f"{names}, aligned in time", chart, caption, method)]
