@@ -58,7 +58,9 @@ class Export:
             for field in FIELDS:
                 yield f"{prefix}{field}", describe_field(representation, field)
             if self.outputs is not None and self.outputs.layer == layer.name:
-                yield from zip((f"{prefix}{field}" for field in OUTPUTS), (self.outputs.values, self.outputs.scale), strict=True)
+                yield from zip(
+                    (f"{prefix}{field}" for field in OUTPUTS), (self.outputs.values, self.outputs.scale), strict=True
+                )
 
 
 @dataclass(frozen=True, eq=False)

@@ -270,10 +270,10 @@ def reorder(layer: ImportedLayer, order: NDArray[np.intp]) -> ImportedLayer:
     """The same layer with its stimuli in another order."""
     converted = layer.converted
     taken = converted.representation.take(order)
-    outputs = None if layer.outputs is None else dataclasses.replace(layer.outputs, values=layer.outputs.values[order])
-    return dataclasses.replace(
-        layer, converted=dataclasses.replace(converted, representation=taken), outputs=outputs
+    outputs = (
+        None if layer.outputs is None else dataclasses.replace(layer.outputs, values=layer.outputs.values[order])
     )
+    return dataclasses.replace(layer, converted=dataclasses.replace(converted, representation=taken), outputs=outputs)
 
 
 def _check_unique(layers: Sequence[ImportedLayer]) -> None:
