@@ -80,7 +80,7 @@ def show_effects(
     rows = [_cells(effect, saved[effect.run.id]) for effect in effects]
     console.print(make_table(_HEADS, rows, right=_HEADS[1:-1]))
     computed = f"{stored.n_computed} of {len(stored.variants)} variants computed now" if stored.n_computed else ""
-    there = "all variants were stored already" if not computed else computed
+    there = computed or "all variants were stored already"
     say(f"Intact: run {intact.id}; {there}. Intervals are over stimuli, 95 %.")
     program, option = program_name(), database_option(database)
     say(f"Next: {program} report {intact.id[:8]} -o report.html{option}, or {program} runs --origin ablated{option}")

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.history.outputs import Outputs
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.representation import Representation
 from layerwise.interchange.labels import FoundLabels
@@ -69,11 +70,13 @@ class FoundRepresentation:
         name: The layer's name.
         representation: The very one that was exported.
         layer: What the exported history knew of the layer; None in files that hold one layer only.
+        outputs: The whole output, if this is the output layer and the run has kept it.
     """
 
     name: str
     representation: Representation
     layer: Layer | None = None
+    outputs: Outputs | None = None
 
 
 @dataclass(frozen=True)

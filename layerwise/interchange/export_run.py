@@ -65,7 +65,8 @@ def export_layers(
         if metric is None:
             few = run.n_stimuli <= _FEW  # then all are read in one go, which is faster
             found = history.read_representations(addresses) if few else _Stored(history, addresses)
-            content = Export(layers, found, stimuli, prefixed=prefixed)
+            outputs = history.read_outputs(run.id) if transform == NO_TRANSFORM else None
+            content = Export(layers, found, stimuli, prefixed=prefixed, outputs=outputs)
             choose_writer(path, form)(target, content)
         else:
             matrices = _compute(history, run, layers, addresses, stimuli, prefixed, metric)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.history.checks import check_representation
+from layerwise.core.history.checks import check_outputs, check_representation
+from layerwise.core.history.outputs import Outputs, OutputScale
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.matrices.correlations import from_correlations
 from layerwise.core.network.matrices.panels import panels
@@ -24,6 +25,8 @@ from layerwise.interchange.content import about
 
 BEFORE = ("correlation", "mean", "norm", "n_features")
 FIELDS = (*BEFORE, "entries", "deviation", "resolution")
+OUTPUTS = ("outputs", "scale")
+"""What the output layer has besides, where the run has kept its whole output."""
 VECTORS = ("mean", "norm", "n_features", "deviation", "resolution")
 STIMULI = "stimuli"
 LAYERS = "layers"
@@ -39,12 +42,14 @@ class Export:
         representations: One each.
         stimuli: Names of the stimuli.
         prefixed: Whether fields are called `layer/field`; without, there is one layer.
+        outputs: The whole output of the run, where it is kept.
     """
 
     layers: Sequence[Layer]
     representations: Sequence[Representation]
     stimuli: Sequence[str]
     prefixed: bool = True
+    outputs: Outputs | None = None
 
     def fields(self) -> Iterator[tuple[str, Any]]:
         """Every field of every layer with its key, one layer after the other; correlations as `Correlations`."""
@@ -52,6 +57,10 @@ class Export:
             prefix = f"{layer.name}/" if self.prefixed else ""
             for field in FIELDS:
                 yield f"{prefix}{field}", describe_field(representation, field)
+            if self.outputs is not None and self.outputs.layer == layer.name:
+                yield from zip(
+                    (f"{prefix}{field}" for field in OUTPUTS), (self.outputs.values, self.outputs.scale), strict=True
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +122,27 @@ def rebuild(name: str, fields: Mapping[str, NDArray[Any]]) -> Representation:
             raise InputError(f"{correlation.dtype} correlations, {mean.dtype} means: not what Layerwise exports")
         _check_values(correlation, mean, norm)
         return from_correlations(correlation, mean, norm, _check_count(n_features))
+
+
+def rebuild_outputs(name: str, fields: Mapping[str, NDArray[Any]], n_stimuli: int) -> Outputs | None:
+    """The whole output from its fields, bit for bit; None where a file has none.
+
+    Raises:
+        InputError: If they do not make one.
+    """
+    if OUTPUTS[0] not in fields:
+        return None
+    values, scale = np.asarray(fields[OUTPUTS[0]]), str(fields.get(OUTPUTS[1], ""))
+    found = next((known for known in get_args(OutputScale) if known == scale), None)
+    if found is None or values.shape[:1] != (n_stimuli,):
+        raise InputError(f"'{name}': outputs of shape {values.shape} on scale '{scale}': the file was changed")
+    outputs = Outputs(name, values, found)
+    with about(f"'{name}'"):
+        try:
+            check_outputs(outputs)
+        except ValueError as error:
+            raise InputError(f"outputs: {error}") from error
+    return outputs
 
 
 def _rebuild(fields: Mapping[str, NDArray[Any]]) -> Representation:

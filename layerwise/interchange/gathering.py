@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
+from layerwise.core.history.outputs import Outputs
 from layerwise.core.network.layers import Layer, Role
 from layerwise.interchange.arrange import ACTIVATIONS, arrange
 from layerwise.interchange.checks import MIN_STIMULI, check_names, check_text
@@ -35,10 +36,12 @@ class ImportedLayer:
     Attributes:
         converted: Its representation, its kind and its notes.
         known: What the file says of it besides, if Layerwise exported it.
+        outputs: The whole output, where the file has it.
     """
 
     converted: Converted
     known: Layer | None = None
+    outputs: Outputs | None = None
 
     @property
     def name(self) -> str:
@@ -200,7 +203,7 @@ def _read_layers(
     if isinstance(item, FoundRepresentation):
         if kind is not None:
             raise InputError("was exported by Layerwise and says itself what it holds: leave --kind out")
-        yield ImportedLayer(Converted(item.name, REPRESENTATION, item.representation), item.layer)
+        yield ImportedLayer(Converted(item.name, REPRESENTATION, item.representation), item.layer, item.outputs)
     elif _may_hold(item, wanted):
         for arranged in arrange(item, kind):
             converted = convert(arranged)
@@ -267,7 +270,10 @@ def reorder(layer: ImportedLayer, order: NDArray[np.intp]) -> ImportedLayer:
     """The same layer with its stimuli in another order."""
     converted = layer.converted
     taken = converted.representation.take(order)
-    return dataclasses.replace(layer, converted=dataclasses.replace(converted, representation=taken))
+    outputs = (
+        None if layer.outputs is None else dataclasses.replace(layer.outputs, values=layer.outputs.values[order])
+    )
+    return dataclasses.replace(layer, converted=dataclasses.replace(converted, representation=taken), outputs=outputs)
 
 
 def _check_unique(layers: Sequence[ImportedLayer]) -> None:

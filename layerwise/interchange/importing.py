@@ -340,5 +340,7 @@ def _store_layers(
     for layer in layers:
         representation = layer.converted.representation
         results = tuple(measure_representation(statistic, observer.message, representation) for statistic in chosen)
+        if layer.outputs is not None:
+            store.save_outputs(claim, layer.outputs)
         store.save_layer(claim, LayerResult(layer.name, NO_TRANSFORM, representation, results))
         observer.layer_finished(layer.name)

@@ -1,4 +1,4 @@
-"""What two outputs for the same stimuli have in common: how often they give the same answer, and how far apart they are.
+"""What two outputs for the same stimuli have in common: how often the answer is the same, how far apart they are.
 
 Everything is a number for each stimulus, averaged over stimuli; intervals come from resamples of them.
 """

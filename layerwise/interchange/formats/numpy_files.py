@@ -27,11 +27,13 @@ from layerwise.interchange.exported import (
     FIELDS,
     LAYERS,
     METRIC,
+    OUTPUTS,
     STIMULI,
     Correlations,
     Export,
     find_prefixes,
     rebuild,
+    rebuild_outputs,
 )
 from layerwise.interchange.formats.array_labels import split_arrays
 from layerwise.interchange.formats.layer_facts import read_facts, write_facts
@@ -140,8 +142,11 @@ def _exported(arrays: dict[str, NDArray[Any]], prefixes: list[str], path: Path) 
     found = []
     for prefix in prefixes:
         name = prefix[:-1] or stem_of(path)
-        fields = {field: arrays[f"{prefix}{field}"] for field in FIELDS if f"{prefix}{field}" in arrays}
-        found.append(FoundRepresentation(name, rebuild(name, fields), facts.get(name)))
+        known = (*FIELDS, *OUTPUTS)
+        fields = {field: arrays[f"{prefix}{field}"] for field in known if f"{prefix}{field}" in arrays}
+        representation = rebuild(name, fields)
+        outputs = rebuild_outputs(name, fields, representation.n_stimuli)
+        found.append(FoundRepresentation(name, representation, facts.get(name), outputs))
     return tuple(_in_order(found, facts))
 
 

@@ -64,7 +64,7 @@ def ablate_each(
 ) -> None:
     """Silence layers one after the other, and rank them by what the output loses without them.
 
-    The intact network and each variant are stored as runs; variants share all that lies before the layer that they are
+    The intact network and each variant are stored as runs; variants share all that lies before the layer they are
     without. --layers says which later layers are measured, by default main. Stopped, the same command goes on.
 
     Examples:

@@ -75,7 +75,7 @@ def measure_effects(
     baseline: RunRecord,
     variants: Sequence[RunRecord],
     measure: Measure | None = None,
-    resampling: Resampling = Resampling(),
+    resampling: Resampling = Resampling(),  # noqa: B008 - frozen
 ) -> list[VariantEffect]:
     """What each variant lost, the one that lost most first.
 

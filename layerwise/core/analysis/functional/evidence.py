@@ -1,8 +1,8 @@
 """Does what similarity says of a layer predict what happens without it? The correlational beside the causal.
 
-Similarity to the output, unique contribution and partial correlation are measured without touching the network. That a
-layer is unlike the output does not prove it useless; an ablation says what the network loses. Across the layers of a
-network the two can be set beside each other, as ranks.
+Similarity to the output, unique contribution and partial correlation are measured without touching the network. That
+a layer is unlike the output does not prove it useless; an ablation says what the network loses. Across the layers of
+a network the two can be set beside each other, as ranks.
 """
 
 from __future__ import annotations

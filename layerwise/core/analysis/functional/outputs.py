@@ -86,7 +86,10 @@ class OutputTable:
 
 
 def compare_outputs(
-    history: HistoryProtocol, runs: Sequence[RunRecord], name: str, resampling: Resampling = Resampling()
+    history: HistoryProtocol,
+    runs: Sequence[RunRecord],
+    name: str,
+    resampling: Resampling = Resampling(),  # noqa: B008 - frozen
 ) -> OutputTable:
     """Compare the output of every run with that of every other.
 
@@ -118,7 +121,8 @@ def compare_outputs(
                 reasons[runs[j].id, runs[i].id] = str(error)
                 continue
             tables[:, i, j] = tables[:, j, i] = found.value, found.low, found.high
-    return OutputTable(measure, runs, *tables, reasons)
+    matrix, low, high = tables
+    return OutputTable(measure, runs, matrix, low, high, reasons)
 
 
 def compare_two(measure: OutputMeasure, first: Outputs, second: Outputs, draws: NDArray[np.intp]) -> Estimate:
@@ -143,7 +147,8 @@ def read_outputs(history: HistoryProtocol, run: RunRecord) -> Outputs:
     found = history.read_outputs(run.id)
     if found is None:
         raise InputError(
-            f"run {run.id} has not kept its whole output: runs of before schema 0011, with --outputs none, of an output "
-            "that is not analysed or too large, and imports have none; `layerwise run ... --force` computes it anew"
+            f"run {run.id} has not kept its whole output: runs of before schema 0011, with --outputs none, of an "
+            "output that is not analysed or too large, and most imports have none; `layerwise run ... --force` "
+            "computes it anew"
         )
     return found

@@ -1,7 +1,7 @@
 """Where a variant begins: at the latest tensor of the intact network from which all of it can be made.
 
-A branch is a stretch of the tensor that its block lays side by side. So a variant without it begins at the block's own
-tensor, with that stretch replaced, and nothing of the block is computed twice.
+A branch is a stretch of the tensor that its block lays side by side. So a variant without it begins at the block's
+own tensor, with that stretch replaced, and nothing of the block is computed twice.
 """
 
 from __future__ import annotations

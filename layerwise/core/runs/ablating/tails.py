@@ -1,7 +1,7 @@
 """What is left to compute of a variant, as a model of its own: from where it begins to the output.
 
-Its stimuli are rows of the intact network's tensor there, with the silenced stretches replaced. Both are made when they
-are first needed, so that a variant that a history has already costs nothing.
+Its stimuli are rows of the intact network's tensor there, with the silenced stretches replaced. Both are made when
+they are first needed, so that a variant that a history has already costs nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tensor of one cut point of the intact network for all stimuli, moved on from one variant's start to the next."""
+"""The tensor of one cut point of the intact network for all stimuli, moved on from start to start."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A sweep whose variants are kept: each is a run of its own, which says what it differs from and how.
 
-Of a variant the layers are kept that differ from the intact network's: those that come after what was silenced, and no
-statistics of them, which `measure` adds (they would take as long as all the rest). Each is claimed, computed and finished as any run; so a sweep that was stopped goes on with what is missing.
+Of a variant the layers are kept that differ from the intact network's: those that come after what was silenced, and
+no statistics of them, which `measure` adds (they would take as long as all the rest). Each variant is claimed,
+computed and finished as any run; so a sweep that was stopped goes on with what is missing.
 """
 
 from __future__ import annotations

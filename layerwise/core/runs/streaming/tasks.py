@@ -20,8 +20,8 @@ from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.kinds import UnitTransform
 from layerwise.core.host.plans import StreamPlan, Target
 from layerwise.core.host.validation import check_transformed
-from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.ablation import Replaced
+from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.model import Compiled, Floats
 from layerwise.core.network.partial import PartialSums, refuse_not_finite
 from layerwise.core.network.products import multiplies_double
@@ -131,8 +131,10 @@ def compute_batches(
 
 
 def call_at(function: Compiled, start: int, batch: Any) -> Sequence[Any]:
-    """A compiled function of a batch that begins with stimulus `start`: of a model without some layers, what it gives
-    depends on which stimuli these are."""
+    """What a compiled function gives for a batch that begins with stimulus `start`.
+
+    Of a model without some layers it depends on which stimuli these are.
+    """
     return function.at(start, batch) if isinstance(function, Replaced) else function(batch)
 
 

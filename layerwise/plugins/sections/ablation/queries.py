@@ -1,4 +1,4 @@
-"""What a run's variants lost, as frames: ranked, layer by layer, and beside what similarity says of what they lack."""
+"""What a run's variants lost, as frames: ranked, layer by layer, and beside what similarity says of it."""
 
 from __future__ import annotations
 

@@ -128,8 +128,8 @@ class Ablation(SectionBuilder):
             for figure in self._figures(context, run, found)
         ]
         introduction = (
-            "That a layer is unlike the output does not prove it useless. Here it was taken out: what does the network "
-            "lose, and had similarity predicted it?"
+            "That a layer is unlike the output does not prove it useless. Here it was taken out: what does the "
+            "network lose, and had similarity predicted it?"
         )
         return ReportSection("Ablation", tuple(figures), introduction)
 
@@ -168,8 +168,9 @@ class Ablation(SectionBuilder):
         n_all = len(found.effects)
         some = f" Of {n_all} variants the {N_SHOWN} that lost most are shown." if n_all > N_SHOWN else ""
         caption = (
-            f"Each row is the network without a layer, whose activations were {_SUBSTITUTES[found.substitute]}: how far "
-            f"its output is from the intact one. Lines are 95 % intervals over stimuli.{some}"
+            "Each row is the network without a layer, whose activations were "
+            f"{_SUBSTITUTES[found.substitute]}: how far its output is from the intact one. "
+            f"Lines are 95 % intervals over stimuli.{some}"
         )
         measured = (
             "Jensen-Shannon divergence (Lin 1991), from 0 to 1 bit, averaged over stimuli"
@@ -228,7 +229,7 @@ class Ablation(SectionBuilder):
         scale = find_scale(context)
         caption = (
             "Each row is the network without a layer, each column a later layer: how far it is still what it was. "
-            "Where a row fades towards the output, the network makes the damage worse; where it does not, it mends it."
+            "Where a row fades towards the output, the network makes the damage worse; elsewhere it mends it."
         )
         title = title_for(context, run, f"How far the damage reaches ({found.substitute})")
         method = f"{comparator_words(context)}; {run.n_stimuli} stimuli."

@@ -16,10 +16,10 @@ from layerwise.core.history.records import Prediction, RunRecord
 from layerwise.core.host.kinds import Metric, Reorderer
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_metric
+from layerwise.core.network.class_words import label_classes
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.matrices.derived import take_from
 from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
-from layerwise.core.runs.predictions import label_classes
 from layerwise.plugins.sections.stimuli.coding import code_values
 from layerwise.report.atlas import CodedMatrix, PairMeasure, ShownStimulus, StimulusAtlas, StimulusOrder
 from layerwise.report.content import ReportContext

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from layerwise.core.history.records import Prediction, RunRecord, StimulusRecord
+from layerwise.core.network.class_words import label_classes
 from layerwise.core.network.model import ModelInfo
-from layerwise.core.runs.predictions import label_classes
 from layerwise.report.content import Bar, Card, Figure, Gallery, ReportContext, ReportSection, Verdict
 from layerwise.report.queries import featured_runs, title_for
 from layerwise.report.section import SectionBuilder

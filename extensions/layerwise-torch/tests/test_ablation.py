@@ -1,0 +1,74 @@
+"""PyTorch networks without some of their layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from layerwise import InputError
+from layerwise.core.network.ablation import Ablation, ablate
+from layerwise.core.network.stand_ins import draw_partners
+
+
+def outputs_without(network, name, substitute, pixels, preprocess):
+    """What the module itself gives when a hook replaces the value of one of its modules."""
+    seen = []
+    tensor = torch.from_numpy(np.ascontiguousarray(preprocess(pixels))).movedim(-1, 1)
+    module = network.get_submodule(name)
+    with torch.no_grad():
+        handle = module.register_forward_hook(lambda _module, _args, value: seen.append(value))
+        network(tensor)
+        handle.remove()
+        [value] = seen
+        given = {
+            "zero": torch.zeros_like(value),
+            "mean": value.mean(0, keepdim=True).expand_as(value),
+            "shuffle": value[torch.from_numpy(draw_partners(len(value), 2))],
+        }[substitute]
+        handle = module.register_forward_hook(lambda _module, _args, _value: given)
+        found = network(tensor).numpy()
+        handle.remove()
+    return found
+
+
+def compute(model, pixels):
+    return model.compile(model.graph.input, [model.graph.output])(model.preprocess(pixels))[0]
+
+
+@pytest.mark.parametrize("substitute", ["zero", "mean", "shuffle"])
+@pytest.mark.parametrize("layer", ["mixed0/5x5", "mixed1/1x1"])
+def test_an_ablated_branch_is_the_module_with_that_branch_replaced(load, pixels, substitute, layer):
+    from small import Inception
+
+    torch.manual_seed(0)
+    network = Inception().eval()
+    model = load("torch:small:Inception")
+    torch.manual_seed(0)
+    node = next(one.node for one in model.layers if one.name == layer)
+    silenced = ablate(model, Ablation((layer,), substitute, 2), lambda a, b: pixels[a:b], len(pixels))
+    state = {name: value.clone() for name, value in model._traced.program.state_dict().items()}
+    network.load_state_dict(state)
+    expected = outputs_without(network, node.partition(":")[0], substitute, pixels, model.preprocess)
+    np.testing.assert_allclose(compute(silenced, pixels), expected, atol=1e-5)
+    assert np.abs(compute(silenced, pixels) - compute(model, pixels)).max() > 1e-4
+
+
+def test_a_network_that_is_run_whole_cannot_be_ablated(load, pixels):
+    model = load("torch:small:Looping")
+    hidden = next(layer.name for layer in model.layers if layer.role == "hidden")
+    if hasattr(model, "_traced"):
+        pytest.skip("this one was traced")
+    with pytest.raises(InputError, match="could not be traced"):
+        ablate(model, Ablation((hidden,)), lambda a, b: pixels[a:b], len(pixels))
+
+
+def test_a_sweep_runs_from_the_command_line_and_is_stored(command_line, tmp_path, pixels):
+    np.save(tmp_path / "pictures.npy", np.concatenate([pixels, pixels[::-1] // 2 + 30]))
+    asked = ["ablate", "torch:small:Inception", "--stimuli", tmp_path / "pictures.npy", "--json"]
+    found = command_line(*asked, "--ablate-with", "shuffle")
+    assert found.code == 0, found.err
+    assert len(found.json["effects"]) == found.json["n_computed"] >= 4
+    assert all(effect["layers"][0].startswith("mixed") for effect in found.json["effects"])
+    again = command_line(*asked, "--ablate-with", "shuffle")
+    assert again.json["n_computed"] == 0
+    assert again.json["effects"] == found.json["effects"]
