@@ -15,10 +15,12 @@ def register_model_loaders() -> Sequence[ModelLoader]:
     from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader, SavedModelLoader
     from layerwise.plugins.loaders.keras.applications import KerasApplicationsLoader
     from layerwise.plugins.loaders.keras.files import KerasFileLoader
+    from layerwise.plugins.loaders.keras.modules import KerasModuleLoader
 
     return [
         GoogLeNetLoader(),
         KerasApplicationsLoader(),
+        KerasModuleLoader(),
         KerasFileLoader(),
         FrozenGraphLoader(),
         SavedModelLoader(),

@@ -18,7 +18,7 @@ from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
-from layerwise.plugins.loaders.keras.weights import first_line, load_weights, quiet_keras
+from layerwise.plugins.loaders.keras.weights import first_line, list_weights_files, load_weights, quiet_keras
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
 
@@ -54,7 +54,7 @@ class KerasFileLoader(ModelLoader):
         if request.weights is not None:
             load_weights(network, Path(request.weights))
         source = path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}"
-        description = _describe(network, path.stem, source, request, path)
+        description = describe_network(network, path.stem, source, request, path)
         try:
             return KerasModel(network, description, has_own_names=True, size=request.open_size)
         except LayerwiseError:
@@ -73,16 +73,20 @@ class KerasFileLoader(ModelLoader):
             return None
         from layerwise.plugins.loaders.keras.model import KerasModel
 
-        return KerasModel(model, _describe(model, request.model, "in memory", request, None), size=request.open_size)
+        return KerasModel(
+            model, describe_network(model, request.model, "in memory", request, None), size=request.open_size
+        )
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """The model file, other weights where they are named, and names of classes."""
         path = Path(request.model)
-        weights = [Path(request.weights)] if request.weights is not None else []
+        weights = list_weights_files(Path(request.weights)) if request.weights is not None else []
         return [path, *weights, *list_class_files(request.class_names, path)]
 
 
-def _describe(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> ModelDescription:
+def describe_network(
+    network: Any, name: str, source: str, request: LoadRequest, path: Path | None
+) -> ModelDescription:
     """What is known of a network: from the request, and from the file it came from."""
     shape = getattr(network, "output_shape", None)
     n_classes = int(shape[-1] or 0) if isinstance(shape, tuple) and shape else 0
