@@ -13,7 +13,11 @@ def check_weights_file(weights: str | None) -> None:
     Raises:
         InputError: If there is no such file.
     """
-    if weights is not None and looks_like_path(weights) and not Path(weights).exists():
+    if (
+        weights is not None
+        and looks_like_path(weights)
+        and not any(Path(path).exists() for path in (weights, f"{weights}.index"))
+    ):
         raise InputError(f"--weights: there is no file {weights}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,30 +66,35 @@ def _inception(tensor: Any, name: str, widths: tuple[int, int, int, int], withou
     return layers.Concatenate(name=name)([make() for branch, make in branches.items() if branch not in without])
 
 
-def train_checkpoints(digits: Digits, folder: Path, n_epochs: int, seed: int) -> Iterator[Path]:
-    """Train from scratch, and save the network untrained and after every epoch.
+def train_network(digits: Digits, folder: Path, n_epochs: int, seed: int, callbacks: Sequence[Any] = ()) -> Any:
+    """Train from scratch, and save the network untrained and after every epoch: `epoch-0.keras` and so on.
 
     The same seed gives the same checkpoints on the same machine.
 
     Args:
         digits: What to learn.
-        folder: Where `epoch-0.keras` and so on are written.
+        folder: Where checkpoints are written.
         n_epochs: Number of passes over the digits.
         seed: Of initial weights and of the order of the digits.
+        callbacks: Keras callbacks that watch the training.
 
-    Yields:
-        The file of each checkpoint, as soon as it is written.
+    Returns:
+        The trained Keras model.
     """
     keras = import_keras()
+    keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     network = build_network()
     n_steps = max(1, n_epochs) * -(-len(digits.labels) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, n_steps, alpha=0.02)
     network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     pixels = digits.pixels[..., None].astype(np.float32)
-    for epoch in range(n_epochs + 1):
-        if epoch:
-            network.fit(pixels, digits.labels, batch_size=_BATCH, epochs=epoch, initial_epoch=epoch - 1, verbose=0)
-        path = folder / f"epoch-{epoch}.keras"
-        network.save(path, include_optimizer=False)
-        yield path
+
+    def save(epoch: int, logs: Any = None) -> None:
+        del logs
+        network.save(folder / f"epoch-{epoch + 1}.keras", include_optimizer=False)
+
+    save(-1)
+    saving = keras.callbacks.LambdaCallback(on_epoch_end=save)
+    network.fit(pixels, digits.labels, batch_size=_BATCH, epochs=n_epochs, callbacks=[*callbacks, saving], verbose=0)
+    return network

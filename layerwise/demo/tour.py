@@ -1,4 +1,4 @@
-"""The demo, step by step: train, analyse every checkpoint, compare them, report.
+"""The demo, step by step: train, recorded after every epoch; compare the recordings, report.
 
 It goes the way that `layerwise run`, `compare` and `report` go, so that everything it makes can be used with
 them afterwards. Asked for again in the same folder, it answers from the history there.
@@ -6,19 +6,22 @@ them afterwards. Asked for again in the same folder, it answers from the history
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.records import RunFilter
+from layerwise.core.runs.request import RunOutcome
 
 if TYPE_CHECKING:
+    from layerwise.core.history.records import RunRecord
     from layerwise.core.host.registry import Registry
-    from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
+    from layerwise.core.runs.request import Observer
     from layerwise.storage import OpenHistory
 
 LINEAGE = "digits"
@@ -88,42 +91,61 @@ def make_folder(settings: DemoSettings) -> None:
 
 def analyse_training(
     settings: DemoSettings, registry: Registry, store: OpenHistory, observer: Observer
-) -> Iterator[RunOutcome]:
-    """Train, and analyse each checkpoint on the held-out digits as soon as it is there.
+) -> list[RunOutcome]:
+    """Train, recorded by the Keras callback on the held-out digits: untrained, and after every epoch.
 
-    Yields:
-        What came of each checkpoint's analysis, the untrained one first.
+    Returns:
+        What came of each recording, the untrained network's first.
+
+    Raises:
+        LayerwiseError: If one of them was not stored.
     """
-    from layerwise.core.runs.run import execute_run, prepare_run
     from layerwise.demo.digits import load_digits, save_stimuli
-    from layerwise.demo.network import train_checkpoints
+    from layerwise.demo.network import train_network
+    from layerwise.keras import RecordRepresentations
 
+    del registry
     learned, held_out = load_digits(settings.n_held_out, settings.seed)
     save_stimuli(held_out, settings.stimuli)
     classes = settings.checkpoints / "class_names.txt"
     classes.write_text("".join(f"{digit}\n" for digit in range(10)), encoding="utf-8")
-    checkpoints = train_checkpoints(learned, settings.checkpoints, settings.n_epochs, settings.seed)
-    observer.stage("building the network")
-    for step, checkpoint in enumerate(checkpoints):
-        prepared = prepare_run(_request(settings, checkpoint, classes, step), registry, observer)
-        yield execute_run(prepared, store, observer)
-        if step < settings.n_epochs:
-            observer.stage(f"learning, epoch {step + 1} of {settings.n_epochs}")
-
-
-def _request(settings: DemoSettings, checkpoint: Path, classes: Path, step: int) -> RunRequest:
-    from layerwise.core.runs.request import RunRequest
-
-    words = f"layerwise run {checkpoint} --stimuli {settings.stimuli} --layers main --layers branches --layers logits"
-    return RunRequest(
-        model=str(checkpoint),
-        stimuli=str(settings.stimuli),
-        layers=("main", "branches", "logits"),
-        checkpoint=checkpoint.stem,
-        step=step,
+    before = {run.id for run in store.list_runs(RunFilter(lineage=LINEAGE, status="finished"))}
+    recorder = RecordRepresentations(
+        str(settings.stimuli),
+        ("main", "branches", "logits"),
+        db=settings.database,
         lineage=LINEAGE,
-        class_names=str(classes),
-        command=f"{words} --checkpoint {checkpoint.stem} --step {step} --lineage {LINEAGE} --classes {classes}",
+        classes=str(classes),
+    )
+    made: list[str] = []
+    watching = _tell_epochs(settings.n_epochs, observer, lambda: made.extend(recorder.run_ids[len(made) :]))
+    train_network(learned, settings.checkpoints, settings.n_epochs, settings.seed, [watching, recorder])
+    runs = [store.find_run(run_id) for run_id in made]
+    if [run.step for run in runs] != list(range(settings.n_epochs + 1)):
+        raise LayerwiseError(f"of {settings.n_epochs + 1} recordings, {len(runs)} were stored")
+    return [_outcome(run, store, was_there=run.id in before) for run in runs]
+
+
+def _tell_epochs(n_epochs: int, observer: Observer, collect: Callable[[], None]) -> Any:
+    """A Keras callback that says which epoch it is, and takes note of what the recorder has stored."""
+    from layerwise.plugins.loaders.tensorflow_setup import import_keras
+
+    def begin(epoch: int, logs: Any = None) -> None:
+        del logs
+        collect()
+        observer.stage(f"learning, epoch {epoch + 1} of {n_epochs}")
+
+    return import_keras().callbacks.LambdaCallback(on_epoch_begin=begin, on_train_end=lambda _: collect())
+
+
+def _outcome(run: RunRecord, store: OpenHistory, *, was_there: bool) -> RunOutcome:
+    return RunOutcome(
+        run_id=run.id,
+        status="stored" if was_there else "finished",
+        n_stimuli=run.n_stimuli,
+        layers=tuple(layer.name for layer in store.list_layers(run.id)),
+        seconds=run.timings,
+        accuracy=run.accuracy,
     )
 
 
@@ -141,8 +163,9 @@ def compare_checkpoints(registry: Registry, store: OpenHistory, run_ids: Sequenc
 
 
 def write_report(settings: DemoSettings, registry: Registry, store: OpenHistory, run_ids: Sequence[str]) -> Path:
-    """Write the report on all checkpoints."""
+    """Write the report on all checkpoints, which leads with the training."""
     from layerwise.report.page import render_report
 
     runs = [store.find_run(run_id) for run_id in run_ids]
-    return render_report(runs, registry, store, settings.report, title="A small inception network learns digits")
+    title = "A small inception network learns digits"
+    return render_report(runs, registry, store, settings.report, title=title, first=("checkpoints",))

@@ -122,4 +122,4 @@ class RecordRepresentations(_keras.callbacks.Callback):  # type: ignore[misc]
         self._has_begun = False
 
     def _n_steps(self) -> int:
-        return int(self.model.optimizer.iterations)
+        return int(_keras.ops.convert_to_numpy(self.model.optimizer.iterations))  # under a strategy it is no number

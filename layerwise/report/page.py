@@ -56,6 +56,7 @@ def render_report(  # noqa: PLR0913 - a page has so many choices
     choice: Choice = Choice(),  # noqa: B008 - frozen
     command: str = "",
     tell: Callable[[str, PlacedSection], None] | None = None,
+    first: Sequence[str] = (),
 ) -> Path:
     """Write the report of one or several runs to `path`; a file that is there is replaced once the new one is whole.
 
@@ -68,6 +69,7 @@ def render_report(  # noqa: PLR0913 - a page has so many choices
         sections: Names of the sections to show, in their usual order; by default all that apply.
         choice: How layers are compared.
         command: The command that makes the report again, for the box that says how to.
+        first: Names of sections that come before all others, in this order.
         tell: Called with name and section where one has a `problem` in the place of figures.
 
     Raises:
@@ -80,7 +82,7 @@ def render_report(  # noqa: PLR0913 - a page has so many choices
     context = ReportContext(in_order(runs), history, registry, choice, command)
     check_choice(context)
     placed = []
-    for builder in choose_sections(registry, sections):
+    for builder in lead_with(choose_sections(registry, sections), first):
         found = build_section(builder, context)
         if found is None and sections is not None:  # what was asked for by name does not vanish without a word
             found = note(builder, "These runs have nothing to show in it.")
@@ -109,6 +111,13 @@ def choose_sections(registry: Registry, names: Sequence[str] | None) -> list[Reg
     """
     chosen = registry.all(SectionBuilder) if names is None else [registry.get(SectionBuilder, name) for name in names]
     return sorted({offer.qualified_name: offer for offer in chosen}.values(), key=lambda offer: offer.offer.position)
+
+
+def lead_with(
+    builders: Sequence[Registered[SectionBuilder]], first: Sequence[str]
+) -> list[Registered[SectionBuilder]]:
+    """The sections, those of some names before all others."""
+    return sorted(builders, key=lambda one: first.index(one.name) if one.name in first else len(first))
 
 
 def build_section(builder: Registered[SectionBuilder], context: ReportContext) -> PlacedSection | None:

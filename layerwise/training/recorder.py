@@ -86,7 +86,7 @@ class Recorder:
         self._registry = registry
         self._request = RunRequest(
             model=model,
-            stimuli=stimuli,
+            stimuli=str(stimuli) if isinstance(stimuli, Path) else stimuli,
             layers=(layers,) if isinstance(layers, str) else tuple(layers),
             transforms=tuple(transforms),
             batch_size=batch_size,

@@ -91,7 +91,10 @@ class TrainingRecorder:
             return True
         self._last = step
         is_first = self._recorder is None or self._recorder.is_new
-        return bool(guarded(lambda: self.recorder.record(step, _as_numbers(values)), is_first=is_first))
+        name = f"epoch-{step}" if self.by_epoch else f"step-{step}"
+        return bool(
+            guarded(lambda: self.recorder.record(step, _as_numbers(values), checkpoint=name), is_first=is_first)
+        )
 
     def record_if_due(self, step: int, values: Mapping[str, Any] | None = None) -> bool:
         """Record a step, or an epoch, that is due; whether it is stored already."""

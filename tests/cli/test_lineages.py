@@ -103,3 +103,94 @@ def test_one_step_is_not_for_several(
 ) -> None:
     assert run(training, tmp_path / "h.db", str(training / "*.keras"), options=options) == 2
     assert reason in capsys.readouterr().err
+
+
+def save_tensorflow_checkpoints(training: Path, folder: Path, **names: Any) -> None:
+    import tensorflow as tf
+
+    for epoch in (2, 10, 1):
+        model = keras.saving.load_model(training / f"epoch-{epoch}.keras")
+        parts = dict.fromkeys(names, model) or {"root": model}
+        tf.train.Checkpoint(**parts).write(str(folder / f"ckpt-{epoch}"))
+
+
+NETWORK = """
+import keras
+
+def make():
+    return keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+
+def wider():
+    return keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Conv2D(5, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+
+number = 3
+"""
+
+
+@pytest.mark.parametrize("kept_as", ["model", "net", None])
+def test_checkpoints_of_tensorflow_become_a_lineage_with_an_architecture(
+    kept_as: str | None, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_tensorflow_checkpoints(training, tmp_path, **({kept_as: None} if kept_as else {}))
+    database = tmp_path / "history.db"
+    for model, pattern, lineage in (
+        (str(training / "epoch-1.keras"), tmp_path / "ckpt-*.index", "checkpoints"),
+        (str(training / "epoch-1.keras"), training / "epoch-*.weights.h5", "weights"),
+    ):
+        options = ("--weights", str(pattern), "--lineage", lineage, "--json")
+        assert run(training, database, model, options=options) == 0
+    capsys.readouterr()
+    from layerwise.core.history.records import RunFilter
+    from layerwise.storage import open_store
+
+    with open_store(f"sqlite:///{database}", read_only=True) as store:
+        found = [
+            {run.step: run.model.fingerprint for run in store.list_runs(RunFilter(lineage=name))}
+            for name in ("checkpoints", "weights")
+        ]
+    assert found[0] == found[1]
+    assert set(found[0]) == {1, 2, 10}
+
+
+def test_weights_files_become_a_lineage_with_a_function_that_makes_the_model(
+    training: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_network.py").write_text(NETWORK)
+    weights = ("--weights", str(training / "epoch-*.weights.h5"), "--json")
+    for model in ("keras:own_network:make", "keras:own_network.py:make"):
+        assert run(training, tmp_path / "h.db", model, options=(*weights, "--lineage", model)) == 0
+        made = json.loads(capsys.readouterr().out)
+        assert len(made["runs"]) == 3
+    for model, reason in (
+        ("keras:own_network:wider", "does not fit"),
+        ("keras:own_network:maek", "did you mean make?"),
+        ("keras:own_network:number", "cannot be made"),
+        ("keras:nowhere:make", "there is no Python module 'nowhere'"),
+        ("keras:nowhere.py:make", "there is no Python file 'nowhere.py'"),
+        ("keras:own_network", "write keras:package.module:factory"),
+    ):
+        one = ("--weights", str(training / "epoch-1.weights.h5"))
+        assert run(training, tmp_path / "h.db", model, options=one) == 2
+        said = capsys.readouterr().err
+        assert reason in said
+        assert "Traceback" not in said
+
+
+def test_a_checkpoint_of_another_network_is_one_line(
+    training: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_network.py").write_text(NETWORK)
+    save_tensorflow_checkpoints(training, tmp_path, model=None)
+    options = ("--weights", str(tmp_path / "ckpt-1"))
+    assert run(training, tmp_path / "h.db", "keras:own_network:make", options=options) == 0
+    assert run(training, tmp_path / "h.db", "keras:own_network:wider", options=options) == 2
+    assert "ckpt-1 does not fit" in capsys.readouterr().err
+    (tmp_path / "ckpt-1.index").write_bytes(b"nothing")
+    assert run(training, tmp_path / "h.db", "keras:own_network:make", options=options) == 2
+    assert "is no TensorFlow checkpoint, or is damaged" in capsys.readouterr().err

@@ -209,3 +209,70 @@ def test_labels_must_be_one_each(digits: Any, tmp_path: Path) -> None:
     callback = lw.keras.RecordRepresentations((probes_of(digits)[0], [1, 2]), db=tmp_path / "h.db")
     with pytest.raises(InputError, match="one each"):
         fit(make_model(), digits, callbacks=[callback])
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_training_in_mixed_precision_is_recorded(policy: str, digits: Any, tmp_path: Path) -> None:
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        callback = lw.keras.RecordRepresentations(probes_of(digits), db=tmp_path / "h.db", lineage="mixed")
+        history = fit(make_model(), digits, callbacks=[callback], epochs=1)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    runs = read_lineage(tmp_path / "h.db", "mixed")
+    assert [run.step for run in runs] == [0, 1]
+    assert runs[1].accuracy.top1 == pytest.approx(history.history["val_accuracy"][0], abs=0.05)
+    assert np.isfinite(read_layers(tmp_path / "h.db", runs[1].id)["mixed2"].entries).all()
+
+
+@pytest.mark.parametrize("name", ["OneDeviceStrategy", "MirroredStrategy"])
+def test_a_training_under_a_strategy_of_one_replica_is_recorded(name: str, digits: Any, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    place: Any = "/cpu:0" if name == "OneDeviceStrategy" else ["/cpu:0"]
+    with getattr(tf.distribute, name)(place).scope():
+        model = make_model()
+        callback = lw.keras.RecordRepresentations(
+            probes_of(digits), layers="output", every=5, db=tmp_path / "h.db", lineage="one"
+        )
+        fit(model, digits, callbacks=[callback], epochs=1)
+    runs = read_lineage(tmp_path / "h.db", "one")
+    assert [run.step for run in runs] == [0, 5, 10]
+    assert len({run.model.fingerprint for run in runs}) == 3
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import layerwise as lw, keras
+sys.path.insert(0, {here!r})
+import test_keras_callback as here
+digits = here.load_digits(here.N_PROBES, seed=0)
+digits = digits[0].take(here.np.arange(320)), digits[1]
+class Killed(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            os.kill(os.getpid(), 9)
+class Save(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.save({folder!r} + "/model.keras")
+options = dict(layers="output", db={folder!r} + "/h.db", lineage="x")
+recorded = lw.keras.RecordRepresentations(here.probes_of(digits), **options)
+here.fit(here.make_model(), digits, callbacks=[recorded, Save(), Killed()], epochs=5)
+"""
+
+
+def test_a_training_that_is_killed_leaves_a_lineage_that_is_read_and_continued(digits: Any, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    script = KILLED.format(here=str(Path(__file__).parent), folder=str(tmp_path))
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == -9
+    runs = read_lineage(tmp_path / "h.db", "x")
+    assert [(run.step, run.status) for run in runs] == [(0, "finished"), (1, "finished"), (2, "finished")]
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    callback = lw.keras.RecordRepresentations(
+        probes_of(digits), layers="output", db=tmp_path / "h.db", lineage="x", every="epoch"
+    )
+    fit(model, digits, callbacks=[callback], initial_epoch=2, epochs=3)
+    assert [run.step for run in read_lineage(tmp_path / "h.db", "x")] == [0, 1, 2, 3]

@@ -13,7 +13,7 @@ from layerwise.core.base.errors import InputError
 _WILD = re.compile(r"[*?\[]")
 _DECIMAL = re.compile(r"\d+\.\d+")  # such as a loss in the file's name
 _NUMBER = re.compile(r"\d+")
-_SUFFIXES = (".weights.h5", ".keras", ".h5", ".hdf5", ".pb", ".pt", ".pth", ".ckpt", ".npz")
+_SUFFIXES = (".weights.h5", ".keras", ".h5", ".hdf5", ".pb", ".pt", ".pth", ".ckpt", ".npz", ".index")
 
 
 @dataclass(frozen=True)

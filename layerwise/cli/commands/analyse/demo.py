@@ -33,7 +33,7 @@ def run_demo(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a small inception network on handwritten digits, analyse its checkpoints, write a report.
+    """Train a small inception network on handwritten digits, recorded after every epoch; write a report.
 
     Downloads nothing. Run it again in the same folder, and it answers from the history there.
 
@@ -48,7 +48,7 @@ def run_demo(
     make_folder(settings)
     registry = session_of(context).registry
     with open_history(str(settings.database), create=True) as store, watching(quiet=as_json, plans=False) as observer:
-        outcomes = list(analyse_training(settings, registry, store, observer))
+        outcomes = analyse_training(settings, registry, store, observer)
         run_ids = [outcome.run_id for outcome in outcomes]
         observer.stage("comparing checkpoints")
         development = compare_checkpoints(registry, store, run_ids)

@@ -20,7 +20,13 @@ from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.importing import SCHEME, build_network, import_classes
 from layerwise.plugins.loaders.keras.origins import explain_failure
-from layerwise.plugins.loaders.keras.weights import as_keras_knows_it, first_line, load_weights, quiet_keras
+from layerwise.plugins.loaders.keras.weights import (
+    as_keras_knows_it,
+    first_line,
+    list_weights_files,
+    load_weights,
+    quiet_keras,
+)
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.refusing import refusing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
@@ -80,7 +86,7 @@ class KerasFileLoader(ModelLoader):
         if request.imports:
             return None
         path = Path(request.model)
-        weights = [Path(request.weights)] if request.weights is not None else []
+        weights = list_weights_files(Path(request.weights)) if request.weights is not None else []
         return [path, *weights, *list_class_files(request.class_names, path)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import shorten
+from layerwise.plugins.loaders.keras.tensorflow_checkpoints import find_prefix, list_checkpoint_files, restore
 from layerwise.plugins.loaders.keras.weight_names import find_misfits, list_misfits
 
 _BOLD = re.compile(r"\x1b\[[0-9;]*m")
@@ -21,15 +22,21 @@ _LONGEST = 300
 
 
 def load_weights(model: Any, path: Path) -> None:
-    """Load a `.weights.h5`, `.h5` or `.keras` file into a model of the same architecture.
+    """Load a `.weights.h5`, `.h5` or `.keras` file, or TensorFlow's checkpoint, into a model of its architecture.
 
     Raises:
         InputError: If the file is missing, damaged, of another kind, or another model's; lists what does not fit.
     """
+    prefix = find_prefix(path)
+    if prefix is not None:
+        restore(model, prefix)
+        return
     if not path.is_file():
         raise InputError(f"no weights file '{path}'")
     if path.suffix.lower() not in (".h5", ".hdf5", ".keras"):
-        raise InputError(f"{path}: weights are read from .weights.h5, .h5 and .keras files")
+        raise InputError(
+            f"{path}: weights are read from .weights.h5, .h5 and .keras files, and from TensorFlow's checkpoints"
+        )
     try:
         with quiet_keras(), as_keras_knows_it(path) as named:
             misfits = find_misfits(model, named)
@@ -39,6 +46,12 @@ def load_weights(model: Any, path: Path) -> None:
         raise InputError(f"{path} does not fit {model.name}: {first_line(error)}") from error
     if misfits:
         raise InputError(f"{path} does not fit {model.name}: {list_misfits(misfits)}")
+
+
+def list_weights_files(path: Path) -> list[Path]:
+    """The files that weights are read from."""
+    prefix = find_prefix(path)
+    return [path] if prefix is None else list_checkpoint_files(prefix)
 
 
 @contextmanager
