@@ -169,7 +169,7 @@ def test_weights_files_become_a_lineage_with_a_function_that_makes_the_model(
     for model, reason in (
         ("keras:own_network:wider", "does not fit"),
         ("keras:own_network:maek", "did you mean make?"),
-        ("keras:own_network:number", "cannot be made"),
+        ("keras:own_network:number", "is a int, not a keras.Model"),
         ("keras:nowhere:make", "there is no Python module 'nowhere'"),
         ("keras:nowhere.py:make", "there is no Python file 'nowhere.py'"),
         ("keras:own_network", "write keras:package.module:factory"),
