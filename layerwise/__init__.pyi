@@ -56,6 +56,7 @@ from .core.host.registry import Registry as Registry
 from .core.network.arrays import Arrays as Arrays
 from .core.network.graph import Graph as Graph
 from .core.network.graph import Node as Node
+from .core.network.inputs import InputSpec as InputSpec
 from .core.network.layer_naming import derive_layers as derive_layers
 from .core.network.layers import Layer as Layer
 from .core.network.layers import Role as Role
@@ -75,6 +76,8 @@ from .core.network.products import represent as represent
 from .core.network.representation import Representation as Representation
 from .core.network.resolution import Resolution as Resolution
 from .core.network.stimuli import Decoded as Decoded
+from .core.network.stimuli import DecodedArrays as DecodedArrays
+from .core.network.stimuli import InputSet as InputSet
 from .core.network.stimuli import LoadedStimuli as LoadedStimuli
 from .core.network.stimuli import Resize as Resize
 from .core.network.stimuli import Stimulus as Stimulus
@@ -181,6 +184,7 @@ __all__ = [
     "Costs",
     "DatabaseOption",
     "Decoded",
+    "DecodedArrays",
     "Engine",
     "Every",
     "Fact",
@@ -193,6 +197,8 @@ __all__ = [
     "History",
     "HistoryProtocol",
     "InputError",
+    "InputSet",
+    "InputSpec",
     "JointStatistic",
     "LabelledMatrix",
     "Layer",

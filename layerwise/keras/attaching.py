@@ -8,7 +8,8 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.host.selection import select_layers
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.plugins import load_plugins
-from layerwise.plugins.loaders.keras.graph import Call, lay_out, list_tensors, renumber, translate
+from layerwise.plugins.loaders.keras.graph import Call, translate
+from layerwise.plugins.loaders.keras.layout import check_is_graph, lay_out, list_tensors, renumber
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
 
 
@@ -25,9 +26,12 @@ def with_losses(model: Any, *losses: Any) -> Any:
         InputError: If the model cannot be read as a graph, a selector picks nothing, or a layer is not one tensor.
     """
     keras = import_keras()
-    calls = renumber(lay_out(model))
-    tensors = list_tensors(model)
-    graph = translate(calls, {call.name: tuple(axis or 1 for axis in call.shape) for call in calls})
+    check_is_graph(model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise InputError(f"Keras model '{model.name}' has not one input and one output, which losses are put between")
+    laid = renumber(lay_out(model))
+    calls, tensors = laid.calls, list_tensors(model)
+    graph = translate(laid, {call.name: tuple(axis or 1 for axis in call.shape) for call in calls})
     layers, by_name = derive_layers(graph), {call.name: call for call in calls}
     output = model.outputs[0]
     for loss in losses:

@@ -60,6 +60,45 @@ class SpatialMaxTransform(Transform):
         return activations.max(axis=axes) if axes else activations
 
 
+class MeanTokensTransform(Transform):
+    """Mean over tokens: what a layer of a transformer makes of the whole, wherever in the sequence."""
+
+    name = "mean-tokens"
+    description = "mean over tokens (the axis before the last): one vector a stimulus"
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, tokens, units) to (batch, units); what has no tokens stays as it is."""
+        return activations.mean(axis=1, dtype=np.float64).astype(np.float32) if activations.ndim == 3 else activations
+
+
+class ClassTokenTransform(Transform):
+    """The first token, which vision transformers and BERT read their answer from."""
+
+    name = "cls-token"
+    description = "the first token: one vector a stimulus"
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, tokens, units) to (batch, units); what has no tokens stays as it is."""
+        return np.ascontiguousarray(activations[:, 0]) if activations.ndim == 3 else activations
+
+
+class LastTokenTransform(Transform):
+    """The last token, which models of language that read from left to right predict from.
+
+    It is the last one of the sequence as it went in: where shorter texts are filled up at their end, that is filling.
+    """
+
+    name = "last-token"
+    description = "the last token: one vector a stimulus"
+    additive = True
+
+    def apply(self, activations: Floats) -> Floats:
+        """(batch, tokens, units) to (batch, units); what has no tokens stays as it is."""
+        return np.ascontiguousarray(activations[:, -1]) if activations.ndim == 3 else activations
+
+
 class BinarizeTransform(Transform):
     """Which units are active, however strongly."""
 
@@ -99,6 +138,9 @@ def register_transforms() -> Sequence[Transform]:
         RankTransform(),
         SpatialMeanTransform(),
         SpatialMaxTransform(),
+        MeanTokensTransform(),
+        ClassTokenTransform(),
+        LastTokenTransform(),
         BinarizeTransform(),
         ZScoreUnitsTransform(),
     ]

@@ -16,8 +16,11 @@ DOCS = ROOT / "docs" / "plugins"
 PROVISIONAL = [
     "ArrayReader",
     "Arrays",
+    "DecodedArrays",
     "Engine",
     "FileReader",
+    "InputSet",
+    "InputSpec",
     "LayerSink",
     "LayerSummary",
     "LocalEngine",

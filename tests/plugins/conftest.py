@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,26 @@ def _build_frozen_graph() -> Any:
         x = v1.nn.bias_add(x, weights("softmax2_b", 11), name="softmax2_pre_activation")
         v1.identity(v1.nn.softmax(x, name="softmax2"), name="output2")
     return graph.as_graph_def()
+
+
+SECONDS_MOST = 400
+"""After so long a test of a loader or source has no end: what hangs must fail rather than be waited for."""
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    """Fail whatever does not come back, on systems that have alarms."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def fail(*_: object) -> None:
+        raise TimeoutError(f"no end after {SECONDS_MOST} seconds")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(SECONDS_MOST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -30,6 +30,7 @@ class AttributedModel(Model):
         self.arrays = model.arrays
         self.batch_size = model.batch_size
         self.takes_any_size = model.takes_any_size
+        self.inputs = model.inputs
         self.notes = model.notes
         self._loader = loader
         self._model = model

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
+from layerwise.core.network.inputs import InputSpec
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.stimuli import Resize
 
@@ -97,6 +98,8 @@ class LoadRequest:
         device: Where it is to compute: `auto` for the loader's choice, `cpu`, or a framework's word such as `cuda`.
         graph_only: Whether only graph and layers are wanted: weights need not be found, fetched or filled in.
         open_size: Height and width of the input where the model takes any; None for the loader's choice.
+        shapes: Shapes of the stimuli, for a model that takes something else than one picture and leaves axes open:
+            one for each input, without the batch axis.
         output: The tensor that counts as the output, by the model's own name for it; None for the loader's choice.
         feed: Values of inputs that are settings rather than stimuli (`keep_prob`), by name.
         imports: Python files or modules that are run before the model is read, for the classes that it needs.
@@ -111,6 +114,7 @@ class LoadRequest:
     device: str = "auto"
     graph_only: bool = False
     open_size: tuple[int, int] | None = None
+    shapes: tuple[tuple[int, ...], ...] | None = None
     output: str | None = None
     feed: tuple[tuple[str, float], ...] = ()
     imports: tuple[str, ...] = ()
@@ -126,7 +130,8 @@ class Model(ABC):
         arrays: Where the tensors are that compiled functions take and give; None where they are NumPy's.
         batch_size: Stimuli per call that suit where it computes, where nobody asks for a number; None for the usual.
             It must depend on nothing that changes from one run to the next: other batches give other last digits.
-        takes_any_size: Whether height or width of the input are open, and were chosen when it was loaded.
+        takes_any_size: Whether axes of the input are open, and were chosen when it was loaded.
+        inputs: What goes in where that is not one picture; empty where it is one.
         notes: What was decided when it was loaded, a line each; told before it is run.
     """
 
@@ -136,6 +141,7 @@ class Model(ABC):
     arrays: Arrays | None = None
     batch_size: int | None = None
     takes_any_size: bool = False
+    inputs: tuple[InputSpec, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +80,49 @@ class StimulusSet(ABC):
         return None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedArrays:
+    """One decoded stimulus of a model that takes something else than one picture. Provisional until 1.0.
+
+    Attributes:
+        arrays: By the name of each input an array of its shape, or a text.
+        preview: A small JPEG or PNG for reports: the picture, a curve, the words.
+        content_hash: Hex SHA-256 of the original content.
+    """
+
+    arrays: Mapping[str, Any]
+    preview: bytes
+    content_hash: str
+
+
+class InputSet(ABC):
+    """Stimuli in order for a model that takes something else than one picture. Provisional until 1.0.
+
+    They can be decoded one by one, from several threads.
+
+    Attributes:
+        name: A short name for lists and reports.
+        source: Where it came from (a path), as recorded.
+        stimuli: The stimuli in their order.
+        shapes: The shape that all stimuli have, for each input in order; of texts, the letters of the longest one.
+        notes: What was decided about them, or passed over, a line each; told with the plan.
+    """
+
+    name: str
+    source: str
+    stimuli: tuple[Stimulus, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def decode(self, index: int) -> DecodedArrays:
+        """Decode stimulus `index`.
+
+        Raises:
+            StimulusError: If it cannot be decoded; the message says why, without the name.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class LoadedStimuli:
     """A stimulus set, decoded.
@@ -87,7 +131,8 @@ class LoadedStimuli:
         name: A short name for lists and reports.
         source: Where it came from.
         stimuli: The stimuli that could be decoded, in order.
-        pixels: Reads rows of (n, height, width, 3), uint8 or float32, in 0..255, wherever they lie.
+        pixels: Reads rows of (n, height, width, 3), uint8 or float32, in 0..255, wherever they lie; for a model that
+            takes something else than one picture, rows of the tensor that goes in, float32.
         thumbnails: One small JPEG or PNG each.
         content_hashes: One hex SHA-256 each.
         fingerprint: Hex SHA-256 over `content_hashes` in order: the identity of the set.

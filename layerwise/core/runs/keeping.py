@@ -117,22 +117,22 @@ class PixelKeeper:
 
     Args:
         n_stimuli: How many may come.
-        size: (height, width) of each.
+        shape: Of each.
         budget: What may be used.
 
     Raises:
         InputError: If there is room for so many neither in memory nor on disk.
     """
 
-    def __init__(self, n_stimuli: int, size: tuple[int, int], budget: KeepingBudget) -> None:
-        self._shape = (n_stimuli, *size, 3)
+    def __init__(self, n_stimuli: int, shape: tuple[int, ...], budget: KeepingBudget) -> None:
+        self._shape = (n_stimuli, *shape)
         self._budget = budget
         self._n_kept = 0
         self._dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._place = self._make_place()
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Keep one more, (height, width, 3), uint8 or float32; one that is float32 makes all of them so.
+        """Keep one more, uint8 or float32; one that is float32 makes all of them so.
 
         Raises:
             InputError: If there is not the room for that.
@@ -190,8 +190,10 @@ def spool_rows(rows: StimuliReader, folder: Path | None) -> SpooledPixels:
 
 
 def _refusal(shape: tuple[int, ...], n_bytes: int, memory: int, spool: int) -> str:
+    is_picture = len(shape) == 4 and shape[3] == 3
+    sides = f"{shape[1]} x {shape[2]} pixels" if is_picture else f"{' x '.join(map(str, shape[1:]))} values"
     return (
-        f"{shape[0]} stimuli of {shape[1]} x {shape[2]} pixels are {-(-n_bytes // _MIB)} MiB once they are decoded, "
+        f"{shape[0]} stimuli of {sides} are {-(-n_bytes // _MIB)} MiB once they are decoded, "
         f"and {memory // _MIB} MiB of memory (--memory) or {spool // _MIB} MiB of disk (--spool) may be used: "
         "allow more, or take fewer stimuli (--limit)"
     )

@@ -54,6 +54,7 @@ class RunRequest:
         preprocessing: What is done to pixels, for model files that do not say.
         value_range: What is black and what is white in an array of pixels; None for what the bulk of values says.
         open_size: Height and width of the input of a model that takes any; None for that of the stimuli.
+        shapes: Shapes of the stimuli, for a model that takes no single picture; None for what they have.
         max_pixels: Pixels that an image file may have at most; None for the source's choice.
         output: The tensor that counts as the model's output; None for the loader's choice.
         feed: Values of inputs that are settings rather than stimuli, by name.
@@ -90,6 +91,7 @@ class RunRequest:
     preprocessing: str | None = None
     value_range: tuple[float, float] | None = None
     open_size: tuple[int, int] | None = None
+    shapes: tuple[tuple[int, ...], ...] | None = None
     max_pixels: int | None = None
     output: str | None = None
     feed: tuple[tuple[str, float], ...] = ()

@@ -16,10 +16,12 @@ from layerwise.core.host.checked_model import AttributedModel
 from layerwise.core.host.kinds import Engine, ModelLoader, StimulusSource, Transform
 from layerwise.core.host.plans import Budget
 from layerwise.core.host.registry import Registered, Registry, distribution_version
+from layerwise.core.network.inputs import describe_inputs
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.network.pixels import ChosenRows
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli, StimulusSet
+from layerwise.core.runs.decode.inputs import decode_inputs, open_inputs
 from layerwise.core.runs.decoding import (
     MIN_STIMULI,
     check_listing,
@@ -68,6 +70,7 @@ def _ask(request: RunRequest, model: str) -> LoadRequest:
         preprocessing=request.preprocessing,
         device=request.device,
         open_size=request.open_size,
+        shapes=request.shapes,
         output=request.output,
         feed=request.feed,
         imports=request.imports,
@@ -110,6 +113,8 @@ def resolve_sized_model(registry: Registry, request: RunRequest) -> tuple[Resolv
     resolved = resolve_model(registry, request)
     if not resolved.model.takes_any_size:
         return resolved, ""
+    if resolved.model.inputs:
+        return _resolve_inputs(registry, request, resolved)
     size, why = _find_size(registry, request), "the size of the stimuli"
     if size is None:
         why = "because the stimuli differ in size"
@@ -117,6 +122,20 @@ def resolve_sized_model(registry: Registry, request: RunRequest) -> tuple[Resolv
         resolved = resolve_model(registry, replace(request, open_size=size))
     height, width, _ = resolved.model.info.input_shape
     return resolved, f"{resolved.model.info.name} takes images of any size: run at {height} x {width}, {why}"
+
+
+def _resolve_inputs(registry: Registry, request: RunRequest, resolved: ResolvedModel) -> tuple[ResolvedModel, str]:
+    """A model that takes something else than pictures, of any length, at the length of the stimuli."""
+    inputs = resolved.model.inputs
+    if isinstance(request.stimuli, LoadedStimuli):
+        return resolved, ""
+    _, listed = open_inputs(registry, request.stimuli, inputs)
+    if listed.shapes != tuple(spec.shape for spec in inputs):
+        resolved = resolve_model(registry, replace(request, shapes=listed.shapes))
+    lengths = ", ".join(
+        f"'{spec.name}' at {' x '.join(map(str, spec.shape))}" for spec in resolved.model.inputs if spec.is_open
+    )
+    return resolved, f"{resolved.model.info.name} takes stimuli of any length: run with {lengths}"
 
 
 def _find_size(registry: Registry, request: RunRequest) -> tuple[int, int] | None:
@@ -145,14 +164,26 @@ def resolve_stimuli(
         LayerwiseError: If the disk is full.
     """
     given = request.stimuli
+    if isinstance(given, LoadedStimuli):
+        return _take(given, model, request.limit)
+    if model.inputs:
+        return _decode_inputs(registry, request, model, budget)
     height, width, _ = model.info.input_shape
     resize = request.resize or model.info.resize
-    if isinstance(given, LoadedStimuli):
-        return _take(given, (height, width), request.limit)
     source, listed = _list_stimuli(registry, request)
     return decode_stimuli(
         source, listed, (height, width), resize, limit=request.limit, skip_bad=request.skip_bad, budget=budget
     )
+
+
+def _decode_inputs(
+    registry: Registry, request: RunRequest, model: Model, budget: KeepingBudget | None
+) -> LoadedStimuli:
+    for option, value in (("--range", request.value_range), ("--resize", request.resize)):
+        if value is not None:
+            raise InputError(f"{option} is for pictures; the model takes {describe_inputs(model.inputs)}")
+    source, listed = open_inputs(registry, request.stimuli, model.inputs)
+    return decode_inputs(source, listed, model.inputs, limit=request.limit, skip_bad=request.skip_bad, budget=budget)
 
 
 def _list_stimuli(registry: Registry, request: RunRequest) -> tuple[Registered[StimulusSource], StimulusSet]:
@@ -164,15 +195,18 @@ def _list_stimuli(registry: Registry, request: RunRequest) -> tuple[Registered[S
         source = in_range(found, values) if has_range else found
         adopted = source.call(source.offer.adopt, given)
         if adopted is not None:
-            return source, check_listing(source, adopted)
+            return source, check_listing(source, adopted, StimulusSet)
     raise InputError(f"no stimulus source knows what to do with {_describe(given)}: give pixels, or their path")
 
 
-def _take(given: LoadedStimuli, size: tuple[int, int], limit: int | None) -> LoadedStimuli:
+def _take(given: LoadedStimuli, model: Model, limit: int | None) -> LoadedStimuli:
     """The first of decoded stimuli, which must have the model's size."""
-    if given.pixels.shape[1:3] != size:
-        came = " x ".join(str(side) for side in given.pixels.shape[1:3])
-        raise InputError(f"the stimuli given are decoded at {came} pixels, but the model takes {size[0]} x {size[1]}")
+    wanted = model.info.input_shape if model.inputs else (*model.info.input_shape[:2], 3)
+    if given.pixels.shape[1:] != wanted:
+        unit = "values" if model.inputs else "pixels"
+        n_sides = None if model.inputs else 2
+        came, takes = (" x ".join(map(str, shape[:n_sides])) for shape in (given.pixels.shape[1:], wanted))
+        raise InputError(f"the stimuli given are decoded at {came} {unit}, but the model takes {takes}")
     n_stimuli = given.n_stimuli if limit is None else min(limit, given.n_stimuli)
     if n_stimuli < MIN_STIMULI:
         raise InputError(f"{n_stimuli} stimulus leaves nothing to compare: at least {MIN_STIMULI} are needed")

@@ -49,7 +49,7 @@ def describe_model(
     """What is recorded of a model, its fingerprint included.
 
     Args:
-        graph: Its computation; the input is an image.
+        graph: Its computation.
         description: What else is known of it.
         program: All that decides what it computes besides numbers in arrays, as plain values: operations, their
             arguments and constants, who reads whom.
@@ -61,13 +61,12 @@ def describe_model(
         TypeError: If the program is more than plain values.
     """
     words = description.preprocessing.words
-    height, width, channels = graph[graph.input].shape
     settings = {"program": program, "resize": description.resize}
     return ModelInfo(
         name=description.name,
         source=description.source,
         fingerprint=fingerprint_model(graph, settings, state, words),
-        input_shape=(height, width, channels),
+        input_shape=graph[graph.input].shape,
         preprocessing=words,
         resize=description.resize,
         n_parameters=n_parameters,

@@ -66,6 +66,8 @@ def affine(words: str, scale: tuple[float, ...], offset: tuple[float, ...], *, b
     return Preprocessing(words, apply, Affine(scale, offset, bgr))
 
 
+AS_GIVEN = affine("values as they are given", (1.0,), (0.0,))
+"""What is done to stimuli that are no pictures: nothing."""
 _TORCH_MEAN, _TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CONVENTIONS = {
     "none": affine("pixels as they are, 0..255", (1.0,), (0.0,)),

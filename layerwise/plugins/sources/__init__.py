@@ -13,9 +13,10 @@ from layerwise.core.host.kinds import StimulusSource
 from layerwise.plugins.sources.array import ArraySource
 from layerwise.plugins.sources.folder import ImageFolderSource
 from layerwise.plugins.sources.manifest import ManifestSource
+from layerwise.plugins.sources.texts import TextFileSource
 
 
 @hookimpl
 def register_stimulus_sources() -> Sequence[StimulusSource]:
     """The built-in sources."""
-    return [ImageFolderSource(), ManifestSource(), ArraySource()]
+    return [ImageFolderSource(), ManifestSource(), ArraySource(), TextFileSource()]

@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import StimulusSource
+from layerwise.core.network.inputs import InputSpec
 from layerwise.core.network.pixels import ArrayReader, StimuliReader
-from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
+from layerwise.core.network.stimuli import Decoded, InputSet, Resize, Stimulus, StimulusSet
 from layerwise.plugins.sources.array_files import read_arrays
 from layerwise.plugins.sources.files import resolve
 from layerwise.plugins.sources.imaging import draw_thumbnail, resize_image, resize_values
+from layerwise.plugins.sources.named_arrays import NamedInputSet, match_arrays
+from layerwise.plugins.sources.texts import name_texts
 from layerwise.plugins.sources.value_range import PLAIN, ValueRange, describe_range, find_range
 
 PIXEL_NAMES = ("images", "pixels", "x")
@@ -62,13 +65,7 @@ class ArraySource(StimulusSource):
         arrays = read_arrays(path)
         pixels = check_pixels(location, arrays[_find_pixels(location, arrays)])
         n_stimuli = pixels.shape[0]
-        names = _read_words(location, arrays, "names", n_stimuli)
-        names = names or [stimulus.name for stimulus in _number(n_stimuli)]
-        name, count = Counter(names).most_common(1)[0]
-        if count > 1:
-            raise InputError(f"{location}: the name '{name}' occurs {count} times")
-        labels = _read_words(location, arrays, "labels", n_stimuli) or [""] * n_stimuli
-        stimuli = [Stimulus(name, label or None) for name, label in zip(names, labels, strict=True)]
+        stimuli = _list_stimuli(location, arrays, n_stimuli)
         return ArrayStimulusSet(path.stem, str(path), pixels, stimuli, self._values or find_range(location, pixels))
 
     def adopt(self, stimuli: object) -> StimulusSet | None:
@@ -85,15 +82,71 @@ class ArraySource(StimulusSource):
         pixels = check_pixels("the array of stimuli", ArrayReader(stimuli, borrowed=True))
         listed = _number(pixels.shape[0])
         if labels is not None:
-            if labels.reshape(-1).shape != (len(listed),):
-                raise InputError(f"there are {len(listed)} stimuli and labels of shape {labels.shape}: one each")
-            listed = [Stimulus(s.name, str(label)) for s, label in zip(listed, labels.reshape(-1), strict=True)]
+            listed = _label(listed, labels)
         values = self._values or find_range("the array of stimuli", pixels)
         return ArrayStimulusSet("array", "an array in memory", pixels, listed, values)
+
+    def open_inputs(self, location: str, inputs: Sequence[InputSpec]) -> InputSet:
+        """For models that take something else than one picture: the arrays called as its inputs are.
+
+        Raises:
+            InputError: If it cannot be read, or has nothing for an input.
+        """
+        path = resolve(location)
+        arrays = read_arrays(path)
+        columns = match_arrays(location, arrays, inputs)
+        stimuli = _list_stimuli(location, arrays, _count(columns), [spec.name for spec in inputs])
+        return NamedInputSet(path.stem, str(path), stimuli, inputs, columns)
+
+    def adopt_inputs(self, stimuli: object, inputs: Sequence[InputSpec]) -> InputSet | None:
+        """Arrays or texts in memory: one, several by name, or a tuple of these and of labels, one each."""
+        given, labels = _split_labels(stimuli)
+        if isinstance(given, list) and all(isinstance(text, str) for text in given):
+            given = np.asarray(given, dtype=np.str_)
+        given = {"": given} if isinstance(given, np.ndarray) else given
+        if not isinstance(given, dict) or not all(isinstance(one, np.ndarray) for one in given.values()):
+            return None
+        readers = {str(name): ArrayReader(array, borrowed=True) for name, array in given.items()}
+        columns = match_arrays("what is given", readers, inputs)
+        texts = next((column for column in columns.values() if isinstance(column, list)), None)
+        listed = _number(_count(columns)) if texts is None else name_texts(texts)
+        if labels is not None:
+            listed = _label(listed, labels)
+        return NamedInputSet("array", "arrays in memory", listed, inputs, columns)
 
     def list_files(self, location: str) -> Sequence[Path]:
         """The file."""
         return (resolve(location),)
+
+
+def _list_stimuli(
+    location: str, arrays: Mapping[str, StimuliReader], n_stimuli: int, taken: Sequence[str] = ()
+) -> list[Stimulus]:
+    """The stimuli as the arrays `names` and `labels` call them, unless these are something else."""
+    names = None if "names" in taken else _read_words(location, arrays, "names", n_stimuli)
+    names = names or [stimulus.name for stimulus in _number(n_stimuli)]
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{location}: the name '{name}' occurs {count} times")
+    labels = None if "labels" in taken else _read_words(location, arrays, "labels", n_stimuli)
+    return [Stimulus(name, label or None) for name, label in zip(names, labels or [""] * n_stimuli, strict=True)]
+
+
+def _split_labels(given: object) -> tuple[Any, NDArray[Any] | None]:
+    """What stimuli are, and their labels where it is a tuple of both."""
+    if isinstance(given, tuple) and len(given) == 2:
+        return given[0], np.asarray(given[1])
+    return given, None
+
+
+def _label(listed: Sequence[Stimulus], labels: NDArray[Any]) -> list[Stimulus]:
+    if labels.reshape(-1).shape != (len(listed),):
+        raise InputError(f"there are {len(listed)} stimuli and labels of shape {labels.shape}: one each")
+    return [Stimulus(s.name, str(label)) for s, label in zip(listed, labels.reshape(-1), strict=True)]
+
+
+def _count(columns: Mapping[str, Any]) -> int:
+    return len(next(iter(columns.values())))
 
 
 def _number(n_stimuli: int) -> list[Stimulus]:

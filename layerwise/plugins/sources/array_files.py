@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import shorten
 from layerwise.core.network.pixels import ArrayReader, FileReader, StimuliReader
 
 _LOCAL_HEADER = struct.Struct(
@@ -19,7 +20,7 @@ _LOCAL_HEADER = struct.Struct(
 )  # of a file in a ZIP archive: signature, lengths of its name and of the rest
 _BLOCK_BYTES = 2**20
 _SIGNATURE = b"PK\x03\x04"
-_BROKEN = (OSError, ValueError, EOFError, AttributeError, KeyError, zipfile.BadZipFile, struct.error)
+_LONGEST = 200  # letters of what NumPy says: it repeats headers
 
 
 def read_arrays(path: Path) -> Mapping[str, StimuliReader]:
@@ -28,16 +29,19 @@ def read_arrays(path: Path) -> Mapping[str, StimuliReader]:
     Raises:
         InputError: If it cannot be read.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path} is not a regular file")
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise InputError(f"{path} is not a regular file")
         with path.open("rb") as file:
             is_archive = file.read(len(_SIGNATURE))[:2] == _SIGNATURE[:2]
         return _read_archive(path) if is_archive else {"": _read_plain(path)}
     except FileNotFoundError as error:
         raise InputError(f"no such file: {path}") from error
-    except _BROKEN as error:
-        raise InputError(f"cannot read {path} as NumPy's {path.suffix.lower()}: {error}") from error
+    except InputError:
+        raise
+    except Exception as error:  # a header is Python source, and what is none makes NumPy raise a dozen types
+        reason = shorten(" ".join(str(error).split()) or type(error).__name__, _LONGEST)
+        raise InputError(f"cannot read {path} as NumPy's {path.suffix.lower()}: {reason}") from error
 
 
 def _read_plain(path: Path) -> StimuliReader:

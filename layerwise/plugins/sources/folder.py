@@ -13,7 +13,8 @@ from pathlib import Path
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import StimulusSource
-from layerwise.core.network.stimuli import Stimulus, StimulusSet
+from layerwise.core.network.inputs import InputSpec
+from layerwise.core.network.stimuli import InputSet, Stimulus, StimulusSet
 from layerwise.plugins.sources.files import (
     FileStimulusSet,
     is_image_name,
@@ -24,6 +25,7 @@ from layerwise.plugins.sources.files import (
 )
 from layerwise.plugins.sources.imaging import SUFFIXES
 from layerwise.plugins.sources.tables import NAMES, PATHS, note_unread, read_table
+from layerwise.plugins.sources.texts import list_texts, open_folder
 
 LABELS = "labels.csv"
 _N_NAMED = 5
@@ -63,9 +65,15 @@ class ImageFolderSource(StimulusSource):
         paths = [folder / name for name in names]
         return FileStimulusSet(folder, stimuli, paths, notes=(*passed_over, *told), max_pixels=self._max_pixels)
 
+    def open_inputs(self, location: str, inputs: Sequence[InputSpec]) -> InputSet:
+        """For models that take texts: its text files, `texts.open_folder`."""
+        return open_folder(location, inputs)
+
     def list_files(self, location: str) -> Sequence[Path]:
-        """Its images, and the table of labels where there is one."""
+        """Its images or text files, and the table of labels where there is one."""
         folder = resolve(location)
+        if not list_images(folder):
+            return list_texts(folder)
         return [folder / name for name in (*list_images(folder), LABELS) if (folder / name).is_file()]
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import StimulusSource
-from layerwise.core.network.stimuli import Stimulus, StimulusSet
+from layerwise.core.network.inputs import InputSpec
+from layerwise.core.network.stimuli import InputSet, Stimulus, StimulusSet
 from layerwise.plugins.sources.files import FileStimulusSet, resolve
 from layerwise.plugins.sources.tables import Table, note_unread, read_table
+from layerwise.plugins.sources.texts import open_table
 
 
 class ManifestSource(StimulusSource):
@@ -50,10 +52,25 @@ class ManifestSource(StimulusSource):
             manifest, [stimulus for _, stimulus, _ in listed], paths, where, notes, self._max_pixels
         )
 
-    def list_files(self, location: str) -> Sequence[Path]:
-        """The manifest and the images that it names."""
+    def open_inputs(self, location: str, inputs: Sequence[InputSpec]) -> InputSet:
+        """For models that take texts or numbers: the columns of a table with a header, `texts.open_table`."""
+        return open_table(location, inputs)
+
+    def list_files(self, location: str) -> Sequence[Path] | None:
+        """The manifest and the images that it names; not known where it names none, which the model decides."""
         manifest = resolve(location)
-        return [manifest, *_list_images(location, _read(location))[1]]
+        try:
+            images = _list_images(location, _read(location))[1]
+        except InputError:  # which opening it says, where it is to be a list of images
+            return None
+        return [manifest, *images] if all(map(_is_there, images)) else None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except ValueError:  # a NUL in its name
+        return False
 
 
 def _read(location: str) -> Table:

@@ -65,7 +65,7 @@ def read_table(path: Path, is_image: Callable[[str], bool], paths: Sequence[str]
     Raises:
         InputError: If it cannot be read, or is not CSV in UTF-8.
     """
-    rows = _read_rows(path)
+    rows = split_rows(path)
     head = rows.pop(0)[1] if rows and _is_header(rows, is_image, paths) else None
     width = max([len(row) for _, row in rows] + [len(head or ())], default=0)
     columns = _name_columns(head, paths, width) if head is not None else _Columns(0, 1 if width > 1 else None, None)
@@ -123,9 +123,13 @@ def _name_columns(head: Sequence[str], paths: Sequence[str], width: int) -> _Col
     return _Columns(path, label, name)
 
 
-def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows that are not blank, each with its line number, cells stripped."""
-    text = _read_text(path)
+def split_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV file that are not blank, each with its line number, cells stripped.
+
+    Raises:
+        InputError: If it cannot be read, or is not CSV in UTF-8.
+    """
+    text = read_text(path)
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=_find_separator(text))
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
@@ -134,7 +138,12 @@ def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
     return [(line, row) for line, row in rows if any(row)]
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text in a file.
+
+    Raises:
+        InputError: If it cannot be read, or is not text in UTF-8.
+    """
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for
             raise InputError(f"{path} is not a regular file")
@@ -144,9 +153,7 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}") from error
     if "\0" in text:
-        raise InputError(
-            f"{path} is not a CSV file: line {text[: text.index(chr(0))].count(chr(10)) + 1} contains NUL"
-        )
+        raise InputError(f"{path} is not text: line {text[: text.index(chr(0))].count(chr(10)) + 1} contains NUL")
     return text
 
 

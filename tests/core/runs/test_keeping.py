@@ -19,7 +19,7 @@ N_BYTES = PIXELS.nbytes
 
 
 def keep(budget: KeepingBudget, pixels: np.ndarray = PIXELS):
-    keeper = PixelKeeper(len(pixels), (4, 5), budget)
+    keeper = PixelKeeper(len(pixels), (4, 5, 3), budget)
     for item in pixels:
         keeper.add(item)
     return keeper.finish()
@@ -49,7 +49,7 @@ def test_where_there_is_no_room_on_disk_either_it_stays_in_memory_if_it_fits_the
     kept = keep(KeepingBudget(N_BYTES - 1, N_BYTES - 1, N_BYTES))
     assert kept.memory_bytes == N_BYTES
     with pytest.raises(InputError) as refused:
-        PixelKeeper(4000, (100, 100), KeepingBudget.of_run(100 * 2**20, 90 * 2**20, None))
+        PixelKeeper(4000, (100, 100, 3), KeepingBudget.of_run(100 * 2**20, 90 * 2**20, None))
     assert str(refused.value) == (
         "4000 stimuli of 100 x 100 pixels are 115 MiB once they are decoded, and 100 MiB of memory (--memory) or "
         "90 MiB of disk (--spool) may be used: allow more, or take fewer stimuli (--limit)"
@@ -59,7 +59,7 @@ def test_where_there_is_no_room_on_disk_either_it_stays_in_memory_if_it_fits_the
 @pytest.mark.parametrize("position", [0, 7, 19])
 @pytest.mark.parametrize("memory", [2**20, N_BYTES, 0])
 def test_one_fractional_stimulus_makes_all_of_them_float32_wherever_they_are(position: int, memory: int) -> None:
-    keeper = PixelKeeper(20, (4, 5), KeepingBudget(memory, 2**30))
+    keeper = PixelKeeper(20, (4, 5, 3), KeepingBudget(memory, 2**30))
     for index, item in enumerate(PIXELS):
         keeper.add(item.astype(np.float32) + 0.5 if index == position else item)
     expected = PIXELS.astype(np.float32)
@@ -72,7 +72,7 @@ def test_one_fractional_stimulus_makes_all_of_them_float32_wherever_they_are(pos
 
 def test_fewer_may_come_than_were_announced() -> None:
     for memory in (0, 2**20):
-        keeper = PixelKeeper(20, (4, 5), KeepingBudget(memory, 2**30))
+        keeper = PixelKeeper(20, (4, 5, 3), KeepingBudget(memory, 2**30))
         for item in PIXELS[:3]:
             keeper.add(item)
         kept = keeper.finish()

@@ -253,7 +253,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from layerwise.core.runs.keeping import KeepingBudget, PixelKeeper
-keeper = PixelKeeper(50, (100, 100), KeepingBudget(0, 2**30, None, Path(sys.argv[1])))
+keeper = PixelKeeper(50, (100, 100, 3), KeepingBudget(0, 2**30, None, Path(sys.argv[1])))
 for _ in range(50):
     keeper.add(np.ones((100, 100, 3), np.uint8))
 print(keeper.finish().spool_bytes, flush=True)

@@ -49,6 +49,15 @@ def test_a_pool_over_positions_keeps_one_value_a_channel():
     assert np.array_equal(TRANSFORMS["spatial-mean"].apply(flat), flat)
 
 
+def test_tokens_become_one_vector():
+    activations = np.arange(2 * 4 * 3, dtype=np.float32).reshape(2, 4, 3)
+    assert np.array_equal(TRANSFORMS["cls-token"].apply(activations)[0], [0, 1, 2])
+    assert np.array_equal(TRANSFORMS["last-token"].apply(activations)[0], [9, 10, 11])
+    assert np.array_equal(TRANSFORMS["mean-tokens"].apply(activations)[0], [4.5, 5.5, 6.5])
+    for name in ("cls-token", "last-token", "mean-tokens"):
+        assert np.array_equal(TRANSFORMS[name].apply(activations[:, 0]), activations[:, 0])
+
+
 def test_binarize_tells_active_units_from_the_others():
     values = np.array([[-1, 0, 0.5]], dtype=np.float32)
     assert np.array_equal(TRANSFORMS["binarize"].apply(values), [[0, 0, 1]])

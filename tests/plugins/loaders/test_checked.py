@@ -26,7 +26,14 @@ def test_a_loader_of_names_passes(name, loaders):
     check_loader(loader, LoadRequest(name, weights="none"), tolerance=TOLERANCE, max_nodes=6)
 
 
+def test_a_loader_of_modules_passes(loaders, keras_file, tmp_path):
+    path = tmp_path / "nets_of_mine.py"
+    path.write_text(f"import keras\ndef build():\n    return keras.saving.load_model({str(keras_file)!r})\n")
+    model = f"keras:{path}:build"
+    check_loader(find_loader(loaders, model).offer, LoadRequest(model, preprocessing="unit"), tolerance=TOLERANCE)
+
+
 def test_these_are_all_the_loaders_there_are(loaders, keras_file, saved_model, frozen_graph):
-    asked = [str(keras_file), str(saved_model), str(frozen_graph), "googlenet", "mobilenet_v2"]
+    asked = [str(keras_file), str(saved_model), str(frozen_graph), "googlenet", "mobilenet_v2", "keras:nets:build"]
     checked = {find_loader(loaders, model).name for model in asked}
     assert checked == {offer.name for offer in loaders.all(ModelLoader)}

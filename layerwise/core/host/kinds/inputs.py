@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds.offer import Offer
+from layerwise.core.network.inputs import InputSpec, describe_inputs
 
 if TYPE_CHECKING:
     from layerwise.core.network.layers import Layer
     from layerwise.core.network.model import Floats, LoadRequest, Model
-    from layerwise.core.network.stimuli import StimulusSet
+    from layerwise.core.network.stimuli import InputSet, StimulusSet
 
 
 class ModelLoader(Offer):
@@ -112,6 +113,29 @@ class StimulusSource(Offer):
             InputError: If it is for this source, but not as it must be.
         """
         del stimuli
+        return None
+
+    def open_inputs(self, location: str, inputs: Sequence[InputSpec]) -> InputSet:
+        """List stimuli for a model that takes something else than one picture. Provisional until 1.0.
+
+        Args:
+            location: The PATH argument, which this source accepts.
+            inputs: What the model takes.
+
+        Raises:
+            InputError: If there is nothing for these inputs; the default, for sources of pictures.
+        """
+        raise InputError(
+            f"the model takes {describe_inputs(inputs)}, and '{self.name}', which reads {location}, gives pictures"
+        )
+
+    def adopt_inputs(self, stimuli: object, inputs: Sequence[InputSpec]) -> InputSet | None:
+        """The same of an object that is there already; None if it is nothing for this source. Provisional until 1.0.
+
+        Raises:
+            InputError: If it is for this source, but not as it must be.
+        """
+        del stimuli, inputs
         return None
 
     def list_files(self, location: str) -> Sequence[Path] | None:

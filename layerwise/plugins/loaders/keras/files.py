@@ -55,8 +55,6 @@ class KerasFileLoader(ModelLoader):
         Raises:
             InputError: If the file is missing, damaged, not a model, or holds code and is not trusted.
         """
-        from layerwise.plugins.loaders.keras.model import KerasModel
-
         check_device(request.device)
 
         path = Path(request.model)
@@ -64,9 +62,7 @@ class KerasFileLoader(ModelLoader):
         if request.weights is not None:
             load_weights(network, Path(request.weights))
         source = path.name if request.weights is None else f"{path.name}, {Path(request.weights).name}"
-        description = _describe(network, path.stem, source, request, path)
-        with refusing(path):
-            return KerasModel(network, description, has_own_names=True, size=request.open_size)
+        return _wrap(network, path.stem, source, request, path)
 
     def adopt(self, model: object, request: LoadRequest) -> Model | None:
         """A live `keras.Model`, one that is being trained for instance; its `refresh` costs a hash of its weights.
@@ -77,9 +73,7 @@ class KerasFileLoader(ModelLoader):
         keras = sys.modules.get("keras")
         if keras is None or not isinstance(model, keras.Model):
             return None
-        from layerwise.plugins.loaders.keras.model import KerasModel
-
-        return KerasModel(model, _describe(model, request.model, "in memory", request, None), size=request.open_size)
+        return _wrap(model, request.model, "in memory", request, None)
 
     def list_files(self, request: LoadRequest) -> list[Path] | None:
         """The model file, other weights where they are named, and names of classes; not known where Python is run."""
@@ -111,8 +105,6 @@ class KerasModuleLoader(ModelLoader):
         Raises:
             InputError: If any of that fails; says what and where.
         """
-        from layerwise.plugins.loaders.keras.model import KerasModel
-
         check_device(request.device)
         import_classes(request.imports)
         network = build_network(request.model, request.seed)
@@ -121,17 +113,26 @@ class KerasModuleLoader(ModelLoader):
             load_weights(network, weights)
         source = f"made by {request.model}, seed {request.seed}" if weights is None else weights.name
         name = request.model.rpartition(":")[2]
-        with refusing(request.model):
-            return KerasModel(network, _describe(network, name, source, request, weights), size=request.open_size)
+        return _wrap(network, name, source, request, weights)
 
 
-def _describe(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> ModelDescription:
-    """What is known of a network: from the request, and from the file it came from."""
-    shape = getattr(network, "output_shape", None)
-    n_classes = int(shape[-1] or 0) if isinstance(shape, tuple) and shape else 0
-    names, ids = find_classes(request.class_names, path, n_classes)
+def _wrap(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> Model:
+    """A network as a model, with what is known of it from the request and from the file it came from."""
+    from layerwise.plugins.loaders.keras.model import KerasModel
+
     preprocessing = choose_preprocessing(request.preprocessing, find_preprocessing("none"))
-    return ModelDescription(name, source, preprocessing, class_names=names, class_ids=ids)
+    with refusing(path or request.model):
+        model = KerasModel(
+            network,
+            ModelDescription(name, source, preprocessing),
+            has_own_names=path is not None and Path(request.model) == path,
+            size=request.open_size,
+            shapes=request.shapes,
+            output=request.output,
+        )
+    shape = model.graph[model.graph.output].shape
+    model.name_classes(*find_classes(request.class_names, path, shape[-1] if shape else 1))
+    return model
 
 
 def read_keras_file(path: Path, *, trusted: bool, classes: Mapping[str, Any] | None = None) -> Any:

@@ -17,13 +17,17 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
+from layerwise.core.network.inputs import TEXT, InputSpec, describe_inputs, packed_shape
 from layerwise.core.network.layer_naming import derive_layers
+from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, ModelInfo, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
-from layerwise.plugins.loaders.keras.graph import begin, lay_out, renumber, replay, translate
-from layerwise.plugins.loaders.keras.program import Program
-from layerwise.plugins.loaders.preprocessing import fit_channels
+from layerwise.plugins.loaders.keras.graph import Laid, begin, replay, translate
+from layerwise.plugins.loaders.keras.inputs import fit_shapes, is_image, read_inputs
+from layerwise.plugins.loaders.keras.layout import check_is_graph, lay_out, renumber, trace_strings
+from layerwise.plugins.loaders.keras.program import DEFAULT_SIZE, Program
+from layerwise.plugins.loaders.preprocessing import AS_GIVEN, find_preprocessing, fit_channels
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
 
 
@@ -38,33 +42,59 @@ class KerasModel(Model):
         *,
         has_own_names: bool = False,
         size: tuple[int, int] | None = None,
+        shapes: Sequence[tuple[int, ...]] | None = None,
+        output: str | None = None,
     ) -> None:
         """Lay out a model.
 
         Args:
-            model: A functional or sequential Keras model with one image as its input; it is not changed.
+            model: A functional or sequential Keras model; it is not changed.
             description: What else is known of it.
             main: Names of the main layers, where its authors have chosen them.
             has_own_names: Whether the layers' names are the same in every process (they were read from a file).
-            size: Height and width of an input that takes any.
+            size: Height and width of a picture where the model takes any.
+            shapes: Of the stimuli, where the model takes something else than one picture and leaves axes open.
+            output: Which output counts; None for the one with the longest way to it.
 
         Raises:
-            InputError: If the model has several inputs or outputs, its input is no image, or it cannot be traced.
+            InputError: If it has no such output, or cannot be traced.
         """
-        calls = lay_out(model)
+        check_is_graph(model)
+        given, shape = _find_inputs(model, size, shapes)
+        laid = lay_out(model, given, output)
         if not has_own_names:
-            calls = renumber(calls)
-        _check_is_image(calls[0].shape, model.name)
-        self.takes_any_size = None in calls[0].shape
+            laid = renumber(laid)
         self._batch: int | None = model.inputs[0].shape[0]
-        self._calls = {call.name: call for call in calls}
-        self._program = Program(calls, model.name, self._batch, size)
-        self.graph = translate(calls, self._program.shapes)
-        self.layers = derive_layers(self.graph, main)
+        self._calls = {call.name: call for call in laid.calls}
+        self._program = Program(laid, model.name, self._batch, shape)
+        self.graph = translate(laid, self._program.shapes, trace_strings(laid.calls))
+        self.layers = self._list_layers(main)
+        self.notes = _describe_outputs(laid, output)
         self._description = replace(description, versions=package_versions())
+        if given:
+            self._describe_inputs(model, given, laid.inputs)
+        else:
+            self.takes_any_size = None in model.inputs[0].shape[1:]
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
         self._last_replaced: tuple[object, CompiledReplaced] | None = None
         self.info = self._describe()
+
+    def _list_layers(self, main: Collection[str] | None) -> tuple[Layer, ...]:
+        """The layers, but those whose values are no numbers."""
+        found = derive_layers(self.graph, main)
+        first = self.graph.input
+        return tuple(one for one in found if one.node == first or self._calls[one.node].dtype not in (TEXT, "bool"))
+
+    def _describe_inputs(self, model: Any, given: Sequence[InputSpec], names: Sequence[str]) -> None:
+        """What goes in where that is not one picture: values as they are."""
+        self.inputs = tuple(replace(spec, name=name) for spec, name in zip(given, names, strict=True))
+        self.takes_any_size = any(spec.is_open for spec in given)
+        if self._description.preprocessing.words != find_preprocessing("none").words:
+            raise InputError(
+                f"Keras model '{model.name}' takes {describe_inputs(self.inputs)} and no pictures, "
+                "so that --preprocessing has no meaning"
+            )
+        self._description = replace(self._description, preprocessing=AS_GIVEN)
 
     def _describe(self) -> ModelInfo:
         operations = {id(call.operation): call.operation for call in self._calls.values()}
@@ -73,6 +103,11 @@ class KerasModel(Model):
         return describe_model(
             self.graph, self._description, self._program.digest, self._program.state(), n_parameters
         )
+
+    def name_classes(self, names: tuple[str, ...], ids: tuple[str, ...]) -> None:
+        """Record what the outputs are called, once it is known which ones count."""
+        self._description = replace(self._description, class_names=names, class_ids=ids)
+        self.info = replace(self.info, class_names=names, class_ids=ids)
 
     def refresh(self) -> None:
         """Take in the weights that the Keras model has by now: they are read anew for the fingerprint alone.
@@ -83,6 +118,8 @@ class KerasModel(Model):
 
     def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor."""
+        if self.inputs:
+            return np.ascontiguousarray(pixels, np.float32)
         return self._description.preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
@@ -107,7 +144,7 @@ class KerasModel(Model):
             known: dict[str, Any] = {}
             for name, tensor in zip((start, *replaced), tensors, strict=True):
                 known |= begin(self._calls[name], tensor)
-            values = replay(needed, known)
+            values = replay(needed, known) | {start: tensors[0]}
             return [tf.cast(values[name], tf.float32) for name in outputs]
 
         shapes = [self.graph[name].shape for name in (start, *replaced)]
@@ -135,11 +172,23 @@ class KerasModel(Model):
                     yield WeightTensor(f"{layer}/{_path_below(variable, call.operation)}", layer, plain)
 
 
-def _check_is_image(shape: tuple[int | None, ...], model: str) -> None:
-    if len(shape) != 3 or shape[2] not in (1, 3):
-        raise InputError(
-            f"Keras model '{model}' takes an input of shape {shape}; only images (height, width, 1 or 3) will do"
-        )
+def _find_inputs(
+    model: Any, size: tuple[int, int] | None, shapes: Sequence[tuple[int, ...]] | None
+) -> tuple[tuple[InputSpec, ...], tuple[int, ...]]:
+    """What goes into a model where that is not one picture, none of it open; and the shape of the tensor."""
+    if is_image(model):
+        sides = model.inputs[0].shape[1:]
+        given = (*(size or (DEFAULT_SIZE, DEFAULT_SIZE)), 3)
+        return (), tuple(int(side or other) for side, other in zip(sides, given, strict=True))
+    specs = fit_shapes(read_inputs(model, [str(tensor.name) for tensor in model.inputs]), shapes)
+    return specs, packed_shape(specs)
+
+
+def _describe_outputs(laid: Laid, wanted: str | None) -> tuple[str, ...]:
+    if not laid.others or wanted is not None:
+        return ()
+    others = ", ".join(f"'{name}'" for name in laid.others)
+    return (f"of {len(laid.others) + 1} outputs '{laid.output}' counts; --output names another, {others} are layers",)
 
 
 def _path_below(variable: Any, operation: Any) -> str:

@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"ZeroPadding\dD|Pad", "pad"),
     (r"Identity", "identity"),
     (r"LocalResponseNormalization", "lrn"),
-    (r"InputLayer", "input"),
+    (r"InputLayer|InputSlice", "input"),
 )
 
 

@@ -6,15 +6,16 @@ constants, arrays); the traced operations leave nothing out, also where a layer'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.network.inputs import TEXT
 from layerwise.plugins.loaders.graphdef.program import digest_graph
-from layerwise.plugins.loaders.keras.graph import Call, begin, replay
+from layerwise.plugins.loaders.keras.graph import Call, Laid, begin, replay
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
@@ -30,25 +31,25 @@ class Program:
         digest: Hex digest of the operations, their attributes, arguments and constants.
     """
 
-    def __init__(
-        self, calls: Sequence[Call], model: str, batch: int | None = None, size: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, laid: Laid, model: str, batch: int | None, shape: tuple[int, ...]) -> None:
         """Trace.
 
         What only training reads (rates of dropout, initialisers, regularisers, seeds) is in no operation, and so not
         in the digest: two models that differ in that alone give the same numbers.
 
         Args:
-            calls: The calls, the input first and the output last.
+            laid: The calls.
             model: What the model is called, for messages.
             batch: The only size of batches that it takes; None for any.
-            size: Height and width of an input that takes any.
+            shape: Of the tensor that goes in, for one stimulus.
 
         Raises:
             InputError: If TensorFlow cannot trace it, or a shape cannot be told from the input's.
         """
-        self._function, traced = _trace(calls, model, batch, size or (DEFAULT_SIZE, DEFAULT_SIZE))
-        self.shapes = {call.name: _read_shape(call, shape, model) for call, shape in zip(calls, traced, strict=True)}
+        self._function, traced = _trace(laid, model, batch, shape)
+        known = zip(laid.calls, traced, strict=True)
+        self.shapes = {call.name: _read_shape(call, found, model) for call, found in known}
+        self.shapes[laid.calls[0].name] = shape
         arguments = [tensor.op.name for tensor in self._function.inputs]
         results = [tensor.name for tensor in self._function.outputs]
         self.digest = digest_graph(self._function.graph.as_graph_def(), arguments, results)
@@ -67,24 +68,23 @@ class Program:
 
 
 def _trace(
-    calls: Sequence[Call], model: str, batch: int | None, size: tuple[int, int]
+    laid: Laid, model: str, batch: int | None, shape: tuple[int, ...]
 ) -> tuple[Any, list[tuple[int | None, ...]]]:
     tf = import_tensorflow()
+    calls = laid.calls
     shapes: list[tuple[int | None, ...]] = []
 
     def run(tensor: Any) -> Any:
         values = replay(calls[1:], begin(calls[0], tensor))
         shapes[:] = [tuple(values[call.name].shape[1:]) for call in calls]
-        return values[calls[-1].name]
+        results = [values[name] for name in (laid.output, *laid.others)]
+        return results[0] if len(results) == 1 else results
 
-    is_open = any(axis is None for call in calls for axis in call.shape)
-    # With one image, TensorFlow can tell shapes that it cannot tell for any number of them.
-    image = [
-        batch or (1 if is_open else None),
-        *(axis or given for axis, given in zip(calls[0].shape, (*size, 3), strict=True)),
-    ]
+    is_open = any(axis is None for call in calls for axis in call.shape) or calls[0].dtype == TEXT
+    # With one stimulus, TensorFlow can tell shapes that it cannot tell for any number of them.
+    spec = tf.TensorSpec([batch or (1 if is_open else None), *shape], tf.float32)
     try:
-        function = tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec(image, tf.float32))
+        function = tf.function(run, autograph=False).get_concrete_function(spec)
     except Exception as error:  # whatever a layer raises that cannot be called like this
         raise InputError(f"Keras model '{model}' cannot be traced: {first_line(error)}") from error
     return function, shapes
@@ -94,7 +94,10 @@ def _read_shape(call: Call, traced: tuple[int | None, ...], model: str) -> tuple
     """The shape that Keras says, or where it leaves an axis open, the one that was traced."""
     shape = traced if None in call.shape else call.shape
     if None in shape:
-        raise InputError(f"Keras model '{model}': the shape of '{call.name}' depends on more than its input's shape")
+        raise InputError(
+            f"Keras model '{model}': the shape of '{call.name}' depends on more than its input's shape "
+            "(a TextVectorization needs output_sequence_length)"
+        )
     return tuple(int(axis or 0) for axis in shape)
 
 

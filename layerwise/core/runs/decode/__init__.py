@@ -1,0 +1,1 @@
+"""Decoding stimuli: collecting them in parallel, and those that are no pictures."""
