@@ -1,7 +1,8 @@
 """Pixels in a NumPy file: `.npy`, or `.npz` with the labels and names beside them.
 
-The array is (n, height, width, 3), or greyscale as (n, height, width) or (n, height, width, 1), in 0..255, or in 0..1
-or -1..1, which the bulk of its values tells (`value_range`). Where its size is the one the model wants, values in
+The array is (n, height, width, 3), or greyscale as (n, height, width) or (n, height, width, 1), or has its channels
+first, or transparency, (n, height, width, 4) of uint8 (`layouts`). Values are in 0..255, or in 0..1 or -1..1, which
+the bulk of them tells (`value_range`). Where its size is the one the model wants, values in
 0..255 reach the model as they are, from where they lie: only rows that are needed are read from a file (of an `.npz`,
 where it is not compressed). Nothing pickled is loaded.
 """
@@ -25,6 +26,7 @@ from layerwise.core.network.stimuli import Decoded, InputSet, Resize, Stimulus, 
 from layerwise.plugins.sources.array_files import read_arrays
 from layerwise.plugins.sources.files import resolve
 from layerwise.plugins.sources.imaging import draw_thumbnail, resize_image, resize_values
+from layerwise.plugins.sources.layouts import lay_out_pixels
 from layerwise.plugins.sources.named_arrays import NamedInputSet, match_arrays
 from layerwise.plugins.sources.texts import name_texts
 from layerwise.plugins.sources.value_range import PLAIN, ValueRange, describe_range, find_range
@@ -63,10 +65,13 @@ class ArraySource(StimulusSource):
         """
         path = resolve(location)
         arrays = read_arrays(path)
-        pixels = check_pixels(location, arrays[_find_pixels(location, arrays)])
+        rows, decided = lay_out_pixels(arrays[_find_pixels(location, arrays)])
+        pixels = check_pixels(location, rows)
         n_stimuli = pixels.shape[0]
         stimuli = _list_stimuli(location, arrays, n_stimuli)
-        return ArrayStimulusSet(path.stem, str(path), pixels, stimuli, self._values or find_range(location, pixels))
+        return ArrayStimulusSet(
+            path.stem, str(path), pixels, stimuli, self._values or find_range(location, pixels), decided
+        )
 
     def adopt(self, stimuli: object) -> StimulusSet | None:
         """Pixels that are an array in memory already; or a tuple of these and of labels, one each.
@@ -79,12 +84,13 @@ class ArraySource(StimulusSource):
             stimuli, labels = stimuli[0], np.asarray(stimuli[1])
         if not isinstance(stimuli, np.ndarray):
             return None
-        pixels = check_pixels("the array of stimuli", ArrayReader(stimuli, borrowed=True))
+        rows, decided = lay_out_pixels(ArrayReader(stimuli, borrowed=True))
+        pixels = check_pixels("the array of stimuli", rows)
         listed = _number(pixels.shape[0])
         if labels is not None:
             listed = _label(listed, labels)
         values = self._values or find_range("the array of stimuli", pixels)
-        return ArrayStimulusSet("array", "an array in memory", pixels, listed, values)
+        return ArrayStimulusSet("array", "an array in memory", pixels, listed, values, decided)
 
     def open_inputs(self, location: str, inputs: Sequence[InputSpec]) -> InputSet:
         """For models that take something else than one picture: the arrays called as its inputs are.
@@ -165,15 +171,17 @@ class ArrayStimulusSet(StimulusSet):
         pixels: StimuliReader,
         stimuli: Sequence[Stimulus],
         values: ValueRange = PLAIN,
+        layout: str = "",
     ) -> None:
         self.name = name
         self.stimuli = tuple(stimuli)
         self._place = source
         self._pixels = pixels
         self._values = values
-        decided = describe_range(values, pixels)
-        self.source = f"{source} ({decided.partition(';')[0]})" if decided else source
-        self.notes = (f"{name}: {decided}",) if decided else ()
+        decided = [text for text in (layout, describe_range(values, pixels)) if text]
+        said = "; ".join(text.partition(";")[0] for text in decided)
+        self.source = f"{source} ({said})" if said else source
+        self.notes = tuple(f"{name}: {text}" for text in decided)
 
     def decode(self, index: int, size: tuple[int, int], resize: Resize) -> Decoded:
         """Check and resize one item; uint8 stays uint8, everything else becomes float32."""

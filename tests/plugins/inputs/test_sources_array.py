@@ -112,7 +112,7 @@ def test_values_that_are_no_pixels_are_an_error_of_that_stimulus(tmp_path, value
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((2, 3, 8, 8), np.uint8), "channels must come last"),
+        (np.zeros((2, 3, 4, 4), np.uint8), "channels must come last"),
         (np.zeros((8, 8), np.uint8), "has shape"),
         (np.zeros((0, 8, 8), np.uint8), "has shape|cannot read"),
         (np.zeros((8, 9, 3), np.uint8), "one picture"),
@@ -253,3 +253,41 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x.npy")
     with pytest.raises(InputError, match="not a regular file"):
         open_array(str(tmp_path / "x.npy"))
+
+
+@pytest.mark.parametrize("n_channels", [1, 3, 4])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_channels_may_come_first_which_is_said(tmp_path, n_channels, suffix):
+    pixels = np.random.default_rng(4).integers(0, 256, (3, 9, 7, n_channels), dtype=np.uint8)
+    first = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+    path = tmp_path / f"x.{suffix}"
+    if suffix == "npy":
+        np.save(path, first)
+    else:
+        np.savez(path, images=first)
+    listed = ArraySource().open(str(path))
+    assert listed.find_size() == (9, 7)
+    assert f"shape (3, {n_channels}, 9, 7) is taken as channels first" in listed.notes[0]
+    adopted = ArraySource().adopt(first)
+    for index in range(3):
+        mode = {1: "L", 3: "RGB", 4: "RGBA"}[n_channels]
+        image = Image.fromarray(pixels[index].squeeze() if n_channels == 1 else pixels[index], mode)
+        if n_channels == 4:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        wanted = np.asarray(image.convert("RGB")).astype(int)
+        for one in (listed, adopted):
+            assert np.abs(one.decode(index, (9, 7), "squash").pixels.astype(int) - wanted).max() <= 1
+    if n_channels > 1:
+        assert np.array_equal(listed.find_stored((9, 7))[0:1][0], listed.decode(0, (9, 7), "squash").pixels)
+
+
+def test_transparency_is_laid_over_white_and_of_floats_refused(tmp_path):
+    pixels = np.zeros((2, 8, 8, 4), np.uint8)
+    pixels[1, ..., 3] = 255
+    np.save(tmp_path / "x.npy", pixels)
+    listed = ArraySource().open(str(tmp_path / "x.npy"))
+    assert listed.notes == ("x: transparency is laid over white",)
+    assert [int(listed.decode(i, (8, 8), "squash").pixels.max()) for i in range(2)] == [255, 0]
+    np.save(tmp_path / "x.npy", pixels / 255)
+    with pytest.raises(InputError, match="has shape"):
+        ArraySource().open(str(tmp_path / "x.npy"))
