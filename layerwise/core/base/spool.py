@@ -75,7 +75,7 @@ class Spool:
         """Write the values of an array, whatever their type, at a byte offset; rows that are whole are not copied."""
         views = _view_rows(values)
         file = self._opened()
-        self._grow(offset + len(view))
+        self._grow(offset + values.nbytes)
         try:
             while views:
                 some, views = views[:_N_VIEWS], views[_N_VIEWS:]
