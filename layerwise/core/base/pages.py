@@ -1,4 +1,4 @@
-"""Memory without fresh pages: buffers that are made at once, and freed memory that is kept for the next batch.
+"""Memory without fresh pages: buffers that are made ahead, and freed memory that is kept for the next batch.
 
 The system hands out memory page by page when it is first written, zeroed, which costs as much as what is written. A
 framework's tensors are freed and made anew for every batch; by default the C library gives the large ones back to the
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -21,20 +22,35 @@ from numpy.typing import NDArray
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _KEPT = 2**31 - 1  # bytes, the most that mallopt takes
 _MMAP_DEFAULT, _TRIM_DEFAULT = 128 * 1024, 128 * 1024
-_POPULATE = 0x8000  # MAP_POPULATE of Linux, which Python's mmap does not name everywhere
+_POPULATE_WRITE = 23  # of madvise(2), since Linux 5.14
 _LARGE = 2**24
+_AT_ONCE = 2**25  # bytes whose pages are made in one call: whoever asks the system for memory waits for it
 
 
 def make_buffer(n_cells: int) -> NDArray[np.float32]:
-    """A float32 array whose pages are there; for a large buffer that is written many times."""
+    """A float32 array for a large buffer that is written many times; a thread makes its pages, from the first on.
+
+    So whoever asks need not wait; it may write at once, and makes those pages itself that the thread has not come to.
+    """
     n_bytes = n_cells * 4
     if sys.platform != "linux" or n_bytes < _LARGE:
         return np.empty(n_cells, dtype=np.float32)
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", _POPULATE)
     try:
-        return np.frombuffer(mmap.mmap(-1, n_bytes, flags=flags), dtype=np.float32)
+        memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError as error:
         raise MemoryError(f"{n_bytes:,} bytes of memory could not be had: {error.strerror}") from error
+    buffer = np.frombuffer(memory, dtype=np.float32)
+    threading.Thread(target=_make_pages, args=(buffer,), name="layerwise-pages", daemon=True).start()
+    return buffer
+
+
+def _make_pages(buffer: NDArray[np.float32]) -> None:
+    """Have the system make a buffer's pages, without changing what is in them; else they are made one by one."""
+    library = _glibc()
+    for start in range(0, buffer.nbytes if library else 0, _AT_ONCE):
+        place, size = buffer.ctypes.data + start, min(_AT_ONCE, buffer.nbytes - start)
+        if library.madvise(ctypes.c_void_p(place), ctypes.c_size_t(size), _POPULATE_WRITE):
+            return  # an older Linux
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import LayerwiseError
 
+_N_VIEWS = 1024  # pieces that a system takes at once
+
 
 class SpoolGauge:
     """Bytes that all spools of this process take up on disk, now and at most."""
@@ -70,14 +72,15 @@ class Spool:
             raise LayerwiseError(f"cannot spool to {where}: {error.strerror}") from error
 
     def write(self, offset: int, values: NDArray[Any]) -> None:
-        """Write the values of an array, whatever their type, at a byte offset."""
-        view = memoryview(np.ascontiguousarray(values).data).cast("B")
+        """Write the values of an array, whatever their type, at a byte offset; rows that are whole are not copied."""
+        views = _view_rows(values)
         file = self._opened()
-        self._grow(offset + len(view))
+        self._grow(offset + values.nbytes)
         try:
-            while view:
-                written = self._write_at(file, view, offset)
-                offset, view = offset + written, view[written:]
+            while views:
+                some, views = views[:_N_VIEWS], views[_N_VIEWS:]
+                written = self._write_at(file, some, offset)
+                offset, views = offset + written, _rest(some, written) + views
         except OSError as error:
             where = self._folder or tempfile.gettempdir()
             raise LayerwiseError(
@@ -103,12 +106,14 @@ class Spool:
     # Reads and writes at a place leave the file's position alone, so that threads need not wait for each other.
     # Windows has neither: there the position is moved under a lock, which is slower and as right.
 
-    def _write_at(self, file: io.FileIO, view: memoryview, offset: int) -> int:
+    def _write_at(self, file: io.FileIO, views: list[memoryview], offset: int) -> int:
+        if len(views) > 1 and hasattr(os, "pwritev"):
+            return os.pwritev(file.fileno(), views, offset)
         if hasattr(os, "pwrite"):
-            return os.pwrite(file.fileno(), view, offset)
+            return os.pwrite(file.fileno(), views[0], offset)
         with self._moving:
             file.seek(offset)
-            return file.write(view)
+            return file.write(views[0])
 
     def _read_at(self, file: io.FileIO, view: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):
@@ -132,3 +137,21 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _view_rows(values: NDArray[Any]) -> list[memoryview]:
+    """The bytes of an array in order, in pieces: its rows where each is in one piece, as columns of a tensor are."""
+    if not values.size:
+        return []
+    if values.ndim == 2 and not values.flags.c_contiguous and values[0].flags.c_contiguous:
+        return [memoryview(row).cast("B") for row in values]
+    return [memoryview(np.ascontiguousarray(values).data).cast("B")]
+
+
+def _rest(views: list[memoryview], n_bytes: int) -> list[memoryview]:
+    """What is left of some pieces when so many bytes of them are done."""
+    for index, view in enumerate(views):
+        if n_bytes < len(view):
+            return [view[n_bytes:], *views[index + 1 :]]
+        n_bytes -= len(view)
+    return []

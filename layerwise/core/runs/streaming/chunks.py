@@ -29,6 +29,9 @@ DOUBLE_BLOCK = 512
 """Columns that are copied to float64 at a time: as many bytes as memory is planned for."""
 
 _ROWS_SAMPLED, _COLUMNS_SAMPLED = 8, 128
+_PADDING = (
+    80  # cells between rows of a block: a power of two from row to row would have them share cache lines' places
+)
 
 
 class Scratch:
@@ -39,10 +42,11 @@ class Scratch:
         self._block = np.empty(0, dtype=np.float32)
 
     def block(self, n_rows: int, n_columns: int) -> Floats:
-        """An array of this shape for a block of a chunk."""
-        if self._block.size < n_rows * n_columns:
-            self._block = np.empty(n_rows * n_columns, dtype=np.float32)
-        return self._block[: n_rows * n_columns].reshape(n_rows, n_columns)
+        """An array of this shape for a block of a chunk; each row is contiguous."""
+        stride = n_columns + _PADDING
+        if self._block.size < n_rows * stride:
+            self._block = np.empty(n_rows * stride, dtype=np.float32)
+        return self._block[: n_rows * stride].reshape(n_rows, stride)[:, :n_columns]
 
     def product(self, n_stimuli: int) -> Floats:
         """An (n, n) array for the products of a block."""

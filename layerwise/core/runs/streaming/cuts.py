@@ -43,7 +43,7 @@ def choose_cuts(
     n_steps = len(steps)
     # A larger buffer than the widest step needs would not save a pass, only touch more fresh pages, which cost
     # more than the cut that it spares: hence at most half as much again.
-    limit = min(shares.arena, max(steps) + max(steps) // 2)
+    limit = max(steps) + max(steps) // 2
     before, handed_before = (np.concatenate([[0], np.cumsum(each, dtype=np.int64)]) for each in (steps, transits))
     # State: the cheapest way to have done the steps before `last`, and where its last segment begins. What comes
     # later does not depend on how it was reached, since a boundary is all that the rest of the network needs.
@@ -55,8 +55,9 @@ def choose_cuts(
         if kept > max(shares.boundary_memory, shares.boundary_spool):
             continue
         moved = (_SPOOL_PENALTY if kept > shares.boundary_memory else 2) * kept
-        handed = handed_before[last] - handed_before[:last] - max(transits)
-        excess = np.maximum(before[last] - before[:last] + np.maximum(handed, 0) - limit, 0)
+        handed = np.maximum(handed_before[last] - handed_before[:last] - max(transits), 0)
+        room = np.minimum(limit, shares.arena - handed)
+        excess = np.maximum(before[last] - before[:last] - room, 0)
         costs = cheapest[:last] + moved + _SPOOL_PENALTY * excess + _SEGMENT_OVERHEAD
         begin[last] = int(np.argmin(costs))
         cheapest[last] = costs[begin[last]]

@@ -26,7 +26,7 @@ class HostArrays(Arrays):
         self._local = threading.local()
 
     def empty(self, n_cells: int) -> Floats:
-        """A buffer whose pages are there."""
+        """A buffer whose pages are being made."""
         return make_buffer(n_cells)
 
     def write(self, rows: Floats, values: Floats) -> None:

@@ -15,8 +15,10 @@ from layerwise.core.base.spool import Spool
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.partial import PartialSums
+from layerwise.core.network.products import multiplies_double
 from layerwise.core.runs.streaming.arena import Arena, Boundary, Chunk, Rooms
 from layerwise.core.runs.streaming.host_arrays import HostArrays
+from layerwise.core.runs.streaming.passes import prepare_pass
 from layerwise.core.runs.streaming.states import Listener
 from layerwise.core.runs.streaming.tasks import (
     ChunkPlace,
@@ -48,6 +50,8 @@ class LocalCrew:
         self._rooms = Rooms(plan.concurrency.n_rooms, plan.n_stimuli * widest_chunk(job), self.arrays)
         self._chunks: list[Chunk] = []
         self._boundaries: dict[int, Boundary] = {}
+        if job.model.arrays is None and _sums_single(job):
+            self._submit(prepare_pass)  # beside the network's first batch
 
     def forward(self, work: PassWork, advance: Callable[[int], None]) -> None:
         """Every stimulus through the segment, in batches; one batch is copied while the next is computed."""
@@ -135,8 +139,16 @@ def _width(layer: LayerWork) -> int:
 
 def widest_chunk(job: StreamJob) -> int:
     """Columns of the widest chunk."""
-    spans = (span for segment in job.plan.segments for spans in segment.passes for span in spans)
-    return min(job.plan.chunk_width, max((span.n_features for span in spans), default=1))
+    return min(job.plan.chunk_width, max(_list_features(job), default=1))
+
+
+def _sums_single(job: StreamJob) -> bool:
+    """Whether any chunk is summed in float32, by the compiled pass."""
+    return any(not multiplies_double(job.plan.n_stimuli, n_features) for n_features in _list_features(job))
+
+
+def _list_features(job: StreamJob) -> list[int]:
+    return [span.n_features for segment in job.plan.segments for spans in segment.passes for span in spans]
 
 
 def _join(pending: Sequence[Future[None]]) -> None:

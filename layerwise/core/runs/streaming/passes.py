@@ -83,7 +83,7 @@ def gather(values: Floats, columns: slice, centred: Floats, anchor: float, scale
     Args:
         values: float32 (n, width), contiguous; a chunk's activations of all stimuli.
         columns: The block.
-        centred: float32 (n, k), contiguous; written to.
+        centred: float32 (n, k), each row contiguous; written to.
         anchor: A number near the activations, which sums along the reference are about.
         scale: A power of two that what is centred is multiplied by, where float32 could not hold its squares. Sums
             are those of what is not scaled.
@@ -92,6 +92,11 @@ def gather(values: Floats, columns: slice, centred: Floats, anchor: float, scale
 
 
 Pass = Callable[["Floats", slice, "Floats", float, float], Gathered]
+
+
+def prepare_pass() -> None:
+    """Import Numba and load the compiled pass, which takes half a second, before the first block is there."""
+    gather(np.zeros((2, 2), np.float32), slice(0, 2), np.empty((2, 2), np.float32), 0.0)
 
 
 @functools.cache
@@ -233,15 +238,19 @@ def _sort_out(found: Gathered, sums: Vector, low: Floats, high: Floats) -> Gathe
 def _gather_compiled(
     kernel: Any, values: Floats, columns: slice, centred: Floats, anchor: float, scale: float
 ) -> Gathered:
-    n_stimuli = len(centred)
+    n_stimuli, width = centred.shape
     found = _make_room(centred)
-    sums = np.zeros((n_stimuli, _N_SUMS))
-    keys = np.empty((n_stimuli, 2), dtype=np.int32)
+    sums = np.zeros((_N_SUMS, n_stimuli))
+    keys = np.empty((2, n_stimuli), dtype=np.int32)
+    stride = centred.strides[0] // centred.itemsize
+    cells = np.lib.stride_tricks.as_strided(centred, ((n_stimuli - 1) * stride + width,), (centred.itemsize,))
     kernel(
         values,
         values.view(np.int32),
         columns.start,
-        centred,
+        width,
+        cells,
+        stride,
         anchor,
         np.float32(scale),
         found.reference,
@@ -250,8 +259,7 @@ def _gather_compiled(
         sums,
         keys,
     )
-    low, high = (_read_key(np.ascontiguousarray(keys[:, i])) for i in (0, 1))
-    return _sort_out(found, sums, low, high)
+    return _sort_out(found, sums.T, _read_key(keys[0]), _read_key(keys[1]))
 
 
 def _read_key(keys: NDArray[np.int32]) -> Floats:

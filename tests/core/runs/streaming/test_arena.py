@@ -19,8 +19,8 @@ from layerwise.core.runs.streaming.host_arrays import HostArrays
 @pytest.fixture(params=["reads and writes at a place", "without them, as on Windows"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param.startswith("without"):
-        monkeypatch.delattr(os, "pwrite", raising=False)
-        monkeypatch.delattr(os, "preadv", raising=False)
+        for name in ("pwrite", "pwritev", "preadv"):
+            monkeypatch.delattr(os, name, raising=False)
     return str(request.param)
 
 
@@ -37,6 +37,20 @@ def test_chunks_that_are_spooled_come_back_as_they_were(system: str, tmp_path: P
         for column, chunk in zip(range(0, 48, 16), chunks, strict=True):
             with chunk.loaded(rooms) as values:
                 assert np.array_equal(values, layer[:, column : column + 16])
+
+
+@pytest.mark.skipif(not hasattr(os, "pwritev"), reason="needs pwritev")
+def test_rows_of_a_wider_array_are_written_whole_though_the_system_takes_them_in_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda file, views, at: write(file, [views[0], views[1][:5]], at))
+    wide = np.arange(2000 * 10, dtype=np.float32).reshape(2000, 10)
+    back = np.empty((2000, 4), dtype=np.float32)
+    with Spool(tmp_path) as spool:
+        spool.write(8, wide[:, 3:7])
+        spool.read(8, back)
+    assert np.array_equal(back, wide[:, 3:7])
 
 
 def test_threads_that_spool_side_by_side_do_not_write_over_each_other(system: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.layers import Layer
 from layerwise.core.runs.streaming import planner
+from layerwise.core.runs.streaming.cuts import Shares, choose_cuts
 from layerwise.core.runs.streaming.planner import plan_stream
 
 AMPLE = Budget(memory=2**40, spool=0)
@@ -92,6 +93,17 @@ def test_no_other_way_to_cut_is_cheaper(seed: int) -> None:
     assert {span.target.layer.name for s in plan.segments for spans in s.passes for span in spans} == {
         "input" if place == 0 else f"layer{place}" for place, is_wanted in enumerate(wanted) if is_wanted
     }
+
+
+def test_what_a_segment_hands_over_in_batches_fits_beside_its_layers() -> None:
+    """All layers in one segment would hand over most of a small budget, and leave one worker and all on disk."""
+    mib = 2**20
+    steps, boundaries, transits = [300 * mib] + [40 * mib] * 10, [mib] * 11, [20 * mib] * 11
+    shares = Shares(arena=400 * mib, boundary_memory=100 * mib, spool=2**40, boundary_spool=2**40)
+    bounds = choose_cuts(steps, boundaries, shares, transits)
+    for first, last in itertools.pairwise(bounds):
+        assert sum(steps[first:last]) + sum(transits[first:last]) - max(transits) <= shares.arena
+    assert len(choose_cuts(steps, boundaries, shares, [0] * 11)) < len(bounds)
 
 
 def test_planning_a_deep_network_takes_work_in_proportion_to_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:

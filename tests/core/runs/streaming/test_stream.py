@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -371,7 +372,8 @@ def test_a_full_disk_while_spooling_is_one_clear_error(
     def no_space(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.pwrite", no_space)
+    for name in ("pwrite", "pwritev"):
+        monkeypatch.setattr(os, name, no_space, raising=False)
     model = toy.ToyModel()
     with pytest.raises(LayerwiseError, match="No space left on device"):
         stream(toy, model, budget=spilling(model), spool_folder=tmp_path)
