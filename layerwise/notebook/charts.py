@@ -52,8 +52,10 @@ __all__ = [
     "profiles",
     "recordings",
     "save",
+    "settling",
     "sparseness",
     "steps",
+    "time_alignment",
     "weights",
 ]
 
@@ -243,8 +245,18 @@ def weights(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked
 
 
 def checkpoints(history: HistoryProtocol, *runs: Run, to: str = "final", **asked: Unpack[Asked]) -> ChartType:
-    """How alike each layer is to its `final` state, or to the `input` or `output`, over a training."""
+    """How alike layers are to their `final` state, `input` or `output` over a training; `layers`, `dimension`."""
     return draw(history, "checkpoints" if to == "final" else f"checkpoints-{to}", *runs, **asked)
+
+
+def settling(history: HistoryProtocol, *runs: Run, **asked: Unpack[Asked]) -> ChartType:
+    """When each layer of a training becomes what it will be."""
+    return draw(history, "settling", *runs, **asked)
+
+
+def time_alignment(history: HistoryProtocol, *runs: Run, **asked: Unpack[Asked]) -> ChartType:
+    """The checkpoints of one training against those of another, with the best path."""
+    return draw(history, "time-alignment", *runs, **asked)
 
 
 def dimension(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:

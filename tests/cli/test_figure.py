@@ -170,11 +170,12 @@ def test_a_notebook_gets_every_chart_from_one_call(history) -> None:
         "layer_map": charts.layer_map(history),
         "checkpoints": charts.checkpoints(history, *runs, to="input"),
         "accuracy": charts.accuracy(history, *runs),
+        "settling": charts.settling(history, "lineage:digits"),
     }
     for name, chart in drawn.items():
         assert isinstance(chart, alt.TopLevelMixin), name
         assert chart.to_dict(validate=True), name
-    of_others = {"across_models", "across_sets", "counterparts", "profiles", "recordings"}
+    of_others = {"time_alignment", "across_models", "across_sets", "counterparts", "profiles", "recordings"}
     assert set(drawn) | of_others | {"Asked", "draw", "names", "numbers", "save"} == set(charts.__all__)
 
 
@@ -182,7 +183,7 @@ def test_every_named_figure_has_a_call_of_its_own(ask, monkeypatch) -> None:
     called: list[str] = []
     monkeypatch.setattr(lw.charts, "draw", lambda _history, name, *_runs, **_options: called.append(name))
     for word in set(lw.charts.__all__) - {"Asked", "draw", "names", "numbers", "save"}:
-        choices = {"checkpoints": ("to", "final input output"), "profiles": ("to", "input output")}
+        choices = {"checkpoints": ("to", "final input output layers dimension"), "profiles": ("to", "input output")}
         choices["recordings"] = ("show", "along matrix networks ceiling")
         option, values = choices.get(word, ("", "-"))
         call = getattr(lw.charts, word)
