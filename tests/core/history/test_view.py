@@ -9,8 +9,8 @@ import pytest
 
 from layerwise.core.history.memory import OverlayHistory
 from layerwise.core.history.protocols import HistoryProtocol
-from layerwise.core.history.views.redaction import without_pictures
 from layerwise.core.history.view import HistoryView
+from layerwise.core.history.views.redaction import without_pictures
 
 METHODS = {
     name: method for name, method in vars(HistoryProtocol).items() if inspect.isfunction(method) and name[0] != "_"
