@@ -22,6 +22,7 @@ from layerwise.core.network.answers import Estimate, Resampling, average_over, f
 from layerwise.core.network.class_words import label_classes
 
 DEFAULT_MEASURE = "layerwise:rsa-pearson"
+_AT_ONCE = 20  # outputs of which intervals are found together: the work grows with the square of it
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def measure_effects(
         LayerwiseError: If something that is stored is damaged.
     """
     asked = _Asked(registry, history, baseline, measure or find_measure(registry, DEFAULT_MEASURE), resampling)
+    asked.bound(variants)
     found = [asked.measure_one(run, run.variant) for run in variants if run.variant is not None]
     return sorted(found, key=lambda effect: effect.severity, reverse=True)
 
@@ -115,6 +117,7 @@ class _Asked:
         self._classes = label_classes(labels, baseline.model, self._intact.values.shape[1])
         self._labelled = find_labelled(self._classes)
         self._hits = find_hits(self._intact.values, self._classes)
+        self._ends: dict[str, tuple[float, float]] = {}
         self._stored = {layer.name for layer in history.list_layers(baseline.id)}
 
     def measure_one(self, run: RunRecord, variant: Variant) -> VariantEffect:
@@ -135,7 +138,7 @@ class _Asked:
             accuracy_lost=lost,
             agreement=Estimate(1 - differing.value, 1 - differing.high, 1 - differing.low),
             divergence=divergence,
-            structure=self._bound(run, next((one for one in layers if one.layer == outputs.layer), None)),
+            structure=self._structure(run, layers),
             layers=layers,
         )
 
@@ -150,13 +153,24 @@ class _Asked:
             LayerChange(name, answer.value, answer.reason) for name, answer in zip(chosen, answers, strict=True)
         )
 
-    def _bound(self, run: RunRecord, change: LayerChange | None) -> Estimate | None:
+    def bound(self, runs: Sequence[RunRecord]) -> None:
+        """Find the interval of the change of each output's structure, many at a time, which costs far less."""
+        ours = LayerAddress(self._baseline.id, self._intact.layer)
+        for at in range(0, len(runs), _AT_ONCE):
+            some = [run.id for run in runs[at : at + _AT_ONCE] if self._has_output(run)]
+            ends = [ours, *(LayerAddress(run_id, self._intact.layer) for run_id in some)]
+            try:
+                table = ask_intervals(self._history, self._measure, ends, self._plan)
+            except InputError:  # too few stimuli to draw from
+                return
+            pairs = zip(table.low[0, 1:], table.high[0, 1:], strict=True)
+            self._ends |= {run_id: (float(low), float(high)) for run_id, (low, high) in zip(some, pairs, strict=True)}
+
+    def _has_output(self, run: RunRecord) -> bool:
+        stored = {layer.name for layer in self._history.list_layers(run.id)}
+        return self._intact.layer in stored and self._intact.layer in self._stored
+
+    def _structure(self, run: RunRecord, layers: Sequence[LayerChange]) -> Estimate | None:
         """The change of the output's structure, with its interval over stimuli."""
-        if change is None or change.value is None:
-            return None
-        ends = [LayerAddress(owner, change.layer) for owner in (self._baseline.id, run.id)]
-        try:
-            table = ask_intervals(self._history, self._measure, ends, self._plan)
-        except InputError:  # too few stimuli to draw from
-            return Estimate(change.value, change.value, change.value)
-        return Estimate(change.value, float(table.low[0, 1]), float(table.high[0, 1]))
+        value = next((one.value for one in layers if one.layer == self._intact.layer), None)
+        return None if value is None else Estimate(value, *self._ends.get(run.id, (value, value)))
