@@ -81,7 +81,8 @@ def main() -> None:
 
         timed(lambda: model.fit(pixels[:640], labels[:640], batch_size=64, epochs=1, verbose=0))  # traces
         first = timed(lambda: recorder.record(0))
-        epochs, recordings = [], []
+        epochs: list[float] = []
+        recordings: list[float] = []
         for epoch in range(1, asked.epochs + 1):
             epochs.append(timed(learn))
             recordings.append(timed(lambda step=epoch: recorder.record(step)))
