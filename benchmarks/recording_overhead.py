@@ -1,9 +1,9 @@
 """What it costs to record 256 probes after every epoch of a training of realistic length, in processor seconds.
 
-    python benchmarks/recording_overhead.py [--pictures 20000] [--size 32] [--epochs 4]
+    python benchmarks/recording_overhead.py [--pictures 50000] [--size 32] [--epochs 2]
 
-A small inception network learns from pictures of noise, which cost what any others do. An epoch with the callback is set
-beside the same epochs without it, all in one process and in turns; the first recording, which traces the network,
+A small inception network learns from pictures of noise, which cost what any others do. An epoch with the callback is
+set beside the same epochs without it, all in one process and in turns; the first recording, which traces the network,
 is counted by itself, because it comes once in a training.
 """
 
@@ -52,9 +52,9 @@ def build(size: int) -> Any:
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--pictures", type=int, default=50_000)
     parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--probes", type=int, default=256)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -81,7 +81,8 @@ def main() -> None:
 
         timed(lambda: model.fit(pixels[:640], labels[:640], batch_size=64, epochs=1, verbose=0))  # traces
         first = timed(lambda: recorder.record(0))
-        epochs, recordings = [], []
+        epochs: list[float] = []
+        recordings: list[float] = []
         for epoch in range(1, asked.epochs + 1):
             epochs.append(timed(learn))
             recordings.append(timed(lambda step=epoch: recorder.record(step)))
