@@ -87,10 +87,10 @@ def main() -> None:
             epochs.append(timed(learn))
             recordings.append(timed(lambda step=epoch: recorder.record(step)))
         recorder.close()
-    epoch, recording = statistics.median(epochs), statistics.median(recordings)
-    print(f"an epoch of {asked.pictures:,} pictures of {asked.size} x {asked.size}: {epoch:.1f} processor seconds")
+    per_epoch, recording = statistics.median(epochs), statistics.median(recordings)
+    print(f"an epoch of {asked.pictures:,} pictures of {asked.size} x {asked.size}: {per_epoch:.1f} processor seconds")
     print(f"a recording of {asked.probes} probes: {recording:.2f} (the first one, which traces: {first:.1f})")
-    print(f"overhead of recording every epoch: {100 * recording / epoch:.1f} %")
+    print(f"overhead of recording every epoch: {100 * recording / per_epoch:.1f} %")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerwise.cli.output import count, duration, print_json, stdout_console
-from layerwise.cli.plan_table import plan_record, show_plan
+from layerwise.cli.printing.plan_table import plan_record, show_plan
 from layerwise.cli.progress import watching
 from layerwise.cli.running import outcome_record, resumable, say_next
 from layerwise.cli.session import database_url, open_history

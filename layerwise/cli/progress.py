@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from layerwise.cli.output import stderr_console
-from layerwise.cli.plan_table import show_plan
+from layerwise.cli.printing.plan_table import show_plan
 from layerwise.core.runs.request import SilentObserver
 
 if TYPE_CHECKING:

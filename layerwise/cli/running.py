@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerwise.cli.options.common import database_option, program_name
 from layerwise.cli.output import duration, print_json, stdout_console
-from layerwise.cli.plan_table import describe_time, plan_record, show_plan
+from layerwise.cli.printing.plan_table import describe_time, plan_record, show_plan
 from layerwise.cli.progress import watching
 from layerwise.cli.session import database_url, open_history
 

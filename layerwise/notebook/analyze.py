@@ -17,7 +17,7 @@ from layerwise.notebook.watching import watching
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
-    from layerwise.core.network.ablation import Substitute
+    from layerwise.core.network.ablating.ablation import Substitute
     from layerwise.core.network.stimuli import Resize
 
 IN_MEMORY = "sqlite://"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from layerwise.cli.matrix import print_matrix
+from layerwise.cli.printing.matrix import print_matrix
 
 NAMES = [f"layer{index}" for index in range(12)]
 MATRIX = np.linspace(0, 1, 144).reshape(12, 12)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from layerwise import InputError
-from layerwise.core.network.ablation import Ablation, ablate
-from layerwise.core.network.stand_ins import draw_partners
+from layerwise.core.network.ablating.ablation import Ablation, ablate
+from layerwise.core.network.ablating.stand_ins import draw_partners
 
 
 def outputs_without(network, name, substitute, pixels, preprocess):

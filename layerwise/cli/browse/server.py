@@ -28,7 +28,7 @@ from layerwise.cli.browse.questions import EXAMPLES, MOST_BYTES, QUERY_SECONDS, 
 from layerwise.cli.browse.reports import Reports, ReportWish
 from layerwise.cli.browse.watching import ALARMS, Watching, read_watch_wish
 from layerwise.cli.commands.ask.runs import run_record
-from layerwise.cli.overview import survey_layers
+from layerwise.cli.printing.overview import survey_layers
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.memory import OverlayHistory
 from layerwise.core.history.references import find_runs

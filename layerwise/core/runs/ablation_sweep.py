@@ -15,8 +15,8 @@ import numpy as np
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.registry import Registry
 from layerwise.core.host.selection import select_layers
-from layerwise.core.network.ablation import Ablation, Read, Substitute
-from layerwise.core.network.answers import (
+from layerwise.core.network.ablating.ablation import Ablation, Read, Substitute
+from layerwise.core.network.ablating.answers import (
     Estimate,
     Resampling,
     average_over,

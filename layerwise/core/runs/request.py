@@ -11,7 +11,7 @@ from layerwise.core.base.parameters import Setting
 from layerwise.core.history.outputs import OutputForm
 from layerwise.core.history.records import Accuracy
 from layerwise.core.host.plans import StreamPlan
-from layerwise.core.network.ablation import Substitute
+from layerwise.core.network.ablating.ablation import Substitute
 from layerwise.core.network.model import UNTRAINED, ModelInfo
 from layerwise.core.network.stimuli import Resize
 

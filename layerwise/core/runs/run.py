@@ -24,7 +24,7 @@ from layerwise.core.host.jobs import ModelRecipe, StreamJob
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.selection import select_layers
-from layerwise.core.network.ablation import AblatedModel, Ablation, ablate
+from layerwise.core.network.ablating.ablation import AblatedModel, Ablation, ablate
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model, ModelInfo
 from layerwise.core.network.stimuli import LoadedStimuli

@@ -15,7 +15,7 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import RunFilter, RunRecord
 from layerwise.core.host.registry import Registry
 from layerwise.core.host.selection import select_layers
-from layerwise.core.network.ablation import Ablation
+from layerwise.core.network.ablating.ablation import Ablation
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.runs.ablation_sweep import Sweep, list_each, sweep_ablations
 from layerwise.demo.study.plan import Condition, Study

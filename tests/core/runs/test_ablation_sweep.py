@@ -11,8 +11,8 @@ import pytest
 
 from layerwise.cli import main
 from layerwise.core.base.errors import InputError
-from layerwise.core.network.ablation import Ablation, ablate
-from layerwise.core.network.answers import diverge
+from layerwise.core.network.ablating.ablation import Ablation, ablate
+from layerwise.core.network.ablating.answers import diverge
 from layerwise.core.network.model import LoadRequest
 from layerwise.core.runs.ablation_sweep import Sweep, list_each, sweep_ablations
 from layerwise.core.runs.request import SilentObserver

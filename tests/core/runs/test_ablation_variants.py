@@ -16,7 +16,7 @@ from layerwise.core.analysis.functional.effects import measure_effects
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress, RunFilter
-from layerwise.core.network.ablation import Ablation
+from layerwise.core.network.ablating.ablation import Ablation
 from layerwise.core.runs.ablating.variants import StoredSweep, measure_savings, sweep_stored
 from layerwise.core.runs.ablation_sweep import Sweep, choose_ablations, sweep_ablations
 from layerwise.core.runs.request import RunRequest, SilentObserver

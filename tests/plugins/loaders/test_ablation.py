@@ -14,9 +14,9 @@ from layerwise.cli import main
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.baselines import find_baseline
 from layerwise.core.network import stand_ins
-from layerwise.core.network.ablation import Ablation, ablate, measure_means
+from layerwise.core.network.ablating.ablation import Ablation, ablate, measure_means
+from layerwise.core.network.ablating.stand_ins import draw_partners
 from layerwise.core.network.model import LoadRequest
-from layerwise.core.network.stand_ins import draw_partners
 from layerwise.demo.network import build_network
 from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader
 from layerwise.plugins.loaders.keras.files import KerasFileLoader

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from layerwise.core.analysis.functional.evidence import correlate_ranks, gather_evidence
 from layerwise.core.history.outputs import Outputs
 from layerwise.core.history.variants import Variant
-from layerwise.core.network.answers import diverge
+from layerwise.core.network.ablating.answers import diverge
 from layerwise.plugins.sections.ablation import queries
 from layerwise.plugins.sections.ablation import section as ablation
 from layerwise.report.content import Chart, ReportContext, SideBySide, Table

@@ -13,7 +13,7 @@ from layerwise.cli.output import print_json
 from layerwise.cli.session import database_url, open_history, session_of
 
 if TYPE_CHECKING:
-    from layerwise.core.network.ablation import Ablation
+    from layerwise.core.network.ablating.ablation import Ablation
     from layerwise.core.network.model import Model
 
 
@@ -72,14 +72,14 @@ def ablate_each(
         layerwise ablate net.keras --stimuli digits.npz --each type:conv --ablate-with mean
         layerwise ablate googlenet --weights bvlc_googlenet.caffemodel --stimuli photos/ --together 'glob:*/5x5'
     """
-    from layerwise.cli.ablation_table import effects_record, show_effects
     from layerwise.cli.checks import check_file, check_stimuli, check_weights_file
+    from layerwise.cli.printing.ablation_table import effects_record, show_effects
     from layerwise.cli.progress import watching
     from layerwise.cli.running import resumable
     from layerwise.core.analysis.functional.effects import measure_effects
     from layerwise.core.analysis.measure import find_measure
     from layerwise.core.host.selection import select_layers
-    from layerwise.core.network.answers import Resampling
+    from layerwise.core.network.ablating.answers import Resampling
     from layerwise.core.runs.ablating.variants import measure_savings, sweep_stored
     from layerwise.core.runs.ablation_sweep import choose_ablations
     from layerwise.core.runs.request import RunRequest

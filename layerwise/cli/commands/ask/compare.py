@@ -21,8 +21,8 @@ from layerwise.cli.options.common import (
 from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
 from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stderr_console, stdout_console
-from layerwise.cli.output_table import ask_outputs, outputs_record, show_outputs, split_comparators
 from layerwise.cli.plugins.output import tell_failures
+from layerwise.cli.printing.output_table import ask_outputs, outputs_record, show_outputs, split_comparators
 from layerwise.cli.session import open_history, session_of
 from layerwise.cli.training.to_end import find_questions, tell_to_end
 from layerwise.core.base.errors import InputError, PluginError
@@ -137,7 +137,7 @@ def _cell(table: ComparisonTable, row: int, column: int) -> str:
 
 
 def _print_table(name: str, table: ComparisonTable, surety: Surety, chosen: Chosen) -> None:
-    from layerwise.cli.matrix import print_matrix
+    from layerwise.cli.printing.matrix import print_matrix
     from layerwise.core.analysis.choose import list_neighbours, list_same_layers
     from layerwise.core.base.parameters import NO_PARAMETERS
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from layerwise.cli.commands.ask.runs import run_record
-from layerwise.cli.costs import attempt_record, describe_costs
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
 from layerwise.cli.output import count, duration, make_table, mark, number, print_json, stdout_console
+from layerwise.cli.printing.costs import attempt_record, describe_costs
 from layerwise.cli.session import open_history, session_of
 from layerwise.core.history.listing import checkpoint_of
 
 if TYPE_CHECKING:
-    from layerwise.cli.overview import LayerOverview
+    from layerwise.cli.printing.overview import LayerOverview
     from layerwise.core.history.costs import RunCosts
     from layerwise.core.history.records import RunRecord
 
@@ -38,7 +38,7 @@ def show_run(
         layerwise show latest
         layerwise show 3fa2 --json
     """
-    from layerwise.cli.overview import survey_layers
+    from layerwise.cli.printing.overview import survey_layers
     from layerwise.core.history.baselines import find_baseline
     from layerwise.core.history.left_out import describe_left_out
 

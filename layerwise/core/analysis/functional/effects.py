@@ -18,7 +18,7 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.history.variants import Variant
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.answers import Estimate, Resampling, average_over, find_hits, find_labelled
+from layerwise.core.network.ablating.answers import Estimate, Resampling, average_over, find_hits, find_labelled
 from layerwise.core.network.class_words import label_classes
 
 DEFAULT_MEASURE = "layerwise:rsa-pearson"

@@ -23,7 +23,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.answers import CONFIDENCE
+from layerwise.core.network.ablating.answers import CONFIDENCE
 from layerwise.core.network.layers import Layer
 
 MIN_LAYERS = 4

@@ -17,7 +17,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.outputs import Outputs
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
-from layerwise.core.network.answers import Estimate, Resampling, average_over, disagree, diverge
+from layerwise.core.network.ablating.answers import Estimate, Resampling, average_over, disagree, diverge
 
 PerStimulus = Callable[[Outputs, Outputs], NDArray[np.float64]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from layerwise.core.network.ablation import Ablation
+from layerwise.core.network.ablating.ablation import Ablation
 from layerwise.core.network.graph import Graph
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model

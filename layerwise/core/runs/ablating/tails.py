@@ -11,11 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from layerwise.core.network.ablation import AblatedModel, Ablation, Source, find_stand_ins
+from layerwise.core.network.ablating.ablation import AblatedModel, Ablation, Source, find_stand_ins
+from layerwise.core.network.ablating.stand_ins import draw_partners
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, Floats, Model, WeightTensor
 from layerwise.core.network.pixels import StimuliReader
-from layerwise.core.network.stand_ins import draw_partners
 from layerwise.core.runs.ablating.starts import Start, cut_graph
 from layerwise.core.runs.ablating.trunk import Trunk
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.core.base.spool import Spool
-from layerwise.core.network.ablation import Read
+from layerwise.core.network.ablating.ablation import Read
 from layerwise.core.network.model import Floats, Model
 
 Advance = Callable[[int], None]

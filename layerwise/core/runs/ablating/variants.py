@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.protocols import Archive
 from layerwise.core.host.plans import Target
-from layerwise.core.network.ablation import Ablation
+from layerwise.core.network.ablating.ablation import Ablation
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model
 from layerwise.core.runs.ablating.starts import Start, Starts

@@ -20,7 +20,7 @@ from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.kinds import UnitTransform
 from layerwise.core.host.plans import StreamPlan, Target
 from layerwise.core.host.validation import check_transformed
-from layerwise.core.network.ablation import Replaced
+from layerwise.core.network.ablating.ablation import Replaced
 from layerwise.core.network.arrays import Arrays
 from layerwise.core.network.model import Compiled, Floats
 from layerwise.core.network.partial import PartialSums, refuse_not_finite

@@ -27,7 +27,7 @@ def ask_outputs(
 ) -> OutputTable:
     """The outputs of runs compared with each other, with intervals over stimuli."""
     from layerwise.core.analysis.functional.outputs import compare_outputs
-    from layerwise.core.network.answers import Resampling
+    from layerwise.core.network.ablating.answers import Resampling
 
     return compare_outputs(history, runs, name, Resampling(options.bootstrap or 1000, options.seed))
 

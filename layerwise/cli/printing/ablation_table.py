@@ -11,7 +11,7 @@ from layerwise.cli.output import count, make_table, number, stdout_console
 if TYPE_CHECKING:
     from layerwise.core.analysis.functional.effects import VariantEffect
     from layerwise.core.history.records import RunRecord
-    from layerwise.core.network.answers import Estimate
+    from layerwise.core.network.ablating.answers import Estimate
     from layerwise.core.runs.ablating.variants import Savings, StoredSweep
 
 _HEADS = (

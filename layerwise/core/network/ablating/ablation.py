@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
+from layerwise.core.network.ablating.stand_ins import Constant, Shuffled, StandIn, average, draw_partners
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, ModelInfo, WeightTensor
-from layerwise.core.network.stand_ins import Constant, Shuffled, StandIn, average, draw_partners
 
 Substitute: TypeAlias = Literal["zero", "mean", "shuffle"]
 SUBSTITUTES: tuple[Substitute, ...] = ("zero", "mean", "shuffle")
