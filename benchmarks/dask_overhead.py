@@ -46,7 +46,7 @@ def main() -> None:
     os.environ.update(ENVIRONMENT)  # threads that TensorFlow will take; the allocator of this process has begun
     options = parse_options()
     if options.stimuli is None:
-        options.stimuli, options.weights = str(write_noise(options.n)), None
+        options.stimuli, options.weights = str(write_noise(options.n)), "none"
         print("no photos given or found: an untrained network and noise", file=sys.stderr)
     job = make_job(options)
     local: list[Cost] = []
