@@ -98,6 +98,7 @@ def boil_down(arrays: HostArrays, chunks: list[Values]) -> Representation:
         total.merge(arrays.sum_chunk(chunk, in_double=False))
     products, _ = total.finish("the layer")
     representation = products.represent()
+    assert isinstance(representation, Representation)  # and no pairs in tiles, which more stimuli would be
     representation.correlation  # noqa: B018 - the matrix that rsatoolbox gives
     return representation
 

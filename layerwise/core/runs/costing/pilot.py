@@ -74,7 +74,8 @@ def try_out(job: StreamJob, statistics: Statistics) -> Rates:
 
 def _pass_some(job: StreamJob, arrays: Arrays) -> Pace:
     """Likewise; of a few batches where they are short, since one says little then, the median."""
-    began, found = time.perf_counter(), []
+    began = time.perf_counter()
+    found: list[Pace] = []
     while not found or (len(found) < _MOST_BATCHES and time.perf_counter() - began < _SHORT):
         found.append(_pass_once(job, arrays))
     return sorted(found, key=lambda pace: pace.seconds)[len(found) // 2]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
-from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, WeightTensor
+from layerwise.core.network.model import Compiled, CompiledReplaced, Model, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.graphdef.graph import translate_graph

@@ -20,7 +20,7 @@ from layerwise.core.network.graph import Graph
 from layerwise.core.network.inputs import TEXT, InputSpec, describe_inputs, packed_shape
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.network.model import Compiled, CompiledReplaced, Model, ModelInfo, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.keras.graph import Laid, begin, replay, translate

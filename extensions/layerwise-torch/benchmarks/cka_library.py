@@ -19,15 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from figures import keep
-from torch import nn
-
 from layerwise.core.analysis.compare import compare_layers
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
 from layerwise.plugins import load_plugins
+from torch import nn
 
 SIDE = 32
 
@@ -57,7 +55,7 @@ def main() -> None:
     middle = {name: statistics.median(each) for name, each in seconds.items()}
     n_layers = len(list_layers(networks[0]))
     print(f"{options.stimuli} stimuli, {n_layers} layers of each; processor seconds: {middle}")
-    keep("CKA library", {"torch_cka / layerwise": middle["torch_cka"] / middle["layerwise"]})
+    print(f"torch_cka / layerwise: {middle['torch_cka'] / middle['layerwise']:.2f}")
 
 
 def make_network(seed: int) -> nn.Sequential:
@@ -97,14 +95,14 @@ def ask_torch_cka(networks: list[nn.Sequential], images: Any, batch: int) -> Any
 def ask_layerwise(networks: list[nn.Sequential], images: Any) -> Any:
     """The same of all stimuli at once, with everything else that a run has."""
     registry, history = load_plugins(), MemoryHistory()
-    addresses = []
+    addresses: list[list[LayerAddress]] = []
     for number, network in enumerate(networks):
         request = RunRequest(network, images, layers=("all",), preprocessing="unit", tags={"number": str(number)})
         prepared = prepare_run(request, registry, SilentObserver())
         outcome = execute_run(prepared, history, SilentObserver())
         kept = [layer.name for layer in prepared.layers if layer.op in ("relu", "pool")]
         addresses.append([LayerAddress(outcome.run_id, name) for name in kept[: len(list_layers(network))]])
-    return compare_layers(registry, history, "cka-debiased", *addresses).matrix
+    return compare_layers(registry, history, "cka-debiased", addresses[0], addresses[1]).matrix
 
 
 if __name__ == "__main__":
