@@ -81,7 +81,7 @@ def ask_torch_cka(networks: list[nn.Sequential], images: Any, batch: int) -> Any
     import copy
 
     from torch.utils.data import DataLoader, TensorDataset
-    from torch_cka import CKA
+    from torch_cka import CKA  # type: ignore[import-not-found]
 
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255)
     first, second = (copy.deepcopy(network) for network in networks)  # since it leaves its hooks in them
