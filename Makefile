@@ -61,8 +61,11 @@ pictures: $(VENV)/develop.stamp  ## Draw the pictures and reports of the docs ag
 surface: $(VENV)/develop.stamp  ## Write down what plugins may import: docs/plugins, and the types that editors know
 	$(BIN)/python tools/surface.py docs/plugins
 
-bench: $(VENV)/runtime.stamp  ## Measure an analysis beside the forward pass and the plain NumPy way
+bench: $(VENV)/runtime.stamp  ## Measure an analysis beside the forward pass, promises, one layer, Dask; compare with last time
 	$(BIN)/python benchmarks/forward_passes.py $(BENCH)
+	$(BIN)/python benchmarks/promises.py
+	$(BIN)/python -c "import rsatoolbox" 2>/dev/null && $(BIN)/python benchmarks/one_layer.py || echo "benchmarks/one_layer.py needs rsatoolbox"
+	$(BIN)/python -c "import distributed" 2>/dev/null && $(BIN)/python benchmarks/dask_overhead.py || echo "benchmarks/dask_overhead.py needs dask"
 
 clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) .venv-torch build *.egg-info $(TORCH)/build $(TORCH)/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

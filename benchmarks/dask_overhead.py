@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from figures import keep
 from forward_passes import write_noise
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def main() -> None:
     os.environ.update(ENVIRONMENT)  # threads that TensorFlow will take; the allocator of this process has begun
     options = parse_options()
     if options.stimuli is None:
-        options.stimuli, options.weights = str(write_noise(options.n)), None
+        options.stimuli, options.weights = str(write_noise(options.n)), "none"
         print("no photos given or found: an untrained network and noise", file=sys.stderr)
     job = make_job(options)
     local: list[Cost] = []
@@ -129,12 +130,14 @@ def stream_locally(job: StreamJob) -> None:
     cores = process.cpu_affinity()
     threads = [thread.id for thread in process.threads()]
     for thread in threads:
-        os.sched_setaffinity(thread, {cores[0]})
+        with contextlib.suppress(ProcessLookupError):  # one that has ended meanwhile
+            os.sched_setaffinity(thread, {cores[0]})
     try:
         stream_segments(job, _Silent())
     finally:
         for thread in threads:
-            os.sched_setaffinity(thread, set(cores))
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, set(cores))
 
 
 def measure(work: Any, others: Any) -> Cost:
@@ -164,12 +167,14 @@ def print_table(local: list[Cost], dask: list[Cost], n_bytes: int) -> None:
     for name, costs in (("local, one thread", local), ("dask, two workers", dask)):
         wall, processor = (statistics.median(getattr(cost, kind) for cost in costs) for kind in ("wall", "processor"))
         print(f"{name:<26}{wall:>8.1f}{processor:>13.1f}")
-    pairs = list(zip(local, dask, strict=True))
+    pairs, kept = list(zip(local, dask, strict=True)), {}
     for name, ratios in (
         ("processor", [two.processor / one.processor for one, two in pairs]),
         ("wall", [2 * two.wall / one.wall for one, two in pairs]),
     ):
+        kept[f"dask / local, {name}"] = statistics.median(ratios)
         print(f"overhead, {name}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    keep("dask overhead", kept)
     print(f"activations through the shared place: {n_bytes / 2**30:.2f} GiB, written and read once")
 
 

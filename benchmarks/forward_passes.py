@@ -43,7 +43,7 @@ def main() -> None:
         return
     if options.stimuli is None:
         options.stimuli = str(write_noise(options.n))
-        options.weights = None
+        options.weights = "none"
         print("no photos given or found: an untrained network and noise", file=sys.stderr)
     results: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
     for round_number in range(options.rounds):

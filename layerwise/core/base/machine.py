@@ -7,11 +7,14 @@ of 64 threads on two cores is slow, and a plan for memory that is not there is k
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from pathlib import Path
 
 from layerwise.core.base.cgroups import read_limits
 
 _ROOT = Path("/")
+_CHOOSING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "LAYERWISE_TORCH_DEVICE")
 
 
 def n_cores(root: Path = _ROOT) -> int:
@@ -27,6 +30,24 @@ def n_cores(root: Path = _ROOT) -> int:
 def host_cores() -> int:
     """Cores that the whole machine has, whoever may use them: for the record, never for the size of a pool."""
     return os.cpu_count() or 1
+
+
+def list_accelerators(root: Path = _ROOT) -> list[str]:
+    """What a framework that looks for a GPU would find here, told without loading one; empty on most machines.
+
+    The models of NVIDIA's GPUs, whether there is an AMD or an Apple GPU, and what is said in the environment of which
+    of them this process may use.
+
+    Args:
+        root: Where `proc` and `dev` are; another one for tests.
+    """
+    described = sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
+    models = [line.strip() for file in described for line in file.read_text().splitlines() if "Model" in line]
+    nodes = sorted(node.name for node in (root / "dev").glob("nvidia[0-9]*"))
+    others = ["amd"] if (root / "dev/kfd").exists() else []
+    others += ["apple"] if sys.platform == "darwin" and platform.machine() == "arm64" else []
+    said = [f"{name}={os.environ[name]}" for name in _CHOOSING if name in os.environ]
+    return [*models, *nodes, *others, *said]
 
 
 def available_memory(root: Path = _ROOT) -> int:

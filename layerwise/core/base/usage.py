@@ -44,8 +44,13 @@ class MemoryWatch:
         while not self._over.wait(_INTERVAL):
             self.peak = max(self.peak, resident_bytes())
 
-    def __enter__(self) -> Self:
+    def begin_anew(self) -> int:
+        """Forget the peak so far; gives the bytes that there are now."""
         self._highest_before, self.peak = _highest_ever(), resident_bytes()
+        return self.peak
+
+    def __enter__(self) -> Self:
+        self.begin_anew()
         self._thread.start()
         return self
 

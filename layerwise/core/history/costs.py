@@ -54,7 +54,7 @@ class Costs:
     Attributes:
         seconds: By the clock.
         processor_seconds: Of all processors of this process.
-        memory_bytes: Most at once, beyond the process as it was with the model loaded and nothing decoded.
+        memory_bytes: Most at once, beyond the process as it was with model and libraries loaded and nothing decoded.
         spool_bytes: Most at once on disk, for what did not fit into memory.
         database_bytes: By which the history grew.
     """

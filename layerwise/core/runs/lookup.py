@@ -5,7 +5,8 @@ A request is known again by what its files hold. Loaders and sources say which f
 *digest* of the request, which is kept beside the run that answered it. What is trusted is that the same bytes, read
 by the same release of the same packages, are the same model and the same stimuli. In doubt (a loader that does not
 know its files, weights that a framework fetches, an object instead of a name, another release of anything) there is
-no digest, or another one: then the model is loaded and its fingerprint decides, as it does with `force`.
+no digest, or another one: then the model is loaded and its fingerprint decides, as it does with `force`. Where a
+network computes is left to its loader (`--device auto`), which goes by what the machine has: that is in the digest.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from stat import S_ISREG
 from typing import Any
 
 from layerwise.core.base.hashing import hash_files
+from layerwise.core.base.machine import list_accelerators
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import RunFilter, RunHeader
 from layerwise.core.host import kinds
@@ -72,7 +74,7 @@ def digest_request(request: RunRequest, registry: Registry) -> str | None:
             "offers": provenance(offers),
             "batch_size": request.batch_size,
             "filed": request.filed,
-            "device": request.device,
+            "device": [request.device, *(list_accelerators() if request.device == "auto" else ())],
             "ablated": [*request.ablate, request.ablate_with],
             "versions": versions | {name: distribution_version(name) for name in _COMPUTING},
         }

@@ -108,6 +108,7 @@ def _find_weights(request: LoadRequest) -> Path | None:
 
 def _describe(network: Any, request: LoadRequest, path: Path | None) -> Model:
     from layerwise.plugins.loaders.keras.model import KerasModel
+    from layerwise.plugins.loaders.tensorflow.placement import find_placement
 
     names, ids = find_classes(request.class_names, path, N_CLASSES)
     words = f"BGR minus ({', '.join(f'{mean:g}' for mean in MEAN_BGR)})"
@@ -119,7 +120,7 @@ def _describe(network: Any, request: LoadRequest, path: Path | None) -> Model:
         class_names=names,
         class_ids=ids,
     )
-    return KerasModel(network, description, MAIN, has_own_names=True)
+    return KerasModel(network, description, MAIN, has_own_names=True, placement=find_placement())
 
 
 def fill_weights(network: Any, blobs: Blobs, path: Path) -> None:

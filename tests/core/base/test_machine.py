@@ -13,7 +13,7 @@ import pytest
 
 import layerwise
 from layerwise.core.base.cgroups import Limits, read_limits
-from layerwise.core.base.machine import available_memory, memory_limit, n_cores
+from layerwise.core.base.machine import available_memory, list_accelerators, memory_limit, n_cores
 
 GIB = 1 << 30
 NO_LIMIT_V1 = "9223372036854771712"
@@ -174,3 +174,17 @@ def test_only_one_place_counts_cores_and_memory_and_limits_blas(asked_by_oneself
         if path.parent != base and asked_by_oneself in path.read_text(encoding="utf-8")
     ]
     assert told == []
+
+
+def test_gpus_are_told_without_a_framework(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    without = list_accelerators(tmp_path)
+    folder = tmp_path / "proc/driver/nvidia/gpus/0000:01:00.0"
+    folder.mkdir(parents=True)
+    (folder / "information").write_text("Model: \t NVIDIA H100\nIRQ: 16\n")
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/nvidia0").touch()
+    found = list_accelerators(tmp_path)
+    assert found[: len(found) - len(without)] == ["Model: \t NVIDIA H100", "nvidia0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert list_accelerators(tmp_path) == [*found, "CUDA_VISIBLE_DEVICES="]

@@ -14,7 +14,7 @@ from statistics import median
 
 from layerwise.core.base.pages import give_back_pages
 from layerwise.core.base.spool import SPOOLED
-from layerwise.core.base.usage import MemoryWatch, resident_bytes
+from layerwise.core.base.usage import MemoryWatch
 from layerwise.core.history.costs import Pace, Rates
 from layerwise.core.host.jobs import LayerSink, StreamedLayer
 from layerwise.core.host.plans import StreamPlan
@@ -44,6 +44,8 @@ class Meter:
     memory_bytes: int = 0
     spool_bytes: int = 0
     aside: Pace = field(default_factory=Pace)
+    _memory: MemoryWatch = field(default_factory=MemoryWatch)
+    _before: int = 0
     _began: Pace = field(default_factory=Pace)
     _last: Pace = field(default_factory=Pace)
     _passed: dict[str, list[_Passed]] = field(default_factory=dict)
@@ -52,13 +54,17 @@ class Meter:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Measure what is done in the block."""
-        give_back_pages()
-        before = resident_bytes()
         self._began = self._last = _now()
-        with MemoryWatch() as memory, SPOOLED.watching() as spooled:
+        with self._memory, SPOOLED.watching() as spooled:
+            self.begin_memory()
             yield
         self.total = _since(self._began)
-        self.memory_bytes, self.spool_bytes = memory.peak - before, spooled.peak
+        self.memory_bytes, self.spool_bytes = self._memory.peak - self._before, spooled.peak
+
+    def begin_memory(self) -> None:
+        """What there is now belongs to the libraries and the network, and not to the run."""
+        give_back_pages()
+        self._before = self._memory.begin_anew()
 
     def watch(self, sink: LayerSink) -> LayerSink:
         """A sink that passes everything on, and notes when it came."""
@@ -66,6 +72,7 @@ class Meter:
 
     def set_aside(self) -> None:
         """What was done since the beginning was to find out how fast it goes."""
+        self.begin_memory()
         self.aside = _since(self._began)
         self._last = _now()
 

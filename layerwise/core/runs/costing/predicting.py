@@ -18,7 +18,7 @@ from layerwise.core.host.registered import Registered
 from layerwise.core.network.products import keeps_double
 from layerwise.core.runs.costing.amounts import foretell
 from layerwise.core.runs.costing.metering import Meter
-from layerwise.core.runs.costing.pilot import is_worth_it, try_out
+from layerwise.core.runs.costing.pilot import is_worth_it, load_sums, try_out
 from layerwise.core.runs.costing.recalling import Circumstances, recall
 
 _LAYER_BYTES = 8_000  # of a layer's statistics and their keys, and of the pages that it lies in
@@ -61,6 +61,8 @@ def predict(
     """
     found = predict_from_history(job.plan, now, history)
     if found.basis or not is_worth_it(job):
+        load_sums(job)
+        meter.set_aside()
         return found
     try:
         rates = try_out(job, statistics)

@@ -108,11 +108,11 @@ def _make_model(
     graph_def: Any, source: str, output: str, path: Path, request: LoadRequest, usual: Preprocessing
 ) -> Model:
     from layerwise.plugins.loaders.graphdef.model import GraphDefModel
+    from layerwise.plugins.loaders.tensorflow.placement import find_placement
 
     preprocessing = choose_preprocessing(request.preprocessing, usual)
-    model = GraphDefModel(
-        graph_def, source, output, ModelDescription(path.stem, path.name, preprocessing), request.open_size
-    )
+    described = ModelDescription(path.stem, path.name, preprocessing)
+    model = GraphDefModel(graph_def, source, output, described, request.open_size, find_placement())
     n_classes = model.graph[model.graph.output].n_features
     names, ids = find_classes(request.class_names, path, n_classes)
     model.name_classes(names, ids)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
-from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, WeightTensor
+from layerwise.core.network.model import Compiled, CompiledReplaced, Model, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.graphdef.graph import translate_graph
@@ -19,6 +19,7 @@ from layerwise.plugins.loaders.graphdef.program import digest_graph
 from layerwise.plugins.loaders.graphdef.shapes import BatchShapes
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.preprocessing import fit_channels
+from layerwise.plugins.loaders.tensorflow.placement import PROCESSOR, Placement
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
 
 DEFAULT_SIZE = 224
@@ -35,6 +36,7 @@ class GraphDefModel(Model):
         output: str,
         description: ModelDescription,
         size: tuple[int, int] | None = None,
+        placement: Placement = PROCESSOR,
     ) -> None:
         """Import a graph.
 
@@ -44,6 +46,7 @@ class GraphDefModel(Model):
             output: Name of the tensor that is the output; `:0` may be left out.
             description: What else is known of it.
             size: Height and width of an input that takes any.
+            placement: Where it runs.
 
         Raises:
             InputError: If TensorFlow cannot import it, its input is no image, or a shape cannot be told.
@@ -66,6 +69,9 @@ class GraphDefModel(Model):
         self._tensors, self._constants, self._scope = translation.tensors, translation.constants, translation.scope
         self.graph = translation.graph
         self.layers = derive_layers(self.graph)
+        self.arrays = placement.arrays
+        self.batch_size = placement.choose_batch(self.graph)
+        self._placement = placement
         self._preprocessing = description.preprocessing
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
         self._weights = self._read_weights()
@@ -95,9 +101,10 @@ class GraphDefModel(Model):
         ]
         return tuple(reversed(tensors))
 
-    def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
+    def preprocess(self, pixels: NDArray[np.generic]) -> Any:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor."""
-        return self._preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        values = self._preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        return values if self.arrays is None else self.arrays.send(values)
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
@@ -117,18 +124,19 @@ class GraphDefModel(Model):
         computed = [name for name in outputs if name not in known]
         function = self._function.prune(feeds, [self._tensors[name] for name in computed]) if computed else None
 
-        def run(batch: Floats, given: Sequence[Floats]) -> Sequence[Floats]:
-            arrays = dict(zip(known, (batch, *map(np.ascontiguousarray, given)), strict=True))
+        place = self._placement
+
+        def run(batch: Any, given: Sequence[Any]) -> Sequence[Any]:
+            arrays = dict(zip(known, (batch, *map(place.send, given)), strict=True))
             if function is not None:
-                fed = [
-                    tf.cast(np.rint(arrays[name]) if feed.dtype.is_integer else arrays[name], feed.dtype)
-                    for name, feed in zip(known, feeds, strict=True)
-                ]
-                for name, tensor in zip(computed, function(*fed), strict=True):
-                    arrays[name] = _to_array(tensor).astype(np.float32, copy=False)
+                with place.on_device():
+                    given_there = (place.take_in(arrays[name]) for name in known)
+                    fed = [_feed(tensor, feed.dtype) for tensor, feed in zip(given_there, feeds, strict=True)]
+                    for name, tensor in zip(computed, function(*fed), strict=True):
+                        arrays[name] = place.hand_out(tf.cast(tensor, tf.float32))
             return [arrays[name] for name in outputs]
 
-        return run if self._batch is None else in_batches(run, self._batch)
+        return run if self._batch is None else place.wrap(in_batches(run, self._batch))
 
     def name_classes(self, names: tuple[str, ...], ids: tuple[str, ...]) -> None:
         """Record what the outputs are called, once their number is known."""
@@ -137,6 +145,12 @@ class GraphDefModel(Model):
     def weights(self) -> Iterator[WeightTensor]:
         """The weight tensors, in order of computation."""
         yield from self._weights
+
+
+def _feed(values: Any, dtype: Any) -> Any:
+    """Numbers as the placeholder takes them; whole ones are rounded to the nearest."""
+    tf = import_tensorflow()
+    return tf.cast(tf.round(values) if dtype.is_integer else values, dtype)
 
 
 def _to_array(tensor: Any) -> NDArray[np.floating]:

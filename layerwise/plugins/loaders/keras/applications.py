@@ -62,6 +62,7 @@ class KerasApplicationsLoader(ModelLoader):
         """
         check_device(request.device)
         from layerwise.plugins.loaders.keras.model import KerasModel
+        from layerwise.plugins.loaders.tensorflow.placement import find_placement
 
         name, class_name = _find_applications()[_bare(request.model)]
         build = getattr(import_keras().applications, class_name)
@@ -80,7 +81,7 @@ class KerasApplicationsLoader(ModelLoader):
             class_names=names,
             class_ids=ids,
         )
-        return KerasModel(network, description)
+        return KerasModel(network, description, placement=find_placement())
 
     def list_files(self, request: LoadRequest) -> list[Path] | None:
         """The weights file where one is named, and names of classes; not known for weights that Keras fetches."""

@@ -119,6 +119,7 @@ class KerasModuleLoader(ModelLoader):
 def _wrap(network: Any, name: str, source: str, request: LoadRequest, path: Path | None) -> Model:
     """A network as a model, with what is known of it from the request and from the file it came from."""
     from layerwise.plugins.loaders.keras.model import KerasModel
+    from layerwise.plugins.loaders.tensorflow.placement import find_placement
 
     preprocessing = choose_preprocessing(request.preprocessing, find_preprocessing("none"))
     with refusing(path or request.model):
@@ -128,6 +129,7 @@ def _wrap(network: Any, name: str, source: str, request: LoadRequest, path: Path
             has_own_names=path is not None and Path(request.model) == path,
             size=request.open_size,
             shapes=request.shapes,
+            placement=find_placement(),
             output=request.output,
         )
     shape = model.graph[model.graph.output].shape

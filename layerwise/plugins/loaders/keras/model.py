@@ -20,7 +20,7 @@ from layerwise.core.network.graph import Graph
 from layerwise.core.network.inputs import TEXT, InputSpec, describe_inputs, packed_shape
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import Compiled, CompiledReplaced, Floats, Model, ModelInfo, WeightTensor
+from layerwise.core.network.model import Compiled, CompiledReplaced, Model, ModelInfo, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
 from layerwise.plugins.loaders.description import ModelDescription, describe_model
 from layerwise.plugins.loaders.keras.graph import Laid, begin, replay, translate
@@ -28,6 +28,7 @@ from layerwise.plugins.loaders.keras.inputs import fit_shapes, is_image, read_in
 from layerwise.plugins.loaders.keras.layout import check_is_graph, lay_out, renumber, trace_strings
 from layerwise.plugins.loaders.keras.program import DEFAULT_SIZE, Program
 from layerwise.plugins.loaders.preprocessing import AS_GIVEN, find_preprocessing, fit_channels
+from layerwise.plugins.loaders.tensorflow.placement import PROCESSOR, Placement
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
 
 
@@ -44,6 +45,7 @@ class KerasModel(Model):
         size: tuple[int, int] | None = None,
         shapes: Sequence[tuple[int, ...]] | None = None,
         output: str | None = None,
+        placement: Placement = PROCESSOR,
     ) -> None:
         """Lay out a model.
 
@@ -55,6 +57,7 @@ class KerasModel(Model):
             size: Height and width of a picture where the model takes any.
             shapes: Of the stimuli, where the model takes something else than one picture and leaves axes open.
             output: Which output counts; None for the one with the longest way to it.
+            placement: Where it runs; of a model that takes no pictures, tensors come back from there.
 
         Raises:
             InputError: If it has no such output, or cannot be traced.
@@ -70,6 +73,9 @@ class KerasModel(Model):
         self.graph = translate(laid, self._program.shapes, trace_strings(laid.calls))
         self.layers = self._list_layers(main)
         self.notes = _describe_outputs(laid, output)
+        self._placement = PROCESSOR if given else placement
+        self.arrays = self._placement.arrays
+        self.batch_size = self._placement.choose_batch(self.graph)
         self._description = replace(description, versions=package_versions())
         if given:
             self._describe_inputs(model, given, laid.inputs)
@@ -116,11 +122,12 @@ class KerasModel(Model):
         """
         self.info = self._describe()
 
-    def preprocess(self, pixels: NDArray[np.generic]) -> Floats:
+    def preprocess(self, pixels: NDArray[np.generic]) -> Any:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor."""
         if self.inputs:
             return np.ascontiguousarray(pixels, np.float32)
-        return self._description.preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        values = self._description.preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        return values if self.arrays is None else self.arrays.send(values)
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
@@ -151,12 +158,13 @@ class KerasModel(Model):
         signature = [tf.TensorSpec([self._batch, *shape], tf.float32) for shape in shapes]
         function = tf.function(run_all, input_signature=signature, autograph=False).get_concrete_function()
 
-        def run(batch: Floats, given: Sequence[Floats]) -> Sequence[Floats]:
-            tensors = [tf.convert_to_tensor(rows, tf.float32) for rows in (batch, *given)]
-            # `Tensor.numpy()` copies; a memory view does not, and the array keeps the tensor alive.
-            return [np.asarray(memoryview(tensor)) for tensor in function(*tensors)]
+        place = self._placement
 
-        return run if self._batch is None else in_batches(run, self._batch)
+        def run(batch: Any, given: Sequence[Any]) -> Sequence[Any]:
+            with place.on_device():
+                return [place.hand_out(tensor) for tensor in function(*map(place.take_in, (batch, *given)))]
+
+        return run if self._batch is None else place.wrap(in_batches(run, self._batch))
 
     def weights(self) -> Iterator[WeightTensor]:
         """The weight tensors, in order of computation; one that several calls share comes once."""
