@@ -44,6 +44,7 @@ OF_GOOGLENET = (
 OF_DEMO = (
     ("checkpoints", "checkpoints.svg", ()),
     ("accuracy", "accuracy.svg", ()),
+    ("settling", "settling.svg", ()),
 )
 
 

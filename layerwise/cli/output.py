@@ -29,6 +29,11 @@ def json_text(value: object) -> str:
     return json.dumps(_plain(value), indent=2, ensure_ascii=False)
 
 
+def json_line(value: object) -> str:
+    """The same in one line, for programs alone."""
+    return json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -116,8 +116,10 @@ class Site:
 
     def follow_training(self, request: Request) -> Response:
         """What a page has not seen yet of a training."""
+        from layerwise.cli.output import json_line
+
         answer = self._watching.answer(read_watch_wish(request.query_params))
-        return _as_json(answer)
+        return Response(json_line(answer), media_type="application/json")
 
     @cached_property
     def _watching(self) -> Watching:

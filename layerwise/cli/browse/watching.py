@@ -211,7 +211,9 @@ def _scale(watch: Watch, moments: Sequence[Moment]) -> dict[str, Any]:
     from layerwise.report.drawing import diverging_colours, sequential_colours
     from layerwise.report.scale import Scale
 
-    bounds = Scale(watch.measure).bounds(value for one in moments for value in one.matrix.ravel())
+    scale = Scale(watch.measure)
+    is_known = None not in scale.limits  # then values have no say
+    bounds = scale.bounds(() if is_known else (value for one in moments for value in one.matrix.ravel()))
     colours = diverging_colours(_N_STOPS) if bounds.diverging else sequential_colours(_N_STOPS)
     ordered = colours[::-1] if bounds.dark_is_low else colours
     return {

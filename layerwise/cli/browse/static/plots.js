@@ -140,7 +140,7 @@ const Plots = (() => {
         const rect = element("rect", { x: room + j * cell + 0.5, y: i * cell + 0.5, width: cell - 1, height: cell - 1, fill: cellColour(value, scale) });
         rect.append(element("title", {}, `${names[i]} and ${names[j]}: ${short(value)}`));
         svg.append(rect);
-        if (cell >= 34 && value !== null) svg.append(element("text", { class: "value", x: room + j * cell + cell / 2, y: i * cell + cell / 2 + 4, "text-anchor": "middle", fill: inked(value) }, value.toFixed(2)));
+        if (cell >= 32 && value !== null) svg.append(element("text", { class: "value", x: room + j * cell + cell / 2, y: i * cell + cell / 2 + 4, "text-anchor": "middle", fill: inked(value) }, (Math.round(value * 100) / 100 || 0).toFixed(2)));
       });
     });
     box.replaceChildren(svg);

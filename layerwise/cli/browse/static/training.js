@@ -184,7 +184,8 @@
     find("matrix-words").textContent = `Colour is the ${words} of two layers; ${chosen === null ? "the newest checkpoint is shown" : "choose the last one to follow the training again"}.`;
     find("matrix-name").textContent = nameOf(moments[at]);
     const room = Math.max(...layers.map((layer) => layer.name.length)) * 6.6 + 60;
-    const cell = Math.max(12, Math.min(54, Math.floor((find("matrices").clientWidth - room) / layers.length)));
+    const width = Math.min(find("matrices").clientWidth - room, 680);
+    const cell = Math.max(12, Math.min(54, Math.floor(width / layers.length)));
     Plots.matrix(find("matrix"), moments[at].matrix, layers.map((layer) => layer.name), scale, cell);
     find("low").textContent = Plots.short(scale.low);
     find("high").textContent = Plots.short(scale.high);
