@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
+    "ablation",
     "accuracy",
     "across_models",
     "across_sets",
@@ -40,6 +41,7 @@ __all__ = [
     "counterparts",
     "dimension",
     "draw",
+    "evidence",
     "importance",
     "layer_map",
     "layer_matrix",
@@ -204,6 +206,16 @@ def branch_depth(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[
 def importance(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
     """What only one branch of a block explains of the output's similarities."""
     return draw(history, "importance", run, **asked)
+
+
+def ablation(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+    """What the output loses without each layer that was set to 0."""
+    return draw(history, "ablation", run, **asked)
+
+
+def evidence(history: HistoryProtocol, run: Run = "latest", **asked: Unpack[Asked]) -> ChartType:
+    """Similarity to the output beside what the output loses without a layer."""
+    return draw(history, "evidence", run, **asked)
 
 
 def matrix(

@@ -175,7 +175,8 @@ def test_a_notebook_gets_every_chart_from_one_call(history) -> None:
     for name, chart in drawn.items():
         assert isinstance(chart, alt.TopLevelMixin), name
         assert chart.to_dict(validate=True), name
-    of_others = {"time_alignment", "across_models", "across_sets", "counterparts", "profiles", "recordings"}
+    of_others = {"ablation", "evidence", "time_alignment", "across_models", "across_sets", "counterparts"}
+    of_others |= {"profiles", "recordings"}
     assert set(drawn) | of_others | {"Asked", "draw", "names", "numbers", "save"} == set(charts.__all__)
 
 

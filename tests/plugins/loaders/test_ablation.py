@@ -13,7 +13,7 @@ import pytest
 from layerwise.cli import main
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.baselines import find_baseline
-from layerwise.core.network import stand_ins
+from layerwise.core.network.ablating import stand_ins
 from layerwise.core.network.ablating.ablation import Ablation, ablate, measure_means
 from layerwise.core.network.ablating.stand_ins import draw_partners
 from layerwise.core.network.model import LoadRequest
