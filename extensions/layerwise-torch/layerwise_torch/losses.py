@@ -77,7 +77,7 @@ def _centred_distances(activations: torch.Tensor) -> torch.Tensor:
     return (distances - mean) * is_pair
 
 
-class _RepresentationLoss(torch.nn.Module):
+class _RepresentationLoss(torch.nn.Module):  # type: ignore[misc]
     n_layers_least = 1
 
     def __init__(self, weight: float) -> None:
