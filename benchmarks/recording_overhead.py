@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +86,12 @@ def main() -> None:
         recordings: list[float] = []
         for epoch in range(1, asked.epochs + 1):
             epochs.append(timed(learn))
-            recordings.append(timed(lambda step=epoch: recorder.record(step)))
+            recordings.append(timed(partial(recorder.record, epoch)))
         recorder.close()
-    per_epoch, recording = statistics.median(epochs), statistics.median(recordings)
-    print(f"an epoch of {asked.pictures:,} pictures of {asked.size} x {asked.size}: {per_epoch:.1f} processor seconds")
+    learning, recording = statistics.median(epochs), statistics.median(recordings)
+    print(f"an epoch of {asked.pictures:,} pictures of {asked.size} x {asked.size}: {learning:.1f} processor seconds")
     print(f"a recording of {asked.probes} probes: {recording:.2f} (the first one, which traces: {first:.1f})")
-    print(f"overhead of recording every epoch: {100 * recording / per_epoch:.1f} %")
+    print(f"overhead of recording every epoch: {100 * recording / learning:.1f} %")
 
 
 if __name__ == "__main__":

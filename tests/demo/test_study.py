@@ -206,7 +206,11 @@ def say(differences: dict[str, tuple[float, float]], lost: float = 0.2) -> str:
 @pytest.mark.parametrize(
     ("differences", "lost", "expected"),
     [
-        ({}, 0.2, "So a network that has them uses them, and one that never had them does as well."),
+        (
+            {},
+            0.2,
+            "So they are used; that a network which never had them does worse, these seeds do not show.",
+        ),
         ({"no 5x5": (-0.1, 0)}, 0.2, "So they are used, and what they do is not learned otherwise"),
         ({"no 5x5": (-0.1, 0)}, 0.0, "silencing them shows no loss, and yet learning goes worse without them"),
         ({}, 0.0, "So neither silencing them nor learning without them shows a loss."),
@@ -215,7 +219,7 @@ def say(differences: dict[str, tuple[float, float]], lost: float = 0.2) -> str:
         (
             {"smooth": (0.0, 0.2)},
             0,
-            "So here the decorrelation is smoother, and as good, as far as these seeds can show",
+            "is smoother, and whether that is better or worse, these seeds do not show",
         ),
         ({"smooth": (0.1, 0.0)}, 0, "these seeds do not show that it makes the decorrelation smoother"),
         ({"smooth": (0.1, -0.2)}, 0, "So it made the decorrelation less smooth"),

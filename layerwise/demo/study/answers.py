@@ -154,7 +154,7 @@ def _conclude_lacking(cost: Estimate, gained: Estimate) -> str:
     if needed and worse:
         return "So they are used, and what they do is not learned otherwise in the same time."
     if needed:
-        return "So a network that has them uses them, and one that never had them does as well."
+        return "So they are used; that a network which never had them does worse, these seeds do not show."
     if worse:
         return "So silencing them shows no loss, and yet learning goes worse without them."
     return "So neither silencing them nor learning without them shows a loss."
@@ -180,5 +180,5 @@ def _conclude_loss(smoother: Estimate, better: Estimate) -> str:
         return "So it made the decorrelation less smooth, and says nothing of whether a smoother one would be better."
     if not smoother.sign:
         return "So these seeds do not show that it makes the decorrelation smoother, let alone better."
-    words = {1: "and better", 0: "and as good, as far as these seeds can show", -1: "and worse"}
-    return f"So here the decorrelation is smoother, {words[better.sign]}, at this weight and this budget."
+    words = {1: "and better", 0: "and whether that is better or worse, these seeds do not show", -1: "and worse"}
+    return f"So here the decorrelation is smoother, {words[better.sign]} (at this weight and budget)."
