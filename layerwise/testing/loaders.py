@@ -11,6 +11,7 @@ import numpy as np
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.host.registry import Registered
+from layerwise.core.network.inputs import InputSpec, pack, packed_shape
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Floats, LoadRequest, Model
 from layerwise.core.runs.loading import check_model
@@ -50,9 +51,24 @@ def check_loader(
     expect(same, loader, "gives another fingerprint when the same model is loaded twice")
     _check_refresh(loader, again)
     _check_weights(loader, model)
-    pixels = np.random.default_rng(seed).integers(0, 256, (3, *model.info.input_shape[:2], 3), dtype=np.uint8)
+    pixels = _draw_stimuli(model, np.random.default_rng(seed))
     tensor = _check_preprocessing(loader, model, pixels)
     _check_tensors(loader, model, tensor, tolerance, max_nodes)
+
+
+def _draw_stimuli(model: Model, rng: np.random.Generator) -> Any:
+    """Three random stimuli: pictures, or what else the model takes."""
+    if not model.inputs:
+        return rng.integers(0, 256, (3, *model.info.input_shape[:2], 3), dtype=np.uint8)
+    letters = np.array(list("abcdefg hij klmno pqrs tuv wxyz"))
+
+    def draw(spec: InputSpec) -> Any:
+        if spec.is_text:
+            return "".join(rng.choice(letters, min(spec.shape[0], 60)))
+        is_whole = not spec.dtype.startswith(("float", "bfloat"))
+        return rng.integers(0, 2, spec.shape) if is_whole else rng.normal(size=spec.shape)
+
+    return np.stack([pack(model.inputs, {spec.name: draw(spec) for spec in model.inputs}) for _ in range(3)])
 
 
 def _check_acceptance(loader: ModelLoader, request: LoadRequest) -> None:
@@ -105,7 +121,11 @@ def _check_info(loader: ModelLoader, model: Model) -> None:
             f"gives a model whose info.{name} is {value!r}, expected text",
         )
     shape = info.input_shape
-    expect(len(shape) == 3, loader, f"gives input_shape {shape}, expected (height, width, channels)")
+    if model.inputs:
+        wanted = packed_shape(model.inputs)
+        expect(shape == wanted, loader, f"gives input_shape {shape}, expected that of its inputs, {wanted}")
+    else:
+        expect(len(shape) == 3, loader, f"gives input_shape {shape}, expected (height, width, channels)")
     expect(info.resize in ("squash", "crop"), loader, f"gives resize {info.resize!r}, expected 'squash' or 'crop'")
     roles = [layer.role for layer in model.layers]
     for role in ("input", "output"):

@@ -20,6 +20,11 @@ def shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 
+def quote(text: str) -> str:
+    """What a user wrote, in a message: in quotation marks, on one line, of at most 60 letters."""
+    return f"'{shorten(' '.join(text.split()), 60)}'"
+
+
 def near_names(name: str, names: Sequence[str], prefix: str = "") -> str:
     """The end of an error message that suggests names close to a wrong one, each with what is written before it."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

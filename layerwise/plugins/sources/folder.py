@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import quote
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.network.inputs import InputSpec
 from layerwise.core.network.stimuli import InputSet, Stimulus, StimulusSet
@@ -127,11 +128,15 @@ def _labels_from_table(path: Path, names: Sequence[str]) -> tuple[list[str | Non
             raise InputError(f"{path}, line {row.line}: expected a name and a label, found {row.n_cells} column")
         found = places.get(row.path, ())
         if len(found) > 1:
-            raise InputError(f"{path}, line {row.line}: '{row.path}' may be {' or '.join(found[:3])}: write which")
+            raise InputError(
+                f"{path}, line {row.line}: {quote(row.path)} may be {' or '.join(map(quote, found[:3]))}: write which"
+            )
         if not found:
             strangers.append(row.path)
         elif labels.setdefault(found[0], row.label) != row.label:
-            raise InputError(f"{path}, line {row.line}: '{row.path}' has another label already, '{labels[found[0]]}'")
+            raise InputError(
+                f"{path}, line {row.line}: {quote(row.path)} has another label already, {quote(labels[found[0]])}"
+            )
     if not any(labels.values()):
         raise InputError(
             f"{path} names none of the images beside it (its first column is a name, its second a label)"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import quote
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.network.inputs import InputSpec
 from layerwise.core.network.stimuli import InputSet, Stimulus, StimulusSet
@@ -101,5 +102,5 @@ def _refuse_duplicates(location: str, names: Sequence[tuple[int, str]]) -> None:
     seen: dict[str, int] = {}
     for line, name in names:
         if name in seen:
-            raise InputError(f"{location}, line {line}: '{name}' is already on line {seen[name]}")
+            raise InputError(f"{location}, line {line}: {quote(name)} is already on line {seen[name]}")
         seen[name] = line

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import quote
 from layerwise.plugins.sources.files import is_image_name
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img")
@@ -19,6 +20,7 @@ LABELS = ("label", "labels", "class", "class_name", "classname", "category", "ta
 NAMES = ("name",)
 _SEPARATORS = ",;\t"
 _N_LOOKED_AT = 50
+_N_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def note_unread(table: Table, name: str) -> tuple[str, ...]:
     """A line about columns that are not read, where there are any."""
     if not table.unread:
         return ()
-    words = ", ".join(f"'{word}'" for word in table.unread)
+    words = ", ".join(map(quote, table.unread[:_N_LISTED]))
     return (f"{name}: column {words} is not read (labels are in a column called {', '.join(LABELS)})",)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.base.words import shorten
+from layerwise.core.base.words import quote, shorten
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.network.inputs import InputSpec, describe_inputs
 from layerwise.core.network.pixels import ArrayReader
@@ -23,6 +23,7 @@ from layerwise.plugins.sources.named_arrays import NamedInputSet
 from layerwise.plugins.sources.tables import LABELS, NAMES, read_text, split_rows
 
 _TEXTS = ("text", "sentence", "content", "review")
+_N_LISTED = 12
 _LONGEST = 32  # letters of a text that are part of its name
 
 
@@ -155,7 +156,7 @@ def _find_columns(
             return [found]
     elif alone and len(spec.shape) == 1 and len(left) == spec.shape[0]:
         return left
-    raise InputError(f"{location} has columns {', '.join(words)}, and none for input {spec}")
+    raise InputError(f"{location} has columns {', '.join(map(quote, words[:_N_LISTED]))}, and none for input {spec}")
 
 
 def _read_column(
@@ -170,7 +171,7 @@ def _read_column(
                 values[place, column] = float(row[index])
             except ValueError as error:
                 raise InputError(
-                    f"{location}, line {line}: '{row[index]:.40}' is no number for input {spec}"
+                    f"{location}, line {line}: {quote(row[index])} is no number for input {spec}"
                 ) from error
     return ArrayReader(values[:, 0] if spec.shape == () else values)
 
@@ -181,5 +182,5 @@ def _refuse_twice(location: str, body: Sequence[tuple[int, list[str]]], names: S
         if not name:
             raise InputError(f"{location}, line {line}: no name")
         if name in seen:
-            raise InputError(f"{location}, line {line}: '{name}' is already on line {seen[name]}")
+            raise InputError(f"{location}, line {line}: {quote(name)} is already on line {seen[name]}")
         seen[name] = line

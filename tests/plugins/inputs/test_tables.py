@@ -101,7 +101,7 @@ def test_a_name_of_several_files_must_say_which(folder):
     (folder / "a.jpg").rename(folder / "x" / "d.jpg")
     (folder / "y").mkdir()
     Image.new("RGB", (4, 4)).save(folder / "y" / "a.jpg")
-    with pytest.raises(InputError, match=r"line 1: 'a.jpg' may be x/a.jpg or y/a.jpg"):
+    with pytest.raises(InputError, match=r"line 1: 'a.jpg' may be 'x/a.jpg' or 'y/a.jpg'"):
         labelled(folder, "a.jpg,cat\nb.jpg,dog\n")
 
 

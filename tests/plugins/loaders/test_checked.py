@@ -33,6 +33,19 @@ def test_a_loader_of_modules_passes(loaders, keras_file, tmp_path):
     check_loader(find_loader(loaders, model).offer, LoadRequest(model, preprocessing="unit"), tolerance=TOLERANCE)
 
 
+def test_a_loader_of_what_takes_no_picture_passes(loaders, tmp_path):
+    import keras
+    from keras import layers
+
+    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    facts = keras.Input((3,), name="facts")
+    words = layers.Flatten(name="flat")(layers.Embedding(9, 4, name="words")(tokens))
+    joined = layers.Concatenate(name="joined")([words, layers.Dense(4, name="known")(facts)])
+    keras.Model([tokens, facts], layers.Dense(3, name="out")(joined)).save(tmp_path / "two.keras")
+    loader = find_loader(loaders, str(tmp_path / "two.keras")).offer
+    check_loader(loader, LoadRequest(str(tmp_path / "two.keras")), tolerance=TOLERANCE)
+
+
 def test_these_are_all_the_loaders_there_are(loaders, keras_file, saved_model, frozen_graph):
     asked = [str(keras_file), str(saved_model), str(frozen_graph), "googlenet", "mobilenet_v2", "keras:nets:build"]
     checked = {find_loader(loaders, model).name for model in asked}
