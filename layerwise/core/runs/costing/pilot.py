@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from layerwise.core.host import kinds
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.registered import Registered
 from layerwise.core.network.arrays import Arrays
+from layerwise.core.network.matrices.tiles import MOST_WHOLE, TILE
 from layerwise.core.network.products import Products, multiplies_double
 from layerwise.core.runs.costing.amounts import Amounts, count_amounts
 from layerwise.core.runs.streaming.host_arrays import HostArrays
@@ -112,18 +114,21 @@ def _copy(work: PassWork, tensors: Sequence[Any], arrays: Arrays, n_rows: int) -
 
 
 def _sum_once(job: StreamJob, arrays: Arrays) -> Pace:
-    """A chunk's sums, by each thread at the same time; per 1e9 products."""
+    """A chunk's sums, by each thread at the same time; per 1e9 products. Of many stimuli those of a few tiles."""
     plan = job.plan
+    in_tiles = job.model.arrays is None and plan.n_stimuli > MOST_WHOLE
+    n_stimuli = min(plan.n_stimuli, 2 * TILE) if in_tiles else plan.n_stimuli
     n_features = max(span.n_features for segment in plan.segments for spans in segment.passes for span in spans)
     width = min(plan.chunk_width, n_features, 4096)
-    values = arrays.empty(plan.n_stimuli * width).reshape(plan.n_stimuli, width)
-    noise = np.random.default_rng(0).standard_normal((plan.n_stimuli, width), dtype=np.float32)
+    values = arrays.empty(n_stimuli * width).reshape(n_stimuli, width)
+    noise = np.random.default_rng(0).standard_normal((n_stimuli, width), dtype=np.float32)
     arrays.write(values, arrays.send(np.maximum(noise, 0, out=noise)))
     in_double = multiplies_double(plan.n_stimuli, n_features)
 
     def add(_: int) -> None:
         sums = arrays.sum_chunk(values, in_double=in_double)
-        arrays.fetch(sums.gram[:1, :1])
+        if not in_tiles:
+            arrays.fetch(sums.gram[:1, :1])
 
     n_threads = plan.concurrency.n_workers
     with ThreadPoolExecutor(n_threads) as workers:
@@ -131,7 +136,8 @@ def _sum_once(job: StreamJob, arrays: Arrays) -> Pace:
         with _timed() as clock:
             list(workers.map(add, range(n_threads)))
     share = width / plan.n_features
-    return clock().times(1 / (n_threads * share * count_amounts(plan).products))
+    products = count_amounts(replace(plan, n_stimuli=n_stimuli)).products
+    return clock().times(1 / (n_threads * share * products))
 
 
 def _measure_once(job: StreamJob, statistics: Statistics) -> Pace:
