@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from layerwise.core.base.errors import LayerwiseError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _N_VIEWS = 1024  # pieces that a system takes at once
 
@@ -145,6 +145,8 @@ def _view_rows(values: NDArray[Any]) -> list[memoryview]:
         return []
     if values.ndim == 2 and not values.flags.c_contiguous and values[0].flags.c_contiguous:
         return [memoryview(row).cast("B") for row in values]
+    import numpy as np  # late: whoever lists runs spools nothing
+
     return [memoryview(np.ascontiguousarray(values).data).cast("B")]
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerwise.core.base.errors import StimulusError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TEXT = "string"
 """Type of an input that takes texts."""
@@ -84,6 +85,8 @@ def pack(inputs: Sequence[InputSpec], arrays: Mapping[str, Any]) -> NDArray[np.f
     Raises:
         StimulusError: If an array is missing, has another shape, or holds what the input does not take.
     """
+    import numpy as np
+
     parts = [_convert(spec, arrays) for spec in inputs]
     return parts[0] if len(parts) == 1 else np.concatenate([part.reshape(-1) for part in parts])
 
@@ -100,6 +103,8 @@ def spell(text: str) -> list[int]:
 
 
 def _convert(spec: InputSpec, arrays: Mapping[str, Any]) -> NDArray[np.float32]:
+    import numpy as np
+
     if spec.name not in arrays:
         raise StimulusError(f"has nothing for input {spec}")
     if spec.is_text:
@@ -116,6 +121,8 @@ def _convert(spec: InputSpec, arrays: Mapping[str, Any]) -> NDArray[np.float32]:
 
 
 def _check_whole(spec: InputSpec, values: NDArray[Any]) -> None:
+    import numpy as np
+
     if not spec.dtype.startswith(("int", "uint", "bool")) or not values.size:
         return
     if values.dtype.kind == "f" and (values != np.rint(values)).any():
@@ -128,6 +135,8 @@ def _check_whole(spec: InputSpec, values: NDArray[Any]) -> None:
 
 
 def _convert_text(spec: InputSpec, text: Any) -> NDArray[np.float32]:
+    import numpy as np
+
     letters = spell(str(text))
     length = spec.shape[0]
     if len(letters) > length:
