@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import LayerwiseError, PluginError
 from layerwise.core.history.left_out import MOST_STIMULI, leave_out
 from layerwise.core.history.outputs import OutputForm
@@ -84,6 +86,7 @@ class StoringSink:
         self._writes: list[Future[None]] = []
         self._unwritten: deque[Future[None]] = deque()
         self._has_failed = False
+        self._limits = ExitStack()
 
     def layer_finished(self, streamed: StreamedLayer) -> None:
         """Hand the layer to the writing thread, unless it is stored already; wait while `N_UNWRITTEN` are there."""
@@ -188,12 +191,15 @@ class StoringSink:
         self._store.save_predictions(self._claim, predictions, accuracy)
 
     def __enter__(self) -> StoringSink:
+        # Also for what is stored once streaming is over: other threads would give eigenvalues other last digits.
+        self._limits.enter_context(single_threaded_blas())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.shutdown(wait=True)
+        with self._limits:
+            self._writer.shutdown(wait=True)
 
 
 def measure(statistic: Registered[Any], remark: Callable[[str], None], *subjects: object) -> StatisticResult:

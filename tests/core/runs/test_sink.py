@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.history.left_out import describe_left_out, was_left_out
@@ -86,6 +87,24 @@ def test_a_layer_is_taken_only_once_there_is_room_for_it(job: Any, layers: list[
         opener.join(PATIENCE)
     assert layers[0].target.layer.name in written_before
     assert store.written == [layer.target.layer.name for layer in layers[: N_UNWRITTEN + 1]]
+
+
+def test_layers_that_are_stored_once_streaming_is_over_are_measured_as_those_before(
+    job: Any, layers: list[StreamedLayer]
+) -> None:
+    """BLAS on several threads gives eigenvalues other last digits, and how many layers are left depends on time."""
+
+    class Watching(Store):
+        def save_layer(self, claim: Claim, result: LayerResult) -> None:
+            seen.extend(library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info())
+            super().save_layer(claim, result)
+
+    seen: list[int] = []
+    store = Watching()
+    store.gate.set()
+    with threadpool_limits(2, user_api="blas"), make_sink(store, job) as sink:
+        hand_over(sink, layers[:1])
+    assert set(seen) == {1}
 
 
 def test_a_write_that_fails_is_raised_before_room_for_another_layer_is_given(
