@@ -28,6 +28,7 @@ from layerwise.core.history.records import (
     StatisticResult,
     WeightResult,
 )
+from layerwise.core.history.variants import Variant
 from layerwise.storage import Store, open_store
 from layerwise.storage.schema import VIEWS, metadata
 
@@ -101,13 +102,15 @@ def filled(store: Store, samples: Any) -> Store:
     """A history with two runs, which have something in every view."""
     runs = []
     for key in "ab":
-        header = samples.header(key * 64, checkpoint=f"epoch-{key}")
+        variant = Variant("a" * 64, ("mixed/1x1",), "zero")
+        header = samples.header(key * 64, checkpoint=f"epoch-{key}", variant=variant)
         claim = store.begin_run(header)
         run_id = claim.run_id
         for seed, layer in enumerate(header.layers):
             store.save_layer(claim, samples.result(layer.name, seed=seed))
         rows = [Prediction(position, rank, rank, f"class {rank}", 0.5) for position in range(6) for rank in (1, 2)]
         store.save_predictions(claim, rows, None)
+        store.save_outputs(claim, samples.outputs())
         spread = StatisticResult("std", samples.provider("weights"), 1.0)
         store.save_weights(claim, [WeightResult("mixed/kernel", "mixed", (3, 3), 0, (spread,))])
         store.finish_run(claim, {})
