@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from layerwise.core.analysis.compare import compare_layers
 from layerwise.core.analysis.functional.effects import VariantEffect
@@ -168,6 +167,8 @@ def correlate_ranks(
 
 
 def _spearman(pairs: NDArray[np.float64]) -> float | None:
+    from scipy.stats import rankdata
+
     ranks = rankdata(pairs, axis=0)
     if not np.ptp(ranks, axis=0).all():
         return None
