@@ -106,6 +106,7 @@ PROFILED: tuple[Command, ...] = (
     ("importance", "{late}"),
     ("importance", "{early}"),
 )
+OUTPUTS_COMPARED: tuple[Command, ...] = (("compare", "{early}", "{late}", "--with", "disagreement", "jsd"),)
 RESAMPLED: tuple[Command, ...] = (
     ("profile", "{late}", "--bootstrap", "100"),
     ("profile", "{late}", "--with", "cka", "--bootstrap", "100", "--interval", "jackknife", "--level", "0.9"),
@@ -292,6 +293,13 @@ VERSIONS = (
         "14631e4",
         _SPLITTING | MANY,
         (("measure", "{split}"), *_FULL, *MANY_COMPARED, *RESAMPLED),
+        (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS, CHECK),
+    ),
+    Version(
+        "0012",
+        "ed41358",
+        _SPLITTING | MANY,
+        (("measure", "{split}"), *_FULL, *MANY_COMPARED, *RESAMPLED, *OUTPUTS_COMPARED),
         (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS, CHECK),
     ),
 )
