@@ -76,12 +76,13 @@ def test_compare_for_people_shows_the_steps_between_neighbours(ask):
     assert "avgpool   output" in said.out
 
 
-def test_runs_on_different_stimuli_are_not_compared(cli, demo, run_ids):
+def test_runs_on_different_stimuli_are_compared_on_those_that_they_share(cli, demo, run_ids):
     line = ("run", demo.checkpoint(1), "--stimuli", demo.stimuli, "--db", "two.db", "--json", "--layers", "output")
     ids = [cli(*line, "--limit", limit).json["run_id"] for limit in (10, 12)]
     said = cli("compare", *ids, "--db", "two.db")
-    assert said.code == 2
-    assert "same stimuli" in said.err
+    assert said.code == 0
+    assert "compared on 10 shared stimuli of 10 to 12" in said.err
+    assert cli("query", "SELECT count(*) AS n FROM comparisons", "--db", "two.db", "--json").json == [{"n": 0}]
 
 
 def test_reorder_prints_a_permutation_with_names(ask):
@@ -211,7 +212,7 @@ def test_show_lists_every_attempt_at_a_run_that_was_interrupted(cli, tmp_path):
     with closing(sqlite3.connect(tmp_path / "toy.db")) as connection, connection:
         connection.execute(
             "INSERT INTO attempts SELECT run_id, 2, status, 'layerwise run again', '{\"numpy\": \"9.9\"}', plugins, "
-            "host, started_at, ended_at, error, pid, hostname FROM attempts"
+            "host, started_at, ended_at, error, pid, hostname, costs FROM attempts"
         )
     lines = cli("show", "latest", "--db", url).out.splitlines()
     assert [line.split(":")[0] for line in lines if line.startswith("Attempt")] == ["Attempt 1", "Attempt 2"]

@@ -22,7 +22,7 @@ from layerwise.core.network.ablating.answers import Estimate, Resampling, averag
 PerStimulus = Callable[[Outputs, Outputs], NDArray[np.float64]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OutputMeasure:
     """A distance between two outputs for the same stimuli, from 0 (the same) to 1, averaged over stimuli.
 
