@@ -7,6 +7,7 @@ expected. The built-in offers pass the same checks. Beside them there is a toy n
 fixtures made of it.
 """
 
+from layerwise.testing.ablations import without_layers
 from layerwise.testing.commands import check_commands
 from layerwise.testing.comparators import INVARIANCES, check_comparator
 from layerwise.testing.engines.arrays import check_arrays
@@ -45,4 +46,5 @@ __all__ = [
     "make_plugin",
     "make_representations",
     "summarize",
+    "without_layers",
 ]
