@@ -99,7 +99,7 @@ def make_inputs(folder: Path, n_stimuli: int, size: int) -> None:
     if not (folder / "network.keras").exists():
         code = (
             "import sys, keras; from layerwise.demo.network import build_network; keras.utils.set_random_seed(0);"
-            "build_network(int(sys.argv[1])).save(sys.argv[2])"
+            "build_network(size=int(sys.argv[1])).save(sys.argv[2])"
         )
         command = [sys.executable, "-c", code, str(size), str(folder / "network.keras")]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "TF_CPP_MIN_LOG_LEVEL": "3"}
