@@ -25,9 +25,19 @@ def quote(text: str) -> str:
     return f"'{shorten(' '.join(text.split()), 60)}'"
 
 
+_NEAR = 0.5  # closeness at which a name is worth suggesting
+_BESIDE = 0.7  # and its share of the nearest one's: beside `rank`, nobody who typed `ranks` meant `mean-tokens`
+
+
+def _closeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, one).ratio()  # in the order that get_close_matches takes
+
+
 def near_names(name: str, names: Sequence[str], prefix: str = "") -> str:
     """The end of an error message that suggests names close to a wrong one, each with what is written before it."""
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=_NEAR)
     if near:
+        best = _closeness(name, near[0])
+        near = [word for word in near if _closeness(name, word) >= _BESIDE * best]
         return f"; did you mean {' or '.join(f'{prefix}{word}' for word in near)}?"
     return f"; there are: {', '.join(f'{prefix}{word}' for word in names)}" if 0 < len(names) <= 12 else ""

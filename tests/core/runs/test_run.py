@@ -316,7 +316,7 @@ def test_a_loader_that_raises_is_an_error_that_names_it(store: Any, pixels: Path
     [
         ({"batch_size": 0}, "batch size must be at least 1"),
         ({"engine": "locl"}, "no engine 'locl'; did you mean local?"),
-        ({"transforms": ("ranks",)}, "no transform 'ranks'; did you mean rank"),
+        ({"transforms": ("ranks",)}, "no transform 'ranks'; did you mean rank?"),
         ({"layers": ("blok",)}, "blok"),
         ({"stimuli": "missing.npz"}, "missing.npz"),
         ({"spool_folder": Path("missing-folder")}, "cannot spool to missing-folder"),

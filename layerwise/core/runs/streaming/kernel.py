@@ -104,15 +104,15 @@ def sum_block(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - compiled as o
                     out[j] = centre
                     total += centre
                 shift = np.float32(total * each)
-                squares, along, remainder = _ZERO, _ZERO, _ZERO
+                squares, along, remainder = _ZERO, _ZERO, 0.0  # the mean is known better than float32 adds up
                 for j in range(count):
                     centre = out[j]
                     beside = centre - shift
                     squares += beside * beside
                     along += beside * about[j]
-                    remainder += beside
+                    remainder += np.float64(beside)
                     column[j] += centre * centre
-                mean = level + (np.float64(remainder) + count * np.float64(shift) + rest) * each * narrow
+                mean = level + (remainder + count * np.float64(shift) + rest) * each * narrow
                 near = np.float32(mean)
                 three, four = _ZERO, _ZERO
                 for j in range(count):

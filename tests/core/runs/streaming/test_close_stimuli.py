@@ -47,4 +47,4 @@ def test_a_scale_that_float32_cannot_square_changes_nothing(kind):
     right = find_values(rows, "correlation-distance")
     assert found.correlation_distances()[np.triu_indices(N, 1)] == pytest.approx(right, rel=1e-5)
     assert found.norm == pytest.approx(np.linalg.norm(rows - rows.mean(axis=1, keepdims=True), axis=1), rel=1e-5)
-    assert found.mean == pytest.approx(rows.mean(axis=1), rel=1e-5, abs=4e-9 * np.abs(rows).max())
+    assert found.mean == pytest.approx(rows.mean(axis=1), rel=1e-5, abs=1e-9 * np.abs(rows).max())
