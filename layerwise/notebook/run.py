@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.notebook.labelled import LabelledMatrix, ProfileCurves, StimulusOrder
 from layerwise.notebook.pictures import caption, picture
@@ -326,6 +326,6 @@ class Run:
         lines = [f"{name}: {value}" for name, value in facts.items() if value is not None]
         try:
             drawn = picture(self.figure("layer-matrix"))
-        except Exception as error:  # noqa: BLE001 - a run without a picture is shown all the same
+        except LayerwiseError as error:  # a run without a picture is shown all the same
             drawn, lines = "", [*lines, f"no picture: {error}"]
         return f"<div><b>{escape(repr(self)[1:-1])}</b></div>{drawn}{caption(*lines)}"
