@@ -26,7 +26,7 @@ def quote(text: str) -> str:
 
 
 _NEAR = 0.5  # closeness at which a name is worth suggesting
-_BESIDE = 0.7  # and its share of the nearest one's: beside `rank`, nobody who typed `ranks` meant `mean-tokens`
+_BESIDE = 0.6  # and its share of the nearest one's: beside `rank`, nobody who typed `ranks` meant `mean-tokens`
 
 
 def _closeness(one: str, other: str) -> float:
