@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise import open_history
 from layerwise.core.analysis.choose import list_main_layers
 from layerwise.core.analysis.inference.every_pair import compare_every_pair
 from layerwise.core.analysis.measure import Measure, find_measure
@@ -23,6 +22,7 @@ from layerwise.core.history.profiles import Profile
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import Representation, strict_upper
+from layerwise.plugin import open_history
 from layerwise.plugins import load_plugins
 
 Floats = NDArray[np.float64]

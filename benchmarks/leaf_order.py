@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from layerwise import open_history
 from layerwise.core.history.records import LayerAddress
+from layerwise.plugin import open_history
 from layerwise.plugins.leaf_order import find_leaf_order
 
 

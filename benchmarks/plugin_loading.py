@@ -27,7 +27,7 @@ from layerwise.testing import make_history
 MODULE = """
 {heavy}
 import numpy as np
-from layerwise import Comparator, hookimpl
+from layerwise.plugin import Comparator, hookimpl
 
 class Plugin(Comparator):
     name = "measure-{number}"

@@ -1,8 +1,8 @@
-"""The public surface: every name that authors of plugins may import, and what it promises.
+"""The public surface: every name that notebooks and plugins may import, and what it promises.
 
-layerwise/__init__.pyi lists the names. `make surface` writes down what they are in three places, and tests hold each
-of them to the code: docs/plugins/surface.txt (a change of it needs a line in CHANGELOG.md), the table of names in
-docs/plugins/api.md, and the signatures on each hook's page.
+layerwise/__init__.pyi and layerwise/plugin.pyi list the names. `make surface` writes down what they are in three
+places, and tests hold each of them to the code: docs/plugins/surface.txt (a change of it needs a line in
+CHANGELOG.md), the table of names in docs/plugins/api.md, and the signatures on each hook's page.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MEMBERS = (FunctionType, property, cached_property, classmethod, staticmethod)
 
 
 def public_names() -> dict[str, Any]:
-    """Every public object by its name; those of modules with a dot: `testing.check_metric`."""
+    """Every public object by its name; those of modules with a dot: `plugin.Metric`."""
     from layerwise import testing
 
     found: dict[str, Any] = {}
@@ -173,9 +173,10 @@ def write_table(page: str) -> str:
 
 def write_signatures(page: str) -> str:
     """A page whose signatures are those of the code."""
+    from layerwise import plugin
     from layerwise.core.host import hookspecs
 
-    known = public_names() | vars(hookspecs)
+    known = public_names() | {name: getattr(plugin, name) for name in plugin.__all__} | vars(hookspecs)
 
     def fill(found: re.Match[str]) -> str:
         listed = "\n\n".join(describe(name, known[name]) for name in found[2].split())

@@ -19,6 +19,7 @@ import typer
 import layerwise
 from layerwise.cli.loading import loading
 from layerwise.cli.options.common import split_names
+from layerwise.cli.options.completing import words_to_complete
 from layerwise.cli.options.helping import WIDEST, HelpfulCommand
 from layerwise.cli.options.measure_options import SeveralNames
 from layerwise.cli.plugins.attached_commands import PluginAwareGroup
@@ -112,7 +113,6 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
         name="layerwise",
         cls=PluginAwareGroup,
         rich_markup_mode=None,
-        add_completion=False,
         invoke_without_command=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
@@ -155,7 +155,7 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     typed = _understand(typed)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with loading():
-        command = typer.main.get_command(build_app(typed))
+        command = typer.main.get_command(build_app(words_to_complete() or typed))
     try:
         with results_only():
             session = Session(tuple(typed))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from layerwise.cli.output import count, duration, print_json, stdout_console
 from layerwise.cli.printing.plan_table import plan_record, show_plan
 from layerwise.cli.progress import watching
-from layerwise.cli.running import outcome_record, resumable, say_next
+from layerwise.cli.running import outcome_record, say_next
 from layerwise.cli.session import database_url, open_history
 from layerwise.core.base.errors import InputError, LayerwiseError
 
@@ -123,7 +123,7 @@ def _carry_out(
                 return answer, stimuli
         prepared = _prepare(request, stimuli, registry, observer, digest)
         kept = replace(prepared, request=replace(request, stimuli=prepared.stimuli))  # so that they stay open
-        with open_history(database, create=True) as store, resumable():
+        with open_history(database, create=True) as store:
             return execute_run(kept, store, observer), prepared.stimuli
 
 

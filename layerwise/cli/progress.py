@@ -59,6 +59,8 @@ class BarObserver(QuietObserver):
         self._stage = stages.add_task("starting", total=None)
         self._bar: TaskID | None = None
         self._n_stored = 0
+        self._n_stimuli: int | None = None
+        self._n_passes = 1.0
 
     def stage(self, name: str) -> None:
         """A stage of the run begins."""
@@ -69,20 +71,23 @@ class BarObserver(QuietObserver):
 
     def planned(self, plan: StreamPlan) -> None:
         """The plan is made."""
+        self._n_stimuli = plan.n_stimuli
         if self._plans:
             show_plan(self.console, plan)
 
     def begin(self, total: int) -> None:
-        """Streaming begins."""
+        """Streaming begins; the bar counts stimuli, as many as were given, however often they pass."""
+        n_stimuli = min(self._n_stimuli or total, total)
+        self._n_passes = total / max(n_stimuli, 1)
         self._stages.update(self._stage, visible=False)
-        self._bar = self._bars.add_task("computing", total=total, rate="")
+        self._bar = self._bars.add_task("computing", total=n_stimuli, rate="")
 
     def advance(self, count: int, what: str) -> None:
         """So many more stimulus passes are done."""
         if self._bar is None:
             return
         description = f"from {what}, {self._n_stored} layers stored"
-        self._bars.update(self._bar, advance=count, description=description)
+        self._bars.update(self._bar, advance=count / self._n_passes, description=description)
         speed = next(task.speed for task in self._bars.tasks if task.id == self._bar)
         if speed:
             self._bars.update(self._bar, rate=f"{speed:.0f} stimuli/s")

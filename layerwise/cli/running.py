@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from layerwise.cli.options.common import database_option, program_name
@@ -14,6 +14,7 @@ from layerwise.cli.progress import watching
 from layerwise.cli.session import database_url, open_history
 
 if TYPE_CHECKING:
+    from layerwise.core.history.protocols import Archive
     from layerwise.core.host.registry import Registry
     from layerwise.core.runs.costing.predicting import Prediction
     from layerwise.core.runs.request import RunOutcome, RunRequest
@@ -49,26 +50,17 @@ def predict_costs(prepared: PreparedRun, database: str) -> Prediction:
 
 
 def carry_out(request: RunRequest, registry: Registry, *, database: str, as_json: bool) -> None:
-    """Find a run in the history, or prepare and execute it, and print what came of it.
-
-    `database` is what `--db` says. The history is made once there is something to put into it: a request that makes
-    no sense leaves none behind.
-    """
-    from layerwise.core.runs.lookup import digest_request, find_answer
-    from layerwise.core.runs.run import execute_run, prepare_run
+    """Find a run in the history `database`, as `--db` says it, or carry it out, and print what came of it."""
+    from layerwise.core.runs.run import find_or_run
     from layerwise.storage import check_place
 
     is_there = check_place(database_url(database))
-    digest = digest_request(request, registry)
-    outcome = None
+
+    def opened(create: bool) -> AbstractContextManager[Archive | None]:
+        return open_history(database, create=create) if create or is_there else nullcontext()
+
     with watching(quiet=as_json) as observer:
-        if is_there:
-            with open_history(database) as store:
-                outcome = find_answer(digest, request, registry, store, observer.message)
-        if outcome is None:
-            prepared = prepare_run(request, registry, observer, digest)
-            with open_history(database, create=True) as store, resumable():
-                outcome = execute_run(prepared, store, observer)
+        outcome = find_or_run(request, registry, opened, observer)
     if as_json:
         print_json(outcome_record(outcome))
     else:

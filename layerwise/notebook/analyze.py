@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from layerwise.notebook.run import Run
 from layerwise.notebook.watching import watching
 
 if TYPE_CHECKING:
+    from layerwise.core.history.protocols import Archive
     from layerwise.core.host.registry import Registry
     from layerwise.core.network.ablating.ablation import Substitute
     from layerwise.core.network.stimuli import Resize
@@ -131,8 +133,7 @@ def _carry_out(
     request: RunRequest, db: str | Path | History | None, registry: Registry | None, progress: bool | None
 ) -> Run:
     """Find the run in the history, or compute it; a history is made once there is something to put into it."""
-    from layerwise.core.runs.lookup import digest_request, find_answer
-    from layerwise.core.runs.run import execute_run, prepare_run
+    from layerwise.core.runs.run import find_or_run
     from layerwise.storage import check_place
 
     history: History | None = None
@@ -143,14 +144,16 @@ def _carry_out(
         place = as_url(db)
         history = History(place, registry=registry) if check_place(place) else None
     plugins = registry or (all_plugins() if history is None else history.registry)
+
+    def opened(create: bool) -> AbstractContextManager[Archive | None]:
+        nonlocal history
+        if history is None and create:
+            history = History(place, create=True, registry=registry)
+        return nullcontext(None if history is None else history.store)
+
     with watching(progress) as observer:
-        digest = digest_request(request, plugins)
-        known = None if history is None else history.store
-        outcome = None if known is None else find_answer(digest, request, plugins, known, observer.message)
-        if outcome is None or history is None:
-            prepared = prepare_run(request, plugins, observer, digest)
-            history = History(place, create=True, registry=registry) if history is None else history
-            outcome = execute_run(prepared, history.store, observer)
+        outcome = find_or_run(request, plugins, opened, observer)
+    assert history is not None
     again = partial(_without, request, history, progress)
     return Run(history.store.find_run(outcome.run_id), history, again)
 

@@ -91,7 +91,7 @@ def _check_content(section: SectionBuilder, built: Any) -> None:
     expect(
         isinstance(built, ReportSection),
         section,
-        f"builds a {type(built).__name__}, expected a layerwise.ReportSection",
+        f"builds a {type(built).__name__}, expected a layerwise.plugin.ReportSection",
     )
     expect(bool(built.title.strip()), section, "has no title, expected a few words")
     expect(bool(built.figures), section, "has no figures, expected at least one where it applies")

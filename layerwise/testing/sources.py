@@ -86,7 +86,9 @@ def _check_refusals(source: StimulusSource) -> None:
 def _open(source: StimulusSource, location: str) -> StimulusSet:
     found = ask(source, f"when it opens '{location}'", lambda: source.open(location))
     expect(
-        isinstance(found, StimulusSet), source, f"opens a {type(found).__name__}, expected a layerwise.StimulusSet"
+        isinstance(found, StimulusSet),
+        source,
+        f"opens a {type(found).__name__}, expected a layerwise.plugin.StimulusSet",
     )
     for name in ("name", "source"):
         value = getattr(found, name, None)
@@ -110,7 +112,9 @@ def _decode(
 
 
 def _check_decoded(source: StimulusSource, stimuli: StimulusSet, index: int, first: Any) -> None:
-    expect(isinstance(first, Decoded), source, f"decodes a {type(first).__name__}, expected a layerwise.Decoded")
+    expect(
+        isinstance(first, Decoded), source, f"decodes a {type(first).__name__}, expected a layerwise.plugin.Decoded"
+    )
     expect(
         is_same(first, _decode(source, stimuli, index, SIZES[0], "squash")),
         source,

@@ -172,7 +172,11 @@ def _ask(statistic: Statistic, what: str, question: Callable[[], StatisticValue]
     """The value, having made sure that it is one."""
     found = ask(statistic, what, question)
     came = f"a {type(found).__name__}"
-    expect(isinstance(found, StatisticValue), statistic, f"gives {came} {what}, expected a layerwise.StatisticValue")
+    expect(
+        isinstance(found, StatisticValue),
+        statistic,
+        f"gives {came} {what}, expected a layerwise.plugin.StatisticValue",
+    )
     value = found.value
     if value is None:
         says = bool(found.reason)

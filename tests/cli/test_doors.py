@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from layerwise.cli.commands.keep.doctor import is_sound_sqlite
@@ -110,3 +112,28 @@ def test_a_missing_package_is_one_line_with_the_command_that_brings_it(cli, monk
     assert "browse needs starlette, which is not installed: `" in said.err
     assert "-m pip install starlette`" in said.err
     assert "'psycopg[binary]'" in explain_missing("psycopg")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["run", "absent.keras", "--stimuli", "good"], "no model file 'absent.keras'"),
+        (["run", "here.keras", "--stimuli", "absent"], "--stimuli: there is no file or folder absent"),
+        (["run", "here.keras", "--stimuli", "photos"], "no images in photos or its sub-folders"),
+        (["run", "here.keras", "--stimuli", "good", "--weights", "absent.h5"], "there is no file absent.h5"),
+        (["run", "here.keras", "--stimuli", "good", "--classes", "absent.txt"], "there is no file absent.txt"),
+        (["layers", "absent.keras"], "no model file 'absent.keras'"),
+        (["ablate", "absent.keras", "--stimuli", "good", "--each", "main"], "no model file 'absent.keras'"),
+    ],
+)
+def test_wrong_paths_are_told_before_a_framework_is_loaded(cli, line, said, tmp_path, monkeypatch) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "notes.pdf").write_bytes(b"%PDF")
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "a.png").write_bytes(b"")
+    (tmp_path / "here.keras").write_bytes(b"")
+    for module in ("tensorflow", "keras"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it is an error
+    came = cli(*line)
+    assert (came.code, said in came.err) == (2, True), came.err
+    assert not (tmp_path / "layerwise.db").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PLUGIN = """
-from layerwise import CommandGroup, Comparator, hookimpl
+from layerwise.plugin import CommandGroup, Comparator, hookimpl
 
 class Greet(CommandGroup):
     name = "greet"

@@ -121,14 +121,32 @@ def test_every_stimulus_that_cannot_be_decoded_is_listed_before_the_network_runs
     assert cli(*line, "--skip-bad").json["n_stimuli"] == 3
 
 
-def test_an_interrupted_run_says_how_it_goes_on(run, monkeypatch):
-    def interrupt(*_, **__):
+def test_an_interrupted_run_says_how_many_layers_are_stored_and_goes_on(run, cli, monkeypatch):
+    chosen = ("--layers", "conv0", "--layers", "mixed1", "--layers", "output", "--limit", 10)
+
+    def interrupt(self, name):
+        if name == "mixed1":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("layerwise.cli.progress.QuietObserver.layer_finished", interrupt)
+        said = run(*chosen)
+    assert said.code == 130
+    assert "layerwise: 2 of 3 layers are stored; the same command goes on from there\n" in said.err
+    assert said.err.endswith("layerwise: interrupted\n")
+    again = run(*chosen)
+    assert again.code == 0, again.err
+    assert "2 layers are stored already" in again.err
+
+
+def test_a_run_that_is_interrupted_before_its_first_layer_says_so(run, monkeypatch):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("layerwise.core.runs.run.execute_run", interrupt)
-    said = run()
+    monkeypatch.setattr("layerwise.cli.progress.QuietObserver.begin", interrupt)
+    said = run("--layers", "conv0", "--limit", 10)
     assert said.code == 130
-    assert "the same command goes on" in said.err
+    assert "no layer is stored yet" in said.err
 
 
 def test_layers_lists_what_can_be_selected(demo, cli):

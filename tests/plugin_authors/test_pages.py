@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import layerwise
-from layerwise import testing
+from layerwise import plugin, testing
 from layerwise.cli.scaffold.parts import PARTS
 from layerwise.core.host import hookspecs, kinds
 from layerwise.core.host.registry import Registry
@@ -99,7 +98,7 @@ def test_the_page_on_representations_explains_all_of_them_and_its_example_runs(r
     page = DOCS / "plugins" / "representation.md"
     prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     explained = {word for code in re.findall(r"`([^`\n]+)`", prose) for word in re.findall(r"\w+", code)}
-    for owner in (layerwise.Representation, layerwise.Resolution):
+    for owner in (plugin.Representation, plugin.Resolution):
         members = {name for name in (*owner.__annotations__, *vars(owner)) if name[0] != "_"}
         assert members - explained == set(), owner.__name__
     (example,) = [block for block in read_blocks(page) if block.language == "python"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from layerwise.cli.scaffold.parts import PARTS
 from layerwise.cli.scaffold.writing import supported_versions
 
 
@@ -71,8 +74,14 @@ def test_a_hook_that_does_not_exist(call, tmp_path, hook):
 
 def test_no_hook_at_all(call, tmp_path):
     said = call("plugins", "new", "my-cka", "--out", tmp_path)
-    assert (said.code, said.err.count("\n")) == (2, 1)
-    assert "--hook" in said.err
+    assert (said.code, said.err.count("\n")) == (2, 1 + len(PARTS))
+    assert [line.split()[:2] for line in said.err.splitlines()[1:]] == [["--hook", part.word] for part in PARTS]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hooks_may_be_written_with_commas(call, tmp_path):
+    said = call("plugins", "new", "my-two", "--hook", "metric,comparator", "--out", tmp_path, "--json")
+    assert [offer["hook"] for offer in json.loads(said.out)["offers"]] == ["comparators", "metrics"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from layerwise.testing.fixtures import Said, _history, command_line, temporary_d
 __all__ = ["Said", "_history", "command_line", "temporary_database"]
 
 TOY = """
-from layerwise import ModelLoader, StimulusSet, StimulusSource, Decoded, hookimpl
+from layerwise.plugin import ModelLoader, StimulusSet, StimulusSource, Decoded, hookimpl
 from layerwise.testing import ToyModel, load_digits
 
 class Loader(ModelLoader):

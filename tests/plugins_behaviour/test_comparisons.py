@@ -9,7 +9,7 @@ import pytest
 COMPARATOR = """
 import time
 import numpy as np
-from layerwise import Comparator, InputError, hookimpl
+from layerwise.plugin import Comparator, InputError, hookimpl
 
 class Odd(Comparator):
     name = "odd"
@@ -155,7 +155,7 @@ def test_people_are_told_what_is_being_waited_for(site, command_line, monkeypatc
 
 METRIC = """
 import numpy as np
-from layerwise import Metric, hookimpl
+from layerwise.plugin import Metric, hookimpl
 
 class Odd(Metric):
     name = "odd"
@@ -197,7 +197,7 @@ def test_a_metric_that_fails_is_named_by_compare_and_reorder(site, command_line,
 
 REORDERER = """
 import numpy as np
-from layerwise import Reorderer, hookimpl
+from layerwise.plugin import Reorderer, hookimpl
 
 class Odd(Reorderer):
     name = "odd"
@@ -234,7 +234,7 @@ def test_what_is_no_permutation_is_refused_and_not_kept(site, command_line, body
 
 
 SECTION = """
-from layerwise import SectionBuilder, hookimpl
+from layerwise.plugin import SectionBuilder, hookimpl
 
 class Odd(SectionBuilder):
     name = "odd"
@@ -268,7 +268,7 @@ def test_a_section_that_fails_becomes_a_note_and_the_report_is_written(site, com
 
 
 MEASURED = """
-from layerwise import RepresentationStatistic, StatisticValue, hookimpl
+from layerwise.plugin import RepresentationStatistic, StatisticValue, hookimpl
 
 class Odd(RepresentationStatistic):
     name = "odd"
@@ -292,7 +292,7 @@ def test_a_statistic_that_is_added_to_an_old_run_is_kept_where_it_worked(site, c
 
 
 COMMANDS = """
-from layerwise import CommandGroup, hookimpl
+from layerwise.plugin import CommandGroup, hookimpl
 
 class Odd(CommandGroup):
     name = "odd"

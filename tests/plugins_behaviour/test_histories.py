@@ -9,7 +9,7 @@ import pytest
 
 MEASURE = """
 import numpy as np
-from layerwise import ActivationStatistic, Comparator, Metric, Reorderer, StatisticValue, hookimpl
+from layerwise.plugin import ActivationStatistic, Comparator, Metric, Reorderer, StatisticValue, hookimpl
 
 VALUE = {value}
 
@@ -116,7 +116,7 @@ def test_results_of_an_uninstalled_plugin_are_listed_and_shown_and_asking_for_it
 
 
 ENGINE = """
-from layerwise import Engine, Transform, hookimpl
+from layerwise.plugin import Engine, Transform, hookimpl
 import layerwise.plugins.engines
 
 class Mine(Engine):

@@ -20,7 +20,7 @@ from layerwise.cli.plugins import installing, packages
 from layerwise.core.base.errors import LayerwiseError
 
 COMPARATOR = """
-from layerwise import Comparator, hookimpl
+from layerwise.plugin import Comparator, hookimpl
 
 class Mine(Comparator):
     name = "mine"

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 GOOD = """
-from layerwise import Reorderer, hookimpl
+from layerwise.plugin import Reorderer, hookimpl
 import numpy as np
 
 class Backwards(Reorderer):
@@ -119,7 +119,7 @@ def test_an_offer_that_does_not_declare_what_its_kind_needs_says_which(site, com
     site.install(
         "lw_bad",
         """
-        from layerwise import Metric, hookimpl
+        from layerwise.plugin import Metric, hookimpl
 
         class Odd(Metric):
             name = "odd"
@@ -187,7 +187,7 @@ def test_what_a_plugin_s_own_command_has_printed_for_it_is_its_result(site, comm
         """
         import os
         import typer
-        from layerwise import CommandGroup, hookimpl
+        from layerwise.plugin import CommandGroup, hookimpl
 
         class Lister(CommandGroup):
             name = "lister"
@@ -208,8 +208,15 @@ def test_what_a_plugin_s_own_command_has_printed_for_it_is_its_result(site, comm
 
 OLD = """
 import numpy as np
-from layerwise import Comparator, InputError, Metric, Representation, hookimpl
-from layerwise import RepresentationStatistic, StatisticValue
+from layerwise.plugin import (
+    Comparator,
+    InputError,
+    Metric,
+    Representation,
+    RepresentationStatistic,
+    StatisticValue,
+    hookimpl,
+)
 
 class Old(Comparator):
     name = "old"
@@ -266,8 +273,12 @@ UNMARKED = GOOD.replace("@hookimpl\n", "")
 @pytest.mark.parametrize(
     ("source", "hooks", "mistake"),
     [
-        (UNMARKED, ("reorderers",), "register_reorderers is not marked with @layerwise.hookimpl, so it is no hook"),
-        (UNMARKED, (), "register_reorderers is not marked with @layerwise.hookimpl, so it is no hook"),
+        (
+            UNMARKED,
+            ("reorderers",),
+            "register_reorderers is not marked with @layerwise.plugin.hookimpl, so it is no hook",
+        ),
+        (UNMARKED, (), "register_reorderers is not marked with @layerwise.plugin.hookimpl, so it is no hook"),
         (GOOD, ("metrics",), "it is in the entry-point group 'layerwise.metrics', but has no hook register_metrics"),
         (
             GOOD,
@@ -327,7 +338,7 @@ def test_an_interrupt_ends_a_command_whose_plugin_does_not_come_back(site, comma
 
 THREADED = """
 import os, signal, sys, threading, time, traceback
-from layerwise import Comparator, hookimpl
+from layerwise.plugin import Comparator, hookimpl
 
 FIRST = threading.Lock()
 

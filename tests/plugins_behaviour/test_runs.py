@@ -8,7 +8,7 @@ import pytest
 
 STATISTIC = """
 import numpy as np
-from layerwise import {base}, StatisticValue, hookimpl
+from layerwise.plugin import {base}, StatisticValue, hookimpl
 
 class Odd({base}):
     name = "odd"
@@ -105,7 +105,7 @@ def test_a_statistic_that_changes_what_it_is_given_is_stopped_and_nothing_is_cha
 
 TRANSFORM = """
 import numpy as np
-from layerwise import Transform, hookimpl
+from layerwise.plugin import Transform, hookimpl
 
 class Odd(Transform):
     name = "odd"
@@ -158,7 +158,7 @@ def test_transforms_of_one_name_from_two_plugins_are_not_mixed_in_one_run(site, 
 
 LOADER = """
 import numpy as np
-from layerwise import ModelLoader, hookimpl
+from layerwise.plugin import ModelLoader, hookimpl
 from layerwise.testing import ToyModel
 
 class Odd(ToyModel):
@@ -220,7 +220,7 @@ def test_a_loader_that_fails_when_asked_what_it_accepts_keeps_no_other_from_load
 
 
 ENGINE = """
-from layerwise import Engine, hookimpl
+from layerwise.plugin import Engine, hookimpl
 import layerwise.plugins.engines
 
 class Odd(Engine):
@@ -287,7 +287,7 @@ def test_layers_finished_before_a_plugin_failed_are_kept_and_the_run_goes_on_whe
 
 
 SELECTOR = """
-from layerwise import LayerSelector, hookimpl
+from layerwise.plugin import LayerSelector, hookimpl
 
 class Odd(LayerSelector):
     name = "odd"
@@ -319,7 +319,7 @@ def test_a_selector_that_fails_is_named(site, toy, command_line, command, body, 
 
 SOURCE = """
 import numpy as np
-from layerwise import Decoded, Stimulus, StimulusSet, StimulusSource, hookimpl
+from layerwise.plugin import Decoded, Stimulus, StimulusSet, StimulusSource, hookimpl
 
 class Odd(StimulusSet):
     name = "odd"

@@ -9,8 +9,9 @@ import sqlite3
 import numpy as np
 import pytest
 
-import layerwise as lw
+import layerwise.plugin as lw
 from layerwise import testing
+from layerwise.plugin import open_history
 from layerwise.plugins import reorderers, selectors, transforms
 from layerwise.plugins.engines import LocalEngine
 from layerwise.plugins.sources.array import ArraySource, ArrayStimulusSet
@@ -104,7 +105,11 @@ STATISTICS = [
     (lw.ActivationStatistic, {"compute": value(float("nan"))}, r"gives nan .*, expected a finite number"),
     (lw.ActivationStatistic, {"compute": value(None)}, r"neither a number nor a reason"),
     (lw.ActivationStatistic, {"compute": value(1.0, vector=np.eye(2))}, r"a vector that is none"),
-    (lw.ActivationStatistic, {"compute": lambda self, s: s.mean[0]}, r"gives a float64 .*expected a layerwise.Stat"),
+    (
+        lw.ActivationStatistic,
+        {"compute": lambda self, s: s.mean[0]},
+        r"gives a float64 .*expected a layerwise.plugin.Stat",
+    ),
     (
         lw.ActivationStatistic,
         {"compute": lambda self, s: lw.StatisticValue(float(np.nan_to_num(s.mean[0])))},
@@ -453,7 +458,7 @@ SECTIONS = [
     ({"position": None}, r"has position None"),
     ({"applies": lambda self, context: False}, r"applies neither to a run nor to three checkpoints"),
     ({"applies": lambda self, context: len(context.runs)}, r"answers 1 when asked whether it applies"),
-    ({"build": lambda self, context: None}, r"builds a NoneType, expected a layerwise.ReportSection"),
+    ({"build": lambda self, context: None}, r"builds a NoneType, expected a layerwise.plugin.ReportSection"),
     ({"build": refuse}, r"says that it applies .*, but refuses to be built: not today"),
     ({"build": lambda self, context: context.runs[5]}, r"raises IndexError"),
     ({"figures": lambda self, context: ()}, r"has no figures"),
@@ -477,7 +482,7 @@ def context(tmp_path_factory):
     from layerwise.plugins import load_plugins
 
     url = testing.make_history(tmp_path_factory.mktemp("section") / "history.db")
-    with lw.open_history(url) as history:
+    with open_history(url) as history:
         yield lw.ReportContext(runs=history.list_runs(), history=history, registry=load_plugins())
 
 

@@ -8,7 +8,7 @@ CONFTEST = 'pytest_plugins = ["layerwise.testing.fixtures"]\n'
 TESTS = """
 import numpy as np
 import pytest
-import layerwise as lw
+import layerwise.plugin as lw
 from layerwise.testing import make_plugin
 
 

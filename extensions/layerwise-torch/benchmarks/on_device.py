@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from layerwise import Model
     from layerwise.core.runs.run import PreparedRun
+    from layerwise.plugin import Model
 
 EXTENSION = Path(__file__).resolve().parents[1]
 ROOT = EXTENSION.parents[1]
@@ -100,7 +100,7 @@ def measure_apart(n_cores: int) -> None:
 
 def load(device: str) -> Model:
     """GoogLeNet, untrained."""
-    from layerwise import LoadRequest
+    from layerwise.plugin import LoadRequest
 
     from layerwise_torch.loaders import TorchModuleLoader, TorchvisionLoader
 
@@ -170,9 +170,9 @@ def forward(model: Model, pixels: np.ndarray[Any, Any], batch_size: int) -> None
 
 def analyse(prepared: PreparedRun) -> tuple[dict[str, float], dict[str, Any]]:
     """The whole analysis into a new SQLite file: seconds by stage, and each layer's correlations."""
-    from layerwise import LayerAddress
     from layerwise.core.runs.request import SilentObserver
     from layerwise.core.runs.run import execute_run
+    from layerwise.plugin import LayerAddress
     from layerwise.storage import open_store
 
     with tempfile.TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/layerwise.db") as store:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layerwise import LayerSelector, ModelLoader, hookimpl
+from layerwise.plugin import LayerSelector, ModelLoader, hookimpl
 
 if TYPE_CHECKING:
     from layerwise_torch.losses import DeCov, SmoothDecorrelation, WatchedLayers

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from layerwise import Arrays, Floats, PartialSums
+from layerwise.plugin import Arrays, Floats, PartialSums
 from numpy.typing import NDArray
 
 from layerwise_torch.chunk_sums import sum_double, sum_single

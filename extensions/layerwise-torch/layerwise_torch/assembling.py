@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise import (
+from layerwise.plugin import (
     InputError,
     LoadRequest,
     ModelDescription,

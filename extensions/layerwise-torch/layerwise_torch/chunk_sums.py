@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from layerwise import LayerSummary, PartialSums
+from layerwise.plugin import LayerSummary, PartialSums
 from numpy.typing import NDArray
 
 from layerwise_torch.precision import multiplying

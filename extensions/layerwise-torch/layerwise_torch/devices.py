@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from layerwise import Graph, InputError, LoadRequest
+from layerwise.plugin import Graph, InputError, LoadRequest
 
 from layerwise_torch.arrays import TorchArrays
 from layerwise_torch.precision import multiplying

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from layerwise import InputError
+from layerwise.plugin import InputError
 
 from layerwise_torch.errors import first_line
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from layerwise import Compiled, CompiledReplaced, Graph, InputError, ModelDescription, Node
+from layerwise.plugin import Compiled, CompiledReplaced, Graph, InputError, ModelDescription, Node
 
 from layerwise_torch.identity import Reader
 from layerwise_torch.model import TorchModel, Weight

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from layerwise import InputError, near_names
+from layerwise.plugin import InputError, near_names
 
 from layerwise_torch.errors import describe_error
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from layerwise import Graph, Node
+from layerwise.plugin import Graph, Node
 from torch import fx
 
 from layerwise_torch.errors import UntraceableError

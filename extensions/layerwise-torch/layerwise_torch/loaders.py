@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from layerwise import InputError, LoadRequest, Model, ModelLoader
+from layerwise.plugin import InputError, LoadRequest, Model, ModelLoader
 
 from layerwise_torch.settings import split_model
 

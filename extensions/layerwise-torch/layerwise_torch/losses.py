@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from layerwise import InputError, near_names
+from layerwise.plugin import InputError, near_names
 
 _TINY = 1e-12  # below the squares of anything that float32 tells from 0 here
 

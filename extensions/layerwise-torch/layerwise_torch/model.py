@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from layerwise import (
+from layerwise.plugin import (
     Compiled,
     CompiledReplaced,
     Graph,

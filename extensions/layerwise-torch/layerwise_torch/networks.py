@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise import InputError, LoadRequest, Model
+from layerwise.plugin import InputError, LoadRequest, Model
 from torch.nn.parameter import is_lazy
 
 from layerwise_torch.assembling import Way, assemble, describe, module_ways

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from layerwise import InputError
+from layerwise.plugin import InputError
 from torch.nn.parameter import is_lazy
 
 from layerwise_torch.devices import Placement

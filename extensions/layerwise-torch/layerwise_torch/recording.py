@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise import Every, LayerwiseError, TrainingRecorder
+from layerwise import TrainingRecorder
+from layerwise.plugin import Every, LayerwiseError
 
 
 class Recorder(TrainingRecorder):

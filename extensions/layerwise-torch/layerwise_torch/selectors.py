@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from layerwise import Layer, LayerSelector
+from layerwise.plugin import Layer, LayerSelector
 
 
 class ModuleSelector(LayerSelector):

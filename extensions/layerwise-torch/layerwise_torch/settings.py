@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from layerwise import InputError, near_names
+from layerwise.plugin import InputError, near_names
 
 DEVICE_VARIABLE = "LAYERWISE_TORCH_DEVICE"
 

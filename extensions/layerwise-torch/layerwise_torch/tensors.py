@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from layerwise import Affine
+from layerwise.plugin import Affine
 from numpy.typing import NDArray
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise import InputError
+from layerwise.plugin import InputError
 
 from layerwise_torch.errors import describe_error, first_line
 from layerwise_torch.importing import current_folder_first

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise import InputError, LayerwiseError, LoadRequest, Model, near_names
+from layerwise.plugin import InputError, LayerwiseError, LoadRequest, Model, near_names
 
 from layerwise_torch.errors import describe_error, first_line
 from layerwise_torch.networks import load_network

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layerwise import LoadRequest, Model
+from layerwise.plugin import LoadRequest, Model
 
 pytest_plugins = ["layerwise.testing.fixtures"]
 

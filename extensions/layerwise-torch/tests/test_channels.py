@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from layerwise import represent
+from layerwise.plugin import represent
 
 from layerwise_torch.tensors import Form
 

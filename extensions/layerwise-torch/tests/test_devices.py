@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layerwise import Graph, InputError, LayerAddress, LoadRequest, Node, open_history
+from layerwise.plugin import Graph, InputError, LayerAddress, LoadRequest, Node, open_history
 
 from layerwise_torch import devices
 from layerwise_torch.arrays import TorchArrays

@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from layerwise import InputError
+from layerwise.plugin import InputError
 from layerwise.testing import check_loader
 
 from layerwise_torch.files import find_code, is_plain_expression, sniff

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from layerwise import read_caffemodel
+from layerwise.plugin import read_caffemodel
 
 N_PHOTOS = 60
 PUBLISHED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from layerwise import InputError
+from layerwise.plugin import InputError
 from layerwise.testing import check_loader
 
 from layerwise_torch.loaders import TorchModuleLoader

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from layerwise import LoadRequest
+from layerwise.plugin import LoadRequest
 from torch import nn
 from torch.nn import functional
 

@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 import torch
-from layerwise import InputError
+from layerwise.plugin import InputError
 
 
 def test_classes_functions_and_instances_are_loaded(load):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from layerwise import LayerAddress, open_history
+from layerwise.plugin import LayerAddress, open_history
 
 
 @pytest.fixture

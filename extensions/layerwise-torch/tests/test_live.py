@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from layerwise import InputError, LoadRequest
+from layerwise.plugin import InputError, LoadRequest
 from torch import nn
 
 from layerwise_torch.loaders import TorchModuleLoader

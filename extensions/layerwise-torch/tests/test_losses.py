@@ -6,7 +6,7 @@ import layerwise as lw
 import numpy as np
 import pytest
 import torch
-from layerwise import InputError
+from layerwise.plugin import InputError
 from torch import nn
 
 from layerwise_torch import DeCov, SmoothDecorrelation, WatchedLayers

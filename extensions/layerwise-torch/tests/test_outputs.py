@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from layerwise import LoadRequest
+from layerwise.plugin import LoadRequest
 from torch import nn
 
 from layerwise_torch.loaders import TorchModuleLoader

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import layerwise
 import pytest
+from layerwise import plugin
 from layerwise.testing import check_selector
 
 import layerwise_torch
@@ -21,10 +22,11 @@ def test_only_public_names_are_imported(file):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             modules = [str(node.module)]
-            if node.module == "layerwise":
-                assert {alias.name for alias in node.names} <= set(layerwise.__all__)
+            if node.module in {"layerwise", "layerwise.plugin"}:
+                names = layerwise.__all__ if node.module == "layerwise" else plugin.__all__
+                assert {alias.name for alias in node.names} <= set(names)
         inside = [name for name in modules if name.split(".")[0] == "layerwise"]
-        assert set(inside) <= {"layerwise", "layerwise.testing"}
+        assert set(inside) <= {"layerwise", "layerwise.plugin", "layerwise.testing"}
 
 
 def test_the_selector_keeps_what_its_hook_promises():

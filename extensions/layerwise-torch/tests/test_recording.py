@@ -11,7 +11,7 @@ import layerwise as lw
 import numpy as np
 import pytest
 import torch
-from layerwise import InputError, RunFilter, open_history
+from layerwise.plugin import InputError, LayerAddress, RunFilter, open_history
 from torch import nn
 
 import layerwise_torch
@@ -140,7 +140,7 @@ def test_ten_epochs_are_the_same_from_the_callback_from_checkpoints_and_from_pyt
             assert {"input", "conv0", "mixed1", "mixed2/5x5", "avgpool", "logits", "output"} <= set(names)
             for name in names:
                 first, second, third = (
-                    history.read_representation(lw.LayerAddress(run.id, name)) for run in (recorded, saved, ours)
+                    history.read_representation(LayerAddress(run.id, name)) for run in (recorded, saved, ours)
                 )
                 assert np.array_equal(first.entries, second.entries), name
                 assert np.array_equal(first.norm, second.norm), name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layerwise import InputError
+from layerwise.plugin import InputError
 
 from layerwise_torch.settings import Settings, own_settings, read_settings, split_model
 

@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from layerwise import InputError, LayerwiseError
+from layerwise.plugin import InputError, LayerwiseError
 
 from layerwise_torch.loaders import TorchvisionLoader
 from layerwise_torch.zoo_names import list_torchvision

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from layerwise.cli.options.completing import complete_layers, complete_runs, quietly
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.urls import show_database
 
@@ -41,14 +42,16 @@ Database = Annotated[
 DatabaseOption = Database
 """What the option is called for authors of plugins."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
-RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help=RUNS_HELP)]
+COMPLETE_RUNS = quietly(complete_runs)
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, autocompletion=COMPLETE_RUNS)]
+RunNames = Annotated[list[str], typer.Argument(metavar="RUN...", help=RUNS_HELP, autocompletion=COMPLETE_RUNS)]
 Selectors = Annotated[
     list[str] | None,
     typer.Option(
         "--layers",
         metavar="S",
         help="Which layers: main, branches, all, block:NAME, type:OP, a name or a glob; repeat to add up.",
+        autocompletion=quietly(complete_layers),
     ),
 ]
 TransformName = Annotated[

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from layerwise.cli.options.common import split_names
+from layerwise.cli.options.completing import TAKES_NAMES, complete_comparators, quietly
 from layerwise.cli.options.helping import HelpfulCommand
 from layerwise.cli.output import make_table, stderr_console, stdout_console
 from layerwise.core.base.errors import InputError
@@ -34,12 +35,17 @@ Comparators = Annotated[
         metavar="NAME...",
         help="Comparators, after the runs, with commas or without; `all` for every one. "
         "`layerwise plugins --hook comparators` lists them.",
+        autocompletion=quietly(complete_comparators),
     ),
 ]
 OneComparator = Annotated[
     str,
     typer.Option(
-        WITH, metavar="NAME", show_default="rsa-pearson", help="The comparator that layers are compared with."
+        WITH,
+        metavar="NAME",
+        show_default="rsa-pearson",
+        help="The comparator that layers are compared with.",
+        autocompletion=quietly(complete_comparators),
     ),
 ]
 MetricName = Annotated[
@@ -111,6 +117,7 @@ class SeveralNames(HelpfulCommand):
             if not getattr(param, "is_flag", False)
             for word in getattr(param, "opts", ())
         }
+        ctx.meta[TAKES_NAMES] = repeat_option([*args, WITH[2:]], WITH, takes_value)[-2:] == [WITH, WITH[2:]]
         return super().parse_args(ctx, repeat_option(args, WITH, takes_value))
 
 

@@ -109,8 +109,13 @@ def find_parts(words: Iterable[str]) -> tuple[Part, ...]:
     """The parts that are asked for, each once; `comparator`, `comparators` and `register_comparators` are the same.
 
     Raises:
-        InputError: If there is no such hook; those that there are are listed.
+        InputError: If there is no such hook, or none is named; those that there are are listed.
     """
+    words = list(words)
+    if not words:
+        width = max(len(part.word) for part in PARTS)
+        listed = [f"--hook {part.word:<{width}}  {part.what}" for part in PARTS]
+        raise InputError("what shall the plugin offer? Choose one or several; each comes with an example:", listed)
     chosen = {find_part(word).word for word in words}
     return tuple(part for part in PARTS if part.word in chosen)
 

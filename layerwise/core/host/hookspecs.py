@@ -80,7 +80,7 @@ def register_engines() -> Sequence[Engine]:  # type: ignore[empty-body]
 
 @hookspec
 def register_report_sections() -> Sequence[Offer]:  # type: ignore[empty-body]
-    """Sections of `layerwise report`, each a `layerwise.SectionBuilder`: whether it applies, what it shows.
+    """Sections of `layerwise report`, each a `layerwise.plugin.SectionBuilder`: whether it applies, what it shows.
 
     Core does not know reports: their kind is declared in `layerwise.report.section`.
     """

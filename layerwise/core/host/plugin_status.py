@@ -58,7 +58,7 @@ def check_hooks(plugin: object, had: Collection[str], declared: Collection[str] 
     for hook in HOOKS:
         is_declared = declared is not None and hook in declared
         if hook not in had and callable(getattr(plugin, f"register_{hook}", None)):
-            found.append(f"register_{hook} is not marked with @layerwise.hookimpl, so it is no hook")
+            found.append(f"register_{hook} is not marked with @layerwise.plugin.hookimpl, so it is no hook")
         elif hook not in had and is_declared:
             found.append(f"it is in the entry-point group '{group_of(hook)}', but has no hook register_{hook}")
         elif hook in had and declared is not None and not is_declared:
@@ -66,7 +66,7 @@ def check_hooks(plugin: object, had: Collection[str], declared: Collection[str] 
                 f"it has register_{hook}, but is not in the entry-point group '{group_of(hook)}', so it is not asked"
             )
     if declared is None and not had and not found:
-        found.append("it has no hook: no function register_... that is marked with @layerwise.hookimpl")
+        found.append("it has no hook: no function register_... that is marked with @layerwise.plugin.hookimpl")
     return tuple(found)
 
 

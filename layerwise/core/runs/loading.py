@@ -28,6 +28,7 @@ def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[Mod
     """
     loader = find_loader(registry, request.model)
     check_understood(loader, request)
+    check_files(loader, request)
     model = loader.call(loader.offer.load, request)
     return loader, AttributedModel(loader, check_model(loader, model))
 
@@ -43,6 +44,20 @@ def check_understood(loader: Registered[ModelLoader], request: LoadRequest) -> N
     if unknown:
         option = f"--{unknown[0].removesuffix('s')}"
         raise InputError(f"loader '{loader.name}', which loads {request.model}, has no use for {option}")
+
+
+def check_files(loader: Registered[ModelLoader], request: LoadRequest) -> None:
+    """See that the files that are named are there, before a framework is loaded for them.
+
+    Raises:
+        InputError: If one is not.
+    """
+    named = {Path(request.model): "model file"}
+    if request.weights is not None:
+        named[Path(request.weights)] = "weights file"
+    for file in loader.call(loader.offer.list_files, request) or ():
+        if file in named and not file.exists():
+            raise InputError(f"no {named[file]} '{file}'")
 
 
 def find_loader(registry: Registry, model: str) -> Registered[ModelLoader]:

@@ -26,6 +26,7 @@ from layerwise.core.runs.decoding import (
     MIN_STIMULI,
     check_listing,
     decode_stimuli,
+    find_source,
     fingerprint_stimuli,
     in_range,
     open_stimuli,
@@ -145,6 +146,19 @@ def _find_size(registry: Registry, request: RunRequest) -> tuple[int, int] | Non
     source, listed = _list_stimuli(registry, request)
     size: tuple[int, int] | None = source.call(listed.find_size)
     return size
+
+
+def check_location(registry: Registry, request: RunRequest) -> None:
+    """See that there are stimuli where they shall be read from, as far as that can be told without the model.
+
+    Raises:
+        InputError: If no source reads the place, or there are none.
+    """
+    if isinstance(request.stimuli, str):
+        source = find_source(registry, request.stimuli)
+        files = source.call(source.offer.list_files, request.stimuli)
+        if files is not None and not files:
+            _list_stimuli(registry, request)
 
 
 def resolve_stimuli(

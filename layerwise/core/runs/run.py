@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive, LayerStore
 from layerwise.core.history.records import Claim, RunHeader
@@ -32,7 +32,7 @@ from layerwise.core.runs.costing.metering import Meter
 from layerwise.core.runs.costing.predicting import Prediction, predict, predict_from_history, settle
 from layerwise.core.runs.costing.recalling import Circumstances
 from layerwise.core.runs.holding import holding
-from layerwise.core.runs.lookup import answer, describe_extended
+from layerwise.core.runs.lookup import answer, describe_extended, digest_request, find_answer
 from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
 from layerwise.core.runs.predictions import count_bytes, keeps_outputs, keeps_probabilities
 from layerwise.core.runs.provenance import (
@@ -44,7 +44,14 @@ from layerwise.core.runs.provenance import (
     provenance,
 )
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
-from layerwise.core.runs.resolve import choose_engine, choose_transforms, decode_subject, load_request, load_subject
+from layerwise.core.runs.resolve import (
+    check_location,
+    choose_engine,
+    choose_transforms,
+    decode_subject,
+    load_request,
+    load_subject,
+)
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
 
@@ -96,6 +103,7 @@ def prepare_run(
     transforms = choose_transforms(registry, request.transforms)
     if request.batch_size is not None and request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
+    check_location(registry, request)
     with _timed(seconds, "load"):
         resolved = load_subject(request, registry, observer)
     model = resolved.model
@@ -115,6 +123,36 @@ def prepare_run(
     return PreparedRun(
         request, digest, registry, resolved.loader, engine, model, stimuli, layers, targets, plan, budget, seconds
     )
+
+
+def find_or_run(
+    request: RunRequest,
+    registry: Registry,
+    open_history: Callable[[bool], AbstractContextManager[Archive | None]],
+    observer: Observer,
+) -> RunOutcome:
+    """Find the run that answered a request, or prepare and execute it.
+
+    Args:
+        request: What is asked for.
+        registry: What plugins offer.
+        open_history: Opens the history; where there is none, makes it if it is told True, and gives None otherwise.
+            It is made once there is something to put into it: a request that makes no sense leaves none behind.
+        observer: Told what is being done.
+
+    Raises:
+        InputError: If anything is not as it must be; nothing has been stored then.
+        LayerwiseError: If the work failed; what was finished is kept, and the same request goes on from there.
+    """
+    digest = digest_request(request, registry)
+    with open_history(False) as store:
+        known = None if store is None else find_answer(digest, request, registry, store, observer.message)
+    if known is not None:
+        return known
+    prepared = prepare_run(request, registry, observer, digest)
+    with open_history(True) as store:
+        assert store is not None
+        return execute_run(prepared, store, observer)
 
 
 def execute_run(prepared: PreparedRun, store: Archive, observer: Observer) -> RunOutcome:
@@ -144,7 +182,7 @@ def execute_open(prepared: PreparedRun, store: Archive, observer: Observer) -> R
         observer.message(f"going on with run {claim.run_id}: {len(claim.done)} layers are stored already")
     elif extended := describe_extended(store, header):
         observer.message(extended)
-    with holding(store, claim, partial(_fail, store, claim)):
+    with _counting(prepared, store, claim, observer), holding(store, claim, partial(_fail, store, claim)):
         meter, before = Meter(), store.count_bytes()
         with meter.running():
             job = make_job(prepared, claim.done)
@@ -333,6 +371,22 @@ def _identify(prepared: PreparedRun) -> str:
         }
         | rest
     )
+
+
+@contextmanager
+def _counting(prepared: PreparedRun, store: Archive, claim: Claim, observer: Observer) -> Iterator[None]:
+    """Say of a run that is interrupted how much of it is stored, once it has been let go."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        wanted = {layer.name for layer in prepared.layers}
+        try:
+            n_stored = sum(layer.name in wanted for layer in store.list_layers(claim.run_id))
+        except LayerwiseError:  # a run without a layer is not kept
+            n_stored = 0
+        what = f"{n_stored} of {len(wanted)} layers are stored" if n_stored else "no layer is stored yet"
+        observer.message(f"{what}; the same command goes on from there" if n_stored else what)
+        raise
 
 
 def _fail(store: Archive, claim: Claim, error: BaseException) -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-import layerwise as lw
+import layerwise.plugin as lw
 from layerwise.core.base.errors import PluginError
 from layerwise.core.host.hook_checks import check_offers
 from layerwise.testing import INVARIANCES

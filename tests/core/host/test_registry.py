@@ -333,12 +333,12 @@ BOTH = SimpleNamespace(register_metrics=hookimpl(lambda: [metric("toy")]), regis
         (
             ["metrics"],
             UNMARKED,
-            ["register_metrics is not marked with @layerwise.hookimpl"],
+            ["register_metrics is not marked with @layerwise.plugin.hookimpl"],
         ),
         (
             None,
             UNMARKED,
-            ["register_metrics is not marked with @layerwise.hookimpl"],
+            ["register_metrics is not marked with @layerwise.plugin.hookimpl"],
         ),
         (
             None,

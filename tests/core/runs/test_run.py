@@ -178,9 +178,13 @@ class StopAt:
 
     def __init__(self, layer: str, error: BaseException) -> None:
         self.layer, self.error = layer, error
+        self.said: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: None
+
+    def message(self, text: str) -> None:
+        self.said.append(text)
 
     def layer_finished(self, name: str) -> None:
         if name == self.layer:
@@ -195,13 +199,16 @@ def test_an_interrupted_run_keeps_what_it_finished_and_goes_on_with_identical_nu
 ) -> None:
     request = RunRequest("toy", str(pixels), layers=ALL, batch_size=4)
     prepared = prepare_run(request, registry, SilentObserver())
+    observer = StopAt("block/b", error)
     with pytest.raises(type(error)):
-        execute_run(prepared, store, StopAt("block/b", error))
+        execute_run(prepared, store, observer)
     [stopped] = store.list_runs()
     assert stopped.status == status
     kept = {layer.name for layer in store.list_layers(stopped.id)}
     assert "block/b" in kept
     assert "output" not in kept
+    told = f"{len(kept)} of {len(prepared.layers)} layers are stored; the same command goes on from there"
+    assert observer.said[-1:] == ([told] if status == "interrupted" else [])
     resumed = run(registry, store, pixels)
     assert (resumed.run_id, resumed.resumed) == (stopped.id, True)
     whole = run(registry, store, pixels, force=True)

@@ -32,7 +32,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from layerwise import ModelLoader, hookimpl
+from layerwise.plugin import ModelLoader, hookimpl
 from layerwise.testing import ToyModel
 
 

@@ -296,7 +296,7 @@ def test_frozen_graphs_that_differ_in_one_number_are_two(case: str, tmp_path: Pa
 
 
 def test_a_setting_that_nothing_can_be_told_of_is_an_error_rather_than_passed_over(frozen_graph: Path) -> None:
-    from layerwise import fingerprint_model
+    from layerwise.plugin import fingerprint_model
 
     model = FrozenGraphLoader().load(LoadRequest(str(frozen_graph)))
     with pytest.raises(TypeError, match="a object cannot be part of a fingerprint"):

@@ -8,6 +8,7 @@ import typer
 
 from layerwise.cli.options.bundling import bundled
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, Selectors, Weights
+from layerwise.cli.options.completing import complete_models, quietly
 from layerwise.cli.options.model_options import ModelOptions
 from layerwise.cli.output import print_json
 from layerwise.cli.session import database_url, open_history, session_of
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 @bundled
 def ablate_each(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A model's name, or the path of its file.", autocompletion=quietly(complete_models)
+        ),
+    ],
     stimuli: Annotated[
         str,
         typer.Option("--stimuli", metavar="PATH", help="A folder of images, a CSV manifest, a .npy or .npz file."),

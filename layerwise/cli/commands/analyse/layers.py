@@ -8,6 +8,7 @@ import typer
 
 from layerwise.cli.options.bundling import bundled
 from layerwise.cli.options.common import AsJson, Selectors, Weights
+from layerwise.cli.options.completing import complete_models, quietly
 from layerwise.cli.options.model_options import ModelOptions
 from layerwise.cli.output import count, make_table, print_json, stdout_console
 from layerwise.cli.session import session_of
@@ -16,7 +17,12 @@ from layerwise.cli.session import session_of
 @bundled
 def list_layers(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or the path of its file.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A model's name, or the path of its file.", autocompletion=quietly(complete_models)
+        ),
+    ],
     *,
     weights: Weights = None,
     layers: Selectors = None,

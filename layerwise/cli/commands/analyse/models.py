@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerwise.cli.options.common import AsJson
+from layerwise.cli.options.completing import complete_models, quietly
 from layerwise.cli.options.helping import HelpfulCommand, HelpfulGroup
 from layerwise.cli.output import make_table, print_json, stderr_console, stdout_console
 from layerwise.cli.session import session_of
@@ -31,7 +32,14 @@ def models(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("fetch", cls=HelpfulCommand)
 def fetch_models(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models as `layerwise models` lists them.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...",
+            help="Models as `layerwise models` lists them.",
+            autocompletion=quietly(complete_models),
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Download the published weights of models, so that `run NAME` finds them.

@@ -21,6 +21,7 @@ from layerwise.cli.options.common import (
     parse_tags,
     split_names,
 )
+from layerwise.cli.options.completing import complete_models, quietly
 from layerwise.cli.options.model_options import ModelOptions
 from layerwise.cli.session import session_of
 from layerwise.core.base.parameters import Setting
@@ -87,7 +88,11 @@ def run_analysis(
     context: typer.Context,
     model: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL...", help="A model's name or file; or several, or a pattern."),
+        typer.Argument(
+            metavar="MODEL...",
+            help="A model's name or file; or several, or a pattern.",
+            autocompletion=quietly(complete_models),
+        ),
     ],
     stimuli: Annotated[
         str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, Selectors, split_names
+from layerwise.cli.options.common import COMPLETE_RUNS, DEFAULT_DATABASE, AsJson, Database, Selectors, split_names
 from layerwise.cli.options.measure_options import MeasureOptions, OneComparator
 from layerwise.cli.output import make_table, number, print_json, stderr_console, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -24,7 +24,7 @@ _MOST_RIVALS = 3
 @bundled
 def compare_with_brain(
     context: typer.Context,
-    network: Annotated[str, typer.Argument(metavar="RUN", help="The network's run.")],
+    network: Annotated[str, typer.Argument(metavar="RUN", help="The network's run.", autocompletion=COMPLETE_RUNS)],
     recordings: Annotated[
         list[str], typer.Argument(metavar="RECORDING...", help="Files as `import` reads them, or runs of imports.")
     ],

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
+from layerwise.cli.options.completing import complete_layer, quietly
 from layerwise.cli.options.measure_options import MetricName
 from layerwise.cli.output import make_table, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
@@ -17,7 +18,13 @@ def reorder_run(
     context: typer.Context,
     run: RunName,
     by: Annotated[
-        str, typer.Option("--by", metavar="LAYER", help="The layer whose matrix decides: input, output, ...")
+        str,
+        typer.Option(
+            "--by",
+            metavar="LAYER",
+            help="The layer whose matrix decides: input, output, ...",
+            autocompletion=quietly(complete_layer),
+        ),
     ],
     method: Annotated[
         str, typer.Option(metavar="NAME", show_default="average-linkage", help="The reorderer.")

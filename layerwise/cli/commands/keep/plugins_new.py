@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from layerwise.cli.options.common import AsJson
+from layerwise.cli.options.completing import complete_hooks
 from layerwise.cli.output import print_json
 from layerwise.cli.session import session_of
 
@@ -16,14 +17,15 @@ def new_plugin(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called, as a distribution: my-cka.")],
     hook: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--hook",
             metavar="HOOK",
+            autocompletion=complete_hooks,
             help="What it offers: comparator, metric, transform, statistic, reorderer, selector, loader, source, "
-            "section, engine or command; repeat for several.",
+            "section, engine or command; repeat for several, or with commas. Without one they are listed.",
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Where its folder is made.", show_default="this folder")
     ] = Path(),
@@ -45,7 +47,7 @@ def new_plugin(
     from layerwise.cli.scaffold.parts import find_parts
     from layerwise.cli.scaffold.writing import Project, write_project
 
-    names, parts = choose_names(name), find_parts(hook)
+    names, parts = choose_names(name), find_parts(part for text in hook or () for part in text.split(","))
     project = Project(names, parts, _describe(description, [part.what for part in parts]), read_author(author))
     refuse_taken(names, parts, session_of(context).registry, COMMANDS)
     folder = out / names.distribution

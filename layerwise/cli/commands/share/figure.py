@@ -10,7 +10,15 @@ import typer
 
 from layerwise.cli.figures import check_call, print_figures, print_written, write_files
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, RUNS_HELP, AsJson, Database, Selectors
+from layerwise.cli.options.common import (
+    COMPLETE_RUNS,
+    DEFAULT_DATABASE,
+    RUNS_HELP,
+    AsJson,
+    Database,
+    Selectors,
+)
+from layerwise.cli.options.completing import complete_figures, complete_layer, quietly
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import stderr_console
 from layerwise.cli.session import open_history, session_of
@@ -22,10 +30,14 @@ if TYPE_CHECKING:
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="NAME", help="Which figure; --list lists them. Also SECTION/FIGURE of a report's section."
+        metavar="NAME",
+        help="Which figure; --list lists them. Also SECTION/FIGURE of a report's section.",
+        autocompletion=quietly(complete_figures),
     ),
 ]
-FigureRuns = Annotated[list[str] | None, typer.Argument(metavar="RUN...", help=RUNS_HELP)]
+FigureRuns = Annotated[
+    list[str] | None, typer.Argument(metavar="RUN...", help=RUNS_HELP, autocompletion=COMPLETE_RUNS)
+]
 Outputs = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", metavar="FILE", help="The file to write: .svg, .png or .pdf; repeatable."),
@@ -74,7 +86,13 @@ class DrawingOptions:
 
     heading: ClassVar[str] = "What is drawn"
     by: Annotated[
-        str | None, typer.Option("--by", metavar="LAYER", help="The layer that orders the stimuli (input).")
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="LAYER",
+            help="The layer that orders the stimuli (input).",
+            autocompletion=quietly(complete_layer),
+        ),
     ] = None
     method: Annotated[
         str | None, typer.Option("--method", metavar="NAME", help="The reorderer that orders them (average-linkage).")

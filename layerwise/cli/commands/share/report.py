@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, RUNS_HELP, AsJson, Database, database_option, split_names
+from layerwise.cli.options.common import (
+    COMPLETE_RUNS,
+    DEFAULT_DATABASE,
+    RUNS_HELP,
+    AsJson,
+    Database,
+    database_option,
+    split_names,
+)
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import make_table, print_json, size, stderr_console, stdout_console
 from layerwise.cli.plugins.output import warn_on_stderr
@@ -35,7 +43,10 @@ Chosen = Annotated[
 @bundled
 def write_report(
     context: typer.Context,
-    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN...", help=RUNS_HELP, show_default=False)] = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN...", help=RUNS_HELP, show_default=False, autocompletion=COMPLETE_RUNS),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The HTML file.")] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title.")] = None,
     sections: Chosen = None,
