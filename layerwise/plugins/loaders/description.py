@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
+from layerwise.core.network.inputs import InputSpec, describe_inputs
 from layerwise.core.network.layer_naming import gives_probabilities
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.stimuli import Resize
 from layerwise.plugins.loaders.fingerprint import fingerprint_model
-from layerwise.plugins.loaders.preprocessing import Preprocessing
+from layerwise.plugins.loaders.preprocessing import AS_GIVEN, Preprocessing, find_preprocessing
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,24 @@ class ModelDescription:
     class_names: tuple[str, ...] = ()
     class_ids: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def take_as_given(description: ModelDescription, owner: str, inputs: Sequence[InputSpec]) -> ModelDescription:
+    """The description of a model that takes something else than one picture: values go in as they are.
+
+    Args:
+        description: What is known of it.
+        owner: What it is called, for messages.
+        inputs: What it takes.
+
+    Raises:
+        InputError: If something is to be done to pixels.
+    """
+    if description.preprocessing.words != find_preprocessing("none").words:
+        raise InputError(
+            f"{owner} takes {describe_inputs(inputs)} and no pictures, so that --preprocessing has no meaning"
+        )
+    return replace(description, preprocessing=AS_GIVEN)
 
 
 def describe_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,49 +13,6 @@ import pytest
 from PIL import Image
 
 from layerwise.core.base.errors import InputError
-from layerwise.core.history.records import LayerAddress
-from layerwise.core.host.registry import Registry
-from layerwise.core.runs.request import RunRequest
-from layerwise.core.runs.run import execute_run, prepare_run
-from layerwise.storage import open_store
-
-
-class Silent:
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments: None
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    from layerwise.plugins import load_plugins
-
-    return load_plugins()
-
-
-@pytest.fixture
-def analyse(registry: Registry) -> Callable[..., Any]:
-    """Run, and give each layer's correlations, the stimuli as stored, and what was said."""
-
-    def run(model: object, stimuli: object, layers: tuple[str, ...] = ("all",), **options: Any) -> Any:
-        observer = Silent()
-        prepared = prepare_run(RunRequest(model, stimuli, layers=layers, **options), registry, observer)
-        with open_store("sqlite://", create=True) as store:
-            outcome = execute_run(prepared, store, observer)
-            found = {
-                name: store.read_representation(LayerAddress(outcome.run_id, name)).correlation
-                for name in outcome.layers
-            }
-            return found, store.list_stimuli(outcome.run_id), observer.messages
-
-    return run
 
 
 def agree(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:

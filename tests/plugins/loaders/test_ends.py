@@ -81,7 +81,7 @@ def test_a_name_or_value_that_means_nothing_is_refused(
         load(graph, **options)
 
 
-def test_of_several_outputs_of_a_saved_model_one_is_named(load: Any, tmp_path: Path) -> None:
+def test_of_several_outputs_of_a_saved_model_one_counts_and_the_others_are_layers(load: Any, tmp_path: Path) -> None:
     import tensorflow as tf
 
     module = tf.Module()
@@ -90,11 +90,20 @@ def test_of_several_outputs_of_a_saved_model_one_is_named(load: Any, tmp_path: P
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, name="image")])
     def call(image: Any) -> dict[str, Any]:
         logits = tf.matmul(tf.reshape(image, [-1, 192]), module.kernel)
-        return {"scores": tf.nn.softmax(logits), "doubled": logits * 2.0}
+        scores = tf.nn.softmax(logits, name="prob")
+        return {"scores": scores, "doubled": tf.multiply(logits, 2.0, name="twice"), "class": tf.argmax(scores, 1)}
 
     tf.saved_model.save(module, str(tmp_path / "two"), signatures=call)
-    with pytest.raises(InputError, match=r"2 outputs: --output says which one counts \(doubled, scores\)"):
-        load(tmp_path / "two")
-    np.testing.assert_allclose(predict(load(tmp_path / "two", output="scores")), expected(1.0), rtol=1e-5)
+    model = load(tmp_path / "two", output="scores")
+    np.testing.assert_allclose(predict(model), expected(1.0), rtol=1e-5)
+    (doubled,) = model.compile("image", ["twice"])(model.preprocess(PIXELS))
+    np.testing.assert_allclose(doubled, 2 * (PIXELS.reshape(5, 192).astype(np.float64) @ KERNEL), rtol=1e-5)
+    assert [layer.name for layer in model.layers][-2:] == ["twice", "prob"]
+    other = load(tmp_path / "two", output="doubled")
+    assert other.graph.output == "twice"
+    assert other.info.fingerprint != model.info.fingerprint
+    (said,) = load(tmp_path / "two").notes
+    assert "of 2 outputs" in said  # the class is chosen from the scores, which are there already
+    assert "--output names another" in said
     with pytest.raises(InputError, match="no output 'score'; did you mean scores"):
         load(tmp_path / "two", output="score")

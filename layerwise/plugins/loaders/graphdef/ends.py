@@ -8,6 +8,7 @@ from typing import Any
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
+from layerwise.plugins.loaders.graphdef.inputs import read_source
 from layerwise.plugins.loaders.graphdef.saved_models import before_choice
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
@@ -15,8 +16,8 @@ _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderWithDefault"})
 _N_LISTED = 6
 
 
-def find_ends(graph_def: Any, path: Path, wanted: str | None) -> tuple[str, str]:
-    """Names of the placeholder for stimuli and of the tensor that counts as the output.
+def find_ends(graph_def: Any, path: Path, wanted: str | None) -> tuple[tuple[str, ...], str]:
+    """Names of the placeholders for stimuli and of the tensor that counts as the output.
 
     Args:
         graph_def: A `GraphDef` without variables.
@@ -25,27 +26,33 @@ def find_ends(graph_def: Any, path: Path, wanted: str | None) -> tuple[str, str]
             of a class, what is chosen from.
 
     Raises:
-        InputError: If there is no such output, or not one placeholder before it.
+        InputError: If there is no such output, no placeholder before it, or one that is a setting without a value.
     """
     inputs_of = {node.name: [_operation(name) for name in node.input if name[0] != "^"] for node in graph_def.node}
-    sources = [node.name for node in graph_def.node if node.op == "Placeholder"]
+    sources = {node.name: node for node in graph_def.node if node.op == "Placeholder"}
     if not sources:
-        raise InputError(f"{path} has no placeholder to feed images to")
+        raise InputError(f"{path} has no placeholder to feed stimuli to")
     if wanted is not None:
         output = _find_named(wanted, inputs_of, path)
     else:
-        output = before_choice(graph_def, _find_longest(inputs_of, sources))
+        output = before_choice(graph_def, _find_longest(inputs_of, list(sources)))
     behind = _ancestors(inputs_of, _operation(output))
     reached = [source for source in sources if source in behind]
-    if len(reached) != 1:
-        remedy = (
-            "--output NODE names another output" if not reached else "--feed NAME=NUMBER gives a setting its value"
-        )
-        listed = f" ({', '.join(reached[:_N_LISTED])})" if reached else ""
+    if not reached:
+        raise InputError(f"{path} has 0 placeholders before '{output}': --output NODE names another output")
+    settings = [name for name in reached if len(reached) > 1 and _is_setting(sources[name])]
+    if settings:
         raise InputError(
-            f"{path} has {len(reached)} placeholders before '{output}'{listed}; only one will do: {remedy}"
+            f"{path} has {len(reached)} placeholders before '{output}' ({', '.join(reached[:_N_LISTED])}), of which "
+            f"{', '.join(settings[:_N_LISTED])} {'takes' if len(settings) == 1 else 'take'} no batch of stimuli: "
+            "--feed NAME=NUMBER gives a setting its value"
         )
-    return reached[0], output
+    return tuple(reached), output
+
+
+def _is_setting(placeholder: Any) -> bool:
+    """Whether a placeholder beside others has no batch: it takes one number, or does not say what it takes."""
+    return read_source(placeholder, placeholder.name).sides is None
 
 
 def set_values(graph_def: Any, path: Path, values: Sequence[tuple[str, float]]) -> None:

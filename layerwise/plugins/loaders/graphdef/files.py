@@ -11,7 +11,8 @@ from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.graphdef.ends import find_ends, set_values
-from layerwise.plugins.loaders.graphdef.saved_models import freeze
+from layerwise.plugins.loaders.graphdef.inputs import find_inputs
+from layerwise.plugins.loaders.graphdef.saved_models import Frozen, freeze
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.refusing import refusing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_tensorflow
@@ -23,8 +24,8 @@ _VARIABLES = frozenset({"VariableV2", "Variable", "VarHandleOp"})
 class FrozenGraphLoader(ModelLoader):
     """Loads a frozen TensorFlow 1 graph: a `GraphDef` whose weights are constants.
 
-    The input is its placeholder, the output the one that is named, or the end of its longest way; further
-    placeholders are settings (`keep_prob`), whose values are fed. Pixels go in as they are, 0..255, unless
+    The inputs are its placeholders, the output the one that is named, or the end of its longest way; placeholders
+    without a batch are settings (`keep_prob`), whose values are fed. Pixels go in as they are, 0..255, unless
     a preprocessing is named; the Inception-5h file of the published analysis, known by its layers and its 1008
     outputs, gets its own. Photos are squashed.
     """
@@ -49,9 +50,10 @@ class FrozenGraphLoader(ModelLoader):
         with refusing(path):
             graph_def = read_graph_def(path)
             set_values(graph_def, path, request.feed)
-            source, output = find_ends(graph_def, path, request.output)
+            sources, output = find_ends(graph_def, path, request.output)
             usual = find_preprocessing("inception5h" if _is_inception5h(graph_def) else "none")
-            return _make_model(graph_def, source, output, path, request, usual)
+            frozen = Frozen(graph_def, {name: name for name in sources}, {output: output}, {}, None)
+            return _make_model(frozen, path, request, usual)
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """The graph's file, and names of classes."""
@@ -78,14 +80,13 @@ class SavedModelLoader(ModelLoader):
         """Load the folder and turn its variables into constants.
 
         Raises:
-            InputError: If it is damaged, or has no signature with one image in and one tensor out.
+            InputError: If it is damaged, or has no signature that can be laid out as layers.
         """
         check_device(request.device)
         folder = _folder_of(request.model)
         _refuse_weights(request)
         with refusing(folder):
-            graph_def, source, output = freeze(folder, request.output)
-            return _make_model(graph_def, source, output, folder, request, find_preprocessing("none"))
+            return _make_model(freeze(folder, request.output), folder, request, find_preprocessing("none"))
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """All files of the folder, and names of classes."""
@@ -104,15 +105,14 @@ def _refuse_weights(request: LoadRequest) -> None:
         raise InputError(f"{request.model} brings its own weights; --weights does not go with it")
 
 
-def _make_model(
-    graph_def: Any, source: str, output: str, path: Path, request: LoadRequest, usual: Preprocessing
-) -> Model:
+def _make_model(frozen: Frozen, path: Path, request: LoadRequest, usual: Preprocessing) -> Model:
     from layerwise.plugins.loaders.graphdef.model import GraphDefModel
     from layerwise.plugins.loaders.tensorflow.placement import find_placement
 
     preprocessing = choose_preprocessing(request.preprocessing, usual)
     described = ModelDescription(path.stem, path.name, preprocessing)
-    model = GraphDefModel(graph_def, source, output, described, request.open_size, find_placement())
+    inputs = find_inputs(frozen.graph_def, frozen.places, path.name, request.open_size, request.shapes, frozen.held)
+    model = GraphDefModel(frozen, inputs, described, find_placement(), has_chosen=request.output is None)
     n_classes = model.graph[model.graph.output].n_features
     names, ids = find_classes(request.class_names, path, n_classes)
     model.name_classes(names, ids)

@@ -13,17 +13,17 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, CompiledReplaced, Model, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
-from layerwise.plugins.loaders.description import ModelDescription, describe_model
-from layerwise.plugins.loaders.graphdef.graph import translate_graph
+from layerwise.plugins.loaders.description import ModelDescription, describe_model, take_as_given
+from layerwise.plugins.loaders.graphdef.graph import Translation, translate_graph
+from layerwise.plugins.loaders.graphdef.inputs import GraphInputs
 from layerwise.plugins.loaders.graphdef.program import digest_graph
+from layerwise.plugins.loaders.graphdef.saved_models import Frozen
 from layerwise.plugins.loaders.graphdef.shapes import BatchShapes
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.preprocessing import fit_channels
 from layerwise.plugins.loaders.tensorflow.placement import PROCESSOR, Placement
+from layerwise.plugins.loaders.tensorflow.tables import read_tables
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
-
-DEFAULT_SIZE = 224
-"""Height and width of the input where a graph takes any."""
 
 
 class GraphDefModel(Model):
@@ -31,57 +31,64 @@ class GraphDefModel(Model):
 
     def __init__(
         self,
-        graph_def: Any,
-        source: str,
-        output: str,
+        frozen: Frozen,
+        inputs: GraphInputs,
         description: ModelDescription,
-        size: tuple[int, int] | None = None,
         placement: Placement = PROCESSOR,
+        *,
+        has_chosen: bool = False,
     ) -> None:
         """Import a graph.
 
         Args:
-            graph_def: A `GraphDef` without variables.
-            source: Name of the placeholder that takes the images.
-            output: Name of the tensor that is the output; `:0` may be left out.
+            frozen: The graph, without variables, and its outputs.
+            inputs: What goes into it.
             description: What else is known of it.
-            size: Height and width of an input that takes any.
-            placement: Where it runs.
+            placement: Where it runs; of a graph that takes no pictures, tensors come back from there.
+            has_chosen: Whether the output that counts was chosen here, where there are several.
 
         Raises:
-            InputError: If TensorFlow cannot import it, its input is no image, or a shape cannot be told.
+            InputError: If TensorFlow cannot import it, or a shape cannot be told.
         """
-        path = description.source
-        rest = _set_input_free(graph_def, source)
-        self._batch, sides, dtype = _read_input(graph_def, source, path)
-        self.takes_any_size = None in sides
-        default = (*(size or (DEFAULT_SIZE, DEFAULT_SIZE)), 3)
-        shape = [side or given for side, given in zip(sides, default, strict=True)]
-        self._function, feed = _import_graph(rest, source, [self._batch, *shape], dtype, path)
-        try:
-            shapes = BatchShapes(rest, source, feed, self._batch)
-            target = self._function.graph.get_tensor_by_name(output if ":" in output else f"{output}:0")
-            translation = translate_graph(feed, target, path, shapes, self._function)
-        except (ValueError, TypeError, import_tensorflow().errors.OpError) as error:
-            raise InputError(
-                f"{path}: the graph cannot be run on a batch of any size: {first_line(error)}"
-            ) from error
+        path, self._owner, self._batch = description.source, frozen.owner, inputs.batch
+        self._take_in(inputs, description, placement)
+        rest = inputs.set_free(frozen.graph_def)
+        self._function, feed = _import_graph(rest, inputs, path)
+        translation = self._translate(rest, feed, frozen, inputs, path)
         self._tensors, self._constants, self._scope = translation.tensors, translation.constants, translation.scope
         self.graph = translation.graph
         self.layers = derive_layers(self.graph)
-        self.arrays = placement.arrays
-        self.batch_size = placement.choose_batch(self.graph)
-        self._placement = placement
-        self._preprocessing = description.preprocessing
+        self.notes = _describe_outputs(frozen, translation) if has_chosen else ()
+        self.batch_size = self._placement.choose_batch(self.graph)
         self._compiled: dict[tuple[str, tuple[str, ...]], Compiled] = {}
         self._weights = self._read_weights()
         self.info = describe_model(
             self.graph,
-            replace(description, versions=package_versions()),
-            digest_graph(graph_def, [source], [output]),
-            (),  # a frozen graph holds no numbers but its constants
+            replace(self._description, versions=package_versions()),
+            digest_graph(frozen.graph_def, [*inputs.nodes, *inputs.held], list(frozen.outputs.values())),
+            read_tables(self._function, inputs.held),  # a frozen graph holds no other numbers but its constants
             n_parameters=sum(tensor.values.size for tensor in self._weights),
         )
+
+    def _take_in(self, inputs: GraphInputs, description: ModelDescription, placement: Placement) -> None:
+        """What goes in, what is done to it, and where it runs."""
+        self.inputs, self.takes_any_size = inputs.specs, inputs.is_open
+        self._placement = PROCESSOR if inputs.specs else placement
+        self.arrays = self._placement.arrays
+        self._description = (
+            take_as_given(description, description.source, inputs.specs) if inputs.specs else description
+        )
+
+    def _translate(self, rest: Any, feed: Any, frozen: Frozen, inputs: GraphInputs, path: str) -> Translation:
+        try:
+            shapes = BatchShapes(rest, inputs, feed)
+            tensors = map(_tensor_name, frozen.outputs.values())
+            targets = [self._function.graph.get_tensor_by_name(name) for name in tensors]
+            return translate_graph(feed, targets, path, shapes, self._function, inputs)
+        except (ValueError, TypeError, import_tensorflow().errors.OpError) as error:
+            raise InputError(
+                f"{path}: the graph cannot be run on a batch of any size: {first_line(error)}"
+            ) from error
 
     def _read_weights(self) -> tuple[WeightTensor, ...]:
         """The constants with more than one number that activations meet, by the name of their operation."""
@@ -103,7 +110,10 @@ class GraphDefModel(Model):
 
     def preprocess(self, pixels: NDArray[np.generic]) -> Any:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor."""
-        values = self._preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
+        if self.inputs:
+            return np.ascontiguousarray(pixels, np.float32)
+        preprocessing = self._description.preprocessing
+        values = preprocessing.apply(fit_channels(pixels, self.info.input_shape[2]))
         return values if self.arrays is None else self.arrays.send(values)
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
@@ -159,57 +169,34 @@ def _to_array(tensor: Any) -> NDArray[np.floating]:
     return np.asarray(memoryview(tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor))
 
 
-def _set_input_free(graph_def: Any, source: str) -> Any:
-    """The graph with its input called `{source}_before`, so that a new placeholder can take over its name."""
-    rest = import_tensorflow().compat.v1.GraphDef()
-    rest.CopyFrom(graph_def)
-    for node in rest.node:
-        if "_class" in node.attr:  # beside which operation it is to run, perhaps the input
-            del node.attr["_class"]
-        if node.name == source:
-            node.name = f"{source}_before"
-        node.input[:] = [f"{source}_before" if _plain(name) == source else name for name in node.input]
-    return rest
-
-
-def _read_input(graph_def: Any, source: str, path: str) -> tuple[int | None, tuple[int | None, ...], Any]:
-    """The batch size of an input that takes only one, the shape of an image, and the type."""
-    placeholder = next(node for node in graph_def.node if node.name == source)
-    dtype = import_tensorflow().as_dtype(placeholder.attr["dtype"].type)
-    if not (dtype.is_floating or dtype.is_integer):
-        raise InputError(f"{path}: input '{source}' takes {dtype.name}; only images of numbers will do")
-    shape = placeholder.attr["shape"].shape
-    batch = shape.dim[0].size if not shape.unknown_rank and shape.dim else -1
-    return (batch if batch > 0 else None), _image_shape(placeholder, path), dtype
-
-
-def _import_graph(rest: Any, source: str, shape: Sequence[int | None], dtype: Any, path: str) -> tuple[Any, Any]:
+def _import_graph(rest: Any, inputs: GraphInputs, path: str) -> tuple[Any, Any]:
     """The graph as a function, and the tensor to feed: a new placeholder whose shape is known."""
     tf = import_tensorflow()
+    feeds: list[Any] = []
 
     def build() -> None:
-        feed = tf.compat.v1.placeholder(dtype, shape, name=source)
-        tf.import_graph_def(rest, input_map={f"{source}_before:0": feed}, name="")
+        feeds.append(inputs.import_graph(rest, inputs.batch))
 
     try:
         function = tf.compat.v1.wrap_function(build, [])
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
         raise InputError(f"{path}: TensorFlow cannot import the graph: {first_line(error)}") from error
-    return function, function.graph.get_tensor_by_name(f"{source}:0")
+    return function, feeds[0]
 
 
-def _plain(name: str) -> str:
-    return name.removesuffix(":0")
+def _tensor_name(output: str) -> str:
+    return output if ":" in output else f"{output}:0"
 
 
-def _image_shape(placeholder: Any, path: str) -> tuple[int | None, ...]:
-    """Height, width and channels that a placeholder takes; None for what it leaves open."""
-    shape = placeholder.attr["shape"].shape
-    if shape.unknown_rank or not shape.dim:
-        return None, None, None
-    sizes = [dim.size for dim in shape.dim]
-    if len(sizes) != 4 or sizes[3] not in (-1, 1, 3):
-        raise InputError(
-            f"{path}: input '{placeholder.name}' has shape {sizes}, but images have (batch, height, width, 1 or 3)"
-        )
-    return tuple(size if size > 0 else None for size in sizes[1:])
+def _describe_outputs(frozen: Frozen, translation: Translation) -> tuple[str, ...]:
+    """Which output counts, and what became of the others."""
+    found = {word: translation.find_end(_tensor_name(output)) for word, output in frozen.outputs.items()}
+    counts, *others = found
+    known = dict.fromkeys(found[word] for word in others if found[word] not in (None, found[counts]))
+    left_out = [word for word in others if found[word] is None]
+    if not known and not left_out:
+        return ()
+    said = f"of {1 + len(known) + len(left_out)} outputs '{counts}' counts; --output names another"
+    said += "".join(f", '{name}'" for name in known) + " are layers" if known else ""
+    said += f"; not numbers with a row for each stimulus: {', '.join(left_out)}" if left_out else ""
+    return (said,)

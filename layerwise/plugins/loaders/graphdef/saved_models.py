@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,35 @@ _CHOICES = frozenset({"ArgMax", "ArgMin", "TopK", "TopKV2"})
 _SHAPES = frozenset({"Identity", "Cast", "Squeeze", "ExpandDims", "Reshape"})
 
 
-def freeze(folder: Path, wanted: str | None = None) -> tuple[Any, str, str]:
-    """The serving signature with constants for variables: graph, placeholder, and tensor of the output.
+@dataclass(frozen=True)
+class Frozen:
+    """A signature whose variables are constants.
+
+    Attributes:
+        graph_def: Its graph.
+        places: The placeholders that stimuli go into, by the names of the signature's inputs.
+        outputs: The outputs' tensors, by the signature's names for them; first the one that counts.
+        held: Handles of the tables that it looks things up in, by the placeholder that stands for each.
+        owner: What the tables belong to, which keeps them alive.
+    """
+
+    graph_def: Any
+    places: dict[str, str]
+    outputs: dict[str, str]
+    held: dict[str, Any]
+    owner: Any
+
+
+def freeze(folder: Path, wanted: str | None = None) -> Frozen:
+    """The serving signature with constants for variables.
 
     Args:
         folder: The SavedModel.
-        wanted: Name of the output, as the signature calls it, or of any node of its graph; None for the only one.
+        wanted: Name of the output that counts, as the signature calls it, or of any node of its graph; None for the
+            one with the longest way to it.
 
     Raises:
-        InputError: If it cannot be loaded, has not one input, has several outputs of which none is named, or gives
-            something else every time.
+        InputError: If it cannot be loaded, has no such output, or gives something else every time.
     """
     tf = import_tensorflow()
     try:
@@ -36,25 +56,54 @@ def freeze(folder: Path, wanted: str | None = None) -> tuple[Any, str, str]:
         raise InputError(f"the SavedModel {folder} has no signature to call")
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
     function = signatures[name]
-    inputs = function.inputs[: len(function.inputs) - len(function.captured_inputs)]
-    if len(inputs) != 1:
-        raise InputError(f"signature '{name}' of the SavedModel {folder} has {len(inputs)} inputs; only one will do")
-    outputs = _name_outputs(function)
-    if wanted is None and len(outputs) != 1:
-        listed = ", ".join(outputs)
-        raise InputError(
-            f"signature '{name}' of the SavedModel {folder} has {len(outputs)} outputs: --output says "
-            f"which one counts ({listed})"
-        )
+    places = _name_inputs(function)
+    if not places:
+        raise InputError(f"signature '{name}' of the SavedModel {folder} has no inputs")
     try:
         graph_def = _replace_variables(function)
     except Exception as error:  # whatever TensorFlow raises for a resource that is no variable
         raise InputError(f"cannot freeze the SavedModel {folder}: {first_line(error)}") from error
-    output = next(iter(outputs.values())) if wanted is None else outputs.get(wanted, wanted.removesuffix(":0"))
-    if _plain(output) not in {node.name for node in graph_def.node}:
-        raise InputError(f"the SavedModel {folder} has no output '{wanted}'{near_names(wanted or '', list(outputs))}")
-    _take_out_assignments(graph_def, _plain(output), folder)
-    return graph_def, inputs[0].op.name, before_choice(graph_def, output) if wanted is None else output
+    outputs = _choose_outputs(graph_def, _name_outputs(function), wanted, folder)
+    for output in outputs.values():
+        _take_out_assignments(graph_def, _plain(output), folder)
+    return Frozen(graph_def, places, outputs, _find_tables(function, graph_def), loaded)
+
+
+def _name_inputs(function: Any) -> dict[str, str]:
+    """The placeholders of a signature's own inputs, by what it calls them."""
+    nodes = [tensor.op.name for tensor in function.inputs[: len(function.inputs) - len(function.captured_inputs)]]
+    words = sorted(function.structured_input_signature[1])
+    return dict(zip(words if len(words) == len(nodes) else nodes, nodes, strict=True))
+
+
+def _choose_outputs(graph_def: Any, outputs: Mapping[str, str], wanted: str | None, folder: Path) -> dict[str, str]:
+    """The outputs with different values, first the one that counts; for a choice of a class what is chosen from."""
+    nodes = {node.name: node for node in graph_def.node}
+    if wanted is not None:
+        output = outputs.get(wanted, wanted.removesuffix(":0"))
+        if _plain(output) not in nodes:
+            raise InputError(f"the SavedModel {folder} has no output '{wanted}'{near_names(wanted, list(outputs))}")
+        first = {wanted: output}
+    else:
+        ends = {word: before_choice(graph_def, output) for word, output in outputs.items()}
+        lengths = {word: len(_ancestors(nodes, _plain(end))) for word, end in ends.items()}
+        longest = max(ends, key=lambda word: (lengths[word], ends[word] == outputs[word]))
+        first = {longest: ends[longest]}
+    rest = {word: before_choice(graph_def, output) for word, output in outputs.items() if word not in first}
+    distinct = {output: word for word, output in reversed(rest.items()) if output not in first.values()}
+    return first | {word: output for output, word in reversed(distinct.items())}
+
+
+def _find_tables(function: Any, graph_def: Any) -> dict[str, Any]:
+    """Handles of resources that stay in the graph, by their placeholders."""
+    placeholders = {node.name for node in graph_def.node if node.op == "Placeholder"}
+    captured = function.captured_inputs
+    inside = function.inputs[len(function.inputs) - len(captured) :]
+    return {
+        tensor.op.name: handle
+        for tensor, handle in zip(inside, captured, strict=True)
+        if tensor.op.name in placeholders
+    }
 
 
 def _name_outputs(function: Any) -> dict[str, str]:

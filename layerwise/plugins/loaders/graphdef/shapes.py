@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from layerwise.plugins.loaders.graphdef.inputs import GraphInputs
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
 Shape: TypeAlias = "tuple[int, ...] | None"
@@ -24,18 +25,17 @@ class BatchShapes:
         sizes: The sizes.
     """
 
-    def __init__(self, graph_def: Any, source: str, feed: Any, batch: int | None) -> None:
+    def __init__(self, graph_def: Any, inputs: GraphInputs, feed: Any) -> None:
         """Look at a graph.
 
         Args:
-            graph_def: A `GraphDef` whose input is called `{source}_before`.
-            source: Name of the input.
+            graph_def: A `GraphDef` whose inputs are set free.
+            inputs: What goes into it.
             feed: The tensor to feed, with the shape of a stimulus.
-            batch: The only size that the graph takes; None for any.
         """
-        self.sizes = _SIZES if batch is None else (batch,)
+        self.sizes = _SIZES if inputs.batch is None else (inputs.batch,)
         self._feed = feed
-        self._found = [_infer(graph_def, source, feed, size) for size in self.sizes]
+        self._found = [_infer(graph_def, inputs, size) for size in self.sizes]
 
     def run_unknown(self, function: Any, tensors: Sequence[Any]) -> None:
         """Run the graph on zeros for those of these tensors whose shapes are not known.
@@ -62,12 +62,11 @@ class BatchShapes:
         return known[0][1:] if all(shape[1:] == known[0][1:] for shape in known) else None
 
 
-def _infer(graph_def: Any, source: str, feed: Any, size: int) -> dict[str, Shape]:
+def _infer(graph_def: Any, inputs: GraphInputs, size: int) -> dict[str, Shape]:
     tf = import_tensorflow()
     found: dict[str, Shape] = {}
     with tf.Graph().as_default() as graph:
-        placeholder = tf.compat.v1.placeholder(feed.dtype, [size, *feed.shape[1:]], name=source)
-        tf.import_graph_def(graph_def, input_map={f"{source}_before:0": placeholder}, name="")
+        inputs.import_graph(graph_def, size)
         for operation in graph.get_operations():
             for tensor in operation.outputs:
                 whole = tensor.shape.is_fully_defined()

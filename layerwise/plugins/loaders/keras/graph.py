@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from layerwise.core.network.graph import Graph, Node
-from layerwise.plugins.loaders.keras.inputs import convert
 from layerwise.plugins.loaders.keras.ops import describe_op
+from layerwise.plugins.loaders.tensorflow.inputs import convert
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
 

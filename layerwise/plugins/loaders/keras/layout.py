@@ -14,9 +14,10 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.network.inputs import TEXT, InputSpec
 from layerwise.plugins.loaders.keras.graph import Call, Laid, inputs_of
-from layerwise.plugins.loaders.keras.inputs import PACKED, InputSlice
+from layerwise.plugins.loaders.keras.inputs import InputSlice
 from layerwise.plugins.loaders.keras.nested import match_inputs
 from layerwise.plugins.loaders.keras.ops import has_fused_softmax
+from layerwise.plugins.loaders.tensorflow.inputs import PACKED
 
 
 @dataclass

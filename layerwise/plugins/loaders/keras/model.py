@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerwise.core.base.errors import InputError
 from layerwise.core.network.graph import Graph
-from layerwise.core.network.inputs import TEXT, InputSpec, describe_inputs, packed_shape
+from layerwise.core.network.inputs import TEXT, InputSpec, packed_shape
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, CompiledReplaced, Model, ModelInfo, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
-from layerwise.plugins.loaders.description import ModelDescription, describe_model
+from layerwise.plugins.loaders.description import ModelDescription, describe_model, take_as_given
 from layerwise.plugins.loaders.keras.graph import Laid, begin, replay, translate
-from layerwise.plugins.loaders.keras.inputs import fit_shapes, is_image, read_inputs
+from layerwise.plugins.loaders.keras.inputs import is_image, read_inputs
 from layerwise.plugins.loaders.keras.layout import check_is_graph, lay_out, renumber, trace_strings
 from layerwise.plugins.loaders.keras.program import DEFAULT_SIZE, Program
-from layerwise.plugins.loaders.preprocessing import AS_GIVEN, find_preprocessing, fit_channels
+from layerwise.plugins.loaders.preprocessing import fit_channels
+from layerwise.plugins.loaders.tensorflow.inputs import fit_shapes
 from layerwise.plugins.loaders.tensorflow.placement import PROCESSOR, Placement
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow, package_versions
 
@@ -95,12 +95,8 @@ class KerasModel(Model):
         """What goes in where that is not one picture: values as they are."""
         self.inputs = tuple(replace(spec, name=name) for spec, name in zip(given, names, strict=True))
         self.takes_any_size = any(spec.is_open for spec in given)
-        if self._description.preprocessing.words != find_preprocessing("none").words:
-            raise InputError(
-                f"Keras model '{model.name}' takes {describe_inputs(self.inputs)} and no pictures, "
-                "so that --preprocessing has no meaning"
-            )
-        self._description = replace(self._description, preprocessing=AS_GIVEN)
+        owner = f"Keras model '{model.name}'"
+        self._description = take_as_given(self._description, owner, self.inputs)
 
     def _describe(self) -> ModelInfo:
         operations = {id(call.operation): call.operation for call in self._calls.values()}

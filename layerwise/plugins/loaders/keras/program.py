@@ -17,6 +17,7 @@ from layerwise.core.network.inputs import TEXT
 from layerwise.plugins.loaders.graphdef.program import digest_graph
 from layerwise.plugins.loaders.keras.graph import Call, Laid, begin, replay
 from layerwise.plugins.loaders.keras.weights import first_line
+from layerwise.plugins.loaders.tensorflow.tables import read_table
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
 DEFAULT_SIZE = 224
@@ -62,7 +63,7 @@ class Program:
             if id(tensor) in variables:
                 yield variables[id(tensor)].numpy()
             elif tensor.dtype == import_tensorflow().resource:
-                yield from _read_table(tensor, inside)
+                yield from read_table(tensor, inside)
             else:
                 yield tensor.numpy()
 
@@ -99,26 +100,3 @@ def _read_shape(call: Call, traced: tuple[int | None, ...], model: str) -> tuple
             "(a TextVectorization needs output_sequence_length)"
         )
     return tuple(int(axis or 0) for axis in shape)
-
-
-def _read_table(table: Any, inside: Any) -> Iterator[NDArray[np.generic]]:
-    """Keys and values of a lookup table, in the order of the keys.
-
-    Args:
-        table: Its handle.
-        inside: The handle as the traced operations have it; they know the types. Asked with other types, TensorFlow
-            ends the process.
-
-    Raises:
-        InputError: If it is another kind of resource, or is not read.
-    """
-    find = next((op for op in inside.consumers() if op.type == "LookupTableFindV2"), None)
-    if find is None:
-        raise InputError(
-            "a layer holds a resource whose contents cannot be read, so that models cannot be told apart"
-        )
-    types = {"Tkeys": find.get_attr("Tin"), "Tvalues": find.get_attr("Tout")}
-    entries = import_tensorflow().raw_ops.LookupTableExportV2(table_handle=table, **types)
-    order = np.argsort(entries.keys.numpy())
-    yield entries.keys.numpy()[order]
-    yield entries.values.numpy()[order]
