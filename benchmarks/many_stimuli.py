@@ -1,6 +1,7 @@
 """Thousands of stimuli through the demo's small network, and what is asked of the run: peak memory, processor time.
 
-    python benchmarks/many_stimuli.py [--stimuli 20000] [--memory 3GiB] [--branches] [--size 32] [--keep FOLDER]
+    python benchmarks/many_stimuli.py [--stimuli 20000] [--memory 3GiB] [--branches] [--size 32] [--landmarks M]
+                                      [--keep FOLDER]
 
 Makes pictures from scikit-learn's digits (another shift and other noise each) and an untrained network, and calls the
 command line for each step, in a process of its own: `run`, `compare` with RSA and CKA, `show`, `export` of one layer,
@@ -50,6 +51,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--stimuli", type=int, default=20_000)
     parser.add_argument("--memory", default="3GiB", help="for run and compare")
     parser.add_argument("--size", type=int, default=32, help="pixels along a side")
+    parser.add_argument("--landmarks", type=int, metavar="M", help="keep pairs with the first M stimuli alone")
     parser.add_argument("--branches", action="store_true", help="17 layers: branches, too")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the pictures and the history there")
     parser.add_argument("--steps", nargs="+", help="only these: run compare-rsa compare-cka show export report")
@@ -63,6 +65,7 @@ def list_steps(folder: Path, options: argparse.Namespace) -> list[tuple[str, lis
     wanted = ["main", "scaled", "logits"] if not options.branches else ["main", "branches", "logits"]
     layers = [word for selector in wanted for word in ("--layers", selector)]
     run = ["run", str(folder / "network.keras"), "--stimuli", str(folder / "pictures.npz"), *layers]
+    run += ["--landmarks", str(options.landmarks)] if options.landmarks else []
     compare = ["compare", "latest", *limit, *db]
     return [
         ("plan", [*run, "--dry-run", *limit, *db]),

@@ -40,6 +40,7 @@ def analyze(  # noqa: PLR0913 - a keyword each, as options of the command line a
     ablate: Sequence[str] | str = (),
     ablate_with: Substitute = "zero",
     limit: int | None = None,
+    landmarks: int | None = None,
     resize: Resize | None = None,
     value_range: tuple[float, float] | None = None,
     preprocessing: str | None = None,
@@ -78,6 +79,7 @@ def analyze(  # noqa: PLR0913 - a keyword each, as options of the command line a
         ablate: Layers or branches that are silenced.
         ablate_with: What stands in for them.
         limit: Only the first so many images.
+        landmarks: Keep pairs with the first so many images alone, where there are too many for all pairs.
         resize: How images are brought to size.
         value_range: What is black and what is white in an array.
         preprocessing: What the model expects of pixels, as after `--preprocessing`.
@@ -107,6 +109,7 @@ def analyze(  # noqa: PLR0913 - a keyword each, as options of the command line a
         layers=(layers,) if isinstance(layers, str) else tuple(layers),
         transforms=tuple(transforms),
         limit=limit,
+        landmarks=landmarks,
         resize=resize,
         ablate=(ablate,) if isinstance(ablate, str) else tuple(ablate),
         ablate_with=ablate_with,

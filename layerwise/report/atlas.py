@@ -108,6 +108,7 @@ class StimulusAtlas:
         stimuli: The n stimuli that are shown.
         thumbnails: One small picture for each stimulus, or none at all.
         n_stimuli: How many stimuli the run has; more than are shown where the page would grow too large.
+        n_landmarks: Of how many of these all pairs are known; None of all.
     """
 
     key: str
@@ -118,6 +119,7 @@ class StimulusAtlas:
     stimuli: tuple[ShownStimulus, ...]
     thumbnails: tuple[bytes, ...] = ()
     n_stimuli: int = 0
+    n_landmarks: int | None = None
 
 
 @dataclass(frozen=True)

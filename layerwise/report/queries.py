@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.analysis.choose import list_main_layers
-from layerwise.core.analysis.compare import ComparisonTable, compare_layers
+from layerwise.core.analysis.compare import ComparisonTable, compare_layers, describe_basis
 from layerwise.core.analysis.inference.pairwise import PairwiseCorrelation
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.measure import Measure, find_measure
@@ -99,7 +99,7 @@ def plan_bands(context: ReportContext, measure: Measure) -> IntervalPlan | None:
     if n_resamples is None:
         offer = measure.comparator.offer
         is_quick = isinstance(offer, PairwiseCorrelation) and offer.reweightable
-        is_quick = is_quick and all(run.n_stimuli <= MOST_WHOLE for run in context.runs)
+        is_quick = is_quick and all(run.n_stimuli <= MOST_WHOLE and not run.n_landmarks for run in context.runs)
         n_resamples = N_RESAMPLES if is_quick else 0
     if not n_resamples:
         return None
@@ -151,7 +151,8 @@ def comparator_words(context: ReportContext) -> str:
     }
     plain = transforms == {NO_TRANSFORM}
     changed = "" if plain else f", of activations under the transform {' or '.join(sorted(transforms))}"
-    return f"{words[0]} ({'; '.join(words[1:])}){changed}"
+    basis = describe_basis(context.runs)
+    return f"{words[0]} ({'; '.join(words[1:])}){changed}{f', {basis}' if basis else ''}"
 
 
 def number(value: float) -> float | None:

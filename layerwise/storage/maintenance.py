@@ -11,7 +11,7 @@ from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import LayerAddress
 from layerwise.storage import schema
 from layerwise.storage.answers.outputs import read_outputs
-from layerwise.storage.answers.results import read_packed, unpack_at
+from layerwise.storage.answers.results import check_at, read_packed
 from layerwise.storage.connect import Database
 from layerwise.storage.holding.claims import is_live
 from layerwise.storage.identity import model_checksum, stimuli_checksum
@@ -127,11 +127,11 @@ def _check_representations(connection: sa.Connection) -> Iterator[str]:
     for row in connection.execute(chosen.join_from(representations, layers)).mappings().all():
         address = LayerAddress(row["run_id"], row["name"], row["transform"])
         try:
-            representation = unpack_at(address, read_packed(connection, [row["id"]])[row["id"]])
+            n_stimuli = check_at(address, read_packed(connection, [row["id"]])[row["id"]])
         except LayerwiseError as error:
             yield str(error)
             continue
-        if representation.n_stimuli != row["n_stimuli"]:
+        if n_stimuli != row["n_stimuli"]:
             yield f"run {address.run_id}, layer '{address.layer}' is damaged: its number of stimuli has changed"
 
 

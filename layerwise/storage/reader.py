@@ -51,6 +51,7 @@ _PROVIDED = ("name", "provider_name", "provider_revision")
 _PLAIN = (
     "batch_size",
     "chunk_width",
+    "n_landmarks",
     "command",
     "checkpoint",
     "step",

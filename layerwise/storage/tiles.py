@@ -75,6 +75,7 @@ class Packed:
         form: What the matrix holds, and in which type.
         deviation: Like `mean`; None for correlations.
         resolution: How well it is known, as JSON; None for correlations.
+        n_landmarks: Of how many stimuli the tiles hold rows; None of all.
     """
 
     n_features: int
@@ -85,6 +86,7 @@ class Packed:
     form: str = CORRELATION
     deviation: bytes | None = None
     resolution: str | None = None
+    n_landmarks: int | None = None
 
 
 def pack(representation: Representation) -> Packed:
@@ -113,7 +115,8 @@ def describe_layer(layer: Pairs) -> tuple[Packed, np.dtype[np.floating]]:
     mean, norm, deviation = (
         np.asarray(vector, dtype="<f8").tobytes() for vector in (layer.mean, layer.norm, layer.deviation)
     )
-    described = Packed(layer.n_features, mean, norm, (), "", form, deviation, write_resolution(layer))
+    resolution = write_resolution(layer)
+    described = Packed(layer.n_features, mean, norm, (), "", form, deviation, resolution, layer.landmarks)
     return described, np.dtype(_TYPES[form])
 
 
@@ -123,15 +126,25 @@ def unpack(packed: Packed) -> Representation:
     Raises:
         TileError: If a checksum fails or something is missing.
     """
+    values = read_values(packed)
+    mean, norm = _floats(packed.mean, "mean"), _floats(packed.norm, "norm")
+    if packed.form == CORRELATION:
+        return _from_correlations(packed, values, mean, norm)
+    return _from_dissimilarities(packed, values, mean, norm)
+
+
+def read_values(packed: Packed) -> NDArray[np.floating]:
+    """The values of all tiles, as they were written.
+
+    Raises:
+        TileError: If a checksum fails or something is missing.
+    """
     if packed.form not in _TYPES:
         raise TileError(f"it has the form '{packed.form}', which this version does not know")
     values = _unpack_values(packed)
     if _digest(packed, values) != packed.checksum:
         raise TileError("the checksum over all of it does not match")
-    mean, norm = _floats(packed.mean, "mean"), _floats(packed.norm, "norm")
-    if packed.form == CORRELATION:
-        return _from_correlations(packed, values, mean, norm)
-    return _from_dissimilarities(packed, values, mean, norm)
+    return values
 
 
 def _from_correlations(
@@ -187,11 +200,13 @@ def unpack_head(packed: Packed) -> tuple[Representation, np.dtype[np.floating]] 
 
 
 def _unpack_values(packed: Packed) -> NDArray[np.floating]:
-    """The values of all tiles, (n (n - 1) / 2,)."""
+    """The values of all tiles, (n (n - 1) / 2,); fewer with landmarks."""
     import numpy as np
 
+    from layerwise.core.network.matrices.landmarks import count_pairs
+
     n_stimuli, dtype = len(packed.mean) // 8, np.dtype(_TYPES[packed.form])
-    values = np.empty(n_stimuli * (n_stimuli - 1) // 2, dtype=dtype)
+    values = np.empty(count_pairs(n_stimuli, packed.n_landmarks), dtype=dtype)
     n_each = tile_size(dtype)
     expected = [min(n_each, len(values) - at) for at in range(0, len(values), n_each)]
     if [tile.n_values for tile in packed.tiles] != expected or len(packed.norm) != len(packed.mean):
@@ -310,6 +325,8 @@ def begin_digest(packed: Packed) -> hashlib._Hash:
     if packed.form != CORRELATION:
         digest.update(f"{packed.form} {packed.resolution} ".encode())
         digest.update(packed.deviation or b"")
+    if packed.n_landmarks is not None:
+        digest.update(f"{packed.n_landmarks} landmarks ".encode())
     digest.update(packed.mean)
     digest.update(packed.norm)
     return digest

@@ -163,6 +163,7 @@ def _replace_representation(connection: sa.Connection, layer_id: int, result: La
         "n_tiles": len(packed.tiles),
         "checksum": packed.checksum,
         "attempt": attempt,
+        "n_landmarks": packed.n_landmarks,
     }
     made = sa.insert(representations).values(values).returning(representations.c.id)
     owner = connection.execute(made).scalar_one()

@@ -19,6 +19,9 @@ _SHOWN: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Stored", "database_bytes", size),
 )
 
+_BOUNDS = ("memory_bytes", "spool_bytes")
+"""Of which the plan says what is held where all that may be there at once is; small runs hold much less."""
+
 
 def attempt_record(attempt: Attempt) -> dict[str, Any]:
     """An attempt at a run as JSON shows it."""
@@ -35,7 +38,7 @@ def describe_costs(costs: RunCosts | None) -> Iterator[str]:
         if not predicted and not happened:
             continue
         said = [
-            "not predicted" if predicted is None else f"{show(predicted)} predicted",
+            "not predicted" if predicted is None else f"{'at most ' * (name in _BOUNDS)}{show(predicted)} predicted",
             "not measured" if happened is None else f"{show(happened)} happened",
         ]
         told = f" ({costs.basis})" if name == "seconds" and costs.basis else ""

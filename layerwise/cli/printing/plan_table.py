@@ -59,7 +59,7 @@ def describe_plan(plan: StreamPlan) -> str:
     under = f", {n_representations} representations" if n_representations > n_layers else ""
     sums = f" ({len(plan.derived)} as sums of branches)" if plan.derived else ""
     spool = f", {size(plan.spool_bytes)} of disk" if plan.spool_bytes else ""
-    held = f"{size(plan.memory_bytes)} of memory{spool}, on {plan.device}"
+    held = f"at most {size(plan.memory_bytes)} of memory{spool}, on {plan.device}"
     return (
         f"{n_layers} layers{under}{sums} for {count(plan.n_stimuli)} stimuli: "
         f"{count(plan.n_features)} features each, batches of {plan.batch_size}, "

@@ -18,7 +18,7 @@ from layerwise.core.analysis.measure import Measure, find_measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import HistoryProtocol
-from layerwise.core.history.records import Comparison, LayerAddress
+from layerwise.core.history.records import Comparison, LayerAddress, RunRecord
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.resolution import NOT_DETERMINED
 
@@ -118,6 +118,15 @@ def compare_pairs(
     check_same_stimuli(history, dict.fromkeys(address for pair in wanted for address in pair))
     answers = _answer_pairs(history, measure, wanted, save, progress, memory)
     return [answers[pair] for pair in wanted]
+
+
+def describe_basis(runs: Iterable[RunRecord]) -> str:
+    """Of which pairs of stimuli comparisons of these runs are made, where not of all; empty where of all."""
+    known = [run for run in runs if run.n_landmarks]
+    if not known:
+        return ""
+    least = min(known, key=lambda run: run.n_landmarks or 0)
+    return f"of pairs with the first {least.n_landmarks:,} of {least.n_stimuli:,} stimuli, the landmarks"
 
 
 def check_same_stimuli(history: HistoryProtocol, addresses: Iterable[LayerAddress]) -> None:

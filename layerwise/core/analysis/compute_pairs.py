@@ -7,7 +7,7 @@ side where it allows that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from layerwise.core.analysis.parallel import Spread, side_by_side
 from layerwise.core.analysis.working_memory import plan_memory, size_of
 from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.protocols import HistoryProtocol
-from layerwise.core.history.records import Comparison, LayerAddress
+from layerwise.core.history.records import Comparison, LayerAddress, RunRecord
+from layerwise.core.host.kinds import PanelComparator
+from layerwise.core.network.matrices.landmarks import LandmarkPairs, describe_landmarks
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.representation import Representation
 
@@ -51,6 +53,9 @@ def compute_pairs(
     progress = progress or _ignore
     n_stimuli = history.find_run(pairs[0][0].run_id).n_stimuli if pairs else 0
     answers: dict[Pair, Comparison] = {}
+    if landmarks := find_landmarks(history, (end.run_id for pair in pairs for end in pair)):
+        opened = open_by_landmarks(history, measure, pairs, landmarks)
+        return compute_in_panels(measure, opened, pairs, plan_memory(memory, n_stimuli).n_bytes, progress)
     if reads_panels(measure, n_stimuli):
         layers = _open_layers(history, measure, pairs)
         chosen = [pair for pair in pairs if all(layers[end].has_zero for end in pair)]
@@ -61,6 +66,27 @@ def compute_pairs(
         plan_memory(memory, n_stimuli).check(measure.name)
         answers |= _Computation(history, measure, rest, memory, progress).run()
     return answers
+
+
+def find_landmarks(history: HistoryProtocol, run_ids: Iterable[str]) -> RunRecord | None:
+    """The run with the fewest landmarks; None where all of them keep all pairs."""
+    runs = [history.find_run(run_id) for run_id in dict.fromkeys(run_ids)]
+    return min((run for run in runs if run.n_landmarks), key=lambda run: run.n_landmarks or 0, default=None)
+
+
+def open_by_landmarks(
+    history: HistoryProtocol, measure: Measure, pairs: Sequence[Pair], run: RunRecord
+) -> dict[LayerAddress, Pairs]:
+    """Layers with the pairs that all of them know: those with the landmarks of this run.
+
+    Raises:
+        InputError: If the measure needs all pairs, or a layer was imported.
+    """
+    offer, n_landmarks = measure.comparator.offer, run.n_landmarks or 0
+    if not (isinstance(offer, PanelComparator) and offer.reads_landmarks):
+        raise InputError(describe_landmarks(run.id, n_landmarks, measure.name))
+    opened = _open_layers(history, measure, pairs)
+    return {end: LandmarkPairs(layer, n_landmarks) for end, layer in opened.items()}
 
 
 def _open_layers(history: HistoryProtocol, measure: Measure, pairs: Sequence[Pair]) -> dict[LayerAddress, Pairs]:

@@ -21,6 +21,7 @@ from layerwise.core.base.errors import InputError, PluginError
 from layerwise.core.history.records import Comparison, LayerAddress
 from layerwise.core.host.kinds import PairSums, PanelComparator
 from layerwise.core.network.matrices.derived import PerturbedPairs
+from layerwise.core.network.matrices.landmarks import LandmarkPairs
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.resolution import NOT_DETERMINED
@@ -163,7 +164,10 @@ class _PanelComputation:
         layer = self._layers[address]
         self._survey(layer)
         if layer.refusal is None and layer.pairs.blur > BLUR_THAT_MATTERS:
-            self._again[address] = again = _Layer(PerturbedPairs(layer.pairs))
+            perturbed: Pairs = PerturbedPairs(layer.pairs)
+            if perturbed.landmarks is not None:
+                perturbed = LandmarkPairs(perturbed, perturbed.landmarks)
+            self._again[address] = again = _Layer(perturbed)
             self._survey(again)
 
     def _survey(self, layer: _Layer) -> None:
@@ -177,10 +181,11 @@ class _PanelComputation:
         if not layers:
             return sums
         n_stimuli = layers[0].pairs.n_stimuli
+        n_rows_known = layers[0].pairs.landmarks or n_stimuli
         each = panel_bytes(len(layers), n_stimuli, 1)
         n_rows = max(1, min(_MOST_ROWS, self._memory // each))
         streams = [layer.pairs.upper_panels(n_rows) for layer in layers]
-        for start in range(0, n_stimuli, n_rows):
+        for start in range(0, n_rows_known, n_rows):
             sums.add(np.stack(list(spread(self._read, list(zip(layers, streams, strict=True))))))
             share = 1 - (1 - start / n_stimuli) ** 2  # of the pairs
             self._progress(int(share * len(self._pairs)), len(self._pairs))

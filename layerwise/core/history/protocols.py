@@ -136,7 +136,7 @@ class HistoryProtocol(Protocol):
         """One stored representation.
 
         Raises:
-            InputError: If there is none at that address.
+            InputError: If there is none at that address, or only pairs with landmarks, which `open_layers` gives.
             LayerwiseError: If what is stored fails its checksum.
         """
 

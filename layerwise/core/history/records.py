@@ -55,6 +55,7 @@ class RunHeader:
         host: Machine, operating system, processor, memory.
         origin: Where its numbers come from.
         variant: Of an ablated model, how it differs from its baseline.
+        n_landmarks: With how many stimuli, the first ones, pairs are kept; None where all are.
     """
 
     key: str
@@ -76,6 +77,7 @@ class RunHeader:
     host: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = "computed"
     variant: Variant | None = None
+    n_landmarks: int | None = None
 
     def __post_init__(self) -> None:
         """Whoever stores it: no password is kept."""
@@ -189,7 +191,8 @@ class Attempt:
 class RunRecord:
     """A run as history knows it. Times are UTC; `timings` are seconds by stage.
 
-    Command, versions, plugins and host are those of the first attempt; `attempts` has those of each.
+    Of a run with `n_landmarks` only pairs with so many of its stimuli are kept, the first ones. Command, versions,
+    plugins and host are those of the first attempt; `attempts` has those of each.
     """
 
     id: str
@@ -224,6 +227,7 @@ class RunRecord:
     origin: Origin = "computed"
     attempts: tuple[Attempt, ...] = ()
     variant: Variant | None = None
+    n_landmarks: int | None = None
 
 
 @dataclass(frozen=True)

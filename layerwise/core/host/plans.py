@@ -129,6 +129,8 @@ class StreamPlan:
         concurrency: How much may be under way at once.
         device: Where the network computes and sums are taken, as people read it.
         products_spooled: Whether products of layers, in tiles, lie on disk until they are stored.
+        n_landmarks: With how many stimuli, the first ones, pairs are wanted; None for all. An engine that sums all of
+            them gives as much.
     """
 
     segments: tuple[SegmentPlan, ...]
@@ -144,6 +146,7 @@ class StreamPlan:
     concurrency: Concurrency
     device: str = "cpu"
     products_spooled: bool = False
+    n_landmarks: int | None = None
 
     @property
     def n_stimulus_passes(self) -> int:

@@ -13,7 +13,7 @@ from layerwise.core.base.spool import Spool
 from layerwise.core.network.matrices.compact import compact
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.panels import Panel, Side, panels, read_only
-from layerwise.core.network.matrices.tiles import TiledGram, list_tiles
+from layerwise.core.network.matrices.tiles import TiledGram
 from layerwise.core.network.products import add_norms, keeps_double
 from layerwise.core.network.resolution import EXACT, Resolution
 
@@ -59,6 +59,7 @@ class TiledPairs(Pairs):
         self.mean, self.norm = read_only(products.mean), read_only(products.norm)
         self.n_features, self.resolution, self.has_zero = products.n_features, products.resolution, True
         self._gram, self._shift = products.gram, products.shift
+        self.landmarks = products.gram.n_landmarks
         self._type: np.dtype[np.floating] = np.dtype(np.float64) if in_double else np.dtype(np.float32)
 
     @property
@@ -73,7 +74,7 @@ class TiledPairs(Pairs):
     def upper_panels(self, n_rows: int | None = None) -> Iterator[tuple[slice, Panel]]:
         """All pairs of different stimuli once; see `Pairs`."""
         side = Side(self.deviation, self.mean, self.norm)
-        for rows in panels(self.n_stimuli, n_rows):
+        for rows in panels(self.landmarks or self.n_stimuli, n_rows):
             apart = self._dissimilarity(rows)
             entries = apart if self._type == np.float64 else compact(apart)
             rest = side.take(slice(rows.start, None))
@@ -102,12 +103,13 @@ def concatenate_tiled(parts: Sequence[TiledProducts], gram: TiledGram) -> TiledP
         parts: The branches.
         gram: Zeros, to which theirs are added.
     """
-    for place in list_tiles(gram.n_stimuli):
+    for place in gram.list_places():
         values = gram.take(place)
         for part in parts:
             values += part.gram.take(place)
         gram.put(place, values)
-    gram.corrections += sum(part.gram.corrections for part in parts)
+    for part in parts:
+        gram.add_vectors(part.gram)
     mean, norm, n_features = add_norms(parts)
     shift = sum((part.shift for part in parts), np.zeros(len(mean)))
     resolution = reduce(Resolution.widen, (part.resolution for part in parts))

@@ -14,7 +14,9 @@ from layerwise.core.history.records import LayerAddress, LayerStatistic, RunReco
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registered, Registry
 from layerwise.core.host.validation import check_statistic
+from layerwise.core.network.matrices.landmarks import describe_landmarks
 from layerwise.core.network.matrices.pairs import Pairs
+from layerwise.core.runs.sink import measure_by_landmarks
 
 _READ_AT_ONCE = 16
 _READ_BYTES = 2**28  # of float64 matrices
@@ -52,6 +54,8 @@ def measure_run(
     if run.status == "running":
         raise InputError(f"run {run.id} is being computed now; its statistics can be added when it is done")
     statistics = choose_statistics(registry, names)
+    if run.n_landmarks is not None:
+        statistics = _choose_landmarked(statistics, run, names)
     missing = _find_missing(history, run, statistics, asked=asked)
     added: list[LayerStatistic] = []
     if not asked and run.n_stimuli > MOST_STIMULI:
@@ -60,7 +64,7 @@ def measure_run(
     n_read = max(1, min(_READ_AT_ONCE, _READ_BYTES // (8 * max(run.n_stimuli, 1) ** 2)))
     for start in range(0, len(missing), n_read):
         some = missing[start : start + n_read]
-        representations = _read(history, some, run.n_stimuli)
+        representations = _read(history, some, run)
         with _single_threaded(run.n_stimuli):
             found = [
                 result
@@ -72,11 +76,24 @@ def measure_run(
     return added
 
 
-def _read(history: HistoryProtocol, tasks: Sequence[Task], n_stimuli: int) -> Sequence[Pairs]:
-    """The layers; of many stimuli whole matrices only where a statistic needs them."""
+def _choose_landmarked(statistics: Wanted, run: RunRecord, names: Sequence[str]) -> Wanted:
+    """Those that pairs with landmarks give.
+
+    Raises:
+        InputError: If one that was named is none of them.
+    """
+    chosen = [one for one in statistics if one.offer.panelled and one.offer.landmarked]
+    if names and len(chosen) < len(statistics):
+        lacking = next(one for one in statistics if one not in chosen)
+        raise InputError(describe_landmarks(run.id, run.n_landmarks or 0, f"statistic '{lacking.name}'"))
+    return chosen
+
+
+def _read(history: HistoryProtocol, tasks: Sequence[Task], run: RunRecord) -> Sequence[Pairs]:
+    """The layers; of many stimuli whole matrices only where a statistic needs them, of landmarks none."""
     addresses = [address for address, _ in tasks]
     needs_whole = any(not statistic.offer.panelled for _, wanted in tasks for statistic in wanted)
-    if n_stimuli <= MOST_STIMULI or needs_whole:
+    if run.n_landmarks is None and (run.n_stimuli <= MOST_STIMULI or needs_whole):
         return history.read_representations(addresses)
     return history.open_layers(addresses)
 
@@ -105,6 +122,10 @@ def _measure(task: Task, representation: Pairs, remark: Callable[[str], None]) -
     found = []
     for statistic in wanted:
         try:
+            if representation.landmarks is not None:
+                result = measure_by_landmarks(statistic, remark, representation.landmarks, representation)
+                found.append(LayerStatistic(address.layer, address.transform, result))
+                continue
             value = check_statistic(statistic, statistic.call(statistic.offer.compute, representation))
         except LayerwiseError as error:
             remark(f"layer '{address.layer}': {error}")

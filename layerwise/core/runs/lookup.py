@@ -78,6 +78,7 @@ def digest_request(request: RunRequest, registry: Registry) -> str | None:
             "ablated": [*request.ablate, request.ablate_with],
             "versions": versions | {name: distribution_version(name) for name in _COMPUTING},
         }
+        | ({} if request.landmarks is None else {"landmarks": request.landmarks})
     )
 
 

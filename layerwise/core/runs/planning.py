@@ -13,6 +13,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.machine import available_memory
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.validation import check_transformed
+from layerwise.core.network.matrices.landmarks import check_landmarks
 from layerwise.core.network.model import Model
 from layerwise.core.network.representation import read_only
 from layerwise.core.network.stimuli import LoadedStimuli
@@ -74,6 +75,8 @@ def plan_targets(
     Raises:
         InputError: If what there is of memory does not suffice; says how much would.
     """
+    if request.landmarks is not None:
+        check_landmarks(request.landmarks, stimuli.n_stimuli)
     features = {target.key: _count_features(target) for target in targets}
     pixels, n_stimuli = stimuli.pixels, stimuli.n_stimuli
     held = stimuli.memory_bytes
@@ -81,7 +84,9 @@ def plan_targets(
     if not pixels.memory_bytes:  # every batch is read anew
         held += min(batch_size, n_stimuli) * pixels.n_bytes // n_stimuli
     left = replace(budget, spool=budget.spool - pixels.spool_bytes)
-    plan = plan_stream(model.graph, targets, features, n_stimuli, batch_size, left, pixel_bytes=held)
+    plan = plan_stream(
+        model.graph, targets, features, n_stimuli, batch_size, left, held, n_landmarks=request.landmarks
+    )
     return replace(plan, spool_bytes=plan.spool_bytes + pixels.spool_bytes, device=model.device)
 
 

@@ -47,6 +47,7 @@ class RunRequest:
         step: Its training step or epoch.
         lineage: Name of the training it belongs to.
         tags: Free `key=value` pairs.
+        landmarks: Keep pairs with the first so many stimuli alone; None for all pairs.
         force: Compute again what is stored already.
         seed: Seed of untrained weights, and of what stands in for a layer with `shuffle`.
         allow_unsafe: Whether code stored in a model file may run.
@@ -84,6 +85,7 @@ class RunRequest:
     step: int | None = None
     lineage: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    landmarks: int | None = None
     force: bool = False
     seed: int = 0
     allow_unsafe: bool = False

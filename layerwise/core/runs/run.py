@@ -240,7 +240,7 @@ def compute_layers(
     """Stream what is not stored yet of a claimed run, and write layers, weights and predictions."""
     statistics = _list_statistics(prepared)
     _tell_outputs(prepared, observer)
-    subject = prepared.model.info, prepared.stimuli, prepared.request.outputs
+    subject = prepared.model.info, prepared.stimuli, prepared.request.outputs, prepared.request.landmarks
     with StoringSink(claim, store, observer, statistics, *subject) as sink:
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
@@ -322,6 +322,7 @@ def describe_run(prepared: PreparedRun) -> RunHeader:
         versions=collect_versions(model.info.versions),
         plugins=list_plugins(prepared.registry),
         host=describe_host(model.device),
+        n_landmarks=request.landmarks,
         **_describe_origin(prepared),
     )
 
@@ -352,6 +353,8 @@ def _identify(prepared: PreparedRun) -> str:
     rest: dict[str, object] = {} if prepared.model.arrays is None else {"device": prepared.model.device}
     if not prepared.is_measured:
         rest["measured"] = False
+    if request.landmarks is not None:
+        rest["landmarks"] = request.landmarks
     transforms = {
         target.transform.qualified_name: target.transform for target in prepared.targets if target.transform
     }

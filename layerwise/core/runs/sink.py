@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +25,7 @@ from layerwise.core.host.jobs import StreamedLayer, StreamJob
 from layerwise.core.host.registry import Registered
 from layerwise.core.host.validation import check_statistic
 from layerwise.core.network.layers import Layer
+from layerwise.core.network.matrices.landmarks import LandmarkPairs
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.model import Floats, Model, ModelInfo
 from layerwise.core.network.representation import Representation, read_only
@@ -71,6 +73,7 @@ class StoringSink:
         info: ModelInfo,
         stimuli: LoadedStimuli,
         outputs: OutputForm = "float32",
+        landmarks: int | None = None,
     ) -> None:
         self.constant: dict[str, int] = {}
         self._claim = claim
@@ -80,6 +83,7 @@ class StoringSink:
         self._info = info
         self._stimuli = stimuli
         self._outputs = outputs
+        self._landmarks = landmarks
         self._told: set[str] = set()
         self._received: set[tuple[str, str]] = set()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="layerwise-store")
@@ -157,7 +161,9 @@ class StoringSink:
 
     def _store_layer(self, streamed: StreamedLayer) -> None:
         target = streamed.target
-        representation = streamed.products.represent()
+        representation: Pairs = streamed.products.represent()
+        if self._landmarks is not None:
+            representation = LandmarkPairs(representation, self._landmarks)
         results = [_result(statistic, value) for statistic, value in streamed.streamed]
         for statistic in self._statistics:
             if isinstance(statistic.offer, kinds.ActivationStatistic):
@@ -216,6 +222,8 @@ def measure_representation(
     statistic: Registered[Any], remark: Callable[[str], None], representation: Pairs
 ) -> StatisticResult:
     """A statistic of a representation that is made; of many stimuli what costs n^3 or needs a matrix is left out."""
+    if representation.landmarks is not None:
+        return measure_by_landmarks(statistic, remark, representation.landmarks, representation)
     if representation.n_stimuli > MOST_STIMULI and not is_measured(statistic, representation):
         return leave_out(statistic.name, statistic.provider)
     return measure(statistic, remark, representation)
@@ -230,10 +238,26 @@ def measure_joint(
     statistic: Registered[Any], remark: Callable[[str], None], summary: LayerSummary, representation: Pairs
 ) -> StatisticResult:
     """A statistic of both; without a number where it needs a matrix and there is none."""
+    if representation.landmarks is not None:
+        return measure_by_landmarks(statistic, remark, representation.landmarks, summary, representation)
     if statistic.offer.panelled or isinstance(representation, Representation):
         return measure(statistic, remark, summary, representation)
     reason = f"needs whole matrices, which a run of {representation.n_stimuli:,} stimuli does not hold"
     return _result(statistic, kinds.StatisticValue(None, reason))
+
+
+def measure_by_landmarks(
+    statistic: Registered[Any], remark: Callable[[str], None], n_landmarks: int, *subjects: object
+) -> StatisticResult:
+    """A statistic of pairs with landmarks, which says so; without a number where all pairs are needed."""
+    if not (statistic.offer.panelled and statistic.offer.landmarked):
+        reason = f"needs all pairs of stimuli; the run keeps those with its first {n_landmarks:,} (--landmarks)"
+        return _result(statistic, kinds.StatisticValue(None, reason))
+    found = measure(statistic, remark, *subjects)
+    if found.value is None:
+        return found
+    basis = f"from pairs with {n_landmarks:,} landmarks"
+    return replace(found, reason=f"{basis}; {found.reason}" if found.reason else basis)
 
 
 def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str], None]) -> list[WeightResult]:

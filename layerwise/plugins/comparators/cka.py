@@ -36,6 +36,7 @@ class LinearCka(KernelPanels, CosineComparator):
     value_range = (0.0, 1.0)
     invariant_to = _SHAPE
     panelled = True
+    landmarked = True
     owner = "CKA"
 
     def check_sums(self, survey: Means, squared: float) -> str:
@@ -90,6 +91,7 @@ class DebiasedCka(KernelPanels, CosineComparator):
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
     panelled = True
+    landmarked = True
     with_diagonal = False
     owner = "debiased CKA"
     n_least = 4
@@ -177,6 +179,7 @@ class Rv2(KernelPanels, CosineComparator):
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
     panelled = True
+    landmarked = True
     with_diagonal = False
     owner = "RV2"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.host.kinds import Metric, PairSums, PanelComparator
+from layerwise.core.network.matrices.landmarks import LandmarkPairs
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.panels import Panel, above_diagonal
 from layerwise.core.network.representation import Representation
@@ -104,11 +105,12 @@ def survey_values(metric: Metric, layer: Pairs, *, shifted: bool) -> Spread:
     Raises:
         InputError: If fewer than three stimuli have a defined value with the others.
     """
-    total, count, n_defined, size = 0.0, 0, 0, 0.0
+    total, count, n_defined, n_seen, size = 0.0, 0, 0, 0, 0.0
     ends = [(np.inf, (0, 0, 0.0)), (np.inf, (0, 0, 0.0))]  # the smallest, and the smallest of the negative
     for rows, panel in layer.upper_panels():
         matrix = metric.compute_panel(panel, shifted=shifted)
         n_defined += int(np.isfinite(np.diagonal(matrix)).sum())
+        n_seen += len(matrix)
         values = above_diagonal(matrix)
         known = values[np.isfinite(values)]
         total, count = total + float(known.sum()), count + len(known)
@@ -118,8 +120,8 @@ def survey_values(metric: Metric, layer: Pairs, *, shifted: bool) -> Spread:
             if least < ends[place][0]:
                 ends[place] = least, _find(matrix, sign * least, rows, panel)
     if n_defined < MIN_STIMULI:
-        constant = layer.n_stimuli - n_defined
-        why = f" ({constant} of {layer.n_stimuli} have constant activations)" if constant else ""
+        constant = n_seen - n_defined
+        why = f" ({constant} of {n_seen} have constant activations)" if constant else ""
         raise InputError(f"RSA needs at least {MIN_STIMULI} stimuli, here are {n_defined}{why}")
     (lowest, low_pair), (negative, high_pair) = ends
     errors = np.array([_find_error(metric, layer, pair, shifted=shifted) for pair in (low_pair, high_pair)])
@@ -159,11 +161,15 @@ class Means:
         across: float64 (n,); of each row, with half of what is put back.
         floor: How long the centred kernel may be where it is nothing but error.
         trace: Of the centred Gram matrix.
+        share: How many pairs of different stimuli one that is read stands for.
+        beyond: The centred kernel's diagonal of the stimuli that are no landmarks.
     """
 
     across: Vector
     floor: float
     trace: float
+    share: float = 1.0
+    beyond: Vector = field(default_factory=lambda: np.zeros(0))
 
 
 class KernelPanels(PanelComparator):
@@ -195,7 +201,11 @@ class KernelPanels(PanelComparator):
             raise InputError(f"{self.owner} is undefined: {SAME}")
         if trace <= SURE**2 * float(layer.activation_noise @ layer.activation_noise):
             raise InputError(f"{self.owner} is undefined: {UNTOLD}")
-        return Means(self.find_means(layer), self.find_floor(layer), trace)
+        means = Means(self.find_means(layer), self.find_floor(layer), trace)
+        if isinstance(layer, LandmarkPairs):
+            beyond = (layer.deviation**2 - 2 * means.across)[layer.landmarks :]
+            return replace(means, share=layer.share, beyond=beyond)
+        return means
 
     def find_means(self, layer: Pairs) -> Vector:
         """What `read_panel` takes out of row i and column j: k_ij - u_i - u_j."""
@@ -211,13 +221,20 @@ class KernelPanels(PanelComparator):
         return panel.centred_products()
 
     def read_panel(self, survey: Means, rows: slice, panel: Panel) -> Vector:
-        """A vector with the inner products of the symmetric matrix: the diagonal, then sqrt(2) times the rest."""
+        """A vector with the inner products of the symmetric matrix: the diagonal, then sqrt(2) times the rest.
+
+        Of pairs with landmarks, as they are estimated: the diagonal is known, pairs that are not are like those that
+        are.
+        """
         kernel = self.read_kernel(panel)
         kernel -= survey.across[rows.start :]
         kernel -= survey.across[rows, None]
         above = above_diagonal(kernel)
-        above *= math.sqrt(2)
-        return np.concatenate([np.diagonal(kernel), above]) if self.with_diagonal else above
+        above *= math.sqrt(2 * survey.share)
+        if not self.with_diagonal:
+            return above
+        beyond = survey.beyond if rows.start == 0 else survey.beyond[:0]
+        return np.concatenate([np.diagonal(kernel), beyond, above])
 
     def check_sums(self, survey: Means, squared: float) -> str:
         """Refuse what is nothing but error.

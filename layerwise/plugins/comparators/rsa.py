@@ -191,6 +191,7 @@ class PearsonRsa(RsaPanels, Rsa):
     description = "RSA: Pearson correlation of the similarities of all pairs of stimuli"
     reweightable = True
     panelled = True
+    landmarked = True
 
     def conclude(self, sums: PairSums) -> float:
         """The correlation over the pairs that are defined in both."""
@@ -259,6 +260,7 @@ class CosineRsa(RsaPanels, Rsa):
     needs_zero = True
     shift_invariant = False
     panelled = True
+    landmarked = True
     description = "RSA: cosine of the similarities of all pairs of stimuli"
 
     def check_spread(self, spread: Spread) -> None:

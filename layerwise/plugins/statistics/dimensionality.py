@@ -25,6 +25,7 @@ class ParticipationRatioStatistic(RepresentationStatistic):
     description = "participation ratio: the effective number of dimensions, at most n - 1"
     unit = "dimensions"
     panelled = True
+    landmarked = True
 
     def compute(self, representation: Pairs) -> StatisticValue:
         """Stimuli whose activations are not finite are left out, which is noted; constant ones are not."""

@@ -15,6 +15,7 @@ class MeanCorrelationStatistic(RepresentationStatistic):
     name = "mean-correlation"
     description = "mean correlation between activation vectors, over all pairs of different stimuli"
     panelled = True
+    landmarked = True
 
     def compute(self, representation: Pairs) -> StatisticValue:
         """From -1/(n - 1) to 1; constant stimuli are left out, which is noted."""
@@ -32,6 +33,7 @@ class CorrelationSpreadStatistic(RepresentationStatistic):
     name = "std-correlation"
     description = "standard deviation of the correlations, over all pairs of different stimuli"
     panelled = True
+    landmarked = True
 
     def compute(self, representation: Pairs) -> StatisticValue:
         """At least 0; constant stimuli are left out, which is noted."""

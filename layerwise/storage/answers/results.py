@@ -26,7 +26,7 @@ from layerwise.storage.answers.pairs import read_pairs
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import as_bytes, chunks, provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
-from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, unpack, unpack_head
+from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, read_values, unpack, unpack_head
 
 if TYPE_CHECKING:
     from layerwise.core.network.matrices.pairs import Pairs
@@ -48,7 +48,7 @@ class ResultStore:
         """One stored representation.
 
         Raises:
-            InputError: If there is none at that address.
+            InputError: If there is none at that address, or only pairs with landmarks.
             LayerwiseError: If what is stored fails its checksum.
         """
         return self.read_representations([address])[0]
@@ -63,6 +63,7 @@ class ResultStore:
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
             heads = read_heads(connection, list(ids.values()))
+            _require_whole({at: heads[ids[at]] for at in addresses})
             few = [at for at in addresses if _is_small(heads[ids[at]])]
             packed = read_packed(connection, [ids[address] for address in few])
         with ThreadPoolExecutor(min(4, n_cores())) as pool:
@@ -94,11 +95,17 @@ class ResultStore:
         with self._database.read() as connection:
             ids = representation_ids(connection, addresses)
             heads = read_heads(connection, list(ids.values()))
-        opened = [self._open(address, ids[address], heads[ids[address]]) for address in addresses]
-        return [
-            self.read_representation(address) if layer is None else layer
-            for address, layer in zip(addresses, opened, strict=True)
-        ]
+        return [self._open_layer(address, ids[address], heads[ids[address]]) for address in addresses]
+
+    def _open_layer(self, address: LayerAddress, owner: int, head: Packed) -> Pairs:
+        stored = self._open(address, owner, head)
+        if stored is None:
+            return self.read_representation(address)
+        if head.n_landmarks is None:
+            return stored
+        from layerwise.core.network.matrices.landmarks import LandmarkPairs
+
+        return LandmarkPairs(stored, head.n_landmarks)
 
     def _open(self, address: LayerAddress, owner: int, head: Packed) -> StoredPairs | None:
         """A layer whose pairs stay where they are; None of what is not stored as pairs."""
@@ -124,7 +131,7 @@ class ResultStore:
                 found = {row.position: Tile(*row[1:]) for row in rows}
             return [found[place] for place in takewhile(found.__contains__, range(start, start + n_tiles))]
 
-        return StoredPairs(*found, read, partial(telling, address))
+        return StoredPairs(*found, read, partial(telling, address), head.n_landmarks)
 
     def read_comparisons(self, comparator: Provider, run_ids: Sequence[str]) -> list[Comparison]:
         """Stored comparisons by this comparator, revision and settings among the layers of these runs."""
@@ -232,6 +239,27 @@ def unpack_at(address: LayerAddress, packed: Packed) -> Representation:
         return unpack(packed)
 
 
+def check_at(address: LayerAddress, packed: Packed) -> int:
+    """Make sure that what is stored at an address is what was written there; gives its number of stimuli.
+
+    Raises:
+        LayerwiseError: If it is not; names the address.
+    """
+    if packed.n_landmarks is None:
+        return unpack_at(address, packed).n_stimuli
+    with telling(address):
+        read_values(packed)
+    return len(packed.mean) // 8
+
+
+def _require_whole(heads: Mapping[LayerAddress, Packed]) -> None:
+    from layerwise.core.network.matrices.landmarks import describe_landmarks
+
+    for address, head in heads.items():
+        if head.n_landmarks is not None:
+            raise InputError(describe_landmarks(address.run_id, head.n_landmarks))
+
+
 @contextmanager
 def telling(address: LayerAddress) -> Iterator[None]:
     """While within, what is damaged is said to be at this address."""
@@ -259,6 +287,7 @@ def _packed(row: sa.RowMapping) -> Packed:
         form=row["form"],
         deviation=row["deviation"],
         resolution=row["resolution"],
+        n_landmarks=row["n_landmarks"],
     )
 
 

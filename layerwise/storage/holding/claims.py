@@ -36,7 +36,7 @@ _held_here: set[str] = set()
 """Tokens that this process has been given and has not let go of. That it exists says nothing of a run of its own: a
 notebook lives on after a run that failed together with its database."""
 
-_PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage", "origin")
+_PLAIN = ("key", "batch_size", "chunk_width", "command", "checkpoint", "step", "lineage", "origin", "n_landmarks")
 
 
 def claim_run(database: Database, header: RunHeader, *, force: bool) -> Claim:

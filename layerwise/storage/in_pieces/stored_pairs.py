@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.history.checks import diagonal_of
+from layerwise.core.network.matrices.landmarks import count_pairs
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.panels import Panel, Side, panels, read_only
 from layerwise.core.network.representation import Representation
@@ -29,7 +30,14 @@ class StoredPairs(Pairs):
     Each tile is checked as it is read; the checksum over all of them, which `layerwise db check` looks at, is not.
     """
 
-    def __init__(self, head: Representation, dtype: np.dtype[np.floating], read: Read, telling: Telling) -> None:
+    def __init__(
+        self,
+        head: Representation,
+        dtype: np.dtype[np.floating],
+        read: Read,
+        telling: Telling,
+        n_landmarks: int | None = None,
+    ) -> None:
         """Stand before stored tiles.
 
         Args:
@@ -37,7 +45,9 @@ class StoredPairs(Pairs):
             dtype: Of the values in its tiles.
             read: Gives so many tiles from a position on, or as many as there are.
             telling: Within it, a `TileError` becomes one that names the layer.
+            n_landmarks: Of how many stimuli there are rows; None of all.
         """
+        self.landmarks = n_landmarks
         self.deviation, self.mean, self.norm = head.deviation, head.mean, head.norm
         self.n_features, self.resolution, self.has_zero = head.n_features, head.resolution, head.has_zero
         self._digest: hashlib._Hash | None = None
@@ -53,7 +63,7 @@ class StoredPairs(Pairs):
         values = self._values()
         next(values)
         side = Side(self.deviation, self.mean, self.norm)
-        for rows in panels(self.n_stimuli, n_rows):
+        for rows in panels(self.landmarks or self.n_stimuli, n_rows):
             entries = self._fill(rows, values)
             rest = side.take(slice(rows.start, None))
             yield rows, Panel(entries, side.take(rows), rest, self.n_features, self.resolution)
@@ -111,7 +121,7 @@ class StoredPairs(Pairs):
                 yield values
 
     def _decode(self, tile: Tile, position: int) -> NDArray[np.floating]:
-        n_values = self.n_stimuli * (self.n_stimuli - 1) // 2
+        n_values = count_pairs(self.n_stimuli, self.landmarks)
         n_expected = min(tile_size(self._dtype), n_values - position * tile_size(self._dtype))
         if tile.n_values != n_expected:
             raise TileError(f"tile {position} has {tile.n_values} values where {n_expected} are expected")

@@ -23,6 +23,7 @@ representations = sa.Table(
     Column("n_tiles", Integer, nullable=False),
     Column("checksum", String(64), nullable=False),
     Column("attempt", Integer),
+    Column("n_landmarks", Integer),
     sa.UniqueConstraint("layer_id", "transform"),
 )
 

@@ -69,6 +69,7 @@ runs = sa.Table(
     Column("transforms", sa.JSON, nullable=False),
     Column("batch_size", Integer, nullable=False),
     Column("chunk_width", Integer, nullable=False),
+    Column("n_landmarks", Integer),
     Column("command", Text, nullable=False),
     Column("checkpoint", Text),
     Column("step", BigInteger),

@@ -108,6 +108,10 @@ def run_analysis(
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=2, help="Only the first N stimuli.")
     ] = None,
+    landmarks: Annotated[
+        int | None,
+        typer.Option("--landmarks", metavar="M", min=3, help="Keep pairs with the first M stimuli alone: n x M."),
+    ] = None,
     resize: Annotated[
         Literal["squash", "crop"] | None,
         typer.Option("--resize", help="How stimuli are brought to size; by default what the model's authors did."),
@@ -176,6 +180,7 @@ def run_analysis(
         layers=tuple(layers or ("layerwise:main",)),
         transforms=tuple(split_names(transform)),
         limit=limit,
+        landmarks=landmarks,
         max_pixels=max_pixels,
         resize=resize,
         skip_bad=skip_bad,

@@ -65,7 +65,7 @@ def compare_runs(
         layerwise compare lineage:digits --to-end --with cka
     """
     from layerwise.core.analysis.choose import choose_layers
-    from layerwise.core.analysis.compare import compare_layers
+    from layerwise.core.analysis.compare import compare_layers, describe_basis
     from layerwise.core.history.records import LayerAddress
     from layerwise.core.history.references import find_runs
     from layerwise.core.history.views.shared import share_stimuli
@@ -88,6 +88,7 @@ def compare_runs(
         records = find_runs(store, runs)
         tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
         shared, records, remark = share_stimuli(store, records) if names else (store, records, "")
+        remark = remark or describe_basis(records)
         if remark:
             stderr_console().print(f"Note: {remark}.", markup=False, soft_wrap=True)
         chosen = choose_layers(registry, shared, records, layers) if names else []

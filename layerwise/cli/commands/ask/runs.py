@@ -95,6 +95,7 @@ def run_record(run: RunRecord) -> dict[str, Any]:
         "weights": run.model.source,
         "stimuli": run.stimuli_name,
         "n_stimuli": run.n_stimuli,
+        "n_landmarks": run.n_landmarks,
         "n_layers": run.n_layers,
         "transforms": run.transforms,
         "checkpoint": run.checkpoint,

@@ -75,6 +75,8 @@ def _header(run: RunRecord, baseline: RunRecord | None) -> Iterator[str]:
         step = "" if run.step is None else f" (step {run.step})"
         yield f"Checkpoint: {checkpoint_of(run)}{step}"
     yield f"Stimuli: {run.stimuli_name}, {run.n_stimuli} ({run.stimuli_source}; {run.resize})"
+    if run.n_landmarks:
+        yield f"Landmarks: pairs with the first {run.n_landmarks:,} stimuli, from which everything below follows"
     if run.accuracy:
         accuracy = run.accuracy
         labelled = f"of {accuracy.n_labelled} labelled stimuli"

@@ -109,12 +109,25 @@ class MemoryHistory(RunsInMemory):
             InputError: If there is none at one of the addresses.
         """
         with self._lock:
-            self._check_stored(addresses)
-            return [self._runs[at.run_id].representations[at.layer, at.transform] for at in addresses]
+            return [self._require_whole(address, layer) for address, layer in self._find_layers(addresses)]
 
     def open_layers(self, addresses: Sequence[LayerAddress]) -> Sequence[Pairs]:
-        """The same: they are in memory anyway."""
-        return self.read_representations(addresses)
+        """The same, and pairs with landmarks: they are in memory anyway."""
+        with self._lock:
+            return [layer for _, layer in self._find_layers(addresses)]
+
+    def _find_layers(self, addresses: Sequence[LayerAddress]) -> list[tuple[LayerAddress, Pairs]]:
+        self._check_stored(addresses)
+        return [(at, self._runs[at.run_id].representations[at.layer, at.transform]) for at in addresses]
+
+    @staticmethod
+    def _require_whole(address: LayerAddress, layer: Pairs) -> Representation:
+        from layerwise.core.network.matrices.landmarks import describe_landmarks
+        from layerwise.core.network.representation import Representation
+
+        if not isinstance(layer, Representation):
+            raise InputError(describe_landmarks(address.run_id, layer.landmarks or 0))
+        return layer
 
     def read_statistics(self, run_id: str) -> list[LayerStatistic]:
         """All statistics of a run's layers, in order of computation; of several revisions of one, the newest."""

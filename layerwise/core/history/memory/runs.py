@@ -32,7 +32,6 @@ from layerwise.core.network.stimuli import LoadedStimuli
 if TYPE_CHECKING:
     from layerwise.core.history.outputs import Outputs
     from layerwise.core.network.matrices.pairs import Pairs
-    from layerwise.core.network.representation import Representation
 
 Place = tuple[str, str]
 """A layer's name and a transform's."""
@@ -65,7 +64,7 @@ class MemoryRun:
     touched_at: datetime
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     held: bool = True
-    representations: dict[Place, Representation] = field(default_factory=dict)
+    representations: dict[Place, Pairs] = field(default_factory=dict)
     stored_in: dict[Place, int] = field(default_factory=dict)
     statistics: dict[Place, dict[tuple[str, Provider], StatisticResult]] = field(default_factory=dict)
     weights: tuple[WeightResult, ...] = ()
@@ -178,14 +177,17 @@ def _records_of(loaded: LoadedStimuli) -> tuple[StimulusRecord, ...]:
     )
 
 
-def keep_representation(layer: Pairs, what: str) -> Representation:
-    """A copy of a representation that nobody can change; held whole, whatever it was.
+def keep_representation(layer: Pairs, what: str) -> Pairs:
+    """A copy of a representation that nobody can change; held whole, unless it has landmarks.
 
     Raises:
         LayerwiseError: If it is none; `what` says whose.
     """
     from layerwise.core.network.matrices.derived import hold_whole
+    from layerwise.core.network.matrices.landmarks import hold_landmarks
 
+    if layer.landmarks is not None:
+        return hold_landmarks(layer)
     representation = hold_whole(layer)
     try:
         check_representation(representation)

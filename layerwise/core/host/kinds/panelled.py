@@ -46,14 +46,22 @@ class PanelComparator(Comparator):
     Attributes:
         panelled: Whether it may be; declared by each class for itself, because one that changes what another computes
             does not change its panels.
+        landmarked: Whether it may also be asked where only pairs with some stimuli are known (`Pairs.landmarks`), and
+            gives the same then or an estimate of it; declared likewise.
     """
 
     panelled: ClassVar[bool] = False
+    landmarked: ClassVar[bool] = False
 
     @property
     def reads_panels(self) -> bool:
         """Whether it can be asked in panels, as it is configured."""
         return bool(vars(type(self)).get("panelled", False))
+
+    @property
+    def reads_landmarks(self) -> bool:
+        """Whether it can be asked of pairs with landmarks, as it is configured."""
+        return self.reads_panels and bool(vars(type(self)).get("landmarked", False))
 
     @abstractmethod
     def survey(self, layer: Pairs) -> Any:

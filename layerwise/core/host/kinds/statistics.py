@@ -55,10 +55,13 @@ class RepresentationStatistic(Statistic):
             2,000 stimuli leaves it out, and `layerwise measure` computes it when asked.
         panelled: Whether it asks for nothing but what `Pairs` has, which is read a few rows at a time. Above 2,000
             stimuli a run holds no matrix, and leaves all others out as if they were cubic.
+        landmarked: Whether it can also be had, or estimated, where only pairs with some stimuli are known
+            (`Pairs.landmarks`). A run with landmarks has a reason in place of all others.
     """
 
     cubic: ClassVar[bool] = False
     panelled: ClassVar[bool] = False
+    landmarked: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, representation: Representation) -> StatisticValue:
@@ -70,9 +73,11 @@ class JointStatistic(Statistic):
 
     Attributes:
         panelled: As of a `RepresentationStatistic`; what is left out of a run of many stimuli cannot be added later.
+        landmarked: As there.
     """
 
     panelled: ClassVar[bool] = False
+    landmarked: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, summary: LayerSummary, representation: Representation) -> StatisticValue:

@@ -25,6 +25,7 @@ class PerturbedPairs(Pairs):
         self._layer, self._seed = layer, seed
         self.deviation, self.mean, self.norm = layer.deviation, layer.mean, layer.norm
         self.n_features, self.resolution, self.has_zero = layer.n_features, layer.resolution, layer.has_zero
+        self.landmarks = layer.landmarks
 
     @property
     def entry_type(self) -> np.dtype[np.floating]:

@@ -89,13 +89,16 @@ def find_moments(panels: Iterable[Matrix]) -> tuple[int, float, float]:
     return moments.n_known, moments.mean, moments.spread
 
 
-def look_over(deviation: Vector, resolution: Resolution, panels: Iterable[tuple[slice, Panel]]) -> Overview:
+def look_over(
+    deviation: Vector, resolution: Resolution, panels: Iterable[tuple[slice, Panel]], share: float = 1.0
+) -> Overview:
     """What one look at all pairs tells.
 
     Args:
         deviation: (n,); distance of each stimulus from the reference.
         resolution: How well the layer is known.
         panels: All pairs, as `Pairs.upper_panels` gives them.
+        share: How many pairs one of these stands for, where they are not all.
     """
     n_stimuli = len(deviation)
     across = np.zeros(n_stimuli)
@@ -108,7 +111,7 @@ def look_over(deviation: Vector, resolution: Resolution, panels: Iterable[tuple[
         errors.add(panel.dissimilarity_errors(apart))
         spread.add(apart)
     itself = float(resolution.dissimilarity_errors(np.zeros(1))[0])
-    squares = 2 * errors.sum_of_squares + n_stimuli * itself**2
-    n_entries = 2 * errors.n_known + n_stimuli
+    squares = 2 * share * errors.sum_of_squares + n_stimuli * itself**2
+    n_entries = 2 * share * errors.n_known + n_stimuli
     entry_error = float(np.sqrt(squares / n_entries)) if n_entries else float("nan")
     return Overview(spread.spread, entry_error, read_only(across / max(n_stimuli, 1)))

@@ -32,6 +32,7 @@ class Pairs(ABC):
         n_features: Number of units.
         resolution: How well it is known.
         has_zero: Whether similarities have a zero that means something.
+        landmarks: With how many stimuli, the first ones, pairs are known (`landmarks`); None where all are.
     """
 
     deviation: NDArray[np.float64]
@@ -40,6 +41,7 @@ class Pairs(ABC):
     n_features: int
     resolution: Resolution
     has_zero: bool
+    landmarks: int | None = None
 
     @abstractmethod
     def upper_panels(self, n_rows: int | None = None) -> Iterator[tuple[slice, Panel]]:

@@ -29,10 +29,11 @@ MOST_WHOLE = 2_000
 _DOUBLE_BYTES = 8
 
 
-def list_tiles(n_stimuli: int) -> list[Place]:
-    """The tiles of the upper triangle, row by row."""
+def list_tiles(n_stimuli: int, n_landmarks: int | None = None) -> list[Place]:
+    """The tiles of the upper triangle, row by row; with landmarks those of its first rows."""
     n_along = -(-n_stimuli // TILE)
-    return [(row, column) for row in range(n_along) for column in range(row, n_along)]
+    n_rows = n_along if n_landmarks is None else -(-n_landmarks // TILE)
+    return [(row, column) for row in range(n_rows) for column in range(row, n_along)]
 
 
 def tile_span(index: int, n_stimuli: int) -> slice:
@@ -40,15 +41,21 @@ def tile_span(index: int, n_stimuli: int) -> slice:
     return slice(index * TILE, min((index + 1) * TILE, n_stimuli))
 
 
-def tile_bytes(n_stimuli: int) -> int:
+def tile_bytes(n_stimuli: int, n_landmarks: int | None = None) -> int:
     """Bytes of a tile; the last ones of a row may be narrower."""
-    return min(TILE, n_stimuli) ** 2 * _DOUBLE_BYTES
+    return min(TILE, n_landmarks or n_stimuli) * min(TILE, n_stimuli) * _DOUBLE_BYTES
 
 
-def triangle_bytes(n_stimuli: int) -> int:
+def triangle_bytes(n_stimuli: int, n_landmarks: int | None = None) -> int:
     """Bytes of all tiles."""
-    sizes = [len(range(n_stimuli)[tile_span(index, n_stimuli)]) for index in range(-(-n_stimuli // TILE))]
-    return _DOUBLE_BYTES * sum(sizes[row] * sizes[column] for row, column in list_tiles(n_stimuli))
+    shapes = (tile_shape(place, n_stimuli, n_landmarks) for place in list_tiles(n_stimuli, n_landmarks))
+    return _DOUBLE_BYTES * sum(n_rows * n_columns for n_rows, n_columns in shapes)
+
+
+def tile_shape(place: Place, n_stimuli: int, n_landmarks: int | None = None) -> tuple[int, int]:
+    """Rows and columns of a tile; no row is beyond the landmarks."""
+    rows, columns = tile_span(place[0], n_landmarks or n_stimuli), tile_span(place[1], n_stimuli)
+    return rows.stop - rows.start, columns.stop - columns.start
 
 
 class TiledGram:
@@ -56,20 +63,28 @@ class TiledGram:
 
     Two threads may have different tiles at a time. One in memory can be pickled; one on disk is gone with the object.
 
+    With landmarks there are only the tiles of its first rows; what follows from the others is held as vectors.
+
     Attributes:
         corrections: float64 (n,); what is to be added to the diagonal of its tiles.
+        squares: float64 (n,); the diagonal. With landmarks alone.
+        totals: float64 (n,); the sum of each row. Likewise.
     """
 
-    def __init__(self, n_stimuli: int, folder: Path | None = None, *, on_disk: bool = False) -> None:
+    def __init__(
+        self, n_stimuli: int, folder: Path | None = None, *, on_disk: bool = False, n_landmarks: int | None = None
+    ) -> None:
         """A matrix of zeros.
 
         Args:
             n_stimuli: Its number of rows n.
             folder: Where its file is made; None for the system's temporary folder.
             on_disk: Whether it lies in a file.
+            n_landmarks: How many rows there are; None for all.
         """
-        self.n_stimuli = n_stimuli
+        self.n_stimuli, self.n_landmarks = n_stimuli, n_landmarks
         self.corrections = np.zeros(n_stimuli)
+        self.squares, self.totals = np.zeros((2, 0 if n_landmarks is None else n_stimuli))
         self._tiles: dict[Place, Matrix] = {}
         self._offsets: dict[Place, int] = {}
         self._folder = folder
@@ -77,10 +92,14 @@ class TiledGram:
         if self._spool is not None:
             weakref.finalize(self, self._spool.close)
             offset = 0
-            for place in list_tiles(n_stimuli):
+            for place in self.list_places():
                 self._offsets[place] = offset
                 offset += _DOUBLE_BYTES * int(np.prod(self._shape(place)))
             self._spool.write(offset - _DOUBLE_BYTES, np.zeros(1))  # what was never put reads as zeros
+
+    def list_places(self) -> list[Place]:
+        """Where its tiles are."""
+        return list_tiles(self.n_stimuli, self.n_landmarks)
 
     def make_spool(self) -> Spool | None:
         """Another file beside its own; None where it is in memory."""
@@ -105,29 +124,39 @@ class TiledGram:
 
     def __iadd__(self, other: TiledGram) -> TiledGram:
         """Add another one, tile by tile."""
-        for place in list_tiles(self.n_stimuli):
+        for place in self.list_places():
             values = self.take(place)
             values += other.take(place)
             self.put(place, values)
-        self.corrections += other.corrections
+        self.add_vectors(other)
         return self
+
+    def add_vectors(self, other: TiledGram) -> None:
+        """Add what another one holds beside its tiles."""
+        self.corrections += other.corrections
+        self.squares += other.squares
+        self.totals += other.totals
 
     def copy(self) -> TiledGram:
         """The same in memory."""
-        copied = TiledGram(self.n_stimuli)
-        for place in list_tiles(self.n_stimuli):
+        copied = TiledGram(self.n_stimuli, n_landmarks=self.n_landmarks)
+        for place in self.list_places():
             copied.put(place, self.take(place).copy())
-        copied.corrections += self.corrections
+        copied.add_vectors(self)
         return copied
 
     def diagonal(self) -> Vector:
         """Squared lengths, (n,)."""
+        if self.n_landmarks is not None:
+            return np.asarray(self.squares + self.corrections)
         n_along = -(-self.n_stimuli // TILE)
         found = np.concatenate([np.diagonal(self.take((index, index))) for index in range(n_along)])
         return np.asarray(found + self.corrections)
 
     def means(self) -> Vector:
         """Mean of each row, (n,)."""
+        if self.n_landmarks is not None:
+            return self.totals / self.n_stimuli
         sums = np.zeros(self.n_stimuli)
         for row, column in list_tiles(self.n_stimuli):
             values = self.take((row, column))
@@ -141,7 +170,7 @@ class TiledGram:
         found = np.empty((rows.stop - rows.start, self.n_stimuli - rows.start))
         first = rows.start // TILE
         for row in range(first, -(-rows.stop // TILE)):
-            own = self._span(row)
+            own = tile_span(row, self.n_landmarks or self.n_stimuli)
             mine = slice(max(own.start, rows.start), min(own.stop, rows.stop))
             out = found[mine.start - rows.start : mine.stop - rows.start]
             inside = slice(mine.start - own.start, mine.stop - own.start)
@@ -167,8 +196,7 @@ class TiledGram:
         return tile_span(index, self.n_stimuli)
 
     def _shape(self, place: Place) -> tuple[int, int]:
-        row, column = (self._span(index) for index in place)
-        return row.stop - row.start, column.stop - column.start
+        return tile_shape(place, self.n_stimuli, self.n_landmarks)
 
 
 def fill_tiles(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from layerwise.core.history.costs import Pace, Rates
 from layerwise.core.host.plans import StreamPlan
+from layerwise.core.network.matrices.landmarks import count_pairs
 
 _LEAST = 0.01  # of a forward pass: what goes in must be fetched, too
 _PASS_OVER = 200  # products that take as long as centring an activation and summing its moments
@@ -28,18 +29,19 @@ class Amounts:
     pairs: float
 
     @staticmethod
-    def of_layer(n_stimuli: int) -> float:
+    def of_layer(n_stimuli: int, n_landmarks: int | None = None) -> float:
         """The pairs of one layer."""
-        return (n_stimuli**2 + _SMALLEST) / 1e6
+        return (2 * count_pairs(n_stimuli, n_landmarks) + n_stimuli + _SMALLEST) / 1e6
 
 
 def count_amounts(plan: StreamPlan) -> Amounts:
     """What a plan comes to."""
     n_stimuli, n_layers = plan.n_stimuli, len(plan.streamed) + len(plan.derived)
+    n_pairs = 2 * count_pairs(n_stimuli, plan.n_landmarks) + n_stimuli
     return Amounts(
         passes=n_stimuli * max(plan.forward_passes, _LEAST),
-        products=n_stimuli * (n_stimuli + _PASS_OVER) * plan.n_features / 1e9,
-        pairs=n_layers * Amounts.of_layer(n_stimuli),
+        products=(n_pairs + n_stimuli * _PASS_OVER) * plan.n_features / 1e9,
+        pairs=n_layers * Amounts.of_layer(n_stimuli, plan.n_landmarks),
     )
 
 

@@ -15,6 +15,7 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.host.jobs import StreamJob
 from layerwise.core.host.plans import StreamPlan, Target
 from layerwise.core.host.registered import Registered
+from layerwise.core.network.matrices.landmarks import count_pairs
 from layerwise.core.network.products import keeps_double
 from layerwise.core.runs.costing.amounts import foretell
 from layerwise.core.runs.costing.metering import Meter
@@ -111,7 +112,7 @@ def _describe(plan: StreamPlan, time: Pace | None) -> Costs:
 def _count_stored(plan: StreamPlan) -> int:
     """Bytes of the layers' rows in a database, whose entries hardly compress."""
     n_stimuli, targets = plan.n_stimuli, (*plan.streamed, *plan.derived)
-    n_pairs = n_stimuli * (n_stimuli - 1) // 2
+    n_pairs = count_pairs(n_stimuli, plan.n_landmarks)
     entries = sum(n_pairs * (8 if keeps_double(n_stimuli, _width(target)) else 4) for target in targets)
     besides = len(targets) * (_LAYER_BYTES + _STIMULUS_BYTES * n_stimuli)
     has_output = any(target.layer.role == "output" for target in targets)

@@ -76,7 +76,9 @@ class LayerFinisher:
         if not isinstance(parts[0], TiledProducts):
             return concatenate(parts)
         plan, folder = self._job.plan, self._job.spool_folder
-        return concatenate_tiled(parts, TiledGram(plan.n_stimuli, folder, on_disk=plan.products_spooled))
+        n_landmarks = parts[0].gram.n_landmarks
+        gram = TiledGram(plan.n_stimuli, folder, on_disk=plan.products_spooled, n_landmarks=n_landmarks)
+        return concatenate_tiled(parts, gram)
 
     def _has_all_branches(self, block: Target) -> bool:
         return all(part in self._branches for part in part_keys(block))

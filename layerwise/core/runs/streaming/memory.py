@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from layerwise.core.host.plans import Concurrency, Target
 from layerwise.core.network.graph import Graph
+from layerwise.core.network.matrices.landmarks import count_pairs
 from layerwise.core.network.matrices.tiles import list_tiles, tile_bytes, triangle_bytes
 from layerwise.core.runs.sink import N_UNWRITTEN, count_storing
 from layerwise.core.runs.streaming.chunks import BLOCK, DOUBLE_BLOCK
@@ -141,7 +142,13 @@ def weigh(
 
 
 def weigh_tiles(
-    whole: Holdings, streamed: Sequence[Target], derived: Sequence[Target], n_stimuli: int, *, on_disk: bool
+    whole: Holdings,
+    streamed: Sequence[Target],
+    derived: Sequence[Target],
+    n_stimuli: int,
+    n_landmarks: int | None = None,
+    *,
+    on_disk: bool,
 ) -> Holdings:
     """The same where products of layers are summed and kept in tiles, in memory or on disk.
 
@@ -150,10 +157,12 @@ def weigh_tiles(
         streamed: As there.
         derived: As there.
         n_stimuli: Number of stimuli n.
+        n_landmarks: With how many of them pairs are wanted; None for all.
         on_disk: Whether products lie on disk, but for the tiles that are being summed.
     """
     n_products = count_matrices(streamed, derived) + N_UNWRITTEN
-    triangle, pairs = triangle_bytes(n_stimuli), n_stimuli * (n_stimuli - 1) // 2 * _DOUBLE_BYTES
+    triangle = triangle_bytes(n_stimuli, n_landmarks)
+    pairs = count_pairs(n_stimuli, n_landmarks) * _DOUBLE_BYTES
     panels = _N_PANELS * _PANEL_ROWS * n_stimuli * _DOUBLE_BYTES
     beside = panels + double_bytes(n_stimuli) + whole.chunk  # one chunk is there centred, too
     columns = whole.chunk // (n_stimuli * FLOAT_BYTES)
@@ -163,8 +172,8 @@ def weigh_tiles(
         fixed=fixed,
         matrices=0,
         scratch=whole.digested + scratch_bytes(columns),
-        product=tile_bytes(n_stimuli) if on_disk else triangle,
-        most_products=len(list_tiles(n_stimuli)) if on_disk else 1,
+        product=tile_bytes(n_stimuli, n_landmarks) if on_disk else triangle,
+        most_products=len(list_tiles(n_stimuli, n_landmarks)) if on_disk else 1,
         disk=n_products * triangle + pairs if on_disk else 0,
         products_spooled=on_disk,
     )

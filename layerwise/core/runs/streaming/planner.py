@@ -25,7 +25,7 @@ _MIB = 2**20
 _N_ATTEMPTS = 8
 
 
-def plan_stream(
+def plan_stream(  # noqa: PLR0913 - each is one thing that a plan depends on
     graph: Graph,
     targets: Sequence[Target],
     features: Mapping[tuple[str, str], int],
@@ -33,7 +33,9 @@ def plan_stream(
     batch_size: int,
     budget: Budget,
     pixel_bytes: int = 0,
+    *,
     n_cores: int | None = None,
+    n_landmarks: int | None = None,
 ) -> StreamPlan:
     """Cut the network, and fit each segment into the budget.
 
@@ -46,12 +48,14 @@ def plan_stream(
         budget: What may be used.
         pixel_bytes: Bytes of the decoded stimuli, which are part of what is used.
         n_cores: Threads at most; by default the cores that this process may use.
+        n_landmarks: With how many stimuli pairs are wanted; None for all.
 
     Raises:
         InputError: If one layer at a time does not fit into the memory either; says how much is needed.
     """
     planner = _Planner(graph, targets, features, n_stimuli, batch_size, pixel_bytes)
-    if n_stimuli > MOST_WHOLE and budget.in_tiles:
+    planner.n_landmarks = n_landmarks
+    if (n_stimuli > MOST_WHOLE or n_landmarks is not None) and budget.in_tiles:
         planner.use_tiles(budget)
     if budget.on_device:  # which one thread asks for everything
         planner.holdings, n_cores = planner.holdings.on_device(), 1
@@ -74,6 +78,7 @@ class _Planner:
         self.features = features
         self.n_stimuli = n_stimuli
         self.batch_size = batch_size
+        self.n_landmarks: int | None = None
         self.width = chunk_width(n_stimuli)
         self.column = n_stimuli * FLOAT_BYTES
         self.streamed, self.derived = split_targets(targets)
@@ -90,8 +95,9 @@ class _Planner:
             InputError: If neither has room for them.
         """
         whole, n_stimuli = self.holdings, self.n_stimuli
-        self.holdings = weigh_tiles(whole, self.ordered, self.derived, n_stimuli, on_disk=False)
-        on_disk = weigh_tiles(whole, self.ordered, self.derived, n_stimuli, on_disk=True)
+        extent = n_stimuli, self.n_landmarks
+        self.holdings = weigh_tiles(whole, self.ordered, self.derived, *extent, on_disk=False)
+        on_disk = weigh_tiles(whole, self.ordered, self.derived, *extent, on_disk=True)
         if self.holdings.minimum <= budget.memory // 2:
             return
         if on_disk.disk <= budget.spool:
@@ -161,6 +167,7 @@ class _Planner:
             spool_bytes=self._peak_spool(segments) + self.holdings.disk,
             concurrency=concurrency,
             products_spooled=self.holdings.products_spooled,
+            n_landmarks=self.n_landmarks,
         )
 
     def _bytes(self, target: Target) -> int:

@@ -73,7 +73,8 @@ def _choose_crew(job: StreamJob) -> type[LocalCrew]:
     """Who does the work in this process."""
     if job.model.arrays is not None:
         return DeviceCrew
-    return TiledCrew if job.plan.n_stimuli > MOST_WHOLE else LocalCrew
+    in_tiles = job.plan.n_stimuli > MOST_WHOLE or job.plan.n_landmarks is not None
+    return TiledCrew if in_tiles else LocalCrew
 
 
 def run_passes(job: StreamJob, sink: LayerSink, crew: Crew) -> None:

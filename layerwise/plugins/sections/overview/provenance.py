@@ -23,6 +23,7 @@ def list_provenance(run: RunRecord) -> tuple[Row, ...]:
         ("model fingerprint", run.model.fingerprint),
         ("preprocessing", f"{run.model.preprocessing}; resized by {run.resize}"),
         ("stimuli", f"{run.n_stimuli} from {run.stimuli_source}"),
+        *([("landmarks", f"pairs with the first {run.n_landmarks} stimuli")] if run.n_landmarks else []),
         ("stimuli fingerprint", run.stimuli_fingerprint),
         ("left out", "; ".join(run.skipped) or "none"),
         ("checkpoint", _join(run.lineage, run.checkpoint, run.step)),

@@ -216,6 +216,8 @@ def chosen_stimuli(context: ReportContext, run: RunRecord) -> NDArray[np.intp]:
 
     def choose() -> NDArray[np.intp]:
         n_matrices = len(featured_runs(context)) * len(context.history.list_layers(run.id))
+        if run.n_landmarks is not None:  # of which alone all pairs are known
+            return choose_stimuli(run.n_landmarks, n_matrices, tuple(range(run.n_landmarks)))
         return choose_stimuli(run.n_stimuli, n_matrices, _orders(context, run)[0].permutation)
 
     return context.once(("chosen stimuli", run.id), choose)
@@ -244,6 +246,7 @@ def _query_atlas(context: ReportContext, run: RunRecord) -> StimulusAtlas:
         stimuli=tuple(described[index] for index in chosen),
         thumbnails=fit_pictures(pictures) if all(pictures) else (),
         n_stimuli=run.n_stimuli,
+        n_landmarks=run.n_landmarks,
     )
 
 
@@ -275,5 +278,7 @@ def words_of(atlas: StimulusAtlas) -> str:
     """How the matrices were computed, and of how many stimuli."""
     n_shown = len(atlas.stimuli)
     part = "all" if n_shown == atlas.n_stimuli else f"{n_shown} stimuli, evenly spaced, of"
+    if atlas.n_landmarks:
+        part = f"{n_shown} stimuli, evenly spaced, of the {atlas.n_landmarks} landmarks of"
     unit = f" in {atlas.measure.unit}" if atlas.measure.unit else ""
     return f"{atlas.measure.description}{unit} ({atlas.measure.provider}); {part} {atlas.n_stimuli} stimuli."

@@ -16,6 +16,7 @@ from layerwise.core.host.kinds import StatisticValue, StreamedStatistic, UnitTra
 from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registered import Registered
 from layerwise.core.network.matrices.derived import hold_whole
+from layerwise.core.network.matrices.landmarks import hold_landmarks
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.tiles import TILE, TiledGram, list_tiles, tile_span, triangle_bytes
 from layerwise.core.network.partial import PartialSums
@@ -56,7 +57,7 @@ class Keeping:
     """A sink that keeps each layer whole, as a history in memory does."""
 
     def __init__(self) -> None:
-        self.layers: dict[tuple[str, str], tuple[StreamedLayer, Representation]] = {}
+        self.layers: dict[tuple[str, str], tuple[StreamedLayer, Any]] = {}
 
     def layer_finished(self, streamed: StreamedLayer) -> None:
         found = streamed.products.represent()
@@ -75,31 +76,33 @@ def choose_targets(model: Any) -> tuple[Target, ...]:
     return (*plain, Target(layers["block/b"], doubled))
 
 
-def plan_for(model: Any, budget: Budget) -> StreamPlan:
+def plan_for(model: Any, budget: Budget, n_landmarks: int | None = None) -> StreamPlan:
     targets = choose_targets(model)
     features = {target.key: target.layer.n_features for target in targets}
-    return plan_stream(model.graph, targets, features, N, 100, budget, n_cores=2)
+    return plan_stream(model.graph, targets, features, N, 100, budget, n_cores=2, n_landmarks=n_landmarks)
 
 
-def find_least(model: Any, spool: int) -> Budget:
+def find_least(model: Any, spool: int, n_landmarks: int | None = None) -> Budget:
     low, high = 0, 2**33
     while high - low > 2**16:
         middle = (low + high) // 2
         try:
-            plan_for(model, Budget(middle, spool))
+            plan_for(model, Budget(middle, spool), n_landmarks)
             high = middle
         except InputError:
             low = middle
     return Budget(high, spool)
 
 
-def stream(toy: Any, model: Any, budget: Budget, folder: Path) -> Keeping:
-    sink, statistic = Keeping(), Registered(Total(), "mine", "mine", "1", "register_statistics")
+def stream(
+    toy: Any, model: Any, budget: Budget, folder: Path, sink: Keeping | None = None, n_landmarks: int | None = None
+) -> Keeping:
+    sink, statistic = sink or Keeping(), Registered(Total(), "mine", "mine", "1", "register_statistics")
     job = StreamJob(
         model,
         toy.make_stimuli(N),
         choose_targets(model),
-        plan_for(model, budget),
+        plan_for(model, budget, n_landmarks),
         statistics=(statistic,),
         keep=frozenset({"output"}),
         spool_folder=folder,
@@ -150,6 +153,33 @@ def test_results_are_the_same_bits_on_any_budget_and_those_of_float64(toy: Any, 
     assert doubled[0].streamed[0][1].value == pytest.approx(0, abs=1e-6)
     kept = one.layers["output", "none"][0].activations
     np.testing.assert_array_equal(kept, activations(model, toy.make_stimuli(N), "output"))
+
+
+class KeepingLandmarks(Keeping):
+    """The same of pairs with landmarks."""
+
+    def layer_finished(self, streamed: StreamedLayer) -> None:
+        self.layers[streamed.target.key] = streamed, hold_landmarks(streamed.products.represent())
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_with_landmarks_a_row_of_tiles_is_summed_and_the_bits_are_the_same_on_any_budget(
+    toy: Any, tmp_path: Path
+) -> None:
+    model, n_landmarks = toy.ToyModel(), 1_100  # beyond a tile, and a tile that is cut
+    small = find_least(model, 2**40, n_landmarks)
+    plan, whole_plan = plan_for(model, small, n_landmarks), plan_for(model, small)
+    assert plan.products_spooled
+    assert plan.spool_bytes < whole_plan.spool_bytes
+    one, other = (stream(toy, model, budget, tmp_path, KeepingLandmarks(), n_landmarks) for budget in (AMPLE, small))
+    for name, node in {"conv": "conv", "block": "block", "block/a": "a"}.items():
+        first, second = (list(sink.layers[name, "none"][1].upper_panels(500)) for sink in (one, other))
+        exact = represent(activations(model, toy.make_stimuli(N), node))
+        assert first[-1][0].stop == n_landmarks
+        for (rows, panel), (_, again) in zip(first, second, strict=True):
+            np.testing.assert_array_equal(panel.entries, again.entries)
+            assert np.abs(panel.dissimilarity() - exact.dissimilarity[rows, rows.start :]).max() < 1e-6
+        np.testing.assert_allclose(one.layers[name, "none"][1].deviation, exact.deviation, rtol=1e-6)
 
 
 def test_what_is_not_finite_is_told_with_layer_and_stimulus(toy: Any, tmp_path: Path) -> None:

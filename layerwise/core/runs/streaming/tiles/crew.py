@@ -53,7 +53,9 @@ class TiledCrew(LocalCrew):
     def _sum_layer(self, layer: LayerWork, told: Sequence[Listener]) -> Iterator[_Sums]:
         plan, key = self.job.plan, layer.target.key
         if key not in self._grams:
-            self._grams[key] = TiledGram(plan.n_stimuli, self.job.spool_folder, on_disk=plan.products_spooled)
+            self._grams[key] = TiledGram(
+                plan.n_stimuli, self.job.spool_folder, on_disk=plan.products_spooled, n_landmarks=plan.n_landmarks
+            )
         gram = self._grams[key]
         close = np.zeros((len(layer.chunks), plan.n_stimuli), dtype=np.bool_)
         groups = self._group_tiles()
@@ -78,7 +80,7 @@ class TiledCrew(LocalCrew):
     def _group_tiles(self) -> list[list[Place]]:
         """All tiles, so many together as are summed at a time."""
         plan = self.job.plan
-        places = list_tiles(plan.n_stimuli)
+        places = list_tiles(plan.n_stimuli, plan.n_landmarks)
         n_each = plan.concurrency.n_products if plan.products_spooled else len(places)
         return [places[start : start + n_each] for start in range(0, len(places), n_each)]
 

@@ -74,11 +74,12 @@ class Survey:
         reference: float64 (w,); nearly the mean over stimuli.
         in_double: Whether its products are taken in float64.
         is_hard: Whether they are because float32 would not do.
-        own: float64 (n,); squared length of each stimulus less the reference; of float32 products.
+        own: float64 (n,); squared length of each stimulus less the reference.
         shared: (n,); stimuli of which float32 loses what is not level and gain.
         centred: float32 (n, w); the chunk less the reference, times the scale; of float32 products.
         scale: A power of two.
         close: (n,); stimuli of which a pair was multiplied again, as far as tiles were added.
+        residual: float64 (w,); the exact mean over stimuli less the reference; of float32 products.
     """
 
     summary: LayerSummary
@@ -90,6 +91,7 @@ class Survey:
     centred: Floats = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     scale: float = 1.0
     close: Flags = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    residual: Vector = field(default_factory=lambda: np.zeros(0))
 
     def conclude(self, values: Floats, gram: TiledGram) -> PartialSums:
         """The chunk's sums without its products, once all of its tiles were added to `gram`.
@@ -98,11 +100,20 @@ class Survey:
         than the error of the others.
         """
         summary = self.summary
+        if gram.n_landmarks is not None:
+            self._add_vectors(gram)
         rows = np.flatnonzero(self.close | self.shared)
         if len(rows) and not self.in_double:
             summary = _repeat_moments(summary, values, rows)
             gram.corrections[rows] += _repeat_squares(values, self.reference, rows) - self.own[rows]
         return PartialSums(None, summary, self.in_double, self.is_hard, samples=(sample(values),))
+
+    def _add_vectors(self, gram: TiledGram) -> None:
+        """What the tiles that are left out would say of each stimulus: its square, and its products with all."""
+        gram.squares += self.own
+        if not self.in_double:  # where the reference is the mean
+            along = (self.centred @ self.residual.astype(np.float32)).astype(np.float64)
+            gram.totals += len(along) / self.scale * along
 
 
 def survey_chunk(values: Floats, room: Floats, *, in_double: bool) -> Survey:
@@ -127,7 +138,8 @@ def survey_chunk(values: Floats, room: Floats, *, in_double: bool) -> Survey:
             return replace(_survey_double(values), is_hard=True)
         summary = summarize_block(values, columns, found)
         none = np.zeros(n_stimuli, dtype=np.bool_)
-        return Survey(summary, found.reference, False, False, found.own, shared, centred, scale, none)
+        residual = found.unit_sums / n_stimuli - found.reference
+        return Survey(summary, found.reference, False, False, found.own, shared, centred, scale, none, residual)
 
 
 def _gather_scaled(values: Floats, columns: slice, centred: Floats) -> tuple[Gathered, float]:
@@ -146,7 +158,7 @@ def _survey_double(values: Floats) -> Survey:
         summary, reference = add_double(None, along, values, columns, anchor)
         parts.append(summary)
         references.append(reference)
-    return Survey(concatenate_summaries(parts), np.concatenate(references), in_double=True)
+    return Survey(concatenate_summaries(parts), np.concatenate(references), in_double=True, own=along.own)
 
 
 def _few_columns(n_stimuli: int, width: int) -> Iterator[slice]:
@@ -184,7 +196,8 @@ def add_tile(into: Matrix, values: Floats, survey: Survey, place: Place, scratch
 
     Different threads may add to different tiles, with a scratch each.
     """
-    rows, columns = (tile_span(index, len(values)) for index in place)
+    rows = slice(place[0] * TILE, place[0] * TILE + len(into))
+    columns = tile_span(place[1], len(values))
     with np.errstate(invalid="ignore", over="ignore"):
         if survey.in_double:
             for some in _wide_columns(values.shape[1]):
@@ -259,10 +272,11 @@ def _multiply_again(values: Floats, reference: Vector, place: Place, again: tupl
     """Products of these places of a tile in float64."""
     rows = again[0].ravel() + place[0] * TILE
     columns = again[1].ravel() + place[1] * TILE
+    is_square = np.array_equal(rows, columns)
     found = np.zeros((len(rows), len(columns)))
     for some in _wide_columns(values.shape[1]):
         left = values[rows, some].astype(np.float64) - reference[some]
-        right = left if place[0] == place[1] else values[columns, some].astype(np.float64) - reference[some]
+        right = left if is_square else values[columns, some].astype(np.float64) - reference[some]
         found += left @ right.T
     return found
 
