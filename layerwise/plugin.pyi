@@ -106,8 +106,10 @@ from .report.content import Content as Content
 from .report.content import Fact as Fact
 from .report.content import Facts as Facts
 from .report.content import Figure as Figure
+from .report.content import Finding as Finding
 from .report.content import Gallery as Gallery
 from .report.content import Listing as Listing
+from .report.content import Preview as Preview
 from .report.content import ReportContext as ReportContext
 from .report.content import ReportSection as ReportSection
 from .report.content import SideBySide as SideBySide

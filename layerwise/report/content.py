@@ -159,6 +159,36 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One sentence on what was found, which a reader may repeat.
+
+    Attributes:
+        text: The sentence, with the interval that carries it; plain text.
+        figure: Name of the figure of the section that shows it; empty for the section as a whole.
+        weight: How telling it is, from 0 to 1: a page begins with those that tell most.
+    """
+
+    text: str
+    figure: str = ""
+    weight: float = 0.5
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A small picture of what a section shows, for the head of a page.
+
+    Attributes:
+        image: A PNG.
+        figure: Name of the figure of the section that it is the small picture of.
+        description: What a person who cannot see it should be told.
+    """
+
+    image: bytes
+    figure: str
+    description: str
+
+
+@dataclass(frozen=True)
 class ReportSection:
     """The content of one section: its figures, in order, and an introduction in plain text."""
 

@@ -22,7 +22,8 @@ from layerwise.core.host.registry import Registered, Registry, distribution_vers
 from layerwise.report.assets import content_policy, page_script, page_style, script_safe
 from layerwise.report.atlas_markup import shared_data
 from layerwise.report.bundle import vega_bundle
-from layerwise.report.content import Choice, Figure, ReportContext, ReportSection
+from layerwise.report.content import Choice, Figure, Preview, ReportContext, ReportSection
+from layerwise.report.findings import find_preview, gather_findings
 from layerwise.report.markup import render_content, templates
 from layerwise.report.queries import check_choice
 from layerwise.report.section import SectionBuilder
@@ -43,6 +44,23 @@ class PlacedSection:
     figures: tuple[tuple[Figure, Markup], ...] = ()
     problem: str = ""
     has_failed: bool = False
+
+
+@dataclass(frozen=True)
+class PlacedFinding:
+    """A sentence at the head of the page, and where the page shows it."""
+
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands before all sections: sentences, and a small picture with the anchor of the large one."""
+
+    findings: tuple[PlacedFinding, ...] = ()
+    preview: Preview | None = None
+    preview_anchor: str = ""
 
 
 def render_report(  # noqa: PLR0913 - a page has so many choices
@@ -82,14 +100,15 @@ def render_report(  # noqa: PLR0913 - a page has so many choices
     context = ReportContext(in_order(runs), history, registry, choice, command)
     check_choice(context)
     placed = []
-    for builder in lead_with(choose_sections(registry, sections), first):
+    builders = lead_with(choose_sections(registry, sections), first)
+    for builder in builders:
         found = build_section(builder, context)
         if found is None and sections is not None:  # what was asked for by name does not vanish without a word
             found = note(builder, "These runs have nothing to show in it.")
         placed += [found] if found is not None else []
         if found is not None and found.problem and tell is not None:
             tell(builder.name, found)
-    page = render_page(placed, context, title)
+    page = render_page(placed, context, title, place_head(builders, context, placed))
     with replacing(path) as target:
         target.write_text(page, encoding="utf-8", errors="replace", newline="\n")
     return path
@@ -157,7 +176,38 @@ def render_figures(section: object, anchor: str) -> tuple[tuple[Figure, Markup],
     )
 
 
-def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: str | None) -> str:
+def place_head(
+    builders: Sequence[Registered[SectionBuilder]], context: ReportContext, placed: Sequence[PlacedSection]
+) -> Head:
+    """What the sections have found, each sentence with the place on the page that shows it."""
+    shown = {place.anchor: {figure.name for figure, _ in place.figures} for place in placed if not place.problem}
+    able = [builder for builder in builders if anchor_of(builder) in shown]
+
+    def place(builder: Registered[SectionBuilder], figure: str) -> str:
+        anchor = anchor_of(builder)
+        return figure_anchor(anchor, figure) if figure in shown[anchor] else anchor
+
+    findings = tuple(
+        PlacedFinding(found.finding.text, place(found.section, found.finding.figure))
+        for found in gather_findings(able, context)
+    )
+    preview = find_preview(able, context) if findings else None
+    if preview is None:
+        return Head(findings)
+    return Head(findings, preview[1], place(preview[0], preview[1].figure))
+
+
+def figure_anchor(anchor: str, name: str) -> str:
+    """The HTML id of a section's figure."""
+    return f"{anchor}-{name}-figure"
+
+
+def render_page(
+    placed: Sequence[PlacedSection],
+    context: ReportContext,
+    title: str | None,
+    head: Head = Head(),
+) -> str:
     """The whole page as text."""
     scripts = [Markup(script_safe(source)) for source in (vega_bundle(), page_script())]
     return (
@@ -167,6 +217,8 @@ def render_page(placed: Sequence[PlacedSection], context: ReportContext, title: 
             title=title or title_of(context.runs),
             runs=context.runs,
             placed=placed,
+            head=head,
+            figure_anchor=figure_anchor,
             shared=shared_data(figure.content for place in placed for figure, _ in place.figures),
             css=Markup(page_style()),
             scripts=scripts,

@@ -37,6 +37,18 @@ def featured_runs(context: ReportContext) -> Sequence[RunRecord]:
     return context.runs if len(context.runs) <= 2 else (context.runs[0], context.runs[-1])
 
 
+def headline_runs(context: ReportContext) -> list[RunRecord]:
+    """The networks of which a page's head says what was found: of one training the last checkpoint."""
+    networks = networks_among(context, featured_runs(context))
+    lineages = {run.lineage for run in networks}
+    return networks[-1:] if len(lineages) == 1 and None not in lineages else networks
+
+
+def headline_prefix(context: ReportContext, run: RunRecord) -> str:
+    """What a sentence on one run begins with, where the page is about several."""
+    return "" if len(context.runs) == 1 else f"{run_label(run)}: "
+
+
 def title_for(context: ReportContext, run: RunRecord, title: str) -> str:
     """A figure's title, with the run's name where there are several."""
     return title if len(context.runs) == 1 else f"{title} · {run_label(run)}"

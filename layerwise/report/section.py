@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from layerwise.core.host.kinds.offer import Offer
-from layerwise.report.content import Figure, ReportContext, ReportSection
+from layerwise.report.content import Figure, Finding, Preview, ReportContext, ReportSection
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,17 @@ class SectionBuilder(Offer):
         Raises:
             LayerwiseError: If it cannot be shown; the page says so in one line, and goes on with the next section.
         """
+
+    def findings(self, context: ReportContext) -> Sequence[Finding]:  # noqa: ARG002
+        """What it found, in sentences that their intervals carry; none unless the section says otherwise.
+
+        They stand at the head of the page, and `layerwise show` prints them. Asked only where the section applies.
+        """
+        return ()
+
+    def preview(self, context: ReportContext) -> Preview | None:  # noqa: ARG002
+        """A small picture for the head of the page, which shows that of the first section that has one."""
+        return None
 
     def figures(self) -> Sequence[NamedFigure]:
         """Figures that `layerwise figure` draws under a name of their own; none unless the section says otherwise.

@@ -22,7 +22,7 @@ from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.network.layers import Layer
 from layerwise.notebook import charts
 from layerwise.plugins import selectors
-from layerwise.plugins.sections.stimuli.stimulus_matrices import find_bounds, picture, query_matrices
+from layerwise.plugins.sections.stimuli.stimulus_matrices import find_bounds, query_matrices
 from layerwise.report import drawing
 from layerwise.report.by_name import draw_figure, list_figures
 from layerwise.report.content import Chart, Choice, Facts, Figure, ReportContext, ReportSection, SideBySide
@@ -34,6 +34,7 @@ from layerwise.report.paper.numbers import read_numbers
 from layerwise.report.paper.render import check_font, draw_on_paper
 from layerwise.report.paper.restyle import lay_out
 from layerwise.report.paper.shape import list_views
+from layerwise.report.raster import draw_raster
 from layerwise.report.scale import Bounds
 from layerwise.report.section import FigureOptions, NamedFigure, SectionBuilder
 
@@ -317,7 +318,7 @@ def test_a_matrix_is_shown_in_the_order_of_the_layer_that_is_asked_for(context) 
 
 def test_the_picture_of_a_matrix_has_the_colours_of_its_values_and_grey_where_there_is_none() -> None:
     matrix = np.array([[1.0, -0.4, np.nan], [-0.4, 1.0, 0.0], [np.nan, 0.0, 1.0]])
-    image = Image.open(io.BytesIO(picture(matrix, Bounds(-0.4, 0.4, diverging=True), 30))).convert("RGB")
+    image = Image.open(io.BytesIO(draw_raster(matrix, Bounds(-0.4, 0.4, diverging=True), 30))).convert("RGB")
     colours = drawing.diverging_colours(255)
     assert image.size == (30, 30)
     assert image.getpixel((15, 5)) == colours[0]
@@ -329,7 +330,7 @@ def test_the_picture_of_a_matrix_has_the_colours_of_its_values_and_grey_where_th
 def test_a_large_matrix_is_averaged_and_not_sampled() -> None:
     matrix = np.kron(np.array([[0.4, -0.4], [-0.4, 0.4]]), np.ones((1001, 1001)))
     matrix[::2] *= -1  # every second row the opposite: the mean of each square is 0
-    image = Image.open(io.BytesIO(picture(matrix, Bounds(-0.4, 0.4, diverging=True)))).convert("RGB")
+    image = Image.open(io.BytesIO(draw_raster(matrix, Bounds(-0.4, 0.4, diverging=True)))).convert("RGB")
     assert image.size[0] <= 1000
     greys = np.asarray(image).astype(int)
     assert np.ptp(greys, axis=2).max() < 130  # nowhere the full colour of either end

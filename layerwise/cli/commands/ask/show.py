@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -29,10 +29,10 @@ def show_run(
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: what was analysed, and a row per layer.
+    """Show a run: what was analysed, a row per layer, and what was found.
 
     The similarities (to the input, to the output, and of the step from the main layer before) are
-    `rsa-pearson`.
+    `rsa-pearson`. What was found are the sentences at the head of the run's report, with 95% intervals.
 
     Examples:
         layerwise show latest
@@ -41,21 +41,32 @@ def show_run(
     from layerwise.cli.printing.overview import survey_layers
     from layerwise.core.history.baselines import find_baseline
     from layerwise.core.history.left_out import describe_left_out
+    from layerwise.core.network.representation import NO_TRANSFORM
+    from layerwise.report.content import Choice
+    from layerwise.report.findings import find_findings
 
     with open_history(database) as store:
         record = store.find_run(run)
         rows = survey_layers(session_of(context).registry, store, record, transform)
         left_out = describe_left_out(store.read_statistics(record.id))
         baseline = find_baseline(store, record)
+        choice = Choice(transform=None if transform == NO_TRANSFORM else transform)
+        findings = find_findings(session_of(context).registry, store, record, choice)
     if as_json:
-        told = {"warnings": list(_warnings(record, rows, left_out)), "overview": [vars(row) for row in rows]}
+        told: dict[str, Any] = {
+            "warnings": list(_warnings(record, rows, left_out)),
+            "overview": [vars(row) for row in rows],
+        }
         told["baseline"] = None if baseline is None else baseline.id
+        told["findings"] = findings
         print_json({**run_record(record), "attempts": [attempt_record(each) for each in record.attempts], **told})
         return
     console = stdout_console()
     for line in (*_header(record, baseline), ""):
         console.print(line, markup=False, soft_wrap=True)
     console.print(make_table(_HEADS, [_cells(row) for row in rows], right=_HEADS[1:]))
+    for finding in findings:
+        console.print(f"Found: {finding}", markup=False, soft_wrap=True)
     for warning in _warnings(record, rows, left_out):
         console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from layerwise.core.analysis.functional.evidence import EVIDENCE, MIN_LAYERS, RankCorrelation
 from layerwise.core.history.records import RunRecord
+from layerwise.plugins.sections.ablation.findings import conclude, find_in_ablations
 from layerwise.plugins.sections.ablation.queries import (
     N_SHOWN,
     WORDS,
@@ -22,7 +23,7 @@ from layerwise.plugins.sections.branches.queries import list_kinds
 from layerwise.plugins.sections.shared.grids import Grid, draw_grid, fit_width
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Chart, Figure, ReportContext, ReportSection, SideBySide, Table
+from layerwise.report.content import Chart, Figure, Finding, ReportContext, ReportSection, SideBySide, Table
 from layerwise.report.queries import chosen_measure, comparator_words, featured_runs, title_for
 from layerwise.report.scale import Scale, find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
@@ -133,6 +134,15 @@ class Ablation(SectionBuilder):
         )
         return ReportSection("Ablation", tuple(figures), introduction)
 
+    def findings(self, context: ReportContext) -> Sequence[Finding]:
+        """Which layer is missed most, and whether similarity had said so."""
+        found = []
+        for run in featured_runs(context):
+            if has_variants(context, run):
+                for ablations in query_ablations(context, run):
+                    found += find_in_ablations(ablations, run.id)
+        return found
+
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""
         needs = "one run with variants, which `layerwise ablate` makes"
@@ -196,7 +206,7 @@ class Ablation(SectionBuilder):
             return []
         caption = (
             "Each point is a layer: to the right what is known of it without touching the network, upwards what "
-            f"happens without it. {_conclude(ranked[0]) if chosen_measure(context).kind == 'similarity' else ''}"
+            f"happens without it. {conclude(ranked[0]) if chosen_measure(context).kind == 'similarity' else ''}"
         )
         title = title_for(context, run, f"Does similarity predict what is lost? ({found.substitute})")
         method = (
@@ -236,15 +246,3 @@ class Ablation(SectionBuilder):
         return Figure(
             f"changes-{found.substitute}-{run.id}", title, Chart(draw_changes(frame, scale)), caption, method
         )
-
-
-def _conclude(ranked: RankCorrelation) -> str:
-    """What the first rank correlation says, in words."""
-    if ranked.value is None or ranked.low is None or ranked.high is None:
-        return ""
-    ends = f"{ranked.value:.2f}, {ranked.low:.2f} to {ranked.high:.2f}, {ranked.n_layers} layers"
-    if ranked.low > 0:
-        return f"Layers that are more like the output are missed more ({ends})."
-    if ranked.high < 0:
-        return f"Layers that are more like the output are missed less ({ends})."
-    return f"How like the output a layer is does not tell how much it is missed ({ends})."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from layerwise.core.history.records import RunRecord
+from layerwise.plugins.sections.branches.apart import find_branch_findings
 from layerwise.plugins.sections.branches.importance import list_importance_figures
 from layerwise.plugins.sections.branches.queries import (
     Block,
@@ -23,8 +25,8 @@ from layerwise.plugins.sections.layers.layer_matrix import draw_cells
 from layerwise.plugins.sections.shared.grids import Grid, draw_grid, fit_width
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Alternatives, Chart, Figure, ReportContext, ReportSection, SideBySide
-from layerwise.report.queries import comparator_words, featured_runs, title_for
+from layerwise.report.content import Alternatives, Chart, Figure, Finding, ReportContext, ReportSection, SideBySide
+from layerwise.report.queries import comparator_words, featured_runs, headline_prefix, headline_runs, title_for
 from layerwise.report.scale import Scale, find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
 
@@ -119,6 +121,14 @@ class Branches(SectionBuilder):
             "The branches of a block see the same thing through kernels of different sizes. Do they agree on it?"
         )
         return ReportSection("Branches", tuple(figures), introduction)
+
+    def findings(self, context: ReportContext) -> Sequence[Finding]:
+        """Which kind of branch stands apart from its siblings."""
+        found = []
+        for run in headline_runs(context):
+            told = find_branch_findings(context, run, f"blocks-{run.id}")
+            found += [replace(one, text=headline_prefix(context, run) + one.text) for one in told]
+        return found
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""

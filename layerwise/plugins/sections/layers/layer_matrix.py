@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from layerwise.core.history.records import RunRecord
 from layerwise.core.network.layers import Layer
+from layerwise.plugins.sections.layers.stretches import query_stretch, tell_stretch
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Alternatives, Chart, Figure, ReportContext, ReportSection
+from layerwise.report.content import Alternatives, Chart, Figure, Finding, Preview, ReportContext, ReportSection
 from layerwise.report.queries import (
     address,
     comparator_words,
     compare_table,
     featured_runs,
+    headline_prefix,
+    headline_runs,
     main_layers,
     number,
     title_for,
 )
+from layerwise.report.raster import draw_raster
 from layerwise.report.scale import Scale, find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
 
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
 N_LAYERS_MOST = 100  # rows of a matrix that is still fast to draw, and can be seen
 UNDETERMINED = "not determined to two digits by what is known of the layers"
+PREVIEW_PIXELS = 240  # a side, at least
 N_NAMED_MOST = 40  # rows of a matrix with room for numbers
 
 
@@ -137,6 +145,30 @@ class LayerMatrix(SectionBuilder):
             "diagonal are stretches of the network that keep the same structure; where it breaks, it is rebuilt."
         )
         return ReportSection("Layer by layer", figures, introduction)
+
+    def findings(self, context: ReportContext) -> Sequence[Finding]:
+        """The longest stretch of small steps of each network that the head of the page is about."""
+        found = []
+        for run in headline_runs(context):
+            stretch = query_stretch(context, run)
+            if stretch is not None:
+                told = tell_stretch(stretch)
+                found.append(replace(told, text=headline_prefix(context, run) + told.text, figure=f"layers-{run.id}"))
+        return found
+
+    def preview(self, context: ReportContext) -> Preview | None:
+        """The matrix of the last network, as a small picture."""
+        runs = headline_runs(context)
+        if not runs:
+            return None
+        names, frame = query_layer_matrix(context, runs[-1])
+        if len(names) < 2:
+            return None
+        values = frame["value"].to_numpy().astype(np.float64).reshape(len(names), -1)
+        bounds = find_scale(context).bounds(frame["value"].drop_nulls())
+        image = draw_raster(values, bounds, PREVIEW_PIXELS)
+        what = f"{find_scale(context).noun} of every two of {len(names)} layers, {names[0]} to {names[-1]}"
+        return Preview(image, f"layers-{runs[-1].id}", f"Small picture of the layer matrix: {what}.")
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""

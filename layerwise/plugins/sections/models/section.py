@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from layerwise.plugins.sections.models.counterparts import (
@@ -21,7 +21,8 @@ from layerwise.plugins.sections.models.differences import (
     tabulate_differences,
     tabulate_models,
 )
-from layerwise.plugins.sections.shared.grouping import find_models
+from layerwise.plugins.sections.models.findings import find_between_models
+from layerwise.plugins.sections.shared.grouping import find_models, model_names
 from layerwise.plugins.sections.shared.overlays import overlay_figures
 from layerwise.report.by_name import chart_of_section
 from layerwise.report.content import (
@@ -30,6 +31,7 @@ from layerwise.report.content import (
     Content,
     Facts,
     Figure,
+    Finding,
     ReportContext,
     ReportSection,
     SideBySide,
@@ -69,6 +71,17 @@ class Models(SectionBuilder):
             "they get there at the same pace, and what has no counterpart at all?"
         )
         return ReportSection("Across models", tuple(figures), introduction)
+
+    def findings(self, context: ReportContext) -> Sequence[Finding]:
+        """In what the profiles of the models differ."""
+        told = []
+        groups = find_models(context.runs, recording_ids(context))
+        for runs, suffix, _ in groups.told_apart(lambda run: f"on {run.stimuli_name}"):
+            told += [
+                replace(one, figure=f"{one.figure}{suffix}")
+                for one in find_between_models(context, runs, model_names(runs))
+            ]
+        return told
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""

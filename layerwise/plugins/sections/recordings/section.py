@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from layerwise.plugins.sections.recordings import charts
 from layerwise.plugins.sections.recordings.ceilings import Ceiling, find_ceilings
+from layerwise.plugins.sections.recordings.findings import find_in_matches
 from layerwise.plugins.sections.recordings.queries import (
     Area,
     Match,
@@ -23,7 +24,16 @@ from layerwise.plugins.sections.recordings.queries import (
 from layerwise.plugins.sections.shared.grouping import Runs, find_recordings, model_names
 from layerwise.plugins.sections.training.queries import spread_evenly
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Alternatives, Chart, Content, Figure, ReportContext, ReportSection, Table
+from layerwise.report.content import (
+    Alternatives,
+    Chart,
+    Content,
+    Figure,
+    Finding,
+    ReportContext,
+    ReportSection,
+    Table,
+)
 from layerwise.report.drawing import PALETTE
 from layerwise.report.queries import comparator_words, compare, recording_ids
 from layerwise.report.scale import Scale, find_scale
@@ -59,6 +69,14 @@ class Recordings(SectionBuilder):
         for runs, *several in found.told_apart(lambda run: f"on {run.stimuli_name}"):
             figures += _Drawing(context, runs, *several).figures()
         return ReportSection("Recordings and networks", tuple(figures), INTRODUCTION)
+
+    def findings(self, context: ReportContext) -> Sequence[Finding]:
+        """Which layer each area is most like."""
+        told = []
+        found = find_recordings(context.runs, recording_ids(context))
+        for runs, suffix, where in found.told_apart(lambda run: f"on {run.stimuli_name}"):
+            told += find_in_matches(_Drawing(context, runs, suffix, where).shown, f"best{suffix}")
+        return told
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""

@@ -7,7 +7,6 @@ of pixels of a picture, inside a chart that has axes and a colour scale as every
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from layerwise.core.network.representation import strict_upper
 from layerwise.report import drawing
 from layerwise.report.content import Chart, Figure, ReportContext
 from layerwise.report.queries import main_layers, shown_transform, title_for
+from layerwise.report.raster import draw_raster
 from layerwise.report.scale import Bounds
 from layerwise.report.section import FigureOptions
 
@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 
 REORDERER = "layerwise:average-linkage"
 PEARSON = "Pearson correlation between activation vectors"
-N_PIXELS_MOST = 1000  # of a picture's side; larger matrices are averaged
 INSIDE = 0.995  # share of the pairs whose values lie within the colour scale
 LEAST_REACH = 0.2  # of a bounded measure's range; a layer in which nothing is alike shall not look as if it were
-N_COLOURS = 255
 PANEL = 130
 SINGLE = 420
 
@@ -149,41 +147,12 @@ def _round_up(value: float) -> float:
     return float(f"{math.ceil(round(value / unit - 0.05, 6)) * unit:.1g}")
 
 
-def picture(matrix: NDArray[np.floating], bounds: Bounds, n_pixels: int = 600) -> bytes:
-    """A matrix as a PNG of at least `n_pixels` a side, each cell a square of pixels; undefined cells are grey."""
-    from PIL import Image
-
-    values = _average(matrix.astype(np.float64), N_PIXELS_MOST)
-    share = (values - bounds.low) / (bounds.high - bounds.low)
-    codes = np.rint(np.clip(np.nan_to_num(share), 0, 1) * (N_COLOURS - 1)).astype(np.uint8)
-    codes[np.isnan(values)] = N_COLOURS
-    enlarged = codes.repeat(times := max(1, math.ceil(n_pixels / len(codes))), 0).repeat(times, 1)
-    image = Image.fromarray(enlarged, "P")
-    colours = drawing.diverging_colours(N_COLOURS) if bounds.diverging else drawing.sequential_colours(N_COLOURS)
-    if bounds.dark_is_low:
-        colours = colours[::-1]
-    image.putpalette([part for colour in (*colours, drawing.UNDEFINED) for part in colour])
-    written = io.BytesIO()
-    image.save(written, "PNG", optimize=True)
-    return written.getvalue()
-
-
-def _average(matrix: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """The means of equal squares of cells, where there are more than `most` a side; what is left over is cut off."""
-    size = math.ceil(len(matrix) / most)
-    if size == 1:
-        return matrix
-    n_squares = len(matrix) // size
-    cut = matrix[: n_squares * size, : n_squares * size].reshape(n_squares, size, n_squares, size)
-    return np.asarray(cut.mean(axis=(1, 3)))
-
-
 def draw_matrix(found: OrderedMatrices, index: int, side: int, *, legend: bool = True, axes: bool = True) -> Any:
     """One matrix as a square chart."""
     import altair as alt
 
     n_stimuli = len(found.matrices[index])
-    pixels = picture(found.matrices[index], found.bounds, 2 * side)
+    pixels = draw_raster(found.matrices[index], found.bounds, 2 * side)
     address = f"data:image/png;base64,{base64.b64encode(pixels).decode()}"
     scale = alt.Scale(domain=[0, n_stimuli], nice=False)
     title = f"{n_stimuli} stimuli, ordered by {found.order}" if axes else None

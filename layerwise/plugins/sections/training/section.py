@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from layerwise.plugins.sections.shared.grouping import find_trainings
@@ -12,8 +13,9 @@ from layerwise.plugins.sections.training.queries import (
     Training,
     name_checkpoints,
 )
+from layerwise.plugins.sections.training.settling import query_settling, tell_settling
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Chart, Figure, ReportContext, ReportSection
+from layerwise.report.content import Chart, Figure, Finding, ReportContext, ReportSection
 from layerwise.report.queries import comparator_words
 from layerwise.report.scale import find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
@@ -45,6 +47,19 @@ class Checkpoints(SectionBuilder):
             figures += _align(context, trainings[0], other, f"-{index + 1}" if index else "")
         introduction = "The same layers on the same stimuli, while the network learns."
         return ReportSection("Over training", tuple(figures), introduction)
+
+    def findings(self, context: ReportContext) -> Sequence[Finding]:
+        """In which order the layers of each training settled."""
+        found = []
+        groups = find_trainings(context.runs).groups
+        for index, runs in enumerate(groups):
+            settling = query_settling(context, name_checkpoints(runs))
+            told = None if settling is None else tell_settling(settling)
+            if told is not None:
+                about = f"{runs[0].lineage}: " if len(groups) > 1 else ""
+                suffix = f"-{index + 1}" if index else ""
+                found.append(replace(told, text=f"{about}{told.text}", figure=f"{told.figure}{suffix}"))
+        return found
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""

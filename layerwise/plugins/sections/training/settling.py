@@ -11,7 +11,7 @@ from layerwise.core.analysis.training.settling import Settling, ask_settling
 from layerwise.core.base.errors import InputError
 from layerwise.plugins.sections.training.queries import Training
 from layerwise.report import drawing
-from layerwise.report.content import ReportContext
+from layerwise.report.content import Finding, ReportContext
 from layerwise.report.queries import chosen_measure, main_layers, plan_bands, shown_transform
 
 if TYPE_CHECKING:
@@ -115,6 +115,17 @@ def describe_order(settling: Settling) -> str:
         return f"{words}: neither from the bottom up nor from the top down."
     way = "bottom up, early layers first" if settling.order > 0 else "top down, late layers first"
     return f"{words}: the network settles from the {way}."
+
+
+def tell_settling(settling: Settling) -> Finding | None:
+    """The order in which layers settled, where its interval does not hold 0."""
+    ends = settling.order_interval
+    if ends.low is None or ends.high is None or ends.low <= 0 <= ends.high or math.isnan(settling.order):
+        return None
+    way = "bottom up, early layers first" if settling.order > 0 else "top down, late layers first"
+    known = f"{settling.order:.2f}, {ends.low:.2f} to {ends.high:.2f}"
+    text = f"The network settles from the {way}: rank correlation of depth with when a layer settled {known}."
+    return Finding(text, "settling", 0.95)
 
 
 def describe_bound(settling: Settling, measure: Measure) -> str:

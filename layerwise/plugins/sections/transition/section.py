@@ -15,13 +15,16 @@ from layerwise.plugins.sections.transition.curves import (
     read_profile,
     tell_undrawn,
 )
+from layerwise.plugins.sections.transition.findings import find_in_profile, name_figures
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Chart, Facts, Figure, ReportContext, ReportSection
+from layerwise.report.content import Chart, Facts, Figure, Finding, ReportContext, ReportSection
 from layerwise.report.queries import (
     chosen_measure,
     comparator_words,
     featured_runs,
+    headline_prefix,
+    headline_runs,
     main_layers,
     networks_among,
     number,
@@ -171,6 +174,19 @@ class Transition(SectionBuilder):
             figures.append(Figure("pace", "The pace of the transition", Chart(draw_pace(pace)), caption, method))
         introduction = "Where along the network is the structure of the inputs lost, and that of the outputs found?"
         return ReportSection("From input to output", tuple(figures), introduction)
+
+    def findings(self, context: ReportContext) -> Sequence[Finding]:
+        """Where the input's structure is lost, and which step changes most: of the last checkpoint of a training."""
+        largest = largest_value(chosen_measure(context))
+        return [
+            finding
+            for run in headline_runs(context)
+            for finding in name_figures(
+                find_in_profile(read_profile(context, run), query_intervals(context, run), largest),
+                run.id,
+                headline_prefix(context, run),
+            )
+        ]
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""
