@@ -79,7 +79,7 @@ def apportion_run(
     wanted = {block: list(_find_targets(block, targets, layers)) for block in branches}
     names = dict.fromkeys(layer.name for block in branches for layer in (*branches[block], *wanted[block]))
     addresses = [LayerAddress(run.id, name, transform) for name in names]
-    if run.n_stimuli > MOST_WHOLE and offer.offer.reads_panels:
+    if (run.n_stimuli > MOST_WHOLE or run.n_landmarks) and offer.offer.reads_panels:
         opened = dict(zip(names, history.open_layers(addresses), strict=True))
         if all(layer.has_zero for layer in opened.values()):
             return _apportion_in_panels(offer, opened, branches, wanted)

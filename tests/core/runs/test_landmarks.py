@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from layerwise.core.analysis.compare import compare_layers, describe_basis
+from layerwise.core.analysis.importance_run import apportion_run
 from layerwise.core.analysis.measure import find_measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host.kinds import ModelLoader, PanelComparator
 from layerwise.core.host.registry import Registry
+from layerwise.core.network.matrices.derived import hold_whole, take_from
 from layerwise.core.network.matrices.landmarks import LandmarkPairs, count_pairs
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import Representation
@@ -199,6 +201,34 @@ def test_the_same_request_is_the_same_run_and_another_number_of_landmarks_is_not
     for wrong, said in ((2, "at least 3 are needed"), (N, "all pairs would be kept")):
         with pytest.raises(InputError, match=said):
             run(registry, store, pixels, landmarks=wrong)
+
+
+def test_importance_is_over_the_pairs_with_landmarks(registry: Registry, histories: Any) -> None:
+    store, full, few = histories
+    asked = (["block"], ["output"], "none", "layerwise:correlation-distance")
+    found = apportion_run(registry, store, store.find_run(few), *asked)[0].result
+    vectors = {
+        name: store.read_representation(LayerAddress(full, name)).correlation_distances()
+        for name in ("block/a", "block/b", "block/c", "output")
+    }
+    known = np.triu(np.ones((N, N), dtype=bool), 1) & (np.arange(N) < M)[:, None]
+    design = np.stack([vectors[name][known] for name in ("block/a", "block/b", "block/c")] + [np.ones(known.sum())])
+    target = vectors["output"][known]
+    left = target - design.T @ np.linalg.lstsq(design.T, target, rcond=None)[0]
+    assert found is not None
+    assert found.explained == pytest.approx(1 - left.var() / target.var(), abs=1e-4)
+
+
+def test_other_stimuli_than_landmarks_have_no_matrix(histories: Any) -> None:
+    store, full, few = histories
+    layer = store.open_layers([LayerAddress(few, "conv")])[0]
+    whole = store.read_representation(LayerAddress(full, "conv"))
+    some = take_from(layer, [3, 60, 1])
+    expected = whole.take([3, 60, 1]).dissimilarity
+    np.testing.assert_allclose(some.dissimilarity, expected, atol=1e-6)
+    for refused in (lambda: take_from(layer, [3, M]), lambda: hold_whole(layer)):
+        with pytest.raises(InputError, match="70 of them are landmarks"):
+            refused()
 
 
 def test_it_stores_n_times_m_pairs(registry: Registry, pixels: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from layerwise.core.base.errors import InputError
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.panels import Panel
 from layerwise.core.network.representation import Representation
@@ -53,10 +54,21 @@ def _change(panel: Panel, draw: NDArray[np.float64]) -> NDArray[np.float64]:
     return draw
 
 
+def _require_pairs(layer: Pairs, n_first: int) -> None:
+    """Make sure that all pairs of the first so many stimuli are known."""
+    if layer.landmarks is not None and n_first > layer.landmarks:
+        raise InputError(f"pairs of {n_first} stimuli are not known: {layer.landmarks} of them are landmarks")
+
+
 def hold_whole(layer: Pairs) -> Representation:
-    """The layer with all of its pairs in memory."""
+    """The layer with all of its pairs in memory.
+
+    Raises:
+        InputError: If only pairs with landmarks are known.
+    """
     if isinstance(layer, Representation):
         return layer
+    _require_pairs(layer, layer.n_stimuli)
     entries = np.empty((layer.n_stimuli, layer.n_stimuli), dtype=layer.entry_type)
     for rows, panel in layer.upper_panels():
         entries[rows, rows.start :] = panel.entries
@@ -71,10 +83,14 @@ def take_from(layer: Pairs, indices: ArrayLike) -> Representation:
     Args:
         layer: The layer, of which every panel is read once.
         indices: Positions of stimuli, each once.
+
+    Raises:
+        InputError: If pairs of these are not known, because they are no landmarks.
     """
     if isinstance(layer, Representation):
         return layer.take(indices)
     chosen = np.asarray(indices, dtype=np.intp)
+    _require_pairs(layer, int(chosen.max(initial=-1)) + 1)
     order = np.argsort(chosen)
     places = chosen[order]
     entries = np.empty((len(chosen), len(chosen)), dtype=layer.entry_type)
