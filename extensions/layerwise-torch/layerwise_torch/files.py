@@ -1,17 +1,14 @@
 """Networks from files: TorchScript and `torch.export` programs, told apart by what is in the archive.
 
-Neither is unpickled. A `torch.export` file may hold pickled things beside the program, and text that PyTorch
-evaluates; such a file is refused unless the caller says that it is trusted.
+Neither is unpickled. What else a file could do is looked for before it is loaded (`vetting.py`); such a file is
+refused unless the caller says that it is trusted.
 """
 
 from __future__ import annotations
 
-import builtins
-import json
 import os
-import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +17,9 @@ import torch
 from layerwise.plugin import InputError
 
 from layerwise_torch.errors import first_line
+from layerwise_torch.vetting import find_code, find_script_code
 
 FileKind = Literal["script", "export", "pickle"]
-_HARMLESS = frozenset({"max", "min", "abs", "pow", "round", "divmod", "sum"})
-_SYMBOL = re.compile(r"Symbol\('\w+'(, \w+=(True|False))*\)")
-_PICKLED_NAMES = re.compile(r"/(custom_obj|opaque_obj)_\d+$|/constants/(?!tensor_|model_|\w*_constants_config)\w+$")
 
 
 def sniff(path: Path) -> FileKind:
@@ -58,12 +53,21 @@ def _names(path: Path) -> list[str] | None:
         return None
 
 
-def load_script(path: Path) -> Any:
+def load_script(path: Path, *, trusted: bool) -> Any:
     """The TorchScript module in a file.
 
+    Args:
+        path: The file.
+        trusted: Whether it may do more than compute.
+
     Raises:
-        InputError: If it cannot be loaded.
+        InputError: If it cannot be loaded, or could do more than compute and is not trusted.
     """
+    problem = "" if trusted else _search(find_script_code, path)
+    if problem:
+        raise InputError(
+            f"{path} calls {problem}, which may do more than compute: if you trust the file, add --allow-unsafe"
+        )
     try:
         return torch.jit.load(str(path), map_location="cpu")
     except Exception as error:  # PyTorch raises several types for a damaged file
@@ -81,7 +85,7 @@ def load_exported(path: Path, *, trusted: bool) -> Any:
         InputError: If it cannot be loaded, or could run code and is not trusted.
     """
     if not trusted:
-        problem = find_code(path)
+        problem = _search(find_code, path)
         if problem:
             raise InputError(
                 f"{path} holds {problem}, and loading it could run code that is stored in it: "
@@ -98,47 +102,11 @@ def load_exported(path: Path, *, trusted: bool) -> Any:
         raise InputError(f"cannot load {path}: {first_line(error)}{hint}") from error
 
 
-def find_code(path: Path) -> str:
-    """What in an exported program's file could run code when it is loaded, in words; empty where nothing could."""
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if _PICKLED_NAMES.search(name):
-                return "a pickled object"
-            if name.endswith(".json"):
-                problem = _find_code_in(_read_json(archive, name))
-                if problem:
-                    return problem
-    return ""
-
-
-def _read_json(archive: zipfile.ZipFile, name: str) -> object:
+def _search(find: Callable[[Path], str], path: Path) -> str:
     try:
-        content: object = json.loads(archive.read(name))
-    except ValueError:
-        return None
-    return content
-
-
-def _find_code_in(content: object) -> str:
-    if isinstance(content, dict):
-        if content.get("use_pickle"):
-            return "pickled tensors"
-        if not is_plain_expression(content.get("expr_str", "")):
-            return "a size that is no formula"
-        content = list(content.values())
-    if isinstance(content, list):
-        return next((problem for part in content if (problem := _find_code_in(part))), "")
-    return ""
-
-
-def is_plain_expression(text: object) -> bool:
-    """Whether a size is a formula of names, numbers and plain functions; PyTorch evaluates it as Python code."""
-    if not isinstance(text, str):
-        return False
-    text = _SYMBOL.sub("s", text)
-    words = set(re.findall(r"[A-Za-z_]\w*", text))
-    no_attributes = "__" not in text and not re.search(r"\.\s*[A-Za-z_]|[\[\]{}\"'`;:\\]", text)
-    return no_attributes and not any(hasattr(builtins, word) and word not in _HARMLESS | {"True"} for word in words)
+        return find(path)
+    except Exception as error:  # damaged, encrypted and half compressed archives raise a dozen types
+        raise InputError(f"cannot load {path}: {first_line(error)}") from error
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def load_file(request: LoadRequest) -> Model:
 def _load_script(path: Path, request: LoadRequest, settings: Settings) -> Model:
     placement = find_placement(request, settings)
     device = placement.device
-    module = place(load_script(path), device, settings, path.name)
+    module = place(load_script(path, trusted=request.allow_unsafe), device, settings, path.name)
     prepared = try_out(module, placement, settings, path.name)
     shape = (FIXED_BATCH, *prepared.batches[0].shape[1:])
     example = make_noise(shape, device, input_dtype(module))

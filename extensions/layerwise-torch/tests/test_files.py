@@ -13,8 +13,9 @@ import torch
 from layerwise.plugin import InputError
 from layerwise.testing import check_loader
 
-from layerwise_torch.files import find_code, is_plain_expression, sniff
+from layerwise_torch.files import sniff
 from layerwise_torch.loaders import TorchFileLoader
+from layerwise_torch.vetting import find_calls, find_code, is_computing, is_plain_expression
 
 SHARED = ["conv", "relu", "fc"]
 
@@ -276,3 +277,73 @@ def test_a_weights_file_that_is_missing_or_damaged_is_named(load, tmp_path):
     (tmp_path / "w.pth").write_bytes(b"hello")
     with pytest.raises(InputError, match="is not a PyTorch file, or is damaged"):
         load("torch:small:Inception", weights=str(tmp_path / "w.pth"))
+
+
+class Saving(torch.nn.Module):
+    """Writes its weights to a file whenever it is called."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self.path = path
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        torch.save(self.conv.weight, self.path)
+        return self.conv(x).mean((2, 3))
+
+
+class Mapping(torch.nn.Module):
+    """Reads a file as numbers."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self.path = path
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return self.conv(x).mean((2, 3)) + torch.from_file(self.path, False, 4)
+
+
+def test_a_script_that_reads_or_writes_files_is_refused_before_it_is_loaded(load, tmp_path):
+    trace = tmp_path / "trace"
+    for number, (network, name) in enumerate(((Saving(str(trace)), "save"), (Mapping("/etc/passwd"), "from_file"))):
+        path = tmp_path / f"evil{number}.pt"
+        torch.jit.script(network).save(str(path))
+        with pytest.raises(InputError, match=rf"calls torch\.{name}, .* add --allow-unsafe"):
+            load(f"{path}@size=32")
+    assert not trace.exists()
+    load(f"{tmp_path / 'evil0.pt'}@size=32", allow_unsafe=True)
+    assert trace.exists()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "torch.save(x, p)",
+        "torch . save (x, p)",
+        "torch.#c\nsave(x, p)",
+        "ops.aten.from_file(p)",
+        "ops.image.read_file(p)",
+        "__torch__.torch.classes.ns.Thing(p)",
+        "ops.other.thing(x)",
+    ],
+)
+def test_operations_that_act_are_found_however_they_are_written(code):
+    assert find_calls(f"def forward(self, x):\n  return {code}\n")
+
+
+def test_what_a_step_calls_is_held_against_what_computes():
+    assert all(map(is_computing, ("torch.ops.aten.add.Tensor", "_operator.getitem", "torch.sym_float", "math.floor")))
+    assert is_computing("torch.ops.higher_order.cond")
+    for target in ("torch.ops.aten.from_file.default", "torch.os.system", "os.system", "torch.load", "builtins.exec"):
+        assert not is_computing(target)
+
+
+def test_an_exported_program_with_a_foreign_call_is_refused(load, exported):
+    with zipfile.ZipFile(exported) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(exported, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content.replace(b"torch.ops.aten.relu.default", b"torch.os.system"))
+    with pytest.raises(InputError, match=r"holds a call of torch\.os\.system"):
+        load(str(exported))

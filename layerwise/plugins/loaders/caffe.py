@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.opening import read_regular
 
 Blobs = dict[str, tuple[NDArray[np.float32], ...]]
 
@@ -26,15 +27,9 @@ def read_caffemodel(path: Path) -> Blobs:
     """
     from google.protobuf.message import DecodeError
 
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise InputError(f"{path} is not a regular file")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     net = _message_class()()
     try:
-        net.ParseFromString(content)
+        net.ParseFromString(read_regular(path))
     except DecodeError as error:
         raise InputError(f"{path} is not a Caffe model, or is truncated") from error
     layers = [layer for layer in (*net.layer, *net.layers) if layer.blobs]

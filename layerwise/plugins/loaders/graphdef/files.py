@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.opening import read_regular
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.plugins.loaders.class_names import find_classes, list_class_files
@@ -13,6 +14,7 @@ from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.graphdef.ends import find_ends, set_values
 from layerwise.plugins.loaders.graphdef.inputs import find_inputs
 from layerwise.plugins.loaders.graphdef.saved_models import Frozen, freeze
+from layerwise.plugins.loaders.graphdef.vetting import check_graph, check_saved_model
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.refusing import refusing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_tensorflow
@@ -42,13 +44,16 @@ class FrozenGraphLoader(ModelLoader):
         """Read and import the graph.
 
         Raises:
-            InputError: If the file is missing, is no graph, or its weights are not in it.
+            InputError: If the file is missing, is no graph, its weights are not in it, or it may do more than compute
+                and is not trusted.
         """
         check_device(request.device)
         path = Path(request.model)
         _refuse_weights(request)
         with refusing(path):
             graph_def = read_graph_def(path)
+            if not request.allow_unsafe:
+                check_graph(graph_def, path)
             set_values(graph_def, path, request.feed)
             sources, output = find_ends(graph_def, path, request.output)
             usual = find_preprocessing("inception5h" if _is_inception5h(graph_def) else "none")
@@ -80,13 +85,20 @@ class SavedModelLoader(ModelLoader):
         """Load the folder and turn its variables into constants.
 
         Raises:
-            InputError: If it is damaged, or has no signature that can be laid out as layers.
+            InputError: If it is damaged, has no signature that can be laid out as layers, or may do more than compute
+                and is not trusted.
         """
         check_device(request.device)
         folder = _folder_of(request.model)
         _refuse_weights(request)
         with refusing(folder):
-            return _make_model(freeze(folder, request.output), folder, request, find_preprocessing("none"))
+            import_tensorflow()
+            if not request.allow_unsafe:
+                check_saved_model(folder)
+            frozen = freeze(folder, request.output)
+            if not request.allow_unsafe:
+                check_graph(frozen.graph_def, folder)
+            return _make_model(frozen, folder, request, find_preprocessing("none"))
 
     def list_files(self, request: LoadRequest) -> list[Path]:
         """All files of the folder, and names of classes."""
@@ -129,12 +141,8 @@ def read_graph_def(path: Path) -> Any:
     from google.protobuf.message import DecodeError
 
     graph_def = tf.compat.v1.GraphDef()
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise InputError(f"{path} is not a regular file")
     try:
-        graph_def.ParseFromString(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        graph_def.ParseFromString(read_regular(path))
     except DecodeError as error:
         raise InputError(f"{path} is not a TensorFlow graph, or is truncated") from error
     if not graph_def.node or not all(node.op for node in graph_def.node):

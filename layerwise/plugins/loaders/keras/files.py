@@ -1,7 +1,7 @@
 """The loader of Keras model files: `.keras` archives and `.h5` files with an architecture in them.
 
-A model file can hold code: a `Lambda` layer is Python bytecode. It is looked for before anything is loaded, and
-refused unless the caller says that the file is trusted; Keras's own safe mode stays on as well.
+A model file can hold code (`vetting.py`). It is looked for before anything is loaded, and refused unless the caller
+says that the file is trusted; Keras's own safe mode stays on as well.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.importing import SCHEME, build_network, import_classes
 from layerwise.plugins.loaders.keras.origins import explain_failure
+from layerwise.plugins.loaders.keras.vetting import check_config
 from layerwise.plugins.loaders.keras.weights import (
     as_keras_knows_it,
     first_line,
@@ -148,14 +149,10 @@ def read_keras_file(path: Path, *, trusted: bool, classes: Mapping[str, Any] | N
     if path.name.lower().endswith(".weights.h5"):
         raise InputError(f"{path} holds weights only: name the model, and give the file with --weights")
     config = _read_config(path)
-    lambdas = [] if trusted else sorted(set(_find_lambdas(config)))
-    if lambdas:
-        raise InputError(
-            f"{path} holds code (Lambda layer {', '.join(lambdas)}), which loading it would run: "
-            "if you trust the file, add --allow-unsafe"
-        )
     keras = import_keras()
     register_own_layers()
+    if not trusted:
+        check_config(config, path, {**(classes or {}), **keras.saving.get_custom_objects()})
     try:
         with quiet_keras(), as_keras_knows_it(path) as named:
             network = keras.saving.load_model(str(named), dict(classes or {}), compile=False, safe_mode=not trusted)
@@ -187,17 +184,3 @@ def _read_config(path: Path) -> object:
             return json.loads(file.attrs["model_config"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a Keras model file, or is damaged: {first_line(error)}") from error
-
-
-def _find_lambdas(config: object) -> Iterator[str]:
-    """Names of the layers in a configuration that are Python code, at any depth."""
-    if isinstance(config, dict):
-        if config.get("class_name") in ("Lambda", "__lambda__"):
-            inner = config.get("config")
-            yield str(inner.get("name", "without a name")) if isinstance(inner, dict) else "without a name"
-            return
-        for value in config.values():
-            yield from _find_lambdas(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _find_lambdas(value)

@@ -42,6 +42,15 @@ def explain_failure(path: Path, error: BaseException) -> str:
     """
     reason = _ADVICE.sub("", first_line(error)).rstrip(" .")
     unknown = next((found[1] for pattern in _UNKNOWN if (found := pattern.search(reason))), None)
+    return _explain(path, reason, unknown)
+
+
+def explain_unknown(path: Path, name: str) -> str:
+    """The same of a file that names a class which Keras does not have."""
+    return _explain(path, "", name)
+
+
+def _explain(path: Path, reason: str, unknown: str | None) -> str:
     saved_by, here = read_version(path), str(import_keras().__version__)
     if saved_by is not None and _number(saved_by) < (3,):
         what = reason if unknown is None else f"Keras {here} has no '{unknown}'"
