@@ -3,6 +3,8 @@
 from . import keras as keras
 from .cli.options.common import DEFAULT_DATABASE as DEFAULT_DATABASE
 from .cli.options.common import DatabaseOption as DatabaseOption
+from .core.analysis.checking.check_run import CheckPlan as CheckPlan
+from .core.analysis.checking.check_run import LayerCheck as LayerCheck
 from .core.base.errors import InputError as InputError
 from .core.base.errors import LayerwiseError as LayerwiseError
 from .core.base.errors import PluginError as PluginError
@@ -85,6 +87,12 @@ from .core.network.stimuli import StimulusSet as StimulusSet
 from .core.network.summary import LayerSummary as LayerSummary
 from .notebook import charts as charts
 from .notebook.analyze import analyze as analyze
+from .notebook.calibrating import Calibration as Calibration
+from .notebook.calibrating import calibrate as calibrate
+from .notebook.checking import CheckResult as CheckResult
+from .notebook.checking import check as check
+from .notebook.checking import list_baseline_layers as list_baseline_layers
+from .notebook.checking import save_baseline as save_baseline
 from .notebook.history import History as History
 from .notebook.history import RunList as RunList
 from .notebook.labelled import LabelledMatrix as LabelledMatrix
@@ -172,8 +180,11 @@ __all__ = [
     "ArrayReader",
     "Attempt",
     "Bar",
+    "Calibration",
     "Card",
     "Chart",
+    "CheckPlan",
+    "CheckResult",
     "Choice",
     "CommandGroup",
     "Comparator",
@@ -203,6 +214,7 @@ __all__ = [
     "LabelledMatrix",
     "Layer",
     "LayerAddress",
+    "LayerCheck",
     "LayerSelector",
     "LayerSink",
     "LayerStatistic",
@@ -279,8 +291,10 @@ __all__ = [
     "analyze",
     "angular_procrustes",
     "bures",
+    "calibrate",
     "cca_mean",
     "charts",
+    "check",
     "cka",
     "cka_debiased",
     "cka_rbf",
@@ -301,6 +315,7 @@ __all__ = [
     "imd",
     "jaccard",
     "linear_predictivity",
+    "list_baseline_layers",
     "magnitude_difference",
     "mutual_knn",
     "near_names",
@@ -318,6 +333,7 @@ __all__ = [
     "rsa_spearman",
     "rsm_norm_difference",
     "rv2",
+    "save_baseline",
     "second_order_cosine",
     "svcca",
     "uniformity_difference",
