@@ -2,10 +2,18 @@
 
 from . import keras as keras
 from . import plugin as plugin
+from .core.analysis.checking.check_run import CheckPlan as CheckPlan
+from .core.analysis.checking.check_run import LayerCheck as LayerCheck
 from .core.base.errors import InputError as InputError
 from .core.base.errors import LayerwiseError as LayerwiseError
 from .notebook import charts as charts
 from .notebook.analyze import analyze as analyze
+from .notebook.calibrating import Calibration as Calibration
+from .notebook.calibrating import calibrate as calibrate
+from .notebook.checking import CheckResult as CheckResult
+from .notebook.checking import check as check
+from .notebook.checking import list_baseline_layers as list_baseline_layers
+from .notebook.checking import save_baseline as save_baseline
 from .notebook.history import History as History
 from .notebook.history import RunList as RunList
 from .notebook.labelled import LabelledMatrix as LabelledMatrix
@@ -52,9 +60,13 @@ from .training.training_recorder import TrainingRecorder as TrainingRecorder
 
 __version__: str
 __all__ = [
+    "Calibration",
+    "CheckPlan",
+    "CheckResult",
     "History",
     "InputError",
     "LabelledMatrix",
+    "LayerCheck",
     "LayerwiseError",
     "MeasureWarning",
     "ProfileCurves",
@@ -67,8 +79,10 @@ __all__ = [
     "analyze",
     "angular_procrustes",
     "bures",
+    "calibrate",
     "cca_mean",
     "charts",
+    "check",
     "cka",
     "cka_debiased",
     "cka_rbf",
@@ -82,6 +96,7 @@ __all__ = [
     "imd",
     "jaccard",
     "linear_predictivity",
+    "list_baseline_layers",
     "magnitude_difference",
     "mutual_knn",
     "open_history",
@@ -96,6 +111,7 @@ __all__ = [
     "rsa_spearman",
     "rsm_norm_difference",
     "rv2",
+    "save_baseline",
     "second_order_cosine",
     "svcca",
     "uniformity_difference",

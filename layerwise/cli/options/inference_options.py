@@ -13,6 +13,7 @@ from layerwise.cli.output import number
 from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
+    from layerwise.core.analysis.calibration.ask import CalibratedTable
     from layerwise.core.analysis.inference.from_history import IntervalTable, Pair, PermutationTable
     from layerwise.core.analysis.measure import Measure
     from layerwise.core.history.intervals import Interval, IntervalPlan, PermutationPlan
@@ -31,6 +32,9 @@ IntervalName = Annotated[
 Level = Annotated[
     float | None, typer.Option("--level", metavar="P", help="Coverage of the intervals, by default 0.95.")
 ]
+
+
+CALIBRATION_PERMUTATIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,13 @@ class InferenceOptions(ResamplingOptions):
         str | None,
         typer.Option("--correction", metavar="NAME", help="Of the p-values for all pairs: holm (the default) or bh."),
     ] = None
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated",
+            help="Add where numbers stand between chance (0) and perfect agreement (1), and the best pair as such.",
+        ),
+    ] = False
 
     def plan(self) -> Inference:
         """What the options ask for.
@@ -79,11 +90,23 @@ class InferenceOptions(ResamplingOptions):
         Raises:
             InputError: If one makes no sense, also without the one that it belongs to.
         """
-        if not self.bootstrap and not self.permutations and self.seed:
-            raise InputError("--seed is of what --bootstrap N and --permutations N draw: ask for one of them too")
+        if not (self.bootstrap or self.permutations or self.calibrated) and self.seed:
+            raise InputError(
+                "--seed is of what --bootstrap N, --permutations N and --calibrated draw: ask for one of them too"
+            )
         intervals = plan_intervals(self.bootstrap, self.seed, self.interval, self.level)
         tests = plan_tests(self.permutations, self.seed, self.two_sided, self.correction)
-        return Inference(intervals, tests, self.correction or "holm")
+        return Inference(intervals, tests, self.correction or "holm", self._plan_calibration())
+
+    def _plan_calibration(self) -> PermutationPlan | None:
+        from layerwise.core.analysis.inference.plans import check_permutation_plan
+        from layerwise.core.history.intervals import PermutationPlan
+
+        if not self.calibrated:
+            return None
+        plan = PermutationPlan(self.permutations or CALIBRATION_PERMUTATIONS, self.seed)
+        check_permutation_plan(plan)
+        return plan
 
 
 def plan_intervals(bootstrap: int, seed: int, method: str | None, level: float | None) -> IntervalPlan | None:
@@ -129,6 +152,7 @@ class Surety:
 
     intervals: IntervalTable | None = None
     tests: PermutationTable | None = None
+    calibrated: CalibratedTable | None = None
 
     def record(self) -> dict[str, Any]:
         """What JSON says of it."""
@@ -141,12 +165,16 @@ class Surety:
             how = {**vars(self.tests.plan), "correction": self.tests.correction}
             record |= {"test": how, "p": self.tests.p, "p_corrected": self.tests.p_corrected}
             record["test_gaps"] = _gaps(self.tests.reasons)
+        if self.calibrated is not None:
+            record["calibrated"] = _calibrated_record(self.calibrated)
         return record
 
     def heads(self) -> tuple[str, ...]:
         """Heads of the columns that `cells` fills."""
         heads = [] if self.intervals is None else [f"{self.intervals.plan.level:.0%} interval"]
-        return (*heads, "p", f"p ({self.tests.correction})") if self.tests is not None else tuple(heads)
+        if self.tests is not None:
+            heads += ["p", f"p ({self.tests.correction})"]
+        return (*heads, "calibrated") if self.calibrated is not None else tuple(heads)
 
     def cells(self, row: int, column: int) -> tuple[str, ...]:
         """What a table says of one pair: its interval, its p-value, and that corrected for all pairs."""
@@ -156,10 +184,16 @@ class Surety:
             cells.append(show_interval(*ends))
         if self.tests is not None:
             cells += [show_p(float(table[row, column])) for table in (self.tests.p, self.tests.p_corrected)]
+        if self.calibrated is not None:
+            cells.append(number(float(self.calibrated.scores[row, column])))
         return tuple(cells)
 
     def remarks(self) -> list[str]:
         """What the reader should know of the numbers: that a correction cannot leave anything, for instance."""
+        said = [] if self.calibrated is None else [describe_best(self.calibrated)]
+        return [*said, *self._warn_of_few()]
+
+    def _warn_of_few(self) -> list[str]:
         if self.tests is None:
             return []
         n_tests, n_permutations = self.tests.n_tests, self.tests.plan.n_permutations
@@ -185,16 +219,19 @@ class Inference:
     intervals: IntervalPlan | None = None
     tests: PermutationPlan | None = None
     correction: str = "holm"
+    calibration: PermutationPlan | None = None
 
     def ask(self, history: HistoryProtocol, measure: Measure, layers: Sequence[LayerAddress]) -> Surety:
         """Intervals and tests of all pairs of these layers, from history or computed and kept."""
-        if self.intervals is None and self.tests is None:
+        if self.intervals is None and self.tests is None and self.calibration is None:
             return Surety()
+        from layerwise.core.analysis.calibration.ask import ask_calibrated
         from layerwise.core.analysis.inference.from_history import ask_intervals, ask_tests
 
         intervals = None if self.intervals is None else ask_intervals(history, measure, layers, self.intervals)
         tests = None if self.tests is None else ask_tests(history, measure, layers, self.tests, self.correction)
-        return Surety(intervals, tests)
+        calibrated = None if self.calibration is None else ask_calibrated(history, measure, layers, self.calibration)
+        return Surety(intervals, tests, calibrated)
 
 
 def interval_record(interval: Interval) -> dict[str, Any]:
@@ -219,3 +256,29 @@ def _gaps(reasons: Mapping[Pair, str]) -> list[dict[str, Any]]:
         {"first": vars(first), "second": vars(second), "reason": reason}
         for (first, second), reason in reasons.items()
     ]
+
+
+def describe_best(found: CalibratedTable) -> str:
+    """The best pair of all that were searched, against the best of each permutation; in a sentence."""
+    best, n = found.best, found.plan.n_permutations
+    if best is None:
+        return f"Nothing could be calibrated by {n} permutations"
+    several = best.first.run_id != best.second.run_id
+    names = [f"{end.run_id[:8]} {end.layer}" if several else end.layer for end in (best.first, best.second)]
+    return (
+        f"Most alike of {best.n_searched:,} pairs: {' and '.join(names)}, {number(best.value)}; the best of so many "
+        f"reaches {number(best.threshold)} by chance, calibrated {number(best.score)}, p {show_p(best.p)} "
+        f"({n:,} permutations)"
+    )
+
+
+def _calibrated_record(found: CalibratedTable) -> dict[str, Any]:
+    best = found.best
+    return {
+        **vars(found.plan),
+        "alpha": found.alpha,
+        "scores": found.scores,
+        "thresholds": found.thresholds,
+        "p": found.p,
+        "best": None if best is None else {**vars(best), "first": vars(best.first), "second": vars(best.second)},
+    }

@@ -144,17 +144,27 @@ def _is_run(history: HistoryProtocol, text: str) -> bool:
 
 
 def _read_pair(history: HistoryProtocol, text: str, transform: str) -> Pair:
-    start = len(PREFIX) if text.startswith(PREFIX) else 0
-    places = [place for place, letter in enumerate(text) if letter == ":" and place >= start]
-    cut = next((place for place in places if _is_run(history, text[:place])), places[0])
-    name, both = text[:cut], text[cut + 1 :]
+    run, both = split_layer_reference(history, text)
     ends = both.split(",")
     if len(ends) != 2 or not all(ends):
         raise InputError(f"'{text}' is not of the form RUN:LAYER,LAYER")
-    run = history.find_run(name)
     layers = history.list_layers(run.id)
     one, other = (LayerAddress(run.id, find_layer(end.strip(), layers).name, transform) for end in ends)
     return one, other
+
+
+def split_layer_reference(history: HistoryProtocol, text: str) -> tuple[RunRecord, str]:
+    """The run of `RUN:REST`, and the rest; a lineage's name may have colons, too.
+
+    Raises:
+        InputError: If there is no such run.
+    """
+    start = len(PREFIX) if text.startswith(PREFIX) else 0
+    places = [place for place, letter in enumerate(text) if letter == ":" and place >= start]
+    if not places:
+        raise InputError(f"'{text}' is not of the form RUN:LAYER")
+    cut = next((place for place in places if _is_run(history, text[:place])), places[0])
+    return history.find_run(text[:cut]), text[cut + 1 :]
 
 
 def _list_steps(history: HistoryProtocol, name: str, transform: str) -> dict[tuple[str, str], Pair]:

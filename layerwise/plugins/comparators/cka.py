@@ -35,6 +35,8 @@ class LinearCka(KernelPanels, CosineComparator):
     description = "linear CKA (biased; the RV coefficient)"
     value_range = (0.0, 1.0)
     invariant_to = _SHAPE
+    moves_with_stimuli = True
+    is_vector_cosine = True
     panelled = True
     landmarked = True
     owner = "CKA"
@@ -90,6 +92,8 @@ class DebiasedCka(KernelPanels, CosineComparator):
     description = "linear CKA, debiased: 0 on average for unrelated layers"
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
+    moves_with_stimuli = True
+    is_vector_cosine = True
     panelled = True
     landmarked = True
     with_diagonal = False
@@ -130,6 +134,8 @@ class RbfCka(CosineComparator):
     description = "CKA with a Gaussian kernel (biased); sigma times the median distance is its width"
     value_range = (0.0, 1.0)
     invariant_to = _SHAPE
+    moves_with_stimuli = True
+    is_vector_cosine = True
     revision = 2  # 1 took the root of the median square, which is another number where pairs are even in number
     parameters = (Parameter("sigma", 1.0, "the kernel's width over the median distance", 1e-3, 1e3),)
 
@@ -178,6 +184,8 @@ class Rv2(KernelPanels, CosineComparator):
     description = "modified RV coefficient: linear CKA without the diagonals"
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
+    moves_with_stimuli = True
+    is_vector_cosine = True
     panelled = True
     landmarked = True
     with_diagonal = False

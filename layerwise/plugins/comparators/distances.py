@@ -39,6 +39,7 @@ class DistanceCorrelation(KernelPanels, CosineComparator):
     invariant_to = _RIGID | {"isotropic-scaling"}
     _metric = EuclideanMetric()
     panelled = True
+    moves_with_stimuli = True
     owner = "distance-correlation"
 
     def read_kernel(self, panel: Panel) -> Vector:

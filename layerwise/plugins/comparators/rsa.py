@@ -11,6 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,8 @@ class Rsa(MetricComparator):
     metric: Metric = PearsonMetric()
     shift_invariant = True
     threaded = True
+    is_vector_cosine: ClassVar[bool] = False
+    """Whether the value is a correlation or a cosine, so that other layers can be taken out of it."""
 
     @abstractmethod
     def standardise(self, pairs: Vector) -> Vector:
@@ -186,6 +189,7 @@ class PearsonRsa(RsaPanels, Rsa):
     """
 
     name = "rsa-pearson"
+    is_vector_cosine = True
     ordinal = False
     symbol = "r"
     description = "RSA: Pearson correlation of the similarities of all pairs of stimuli"
@@ -214,6 +218,7 @@ class SpearmanRsa(Rsa):
     """
 
     name = "rsa-spearman"
+    is_vector_cosine = True
     symbol = "ρ"
     description = "RSA: Spearman correlation of the similarities of all pairs of stimuli"
 
@@ -256,6 +261,7 @@ class CosineRsa(RsaPanels, Rsa):
     """
 
     name = "rsa-cosine"
+    is_vector_cosine = True
     ordinal = False
     needs_zero = True
     shift_invariant = False

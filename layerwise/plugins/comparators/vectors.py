@@ -30,6 +30,10 @@ class CosineComparator(Comparator):
     threaded = True
     nothing: ClassVar[str] = "the layer makes no difference between stimuli"
     """What is so where the vector is zero, or nothing but error."""
+    is_vector_cosine: ClassVar[bool] = False
+    """Whether the value is the cosine itself, so that other layers can be taken out of it."""
+    moves_with_stimuli: ClassVar[bool] = False
+    """Whether the vector is a matrix as `flatten` has it, whose rows and columns move when stimuli are permuted."""
 
     @abstractmethod
     def vector(self, representation: Representation) -> Vector:

@@ -61,6 +61,7 @@ def compare_runs(
         layerwise compare latest
         layerwise compare latest --with cka svcca --layers main
         layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
+        layerwise compare 3fa2 latest --with cka --calibrated
         layerwise compare 3fa2 latest --with disagreement jsd
         layerwise compare lineage:digits --to-end --with cka
     """
@@ -74,7 +75,7 @@ def compare_runs(
     names, of_outputs = split_comparators(comparators or [DEFAULT_COMPARATOR])
     measures = measuring.find(registry, names) if names else []
     inference = surety.plan()
-    if to_end and (surety.bootstrap or surety.permutations):
+    if to_end and (surety.bootstrap or surety.permutations or surety.calibrated):
         raise InputError(
             "--to-end makes no intervals and no tests; `layerwise training NAME --bootstrap N` has intervals"
         )

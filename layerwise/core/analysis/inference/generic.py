@@ -17,6 +17,7 @@ import numpy as np
 from layerwise.core.analysis.inference.every_pair import compare_every_pair, compare_states, prepare_or_none
 from layerwise.core.analysis.inference.layer_blocks import Places, choose_block_size, list_blocks, pick_layers
 from layerwise.core.analysis.inference.pairwise import PairTable, has_scores, offers_scores, run_all, tabulate
+from layerwise.core.analysis.inference.products import ProductTable, offers_products, permute_products
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.inference.resampling import (
     Draw,
@@ -149,9 +150,12 @@ def permute_blocks(
 
     def of_layers(layers: Sequence[Representation], n_threads: int) -> Permuted:
         states = [prepare_or_none(measure, layer) for layer in layers]
+        table = ProductTable(states, n_stimuli) if offers_products(measure) else None
 
         def of(number: int) -> Values:
             order = draw_permutation(n_stimuli, number, seed)
+            if table is not None:
+                return permute_products(measure, table, order)
             moved = [prepare_or_none(measure, layer.take(order)) for layer in layers]
             return compare_states(measure, moved, states, same=False)
 

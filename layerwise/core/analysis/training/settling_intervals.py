@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from layerwise.core.analysis.inference.generic import replicate
-from layerwise.core.analysis.inference.intervals import MAX_UNDEFINED, find_method, make_intervals
+from layerwise.core.analysis.inference.intervals import find_method, make_intervals
 from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.inference.replicates import Replicates, Values
+from layerwise.core.analysis.inference.samples import MAX_UNDEFINED
 from layerwise.core.analysis.training.checkpoints import TrainingQuestion
 from layerwise.core.analysis.training.ranks import correlate_ranks
 from layerwise.core.history.intervals import Interval, IntervalPlan

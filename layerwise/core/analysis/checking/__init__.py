@@ -1,0 +1,1 @@
+"""Tests of representations: whether what layers think is still what it was."""

@@ -1,0 +1,1 @@
+"""Baselines of tests of representations as small files, fit for version control."""
