@@ -26,6 +26,7 @@ SCRIPTS = (
     "plane",
     "map",
     "panels",
+    "gallery",
     "page",
 )
 STYLES = ("page", "atlas", "panels")

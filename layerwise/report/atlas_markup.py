@@ -121,7 +121,6 @@ def _matrices(content: MatrixBrowser, anchor: str, figure: Figure) -> Markup:
         groups=groups,
         known=known,
         others=others,
-        bounded=None not in atlas.measure.value_range,
         figure=figure,
     )
 

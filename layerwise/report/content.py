@@ -190,11 +190,19 @@ class Preview:
 
 @dataclass(frozen=True)
 class ReportSection:
-    """The content of one section: its figures, in order, and an introduction in plain text."""
+    """The content of one section: its figures, in order, and an introduction in plain text.
+
+    Attributes:
+        title: Its heading.
+        figures: In order; none where there is nothing to show.
+        introduction: Plain text.
+        folded: Whether the page shows its heading alone until a reader opens it.
+    """
 
     title: str
     figures: tuple[Figure, ...]
     introduction: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)

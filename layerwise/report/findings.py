@@ -72,9 +72,10 @@ def _ask(builder: Registered[SectionBuilder], context: ReportContext) -> Sequenc
     try:
         if not builder.call(builder.offer.applies, context):
             return ()
-        return builder.call(_checked, builder.offer, context)
+        found: Sequence[Finding] = builder.call(_checked, builder.offer, context)
     except LayerwiseError:
         return ()
+    return found
 
 
 def _checked(section: SectionBuilder, context: ReportContext) -> Sequence[Finding]:

@@ -36,6 +36,7 @@ class PlacedSection:
     Attributes:
         problem: That line.
         has_failed: Whether it is there because making the section failed.
+        folded: Whether it is closed until a reader opens it.
     """
 
     anchor: str
@@ -44,6 +45,7 @@ class PlacedSection:
     figures: tuple[tuple[Figure, Markup], ...] = ()
     problem: str = ""
     has_failed: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,9 @@ def build_section(builder: Registered[SectionBuilder], context: ReportContext) -
         with debug_mode(False):  # each chart is checked once it is whole, not at every step to it
             section = builder.call(builder.offer.build, context)
         figures = builder.call(render_figures, section, anchor)
-        return PlacedSection(anchor, section.title, section.introduction, figures) if figures else None
+        if not figures:
+            return None
+        return PlacedSection(anchor, section.title, section.introduction, figures, folded=section.folded)
     except LayerwiseError as error:
         words = str(error)
         blamed = words if builder.plugin in words else f"plugin '{builder.plugin}': {words}"

@@ -14,6 +14,9 @@ from layerwise.core.analysis.measure import Measure
 from layerwise.report.content import ReportContext
 from layerwise.report.queries import chosen_measure
 
+NEGLIGIBLE = 0.05  # of the largest value: correlations that are hardly below 0 are none, and do not call for a sign
+N_TENTHS = 10  # the lower end of a scale is a tenth of the largest value, so that people can read it
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -92,14 +95,21 @@ class Scale:
         return " ".join(filter(None, (self.noun, what, f"({self.symbol})")))
 
     def bounds(self, values: Iterable[float]) -> Bounds:
-        """The ends of the colour scale: those of the measure, those of the values where it has none."""
+        """The ends of the colour scale: from the data at the end where layers differ, the measure's own at the other.
+
+        Colours diverge around 0 only where some value lies clearly below it. Where none does, half of a diverging
+        scale would be of no use, and similarities from 0.8 to 1 would all look the same.
+        """
         low, high = self.limits
         found = [float(value) for value in values if math.isfinite(value)]
         top = high if high is not None else max(found, default=1.0)
         if self.diverging:
             reach = max(abs(top), abs(low) if low is not None else 0.0) or 1.0
-            return Bounds(-reach, reach, diverging=True)
+            if min(found, default=-reach) < -NEGLIGIBLE * reach:
+                return Bounds(-reach, reach, diverging=True)
         bottom = low if low is not None else min(found, default=0.0)
+        if self.noun == "similarity" and high is not None and found:
+            bottom = max(0.0, math.floor(min(found) / high * N_TENTHS) / N_TENTHS * high)
         return Bounds(
             bottom, top if top > bottom else bottom + 1, diverging=False, dark_is_low=self.noun == "distance"
         )

@@ -81,18 +81,30 @@ def test_similarity_to_the_previous_layer_is_read_back_from_the_step(ask) -> Non
 
 
 @pytest.mark.parametrize(
-    ("comparator", "diverging", "ends", "dark_is_low"),
+    ("comparator", "values", "diverging", "ends", "dark_is_low"),
     [
-        ("rsa-pearson", True, (-1.0, 1.0), False),
-        ("cka-debiased", True, (-1.0, 1.0), False),
-        ("linear-predictivity", True, (-1.0, 1.0), False),
-        ("cka", False, (0.0, 1.0), False),
-        ("angular-procrustes", False, (0.0, np.pi / 2), True),
-        ("bures", False, (0.0, 7.5), True),
+        ("rsa-pearson", [-0.5, 0.9], True, (-1.0, 1.0), False),
+        ("rsa-pearson", [], True, (-1.0, 1.0), False),
+        (
+            "rsa-pearson",
+            [0.84, 1.0],
+            False,
+            (0.8, 1.0),
+            False,
+        ),  # nothing is negative: half of the colours are not lost
+        ("rsa-pearson", [-0.01, 0.9], False, (0.0, 1.0), False),  # hardly below 0 is 0
+        ("cka-debiased", [-0.5, 0.9], True, (-1.0, 1.0), False),
+        ("linear-predictivity", [-0.5, 0.9], True, (-1.0, 1.0), False),
+        ("cka", [0.5, 0.9], False, (0.5, 1.0), False),
+        ("cka", [], False, (0.0, 1.0), False),
+        ("angular-procrustes", [0.5, 0.9], False, (0.0, np.pi / 2), True),
+        ("bures", [0.5, 7.5], False, (0.0, 7.5), True),
     ],
 )
-def test_colours_diverge_only_where_zero_means_something(ask, comparator, diverging, ends, dark_is_low) -> None:
-    bounds = find_scale(ask(comparator=comparator)).bounds([0.5, 7.5, float("nan")])
+def test_colours_diverge_only_around_a_zero_that_some_value_lies_below(
+    ask, comparator, values, diverging, ends, dark_is_low
+) -> None:
+    bounds = find_scale(ask(comparator=comparator)).bounds([*values, float("nan")])
     assert (bounds.diverging, bounds.dark_is_low) == (diverging, dark_is_low)
     assert (bounds.low, bounds.high) == pytest.approx(ends)
     colour = drawing.measure_colour(bounds, "t").to_dict()
@@ -171,7 +183,7 @@ def test_bands_hold_the_curve_and_are_described(ask) -> None:
     assert (curves["low"] <= curves["high"]).all()
     inside = (curves["low"] - 0.05 <= curves["value"]) & (curves["value"] <= curves["high"] + 0.05)
     assert inside.mean() > 0.8
-    method = next(f for f in transition.Transition().build(context).figures if f.name.startswith("profile")).method
+    method = next(f for f in transition.Transition().build(context).figures if f.name.startswith("curves")).method
     assert "95% intervals over the stimuli" in method
     assert "60 resamples" in method
     assert "'corrected' method" in method

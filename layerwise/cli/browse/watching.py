@@ -212,8 +212,7 @@ def _scale(watch: Watch, moments: Sequence[Moment]) -> dict[str, Any]:
     from layerwise.report.scale import Scale
 
     scale = Scale(watch.measure)
-    is_known = None not in scale.limits  # then values have no say
-    bounds = scale.bounds(() if is_known else (value for one in moments for value in one.matrix.ravel()))
+    bounds = scale.bounds(value for one in moments for value in one.matrix.ravel())
     colours = diverging_colours(_N_STOPS) if bounds.diverging else sequential_colours(_N_STOPS)
     ordered = colours[::-1] if bounds.dark_is_low else colours
     return {

@@ -76,7 +76,7 @@ class Dimension(SectionBuilder):
             "A layer may spread the stimuli in many directions or line them up along few. Where the number falls, "
             "the network gives up differences between stimuli; where it rises, it makes new ones."
         )
-        return ReportSection("Dimension", figures, introduction)
+        return ReportSection("Dimension", figures, introduction, folded=True)
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""

@@ -139,9 +139,8 @@ class LayerMatrix(SectionBuilder):
     def build(self, context: ReportContext) -> ReportSection:
         """Query and draw."""
         figures = tuple(self._figure(context, run) for run in featured_runs(context))
-        colour = "dark blue" if not find_scale(context).diverging else "red"
         introduction = (
-            f"Two layers are similar when they agree on which stimuli are alike. Blocks of {colour} along the "
+            "Two layers are similar when they agree on which stimuli are alike. Dark blocks along the "
             "diagonal are stretches of the network that keep the same structure; where it breaks, it is rebuilt."
         )
         return ReportSection("Layer by layer", figures, introduction)

@@ -56,7 +56,7 @@ class Sparseness(SectionBuilder):
         introduction = (
             "Does the network answer with many units or with few, and does a unit answer to many stimuli or to few?"
         )
-        return ReportSection("Sparseness", figures, introduction)
+        return ReportSection("Sparseness", figures, introduction, folded=True)
 
     def figures(self) -> Sequence[NamedFigure]:
         """What `layerwise figure` draws of it."""

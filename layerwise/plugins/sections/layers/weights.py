@@ -124,7 +124,7 @@ class Weights(SectionBuilder):
         """Query and draw."""
         figures = tuple(self._figure(context, run) for run in featured_runs(context))
         return ReportSection(
-            "Weights", figures, "How are the weights distributed, and how does that change with depth?"
+            "Weights", figures, "How are the weights distributed, and how does that change with depth?", folded=True
         )
 
     def figures(self) -> Sequence[NamedFigure]:

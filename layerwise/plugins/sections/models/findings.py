@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 
 from layerwise.core.history.intervals import Interval
-from layerwise.core.history.profiles import ProfileIntervals
+from layerwise.core.history.profiles import Profile, ProfileIntervals
 from layerwise.plugins.sections.shared.grouping import Runs
 from layerwise.plugins.sections.shared.overlays import read_profiles
 from layerwise.plugins.sections.transition.bands import interval_words, query_intervals
@@ -22,16 +22,17 @@ def find_between_models(context: ReportContext, runs: Runs, names: Mapping[str, 
     intervals = {run.id: query_intervals(context, run) for run in runs if run.id in profiles}
     found = []
     for one, other in itertools.combinations([run.id for run in runs if intervals.get(run.id) is not None], 2):
-        for number, value_of, told in (
-            ("smoothness", lambda profile: profile.smoothness, _tell_smoothness),
-            ("crossing", lambda profile: profile.crossings[0].depth if profile.crossings else None, _tell_crossing),
-        ):
+        for number, value_of, told in NUMBERS:
             pair = [_know(names[run], value_of(profiles[run]), intervals[run], number) for run in (one, other)]
             if pair[0] is None or pair[1] is None or touch(pair[0][2], pair[1][2]):
                 continue
             more, less = sorted((pair[0], pair[1]), key=lambda known: -known[1])
             found.append(Finding(told(more, less), "models", 0.9))
     return found
+
+
+def _crossing(profile: Profile) -> float | None:
+    return profile.crossings[0].depth if profile.crossings else None
 
 
 def touch(one: Interval, other: Interval) -> bool:
@@ -58,3 +59,9 @@ def _tell_crossing(more: Known, less: Known) -> str:
 
 def _words(known: Known) -> str:
     return f"{known[1]:.2f} ({interval_words(known[2])})"
+
+
+NUMBERS: tuple[tuple[str, Callable[[Profile], float | None], Told], ...] = (
+    ("smoothness", lambda profile: profile.smoothness, _tell_smoothness),
+    ("crossing", _crossing, _tell_crossing),
+)

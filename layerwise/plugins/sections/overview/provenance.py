@@ -96,4 +96,5 @@ class Provenance(SectionBuilder):
             )
             for run in featured_runs(context)
         )
-        return ReportSection("Provenance", (commands, *details), "Where every number of this page comes from.")
+        words = "Where every number of this page comes from."
+        return ReportSection("Provenance", (commands, *details), words, folded=True)

@@ -62,7 +62,7 @@ class PhotoGallery(SectionBuilder):
 
     name = "gallery"
     description = "example stimuli with their five most probable classes"
-    position: ClassVar[int] = 20
+    position: ClassVar[int] = 70
 
     def applies(self, context: ReportContext) -> bool:
         """Whether there are pictures to show; stimuli that are known by name alone have none."""

@@ -43,7 +43,7 @@ def find_loss(profile: Profile, intervals: ProfileIntervals, largest: float) -> 
     value = _with_interval(profile.to_input[place], intervals.curves["to_input"][place])
     where = "from the first layer on" if place == 1 else f"from {profile.layers[place]} on"
     told = f"Less than half of the input's structure is left {where}: similarity to the input is {value} there"
-    return Finding(f"{told} and stays below {bound:g}." if place < len(below) - 1 else f"{told}.", "profile", 0.8)
+    return Finding(f"{told} and stays below {bound:g}." if place < len(below) - 1 else f"{told}.", "curves", 0.8)
 
 
 def find_step(profile: Profile, intervals: ProfileIntervals) -> Finding | None:
@@ -52,13 +52,14 @@ def find_step(profile: Profile, intervals: ProfileIntervals) -> Finding | None:
     if place is None or len(profile.layers) < 3:
         return None
     sure = intervals.curves["steps"]
+    least = sure[place].low
     others = [interval.high for index, interval in enumerate(sure) if index not in (0, place)]
-    if sure[place].low is None or any(high is None or high >= sure[place].low for high in others):
+    if least is None or any(high is None or high >= least for high in others):
         return None
     before, after = profile.layers[place - 1], profile.layers[place]
     change = _with_interval(profile.steps[place], sure[place])
     share = f"{profile.shares[place]:.0%} of all change along the network"
-    return Finding(f"The largest change is from {before} to {after}: {change}, {share}.", "steps", 0.75)
+    return Finding(f"The largest change is from {before} to {after}: {change}, {share}.", "curves", 0.75)
 
 
 def find_crossing(profile: Profile, intervals: ProfileIntervals) -> Finding | None:
@@ -69,7 +70,7 @@ def find_crossing(profile: Profile, intervals: ProfileIntervals) -> Finding | No
     crossing = profile.crossings[0]
     depth = f"relative depth {crossing.depth:.2f}, {interval_words(sure)}"
     text = f"From {crossing.before} on layers are more like the output than like the input ({depth})."
-    return Finding(text, "profile", 0.4)
+    return Finding(text, "curves", 0.4)
 
 
 def is_below(interval: Interval, bound: float) -> bool:

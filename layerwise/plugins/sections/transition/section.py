@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from layerwise.core.analysis.profile_run import largest_value
@@ -18,7 +19,7 @@ from layerwise.plugins.sections.transition.curves import (
 from layerwise.plugins.sections.transition.findings import find_in_profile, name_figures
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
-from layerwise.report.content import Chart, Facts, Figure, Finding, ReportContext, ReportSection
+from layerwise.report.content import Alternatives, Chart, Facts, Figure, Finding, ReportContext, ReportSection
 from layerwise.report.queries import (
     chosen_measure,
     comparator_words,
@@ -171,7 +172,9 @@ class Transition(SectionBuilder):
             steps = f"Steps are {find_scale(context).step_words}"
             method = f"{steps}: {comparator_words(context)}; main layers in order of computation."
             method += tell_undrawn(context, pace)
-            figures.append(Figure("pace", "The pace of the transition", Chart(draw_pace(pace)), caption, method))
+            figures = _add_panel(
+                figures, Figure("pace", "The pace of the transition", Chart(draw_pace(pace)), caption, method)
+            )
         introduction = "Where along the network is the structure of the inputs lost, and that of the outputs found?"
         return ReportSection("From input to output", tuple(figures), introduction)
 
@@ -220,7 +223,7 @@ class Transition(SectionBuilder):
         curves, steps = query_curves(context, run), query_steps(context, run)
         method = f"{comparator_words(context)}; {run.n_stimuli} stimuli; main layers in order of computation."
         method += describe_bands(intervals)
-        figures = []
+        figures, panels = [], []
         facts = list_numbers(read_profile(context, run), intervals)
         if facts:
             caption = (
@@ -237,12 +240,24 @@ class Transition(SectionBuilder):
                 "that of the outputs appears. Where they cross, a layer is equally far from both."
             )
             title = title_for(context, run, f"{scale.noun.capitalize()} to the input and to the output")
-            figures.append(Figure(f"profile-{run.id}", title, Chart(draw_curves(curves, scale)), caption, method))
+            panels.append(Figure(f"profile-{run.id}", title, Chart(draw_curves(curves, scale)), caption, method))
         if len(steps):
             caption = (
                 "How far each layer moves from the one before it; the largest step is orange. A step of 0 leaves the "
                 f"structure as it is; a step is {scale.step_words}."
             )
             title = title_for(context, run, "The step from layer to layer")
-            figures.append(Figure(f"steps-{run.id}", title, Chart(draw_steps(steps, scale)), caption, method))
+            panels.append(Figure(f"steps-{run.id}", title, Chart(draw_steps(steps, scale)), caption, method))
+        if panels:
+            title = title_for(context, run, "The transition, layer by layer")
+            figures.append(Figure(f"curves-{run.id}", title, Alternatives("Show", tuple(panels)), method=method))
         return figures
+
+
+def _add_panel(figures: list[Figure], panel: Figure) -> list[Figure]:
+    """The same figures, the panel beside the curves where they are of one run, otherwise by itself."""
+    if len(figures) == 0 or not isinstance(figures[-1].content, Alternatives) or len(figures) > 2:
+        return [*figures, panel]
+    curves = figures[-1]
+    content = replace(curves.content, figures=(*curves.content.figures, panel))
+    return [*figures[:-1], replace(curves, content=content)]

@@ -34,6 +34,19 @@
   toggle.hidden = false;
   name();
 
+  // A link into a folded section opens it; so does printing, which shows all there is.
+  function unfold() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const fold = target?.closest("details.fold") ?? target?.querySelector(":scope > details.fold");
+    if (!fold || fold.open) return;
+    fold.open = true;
+    target.scrollIntoView();
+  }
+  window.addEventListener("hashchange", unfold);
+  document.addEventListener("click", (event) => { if (event.target.closest?.("a[href^='#']")) setTimeout(unfold); });
+  window.addEventListener("beforeprint", () => document.querySelectorAll("details.fold").forEach((fold) => { fold.open = true; }));
+  unfold();
+
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
   if (matchMedia("(max-width: 1000px)").matches) document.querySelector(".contents details").open = false;
   const current = new IntersectionObserver((entries) => {
