@@ -76,7 +76,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime.stamp: $(SET_UP) | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e .
+	$(PIP) install --quiet -c constraints.txt -e '.[all]'
 	@touch $@
 
 $(VENV)/develop.stamp: $(SET_UP) | $(BIN)/python
@@ -91,7 +91,7 @@ $(VENV)/browser.stamp: $(SET_UP) | $(BIN)/python
 .venv-torch/dependencies.stamp: $(SET_UP) $(TORCH)/pyproject.toml $(TORCH)/constraints.txt
 	test -n "$(PYTHON)" && $(PYTHON) -m venv --clear .venv-torch
 	.venv-torch/bin/python -m pip --disable-pip-version-check install --quiet \
-	  -c constraints.txt -c $(TORCH)/constraints.txt -e . './$(TORCH)[test]'
+	  -c constraints.txt -c $(TORCH)/constraints.txt -e '.[all]' './$(TORCH)[test]'
 	@touch $@
 
 .venv-torch/installed.stamp: .venv-torch/dependencies.stamp $(wildcard $(TORCH)/layerwise_torch/*)

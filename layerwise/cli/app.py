@@ -189,7 +189,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     elif isinstance(error, typer.TyperException):
         message, code = _explain_usage(error), error.exit_code
     elif isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("layerwise"):
-        message, code = explain_missing(error.name.partition(".")[0]), 1
+        message, code = explain_missing(error.name), 1
     elif isinstance(error, typer.Abort):
         message, code = "aborted", 1
     else:

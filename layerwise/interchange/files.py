@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from layerwise.core.base import hashing
-from layerwise.core.base.errors import InputError
+from layerwise.core.base.errors import InputError, explaining_missing
 from layerwise.core.base.words import near_names
 from layerwise.interchange.content import FileContent, about
 from layerwise.interchange.exported import Export
@@ -91,7 +91,8 @@ def read_file(path: Path, column: str | None = None) -> FileContent:
         if reader is None:
             known = ", ".join(suffix for suffix, known in READERS.items() if known is not _refuse_pickle)
             raise InputError(f"cannot import this: the suffix must be one of {known}")
-        return reader(path, column)
+        with explaining_missing():
+            return reader(path, column)
 
 
 def choose_format(path: Path, name: str | None = None) -> str:
@@ -117,7 +118,7 @@ def choose_writer(path: Path, name: str | None = None) -> Writer:
     Raises:
         InputError: If there is none.
     """
-    return WRITERS[choose_format(path, name)]
+    return explaining_missing()(WRITERS[choose_format(path, name)])
 
 
 def choose_matrix_writer(path: Path, name: str | None = None) -> MatrixWriter:
@@ -126,7 +127,7 @@ def choose_matrix_writer(path: Path, name: str | None = None) -> MatrixWriter:
     Raises:
         InputError: If there is none.
     """
-    return MATRIX_WRITERS[choose_format(path, name)]
+    return explaining_missing()(MATRIX_WRITERS[choose_format(path, name)])
 
 
 def hash_file(path: Path) -> str:

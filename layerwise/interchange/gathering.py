@@ -102,7 +102,7 @@ def gather(
     Args:
         files: The files.
         kind: What the arrays are, or `auto`.
-        wanted: Names of the layers to take; all if empty.
+        wanted: Names of the layers to take, also several in one text with commas; all if empty.
         names: Names of the stimuli in the files' order, where the user gives them.
         column: The column, array or descriptor of the files that has the names, where the user says so.
         structure: Which descriptors of the matrices name layers and subjects, and whose are taken.
@@ -114,9 +114,11 @@ def gather(
         find_kind(kind)
     if names is not None and column is not None:
         raise InputError("--names and --stimulus-column both say what the stimuli are called: give one of them")
-    parts = [_read_part(file, None if kind == AUTO else kind, wanted, names, column, structure) for file in files]
+    split = {text: [name.strip() for name in text.split(",")] for text in wanted}  # a name may have a comma itself
+    either = [*split, *(name for found in split.values() for name in found if name not in split)]
+    parts = [_read_part(file, None if kind == AUTO else kind, either, names, column, structure) for file in files]
     there = {layer.name for part in parts for layer in part.layers}
-    for name in wanted:
+    for name in (name for text, found in split.items() if text not in there for name in found):
         if name not in there:
             offered = [other for part in parts for other in part.offered]
             raise InputError(f"{', '.join(map(str, files))}: no layer '{name}'{near_names(name, offered)}")

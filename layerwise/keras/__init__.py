@@ -9,9 +9,12 @@
 Importing this package imports Keras.
 """
 
-from layerwise.keras.attaching import with_losses
-from layerwise.keras.recording import RecordRepresentations
-from layerwise.plugins.loaders.keras.losses import DeCov, SmoothDecorrelation
+from layerwise.core.base.errors import explaining_missing
 from layerwise.training.recorder import RecordingWarning
+
+with explaining_missing():
+    from layerwise.keras.attaching import with_losses
+    from layerwise.keras.recording import RecordRepresentations
+    from layerwise.plugins.loaders.keras.losses import DeCov, SmoothDecorrelation
 
 __all__ = ["DeCov", "RecordRepresentations", "RecordingWarning", "SmoothDecorrelation", "with_losses"]

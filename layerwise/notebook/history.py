@@ -272,7 +272,7 @@ class History:
 
     def __repr__(self) -> str:
         """Where it is, and how many runs it has."""
-        return f"<History {self.url}: {len(self)} runs>"
+        return f"<History {self.url}: {len(self)} run{'' if len(self) == 1 else 's'}>"
 
     def _repr_html_(self) -> Any:
         return self.runs(limit=_N_SHOWN)._repr_html_()

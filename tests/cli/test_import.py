@@ -313,3 +313,18 @@ def test_an_export_says_what_it_is_and_takes_no_kind(cli, net):
     said = cli("import", "x.npz", "--kind", "distance")
     assert said.code == 2
     assert "leave --kind out" in said.err
+
+
+def test_layers_of_a_file_are_chosen_with_commas_or_repeated(cli):
+    matrix = 1 - np.eye(6)
+    np.savez("areas.npz", **{"V1": matrix, "V4": matrix, "IT, left": matrix})
+
+    def chosen(*words):
+        said = cli("import", "areas.npz", "--kind", "distance", *words, "--json")
+        assert said.code == 0, said.err
+        return sorted(said.json["layers"])
+
+    assert chosen("--layer", "V1,V4") == chosen("--layer", "V1", "--layer", "V4") == ["V1", "V4"]
+    assert chosen("--layer", "IT, left") == ["IT, left"]
+    said = cli("import", "areas.npz", "--layer", "V1,V5")
+    assert (said.code, "no layer 'V5'" in said.err) == (2, True)

@@ -1,6 +1,6 @@
 import pytest
 
-from layerwise.cli.options.common import database_option, parse_size
+from layerwise.cli.options.common import database_option, parse_feed, parse_size, parse_tags, split_pairs
 from layerwise.cli.output import choose_columns
 from layerwise.cli.session import database_url
 from layerwise.core.base.errors import InputError
@@ -63,3 +63,10 @@ def test_a_table_does_without_empty_columns_and_without_spare_ones_where_it_is_t
     )
     assert choose_columns(heads, rows, 12, ("took", "run")) == (["run", "layers"], [["ab12", 5], ["cd34", 6]])
     assert choose_columns(heads, rows, 1, ("took", "gone")) == (["run", "layers"], [["ab12", 5], ["cd34", 6]])
+
+
+def test_pairs_may_be_repeated_or_have_commas_and_so_may_their_values():
+    assert split_pairs(["a=1,b=2", "c=3"]) == ["a=1", "b=2", "c=3"]
+    assert split_pairs(["ablated=mixed1/5x5, mixed2/5x5"]) == ["ablated=mixed1/5x5, mixed2/5x5"]
+    assert parse_tags(["lab=one,two", "x=1,y=2"]) == {"lab": "one,two", "x": "1", "y": "2"}
+    assert parse_feed(["keep_prob=1,training=false"]) == (("keep_prob", 1.0), ("training", 0.0))

@@ -87,6 +87,8 @@ def test_a_report_without_a_run_is_about_the_latest_and_is_called_report_html(as
     assert (said.code, said.out[:17]) == (0, "Wrote report.html"), said.err
     latest = ask("runs", "--limit", 1, "--json").json[0]["run_id"]
     assert latest in Path("report.html").read_text(encoding="utf-8")
+    assert f"about the latest run: {latest}, " in said.out
+    assert "about the latest" not in ask("report", latest, "--sections", "overview").out
 
 
 @pytest.mark.parametrize("name", ["r.pdf", "r.svg", "r", "r.html.gz"])

@@ -135,7 +135,7 @@ def parse_feed(pairs: Sequence[str] | None) -> tuple[tuple[str, float], ...]:
         InputError: If one has no name or no number, or a name comes twice.
     """
     found: dict[str, float] = {}
-    for pair in pairs or ():
+    for pair in split_pairs(pairs):
         name, _, value = (part.strip() for part in pair.rpartition("="))
         try:
             number = {"true": 1.0, "false": 0.0}.get(value.lower())
@@ -150,6 +150,11 @@ def parse_feed(pairs: Sequence[str] | None) -> tuple[tuple[str, float], ...]:
     return tuple(found.items())
 
 
+def split_pairs(pairs: Sequence[str] | None) -> list[str]:
+    """The texts K=V of an option that is repeated, takes several with commas, or both; a value may have a comma."""
+    return [part for text in pairs or () for part in re.split(r",(?=[^,=]+=)", text)]
+
+
 def parse_tags(tags: Sequence[str] | None) -> Mapping[str, str]:
     """The mapping that repeated `--tag k=v` options make.
 
@@ -157,7 +162,7 @@ def parse_tags(tags: Sequence[str] | None) -> Mapping[str, str]:
         InputError: If one has no `=` or no key, or a key comes twice.
     """
     found: dict[str, str] = {}
-    for tag in tags or ():
+    for tag in split_pairs(tags):
         key, equals, value = tag.partition("=")
         if not equals or not key.strip():
             raise InputError(f"--tag '{tag}' is not of the form key=value")

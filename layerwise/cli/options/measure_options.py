@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from layerwise.cli.options.common import split_names
+from layerwise.cli.options.common import split_names, split_pairs
 from layerwise.cli.options.completing import TAKES_NAMES, complete_comparators, quietly
 from layerwise.cli.options.helping import HelpfulCommand
 from layerwise.cli.output import make_table, stderr_console, stdout_console
@@ -82,7 +82,7 @@ class MeasureOptions:
             InputError: If a `--set` is not of the form name=value, or one comes twice.
         """
         named: list[tuple[str, Setting | None]] = [("variance", self.variance), ("rank", self.rank), ("k", self.k)]
-        for text in self.settings or ():
+        for text in split_pairs(self.settings):
             name, equals, value = (part.strip() for part in text.partition("="))
             if not (equals and name and value):
                 raise InputError(f"--set '{text}' is not of the form name=value")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 
 class LayerwiseError(Exception):
@@ -59,27 +60,51 @@ class PixelRangeError(StimulusError):
 
 
 def explain_missing(module: str) -> str:
-    """One line on a package that is not installed: what it is for, and the command that brings it."""
-    package, use = _PACKAGES.get(module, (module, ""))
-    needs = f"{use} needs {package}, which" if use else f"{package}"
-    remedy = f"`{sys.executable} -m pip install {package}`"
+    """One line on a package that is not installed: what needs it, and the command that brings it."""
+    name = module.partition(".")[0]
+    extra = EXTRAS.get(name)
+    what = f"'layerwise[{extra.name}]'" if extra else _DISTRIBUTIONS.get(name, name)
+    needs = f"{extra.use} needs {name}, which" if extra else name
+    remedy = f"`{sys.executable} -m pip install {what}`"
     return f"{needs} is not installed: {remedy}; `layerwise doctor` lists what is missing"
 
 
-_PACKAGES = {
-    "tensorflow": ("tensorflow", "loading this model"),
-    "keras": ("keras", "loading this model"),
-    "psycopg": ("'psycopg[binary]'", "a history in PostgreSQL"),
-    "starlette": ("starlette", "browse"),
-    "uvicorn": ("uvicorn", "browse"),
-    "h5py": ("h5py", "reading HDF5"),
-    "pyarrow": ("pyarrow", "reading and writing Parquet"),
-    "PIL": ("pillow", "reading images"),
-    "sklearn": ("scikit-learn", ""),
-    "vl_convert": ("vl-convert-python", "drawing figures"),
-    "dask": ("'dask[distributed]'", "the engine `dask`"),
+@contextmanager
+def explaining_missing() -> Iterator[None]:
+    """Within, a package that is not installed is an error of one line with the command that brings it.
+
+    Raises:
+        LayerwiseError: If an import of another package than Layerwise fails.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.partition(".")[0] == "layerwise":
+            raise
+        raise LayerwiseError(explain_missing(error.name)) from error
+
+
+class Extra(NamedTuple):
+    """A part of Layerwise that is installed only where it is asked for: `layerwise[NAME]`, and what it is for."""
+
+    name: str
+    use: str
+
+
+EXTRAS = {
+    "tensorflow": Extra("tensorflow", "loading this model"),
+    "keras": Extra("tensorflow", "loading this model"),
+    "psycopg": Extra("postgres", "a history in PostgreSQL"),
+    "starlette": Extra("browse", "browse"),
+    "uvicorn": Extra("browse", "browse"),
+    "h5py": Extra("formats", "reading and writing HDF5"),
+    "pyarrow": Extra("formats", "reading and writing Parquet"),
+    "dask": Extra("dask", "the engine `dask`"),
+    "distributed": Extra("dask", "the engine `dask`"),
+    "zarr": Extra("dask", "the engine `dask`"),
 }
-"""Package and use of modules that are imported only where they are needed, by their names."""
+"""The extra that brings a module which is imported only where it is needed."""
+_DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "vl_convert": "vl-convert-python"}
 
 
 class PluginError(LayerwiseError):

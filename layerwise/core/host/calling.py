@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from layerwise.core.base.errors import LayerwiseError, PluginError
+from layerwise.core.base.errors import EXTRAS, LayerwiseError, PluginError, explain_missing
 from layerwise.core.base.words import shorten
 from layerwise.core.host.under_way import CALLS, Place
 
@@ -87,6 +87,8 @@ class Caller:
         except (LayerwiseError, KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:
+            if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRAS:
+                raise LayerwiseError(explain_missing(error.name or "")) from error
             raise PluginError(place.plugin, place.hook, _describe(place.what, error)) from error
         finally:
             seconds = CALLS.end(call)

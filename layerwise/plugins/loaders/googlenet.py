@@ -80,7 +80,7 @@ class GoogLeNetLoader(ModelLoader):
     def fetch(self, model: str) -> list[Path]:
         """Download weights and names of classes from where their authors published them."""
         del model
-        return fetch_assets("googlenet", [WEIGHTS, CLASSES])
+        return fetch_assets(fetched_folder("googlenet"), [WEIGHTS, CLASSES])
 
 
 def _find_weights(request: LoadRequest) -> Path | None:

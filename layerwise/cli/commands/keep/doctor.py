@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -17,10 +18,11 @@ import typer
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database
 from layerwise.cli.output import count, make_table, print_json, size, stdout_console
 from layerwise.cli.session import open_history, session_of
-from layerwise.core.base.errors import LayerwiseError
+from layerwise.core.base.errors import EXTRAS, LayerwiseError
 from layerwise.core.base.urls import show_database
 
 _OPTIONAL = {"layerwise-torch": "PyTorch's models", "torch": "PyTorch's models"}
+_SHOWN = ("numpy", "tensorflow", "keras", "psycopg")
 _GOOD_SQLITE = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 _SECONDS = 10
 
@@ -81,18 +83,25 @@ def _list_versions() -> Iterator[Finding]:
     yield Finding(
         "sqlite", sqlite3.sqlite_version, "" if is_sound_sqlite(sqlite3.sqlite_version_info) else _OLD_SQLITE
     )
-    missing = []
-    for name in _needed():
-        found = _find_version(name)
-        if found is None:
-            missing.append(name)
-        elif name in {"tensorflow", "keras", "numpy", "psycopg"}:
-            yield Finding(name, found)
+    missing = [name for name in _needed() if _find_version(name) is None]
+    yield from (Finding(name, found) for name in _SHOWN if (found := _find_version(name)))
     if missing:
         remedy = f"{sys.executable} -m pip install {' '.join(missing)}"
         yield Finding("packages", f"missing: {', '.join(missing)}", remedy, is_fault=True)
+    yield from _list_extras()
     for name, gives in _OPTIONAL.items():
         yield Finding(name, _find_version(name) or f"not installed; it gives {gives}")
+
+
+def _list_extras() -> Iterator[Finding]:
+    """What `layerwise[NAME]` brings, for each name of which something is missing."""
+    for name in dict.fromkeys(extra.name for extra in EXTRAS.values()):
+        modules = [module for module, extra in EXTRAS.items() if extra.name == name]
+        missing = [module for module in modules if find_spec(module) is None]
+        if missing:
+            uses = " and ".join(dict.fromkeys(EXTRAS[module].use for module in missing))
+            remedy = f"{sys.executable} -m pip install 'layerwise[{name}]'"
+            yield Finding(f"layerwise[{name}]", f"not installed; it is for {uses}", remedy)
 
 
 _OLD_SQLITE = (

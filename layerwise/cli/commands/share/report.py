@@ -123,7 +123,7 @@ def write_report(
                 command=command,
                 tell=lambda *told: problems.append(told),
             )
-    _tell(path, records, as_json=as_json)
+    _tell(path, records, as_json=as_json, is_latest=runs == [LATEST])
     for name, section in problems:
         warn_on_stderr(f"section '{name}': {section.problem}")
     if open_it:
@@ -133,12 +133,13 @@ def write_report(
         raise LayerwiseError(f"{', '.join(failed)}: asked for, and could not be made; {path} has the rest")
 
 
-def _tell(path: Path, records: Sequence[RunRecord], *, as_json: bool) -> None:
+def _tell(path: Path, records: Sequence[RunRecord], *, as_json: bool, is_latest: bool) -> None:
     n_bytes = path.stat().st_size
     if as_json:
         print_json({"report": str(path), "runs": [record.id for record in records], "n_bytes": n_bytes})
     else:
-        typer.echo(f"Wrote {path} ({size(n_bytes)}).")
+        latest = f", about the latest run: {records[0].id}, {records[0].model.title}" if is_latest else ""
+        typer.echo(f"Wrote {path} ({size(n_bytes)}){latest}.")
 
 
 def read_names(sections: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,12 +24,15 @@ from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.network.model import NO_WEIGHTS, UNTRAINED, LoadRequest, Model
 from layerwise.plugins.loaders.class_names import Classes, find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
+from layerwise.plugins.loaders.fetching import Asset, fetch_assets
 from layerwise.plugins.loaders.keras.weights import first_line, load_weights
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing
 from layerwise.plugins.loaders.seeding import seeded
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
 
 IMAGENET = "imagenet"
+_FAMILIES = ("convnext", "densenet", "efficientnet", "inception", "mobilenet", "nasnet", "resnet", "vgg", "xception")
+"""What names of applications begin with, for where Keras is not installed and cannot say which there are."""
 _ENDING = re.compile(r"(?<=[a-z0-9])(V\d|B\d|X?Large|Small|Mobile|Tiny|Base|(?<=V2)[SML]$)")
 
 
@@ -51,7 +55,8 @@ class KerasApplicationsLoader(ModelLoader):
 
     def accepts(self, model: str) -> bool:
         """Whether it is one of the names, whatever its case and underscores."""
-        return _bare(model) in _find_applications()
+        known = _find_applications()
+        return _bare(model) in known if known else model.isidentifier() and _bare(model).startswith(_FAMILIES)
 
     def load(self, request: LoadRequest) -> Model:
         """Build the network and fill in its weights.
@@ -61,6 +66,7 @@ class KerasApplicationsLoader(ModelLoader):
             LayerwiseError: If published weights cannot be downloaded.
         """
         check_device(request.device)
+        import_keras()
         from layerwise.plugins.loaders.keras.model import KerasModel
         from layerwise.plugins.loaders.tensorflow.placement import find_placement
 
@@ -92,14 +98,37 @@ class KerasApplicationsLoader(ModelLoader):
         return [*([path] if path is not None else []), *list_class_files(request.class_names, path)]
 
     def fetch(self, model: str) -> list[Path]:
-        """Have Keras download the imagenet weights into its own cache, where it looks for them; it checks them.
+        """Download the imagenet weights into Keras's own cache, where it looks for them, and see that they fit.
+
+        They are checked by the checksums that Keras knows; of a few (`mobilenet`) it knows none.
 
         Raises:
-            LayerwiseError: If they cannot be downloaded.
+            LayerwiseError: If they cannot be downloaded, or are not what was published.
         """
+        keras = import_keras()
         name, class_name = _find_applications()[_bare(model)]
-        _build(getattr(import_keras().applications, class_name), name, IMAGENET, 0)
-        return [_keras_home() / "models"]
+        with _fetching(keras) as fetched:
+            _build(getattr(keras.applications, class_name), name, IMAGENET, 0)
+        return fetched
+
+
+@contextlib.contextmanager
+def _fetching(keras: Any) -> Iterator[list[Path]]:
+    """Within, what Keras downloads is downloaded by us: it goes on where it broke off. Gives the files that came."""
+    module: Any = sys.modules[keras.utils.get_file.__module__]
+    own, fetched = module.get_file, list[Path]()
+
+    def get_file(fname: str, origin: str, *rest: Any, **options: Any) -> Any:
+        digest = options.get("file_hash") or options.get("md5_hash") or ""
+        folder = _keras_home() / options.get("cache_subdir", "datasets")
+        fetched.extend(fetch_assets(folder, [Asset(fname, origin, digest)]))
+        return own(fname, origin, *rest, **{"cache_dir": str(_keras_home()), **options})
+
+    module.get_file = get_file
+    try:
+        yield fetched
+    finally:
+        module.get_file = own
 
 
 def _choose(request: LoadRequest) -> str:
@@ -114,6 +143,8 @@ def _build(build: Any, name: str, weights: str, seed: int) -> Any:
                 sys.stderr
             ):  # Keras prints a progress bar, which must not end up in --json
                 return build(weights="imagenet")
+        except LayerwiseError:
+            raise
         except Exception as error:  # urllib, http and Keras each have errors of their own
             raise LayerwiseError(
                 f"cannot fetch the imagenet weights of {name}: {first_line(error)}; "
