@@ -11,7 +11,7 @@ from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import LayerAddress
 from layerwise.storage import schema
 from layerwise.storage.answers.outputs import read_outputs
-from layerwise.storage.answers.results import check_at, read_packed
+from layerwise.storage.answers.results import read_packed, telling, unpack_at
 from layerwise.storage.connect import Database
 from layerwise.storage.holding.claims import is_live
 from layerwise.storage.identity import model_checksum, stimuli_checksum
@@ -19,7 +19,7 @@ from layerwise.storage.reader import model_from_row
 from layerwise.storage.removal import remove_run
 from layerwise.storage.rows import as_bytes
 from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets
-from layerwise.storage.tiles import TileError, decode_vector
+from layerwise.storage.tiles import Packed, TileError, decode_vector, read_values
 
 
 @dataclass(frozen=True)
@@ -127,12 +127,21 @@ def _check_representations(connection: sa.Connection) -> Iterator[str]:
     for row in connection.execute(chosen.join_from(representations, layers)).mappings().all():
         address = LayerAddress(row["run_id"], row["name"], row["transform"])
         try:
-            n_stimuli = check_at(address, read_packed(connection, [row["id"]])[row["id"]])
+            n_stimuli = _check_layer(address, read_packed(connection, [row["id"]])[row["id"]])
         except LayerwiseError as error:
             yield str(error)
             continue
         if n_stimuli != row["n_stimuli"]:
             yield f"run {address.run_id}, layer '{address.layer}' is damaged: its number of stimuli has changed"
+
+
+def _check_layer(address: LayerAddress, packed: Packed) -> int:
+    """Make sure that a layer is as it was written; gives its number of stimuli."""
+    if packed.n_landmarks is None:
+        return unpack_at(address, packed).n_stimuli
+    with telling(address):
+        read_values(packed)
+    return len(packed.mean) // 8
 
 
 def _check_vectors(connection: sa.Connection) -> Iterator[str]:

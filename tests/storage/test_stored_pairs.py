@@ -11,6 +11,7 @@ import pytest
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.records import LayerAddress, LayerResult
 from layerwise.core.network.matrices.derived import take_from
+from layerwise.core.network.matrices.landmarks import LandmarkPairs
 from layerwise.core.network.matrices.panels import Panel
 from layerwise.core.network.products import multiply
 from layerwise.storage import OpenHistory, Store, tiles
@@ -102,3 +103,49 @@ def test_some_stimuli_of_a_stored_layer_are_those_of_the_whole(
 ) -> None:
     (opened,) = store.open_layers([stored])
     assert same(take_from(opened, chosen), store.read_representation(stored).take(chosen))
+
+
+@pytest.fixture(params=[False, True], ids=["float32", "float64"])
+def on_landmarks(
+    request: pytest.FixtureRequest, store: OpenHistory, samples: Any, monkeypatch: Any
+) -> tuple[LayerAddress, LandmarkPairs]:
+    """The same with 20 landmarks."""
+    monkeypatch.setattr(tiles, "TILE_BYTES", 280)
+    rows = np.random.default_rng(1).normal(size=(N, 200)).astype(np.float32)
+    claim = store.begin_run(samples.header(stimuli=samples.stimuli(N), n_landmarks=20))
+    layer = LandmarkPairs(multiply(rows).represent(in_double=request.param), 20)
+    store.save_layer(claim, LayerResult("mixed", "none", layer, ()))
+    return LayerAddress(claim.run_id, "mixed"), layer
+
+
+@pytest.mark.parametrize("n_rows", [None, 7])
+def test_pairs_with_landmarks_come_back_bit_by_bit(
+    store: OpenHistory, on_landmarks: tuple[LayerAddress, LandmarkPairs], n_rows: int | None
+) -> None:
+    address, layer = on_landmarks
+    assert store.find_run(address.run_id).n_landmarks == 20
+    (opened,) = store.open_layers([address])
+    assert (opened.landmarks, opened.entry_type, opened.resolution) == (20, layer.entry_type, layer.resolution)
+    for name in ("deviation", "mean", "norm"):
+        np.testing.assert_array_equal(getattr(opened, name), getattr(layer, name))
+    found, expected = read_all(opened.upper_panels(n_rows)), read_all(layer.upper_panels(n_rows))
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours[0] == theirs[0]
+        np.testing.assert_array_equal(ours[1], theirs[1])
+    with pytest.raises(InputError, match=r"its first 20 stimuli alone \(--landmarks\)"):
+        store.read_representation(address)
+
+
+def test_damage_to_pairs_with_landmarks_is_told(
+    store: Store, on_landmarks: tuple[LayerAddress, LandmarkPairs], execute: Any
+) -> None:
+    assert store.verify() == []
+    execute("UPDATE representations SET n_landmarks = 19")
+    assert "tiles do not make up 90 stimuli" in store.verify()[0]
+    execute("UPDATE representations SET n_landmarks = 20")
+    execute("UPDATE tiles SET data = :data WHERE position = 3", data=b"nothing")
+    assert "tile 3 fails its checksum" in store.verify()[0]
+    (opened,) = store.open_layers([on_landmarks[0]])
+    with pytest.raises(LayerwiseError, match="layer 'mixed' is damaged: tile 3 fails its checksum"):
+        list(opened.upper_panels())

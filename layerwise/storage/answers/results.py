@@ -26,7 +26,7 @@ from layerwise.storage.answers.pairs import read_pairs
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import as_bytes, chunks, provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
-from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, read_values, unpack, unpack_head
+from layerwise.storage.tiles import CORRELATION, Packed, Tile, TileError, unpack, unpack_head
 
 if TYPE_CHECKING:
     from layerwise.core.network.matrices.pairs import Pairs
@@ -237,19 +237,6 @@ def unpack_at(address: LayerAddress, packed: Packed) -> Representation:
     """Unpack what is stored at an address, which an error names."""
     with telling(address):
         return unpack(packed)
-
-
-def check_at(address: LayerAddress, packed: Packed) -> int:
-    """Make sure that what is stored at an address is what was written there; gives its number of stimuli.
-
-    Raises:
-        LayerwiseError: If it is not; names the address.
-    """
-    if packed.n_landmarks is None:
-        return unpack_at(address, packed).n_stimuli
-    with telling(address):
-        read_values(packed)
-    return len(packed.mean) // 8
 
 
 def _require_whole(heads: Mapping[LayerAddress, Packed]) -> None:
