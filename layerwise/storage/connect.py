@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ class Database:
             if _is_sqlite(url)
             else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         )
+        self._under_way = threading.local()
 
     @property
     def is_sqlite(self) -> bool:
@@ -96,12 +98,28 @@ class Database:
         if self.read_only:
             why = "was opened for reading only" if can_write(self.url) else _READABLE
             raise InputError(f"{self.shown} {why}")
+        outer: sa.Connection | None = getattr(self._under_way, "connection", None)
+        if outer is not None:
+            with one_line_errors(self.shown):
+                self._keep_others_out(outer, exclusive=exclusive)
+                yield outer
+            return
         with (
             one_line_errors(self.shown),
             self.engine.connect() as connection,
             self._begin(connection, exclusive=exclusive) as marked,
         ):
             yield marked
+
+    @contextmanager
+    def write_together(self) -> Iterator[None]:
+        """One transaction for all that this thread writes within: all of it is kept, or nothing."""
+        with self.write() as connection:
+            self._under_way.connection = connection
+            try:
+                yield
+            finally:
+                self._under_way.connection = None
 
     @contextmanager
     def rebuild(self) -> Iterator[sa.Connection]:
@@ -130,12 +148,15 @@ class Database:
     def _begin(self, connection: sa.Connection, *, exclusive: bool) -> Iterator[sa.Connection]:
         marked = connection.execution_options(**_WRITER)
         with marked.begin():
-            if exclusive and not self.is_sqlite:
-                marked.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            self._keep_others_out(marked, exclusive=exclusive)
             yield marked
 
+    def _keep_others_out(self, connection: sa.Connection, *, exclusive: bool) -> None:
+        if exclusive and not self.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; what is asked for later opens another one."""
         self.engine.dispose()
 
 

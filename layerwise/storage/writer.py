@@ -63,6 +63,10 @@ class RunWriter:
         """While within, give signs of life from a thread and a connection of their own."""
         return keep_alive(self._database.url, claim)
 
+    def write_together(self) -> AbstractContextManager[None]:
+        """One transaction for all that this thread writes within."""
+        return self._database.write_together()
+
     def save_layer(self, claim: Claim, result: LayerResult) -> None:
         """Write one finished layer; one that is there already is replaced.
 

@@ -12,7 +12,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,8 +26,8 @@ from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import PreparedRun, prepare_run
 
 if TYPE_CHECKING:
-    from layerwise.core.history.protocols import RunStore
     from layerwise.core.host.registry import Registry
+    from layerwise.storage.store import OpenHistory
 
 DEFAULT_DATABASE = "sqlite:///layerwise.db"
 _MOST_WAITING = 32  # recordings that wait to be stored; then the oldest goes to a file of its own
@@ -98,6 +98,7 @@ class Recorder:
         )
         self._prepared: PreparedRun | None = None
         self._waiting: deque[ComputedRun] = deque()
+        self._store: OpenHistory | None = None  # at rest between recordings: its statements are compiled once
 
     @property
     def is_new(self) -> bool:
@@ -145,11 +146,13 @@ class Recorder:
         if not self._waiting:
             return True
         try:
-            with self._open() as store:
-                while self._waiting:
-                    self.run_ids.append(store_run(self._waiting[0], store))
-                    self._waiting.popleft()
+            store = self._store = self._store or _open(self.database)
+            while self._waiting:
+                self.run_ids.append(store_run(self._waiting[0], store))
+                self._waiting.popleft()
+            store.rest()
         except (LayerwiseError, OSError) as error:
+            self._close_store()  # what is wrong with it is found, or mended, where it is opened anew
             step = self._waiting[0].header.step
             _warn(f"step {step} could not be stored in {show_database(self.database)}, and waits in memory: {error}")
             if len(self._waiting) > _MOST_WAITING:
@@ -157,17 +160,18 @@ class Recorder:
             return False
         return True
 
-    def _open(self, url: str | None = None) -> AbstractContextManager[RunStore]:
-        from layerwise.storage import open_store
-
-        return open_store(url or self.database, create=True)
+    def _close_store(self) -> None:
+        if self._store is not None:
+            with suppress(LayerwiseError, OSError):
+                self._store.close()
+        self._store = None
 
     def _set_aside(self) -> None:
         """Put all that waits into a file beside, where the history cannot be written to."""
         name = re.sub(r"[^\w.-]+", "-", self.lineage).strip("-") or "training"
         path = Path(f"layerwise-{name}.db")
         try:
-            with self._open(f"sqlite:///{path}") as store:
+            with _open(f"sqlite:///{path}") as store:
                 while self._waiting:
                     store_run(self._waiting[0], store)
                     self._waiting.popleft()
@@ -181,6 +185,7 @@ class Recorder:
         """Store what waits, in a file beside where the history cannot be written to, and let go of the stimuli."""
         if not self._store_waiting():
             self._set_aside()
+        self._close_store()
         if self._prepared is not None:
             with suppress(LayerwiseError, OSError):
                 self._prepared.stimuli.pixels.close()
@@ -211,6 +216,12 @@ def guarded(record: Callable[[], Any], *, is_first: bool = False) -> Any:
     except Exception as error:  # noqa: BLE001 - a training must not end because of what watches it
         _warn(f"not recorded: {type(error).__name__}: {error}")
         return False
+
+
+def _open(url: str) -> OpenHistory:
+    from layerwise.storage import open_store
+
+    return open_store(url, create=True)
 
 
 def _as_url(db: str | Path | None) -> str:

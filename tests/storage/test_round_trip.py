@@ -43,6 +43,26 @@ def test_a_store_is_both_what_the_engine_writes_to_and_a_history(store: Store) -
     assert writer is history
 
 
+def test_what_is_written_together_is_kept_as_a_whole_or_not_at_all(store: Store, samples: Any) -> None:
+    claim = store.begin_run(samples.header())
+
+    def write_and_stop() -> None:
+        with store.write_together():
+            store.save_layer(claim, samples.result("mixed"))
+            store.finish_run(claim, {"stream": 1.0})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_stop()
+    assert (store.list_layers(claim.run_id), store.find_run(claim.run_id).status) == ([], "running")
+    with store.write_together():
+        store.save_layer(claim, samples.result("mixed"))
+        store.finish_run(claim, {"stream": 2.0})
+    store.rest()
+    assert [layer.name for layer in store.list_layers(claim.run_id)] == ["mixed"]
+    assert store.find_run(claim.run_id).timings == {"stream": 2.0}
+
+
 def test_a_run_is_read_back_with_everything_that_was_recorded(store: Store, samples: Any) -> None:
     header = samples.header()
     before = datetime.now(UTC)

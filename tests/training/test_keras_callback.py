@@ -150,6 +150,20 @@ def test_what_can_never_be_stored_is_put_into_a_file_beside(
     assert [run.step for run in read_lineage(tmp_path / "layerwise-my-training.db", "my training")] == [0, 1]
 
 
+def test_a_history_that_is_taken_away_between_recordings_is_made_again(digits: Any, tmp_path: Path) -> None:
+    database, model = tmp_path / "history.db", make_model()
+    callback = lw.keras.RecordRepresentations(probes_of(digits), layers="output", db=database, lineage="moved")
+    callback.set_model(model)
+    assert callback.record(0)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    model.trainable_weights[-1].assign_add(0.5 * model.trainable_weights[-1] + 0.1)
+    with pytest.warns(lw.keras.RecordingWarning, match="waits in memory"):
+        assert not callback.record(1)
+    callback.close()
+    assert [run.step for run in read_lineage(database, "moved")] == [1]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [({"layers": "nothing"}, "nothing"), ({"every": 0}, "at least 1"), ({"every": "sometimes"}, "sometimes")],

@@ -85,6 +85,15 @@ class RunStore(LayerStore, Protocol):
         Never raises into the work. Once it is left, nobody computes the run any more, finished or not.
         """
 
+    def write_together(self) -> AbstractContextManager[None]:
+        """One transaction for all that this thread writes within: all of it is kept, or nothing.
+
+        For a run that is computed already. What takes long is not done within: other writers wait.
+        """
+
+    def rest(self) -> None:
+        """Let go of files and connections until the next call."""
+
     def finish_run(self, claim: Claim, timings: Mapping[str, float], costs: RunCosts | None = None) -> None:
         """Mark the run finished; `timings` (seconds by stage) are added to those of earlier attempts.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, distributions, entry_points, version
 
 HOST = "layerwise"
@@ -89,6 +90,7 @@ def normal_name(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+@lru_cache(maxsize=64)
 def distribution_version(name: str) -> str:
     """Version of an installed distribution, `unknown` where it is not installed as one."""
     try:

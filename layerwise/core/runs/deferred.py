@@ -63,18 +63,18 @@ def compute_run(prepared: PreparedRun, observer: Observer) -> ComputedRun:
 
 
 def store_run(computed: ComputedRun, store: RunStore) -> str:
-    """Write a computed run to a history; what is there already of it is left as it is.
+    """Write a computed run to a history, all in one transaction; what is there already of it is left as it is.
 
     Returns:
         The id of the run.
 
     Raises:
-        LayerwiseError: If it cannot be written; what was written is kept, and the same call goes on from there.
+        LayerwiseError: If it cannot be written; then nothing of it is, and the same call can be made again.
     """
     claim = store.begin_run(computed.header)
     if claim.finished:
         return claim.run_id
-    with holding(store, claim, partial(_fail, store, claim)):
+    with holding(store, claim, partial(_fail, store, claim)), store.write_together():
         store.save_weights(claim, computed.weights)
         for layer in computed.layers:
             if (layer.layer, layer.transform) not in claim.done:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def describe_host(device: str = "cpu") -> dict[str, str]:
     } | ({} if limit is None else {"memory_limit": f"{limit / 2**30:.1f} GiB"})
 
 
+@cache
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():

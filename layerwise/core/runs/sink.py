@@ -263,16 +263,12 @@ def measure_by_landmarks(
 def measure_weights(model: Model, statistics: Statistics, remark: Callable[[str], None]) -> list[WeightResult]:
     """All weight statistics of a model."""
     chosen = [statistic for statistic in statistics if isinstance(statistic.offer, kinds.WeightStatistic)]
-    return [
-        WeightResult(
-            name=tensor.name,
-            layer=tensor.layer,
-            shape=tensor.values.shape,
-            position=position,
-            statistics=tuple(measure(statistic, remark, read_only(tensor.values)) for statistic in chosen),
-        )
-        for position, tensor in enumerate(model.weights())
-    ]
+    found = []
+    for position, tensor in enumerate(model.weights()):
+        values = read_only(tensor.values)  # the same for all of them: what they share is computed once
+        results = tuple(measure(statistic, remark, values) for statistic in chosen)
+        found.append(WeightResult(tensor.name, tensor.layer, tensor.values.shape, position, results))
+    return found
 
 
 def _result(statistic: Registered[Any], value: kinds.StatisticValue) -> StatisticResult:

@@ -17,8 +17,9 @@ from layerwise.core.network.ablating import stand_ins
 from layerwise.core.network.ablating.ablation import Ablation, ablate, measure_means
 from layerwise.core.network.ablating.stand_ins import draw_partners
 from layerwise.core.network.model import LoadRequest
+from layerwise.core.runs.ablation_sweep import sweep_ablations
 from layerwise.demo.network import build_network
-from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader
+from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader, SavedModelLoader
 from layerwise.plugins.loaders.keras.files import KerasFileLoader
 from layerwise.storage import open_store
 from layerwise.testing.toy import ToyModel
@@ -123,19 +124,44 @@ def test_a_silenced_layer_gives_its_substitute_and_is_told_from_the_intact(model
     assert other.info.name == "digits without conv0"
 
 
-def test_a_frozen_graph_can_be_silenced(network: Any, model: Any, tmp_path: Path) -> None:
+def freeze(network: Any, path: Path) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     signature = tf.TensorSpec([None, 16, 16, 1], tf.float32, name="image")
     function = tf.function(lambda image: network(image, training=False), input_signature=[signature])
     frozen = convert_variables_to_constants_v2(function.get_concrete_function()).graph.as_graph_def()
-    path = tmp_path / "digits.pb"
     path.write_bytes(frozen.SerializeToString())
-    graph = FrozenGraphLoader().load(LoadRequest(str(path), preprocessing="none"))
-    branch = next(layer.name for layer in graph.layers if "5x5" in layer.name and "mixed2" in layer.name)
-    silenced = ablate(graph, Ablation((branch,)), read, N)
+    return FrozenGraphLoader().load(LoadRequest(str(path), preprocessing="none"))
+
+
+def export(network: Any, path: Path) -> Any:
+    network.export(path, verbose=False)
+    return SavedModelLoader().load(LoadRequest(str(path), preprocessing="none"))
+
+
+@pytest.fixture(scope="module", params=[freeze, export], ids=["frozen graph", "SavedModel"])
+def graph(request: pytest.FixtureRequest, network: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return request.param(network, tmp_path_factory.mktemp("graph") / "digits.pb")
+
+
+@pytest.mark.parametrize("substitute", ["zero", "mean", "shuffle"])
+def test_a_branch_of_an_exported_network_is_silenced_as_keras_says(substitute: Any, network: Any, graph: Any) -> None:
+    given = keras.Model(network.input, network.get_layer("mixed2_5x5").output).predict(PIXELS * 1.0, verbose=0)
+    value = {"zero": 0.0, "mean": given.mean(axis=0), "shuffle": given[draw_partners(N, 3)]}[substitute]
+    (branch,) = (layer.name for layer in graph.layers if layer.branch == "5x5" and "mixed2" in layer.name)
+    silenced = ablate(graph, Ablation((branch,), substitute, seed=3), read, N)
+    assert np.abs(compute(silenced) - outputs_without(network, "mixed2_5x5", value)).max() < 1e-6
     assert np.abs(compute(silenced) - compute(graph)).max() > 1e-4
+
+
+def test_a_sweep_over_an_exported_network_silences_each_branch(network: Any, graph: Any) -> None:
+    branches = [layer.name for layer in graph.layers if layer.branch and "mixed2" in layer.name]
+    assert len(branches) == 4
+    _, effects = sweep_ablations(graph, [Ablation((name,)) for name in branches], read, [None] * N)
+    for name, effect in zip(branches, effects, strict=True):
+        whole = ablate(graph, Ablation((name,)), read, N)
+        assert np.abs(effect.outputs - compute(whole)).max() < 1e-6
 
 
 @pytest.mark.parametrize(

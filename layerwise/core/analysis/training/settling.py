@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.inference.replicates import Values
 from layerwise.core.analysis.measure import Measure
 from layerwise.core.analysis.training.checkpoints import Compared, Training, TrainingQuestion
+from layerwise.core.analysis.training.kept_intervals import KeptIntervals, SettlingIntervals
 from layerwise.core.analysis.training.ranks import correlate_ranks
 from layerwise.core.analysis.training.settling_intervals import (
     NOT_ASKED,
@@ -105,7 +107,7 @@ def ask_settling(
 
     Intervals of similarities are made as the plan says. Those of steps and of the rank correlation are quantiles of
     what they are on each resample of the stimuli, because a step jumps from one checkpoint to the next; quantiles are
-    rather too wide, see `docs/inference.md`.
+    rather too wide, see `docs/inference.md`. They are kept in the history, and answered from there.
 
     Args:
         question: What is asked about.
@@ -144,20 +146,31 @@ def compare_with_end(question: TrainingQuestion) -> Compared:
 
 
 def _add_intervals(question: TrainingQuestion, asked: Settling, learned: list[int], plan: IntervalPlan) -> Settling:
-    """The same with intervals, from the same resamples for all layers."""
-    drawn = [draw_settling(question, column, asked.bound, plan) for column in range(len(asked.layers))]
+    """The same with intervals: those that are kept, or from the same resamples for all layers."""
+    check_interval_plan(plan)
+    kept = KeptIntervals(question, asked.bound.value, plan)
+    found = kept.read()
+    if found is None:
+        found = _draw_intervals(question, asked, learned, plan)
+        if question.save:
+            kept.save(found)
     steps = asked.training.steps
     settled = []
-    for known, of_layer in zip(asked.settled, drawn, strict=True):
-        ends = of_layer.interval(plan.level)
+    for known, ends in zip(asked.settled, found.places, strict=True):
         if ends.low is None or ends.high is None:
             settled.append(replace(known, reason=ends.reason))
         else:
             low, high = int(np.floor(ends.low)), int(np.ceil(ends.high))
             settled.append(replace(known, low=steps[low], high=steps[high]))
-    return replace(
-        asked,
+    return replace(asked, bands=found.bands, settled=tuple(settled), order_interval=found.order)
+
+
+def _draw_intervals(
+    question: TrainingQuestion, asked: Settling, learned: list[int], plan: IntervalPlan
+) -> SettlingIntervals:
+    drawn = [draw_settling(question, column, asked.bound, plan) for column in range(len(asked.layers))]
+    return SettlingIntervals(
         bands=make_bands(drawn, plan),
-        settled=tuple(settled),
-        order_interval=make_order_interval([drawn[place] for place in learned], plan.level),
+        places=tuple(of_layer.interval(plan.level) for of_layer in drawn),
+        order=make_order_interval([drawn[place] for place in learned], plan.level),
     )

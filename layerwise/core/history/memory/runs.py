@@ -71,6 +71,16 @@ class MemoryRun:
     predictions: tuple[Prediction, ...] = ()
     outputs: Outputs | None = None
 
+    def copy(self) -> MemoryRun:
+        """The same as it is now, whatever becomes of this one."""
+        return replace(
+            self,
+            attempts=list(self.attempts),
+            representations=dict(self.representations),
+            stored_in=dict(self.stored_in),
+            statistics={place: dict(found) for place, found in self.statistics.items()},
+        )
+
     @property
     def record(self) -> RunRecord:
         """The run as a history knows it; nobody is at work on one whose claim was let go of."""

@@ -87,6 +87,20 @@ class RunsInMemory(KeptResults):
                 if run is not None and run.token == claim.token:
                     run.held = False
 
+    @contextmanager
+    def write_together(self) -> Iterator[None]:
+        """All that this thread writes within is kept, or nothing."""
+        with self._lock:
+            before = {run_id: run.copy() for run_id, run in self._runs.items()}
+            try:
+                yield
+            except BaseException:
+                self._runs = before
+                raise
+
+    def rest(self) -> None:
+        """Nothing: it is all in memory."""
+
     def save_layer(self, claim: Claim, result: LayerResult) -> None:
         """Write one finished layer; one that is there already is replaced.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from layerwise.core.analysis.training import settling
 from layerwise.core.analysis.training.checkpoints import choose_training_layers, make_training, read_training
 from layerwise.core.analysis.training.ranks import correlate_ranks
 from layerwise.core.analysis.training.settling import ask_settling
@@ -121,6 +124,33 @@ def test_intervals_hold_the_settling_of_clear_cases_and_say_where_one_is_not(
         for column, interval in enumerate(intervals[1:], start=1):
             assert interval.low <= found.to_end[row, column] + 1e-9, (row, column)
             assert interval.high >= found.to_end[row, column] - 1e-9, (row, column)
+
+
+@pytest.mark.parametrize("comparator", ["cka", "rsa-pearson"])
+def test_intervals_are_drawn_once_and_are_those_of_this_very_question(
+    made_training, question, comparator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, plan = question(made_training(BOTTOM_UP), comparator=comparator), IntervalPlan(40, seed=1)
+    first = ask_settling(asked, plan=plan)
+
+    def never(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(settling, "draw_settling", never)
+    again = ask_settling(asked, plan=plan)
+    assert (again.settled, again.order_interval) == (first.settled, first.order_interval)
+    assert [[(one.low, one.high) for one in row] for row in again.bands] == [
+        [(one.low, one.high) for one in row] for row in first.bands
+    ]
+    others = [
+        (asked, IntervalPlan(40, seed=2), None),
+        (asked, plan, 0.8),
+        (replace(asked, layers=asked.layers[:-1]), plan, None),
+        (replace(asked, training=replace(asked.training, runs=asked.training.runs[1:])), plan, None),
+    ]
+    for other, way, bound in others:
+        with pytest.raises(ZeroDivisionError):
+            ask_settling(other, plan=way, bound=bound)
 
 
 def test_a_layer_near_the_bound_has_an_interval_of_several_checkpoints(made_training, question) -> None:
