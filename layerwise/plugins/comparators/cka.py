@@ -32,7 +32,7 @@ class LinearCka(KernelPanels, CosineComparator):
     """
 
     name = "cka"
-    description = "linear CKA (biased; the RV coefficient)"
+    description = "linear CKA (the RV coefficient); biased by few stimuli, which cka-debiased is not"
     value_range = (0.0, 1.0)
     invariant_to = _SHAPE
     moves_with_stimuli = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,6 +32,7 @@ from layerwise.core.base.errors import InputError, PluginError
 if TYPE_CHECKING:
     from layerwise.core.analysis.choose import Chosen
     from layerwise.core.analysis.compare import ComparisonTable
+    from layerwise.core.history.records import LayerAddress
 
 _N_WARNINGS = 3
 
@@ -44,6 +47,14 @@ def compare_runs(
     layers: Selectors = None,
     transform: TransformName = "none",
     surety: InferenceOptions,
+    partial: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--partial",
+            metavar="LAYER",
+            help="Take this layer out of both: a layer of the first run, `input` say, or RUN:LAYER; repeatable.",
+        ),
+    ] = None,
     to_end: Annotated[
         bool,
         typer.Option("--to-end", help="Compare each layer of each run only with the same layer of the last run."),
@@ -54,20 +65,24 @@ def compare_runs(
 ) -> None:
     """Compare every layer with every other, within a run or across runs on the same stimuli.
 
-    By default with `rsa-pearson`; --with takes several. Answers are kept: asked again, they are read. Where a measure
-    is asymmetric the row is its first layer. With `disagreement` or `jsd` the outputs of runs are compared.
+    By default with `rsa-pearson`; --with takes several, `recommended` for four that fail differently. Answers are
+    kept: asked again, they are read. Where a measure is asymmetric the row is its first layer. With `disagreement` or
+    `jsd` the outputs of runs are compared.
 
     Examples:
         layerwise compare latest
+        layerwise compare latest --with recommended --layers main
         layerwise compare latest --with cka svcca --layers main
         layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
         layerwise compare 3fa2 latest --with cka --calibrated
+        layerwise compare latest --with cka-debiased --partial input
         layerwise compare 3fa2 latest --with disagreement jsd
         layerwise compare lineage:digits --to-end --with cka
     """
     from layerwise.core.analysis.choose import choose_layers
-    from layerwise.core.analysis.compare import compare_layers, describe_basis
-    from layerwise.core.history.records import LayerAddress
+    from layerwise.core.analysis.compare import describe_basis
+    from layerwise.core.analysis.deconfounding.ask import compare_partial, find_confounders
+    from layerwise.core.history.records import LayerAddress as Address
     from layerwise.core.history.references import find_runs
     from layerwise.core.history.views.shared import share_stimuli
 
@@ -78,6 +93,10 @@ def compare_runs(
     if to_end and (surety.bootstrap or surety.permutations or surety.calibrated):
         raise InputError(
             "--to-end makes no intervals and no tests; `layerwise training NAME --bootstrap N` has intervals"
+        )
+    if partial and (to_end or surety.permutations or surety.calibrated):
+        raise InputError(
+            "--partial has intervals (--bootstrap), and neither tests nor calibrated scores nor --to-end"
         )
     allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
@@ -93,24 +112,52 @@ def compare_runs(
         if remark:
             stderr_console().print(f"Note: {remark}.", markup=False, soft_wrap=True)
         chosen = choose_layers(registry, shared, records, layers) if names else []
-        addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
+        addresses = [Address(run.id, layer.name, transform) for run, layer in chosen]
+        out = find_confounders(shared, records, partial or (), transform) if names else []
         for measure in measures:
             try:
                 shown = progress_of(measure.name)
-                table = compare_layers(registry, shared, measure, addresses, progress=shown, memory=allowed)
-                found.append((measure.name, table, inference.ask(shared, measure, addresses)))
+                table = compare_partial(registry, shared, measure, addresses, out, progress=shown, memory=allowed)
+                found.append((measure.name, table, inference.ask(shared, measure, addresses, out)))
                 failures += table.failures
             except PluginError as error:  # the other comparators are asked all the same
                 failures.append(str(error))
     if as_json:
-        told = [*(_record(*one) for one in found), *(outputs_record(table) for table in tables)]
+        told = [*(_record(*one) | _say_partial(out) for one in found), *(outputs_record(table) for table in tables)]
         print_json(told[0] if len(told) == len(measures) + len(tables) == 1 else told)
     else:
         for outputs in tables:
             show_outputs(outputs)
         for one in found:
-            _print_table(*one, chosen)
+            _print_table(*one, chosen, out)
+        _tell_agreement([table for _, table, _ in found], chosen)
     tell_failures(failures, "compared")
+
+
+def _tell_agreement(tables: Sequence[ComparisonTable], chosen: Chosen) -> None:
+    """Where several measures disagree, in a sentence."""
+    from layerwise.core.analysis.measures.recommended import Answer, describe_disagreement, find_disagreement
+
+    several = len({run.id for run, _ in chosen}) > 1
+    names = [f"{run.id[:8]} {layer.name}" if several else layer.name for run, layer in chosen]
+    pairs = list(combinations(range(len(names)), 2))
+    answers = [Answer(table.comparator.name.partition(":")[2], table.kind, table.matrix) for table in tables]
+    found = find_disagreement(answers, pairs)
+    if found is not None:
+        stdout_console().print(describe_disagreement(found, names, len(answers)), markup=False, soft_wrap=True)
+
+
+def _check_partial(partial: Sequence[str] | None, surety: InferenceOptions, *, to_end: bool) -> None:
+    """Refuse what --partial cannot be asked with."""
+    if partial and (to_end or surety.permutations or surety.calibrated):
+        raise InputError(
+            "--partial has intervals (--bootstrap), and neither tests nor calibrated scores nor --to-end"
+        )
+
+
+def _say_partial(out: Sequence[LayerAddress]) -> dict[str, Any]:
+    """What JSON says of what was taken out; nothing where nothing was."""
+    return {"partial": [vars(address) for address in out]} if out else {}
 
 
 def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]:
@@ -138,7 +185,9 @@ def _cell(table: ComparisonTable, row: int, column: int) -> str:
     return mark(number(float(table.matrix[row, column])), bool(table.marked[row, column]))
 
 
-def _print_table(name: str, table: ComparisonTable, surety: Surety, chosen: Chosen) -> None:
+def _print_table(
+    name: str, table: ComparisonTable, surety: Surety, chosen: Chosen, out: Sequence[LayerAddress]
+) -> None:
     from layerwise.cli.printing.matrix import print_matrix
     from layerwise.core.analysis.choose import list_neighbours, list_same_layers
     from layerwise.core.base.parameters import NO_PARAMETERS
@@ -158,7 +207,8 @@ def _print_table(name: str, table: ComparisonTable, surety: Surety, chosen: Chos
     if same:
         rows = [(names[a], names[b], _cell(table, a, b), *surety.cells(a, b)) for a, b in same]
         console.print(make_table(("layer", "same layer", *numbers), rows, right=numbers))
-    for remark in surety.remarks():
+    without = [f"Taken out of both layers: {', '.join(address.layer for address in out)}"] if out else []
+    for remark in (*without, *surety.remarks()):
         console.print(remark, markup=False, soft_wrap=True)
     for reason in sorted({*table.reasons.values(), *surety.gaps()} - {*table.failures}):
         console.print(f"Gaps: {reason}", markup=False, soft_wrap=True)
