@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -24,6 +25,7 @@ from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
 from layerwise.cli.output import MARKED, make_table, mark, number, print_json, stderr_console, stdout_console
 from layerwise.cli.plugins.output import tell_failures
+from layerwise.cli.printing.influence_table import ask_influence, influence_record, show_influence
 from layerwise.cli.printing.output_table import ask_outputs, outputs_record, show_outputs, split_comparators
 from layerwise.cli.session import open_history, session_of
 from layerwise.cli.training.to_end import find_questions, tell_to_end
@@ -32,9 +34,60 @@ from layerwise.core.base.errors import InputError, PluginError
 if TYPE_CHECKING:
     from layerwise.core.analysis.choose import Chosen
     from layerwise.core.analysis.compare import ComparisonTable
+    from layerwise.core.analysis.influence.stimuli import Influence
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import LayerAddress
+    from layerwise.core.host.registry import Registry
 
 _N_WARNINGS = 3
+
+
+@dataclass(frozen=True)
+class WayOptions:
+    """What is taken out of numbers, and which stimuli carry them."""
+
+    heading: ClassVar[str] = "What is in a number"
+    partial: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--partial",
+            metavar="LAYER",
+            help="Take this layer out of both: a layer of the first run, `input` say, or RUN:LAYER; repeatable.",
+        ),
+    ] = None
+    few_units: Annotated[
+        bool,
+        typer.Option(
+            "--few-units", help="Correct cka-debiased for few units, of runs with the transforms half-a and half-b."
+        ),
+    ] = False
+    influence: Annotated[
+        bool,
+        typer.Option("--influence", help="Of two layers: which stimuli the number hangs on, and what it is without."),
+    ] = False
+
+    def check(self, surety: InferenceOptions, *, to_end: bool) -> None:
+        """Make sure that what is asked goes together.
+
+        Raises:
+            InputError: If it does not.
+        """
+        is_tested = surety.permutations or surety.calibrated
+        if self.partial and (to_end or is_tested or self.influence):
+            raise InputError("--partial has intervals (--bootstrap), and goes with nothing else that judges a number")
+        if self.few_units and (self.partial or to_end or is_tested or surety.bootstrap or self.influence):
+            raise InputError(
+                "--few-units goes with no interval, no test and none of --partial, --influence, --to-end"
+            )
+
+    def compare(self, registry: Registry, history: HistoryProtocol, *asked: Any, **how: Any) -> ComparisonTable:
+        """The table, as it is asked for."""
+        from layerwise.core.analysis.correcting.few_units import compare_corrected
+        from layerwise.core.analysis.deconfounding.ask import compare_partial
+
+        if self.few_units:
+            return compare_corrected(registry, history, *asked[:2])
+        return compare_partial(registry, history, *asked, **how)
 
 
 @bundled
@@ -47,14 +100,7 @@ def compare_runs(
     layers: Selectors = None,
     transform: TransformName = "none",
     surety: InferenceOptions,
-    partial: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--partial",
-            metavar="LAYER",
-            help="Take this layer out of both: a layer of the first run, `input` say, or RUN:LAYER; repeatable.",
-        ),
-    ] = None,
+    ways: WayOptions,
     to_end: Annotated[
         bool,
         typer.Option("--to-end", help="Compare each layer of each run only with the same layer of the last run."),
@@ -76,12 +122,13 @@ def compare_runs(
         layerwise compare 3fa2 latest --layers main --bootstrap 1000 --json
         layerwise compare 3fa2 latest --with cka --calibrated
         layerwise compare latest --with cka-debiased --partial input
+        layerwise compare latest --layers mixed4c --layers output --influence
         layerwise compare 3fa2 latest --with disagreement jsd
         layerwise compare lineage:digits --to-end --with cka
     """
     from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import describe_basis
-    from layerwise.core.analysis.deconfounding.ask import compare_partial, find_confounders
+    from layerwise.core.analysis.deconfounding.ask import find_confounders
     from layerwise.core.history.records import LayerAddress as Address
     from layerwise.core.history.references import find_runs
     from layerwise.core.history.views.shared import share_stimuli
@@ -94,12 +141,10 @@ def compare_runs(
         raise InputError(
             "--to-end makes no intervals and no tests; `layerwise training NAME --bootstrap N` has intervals"
         )
-    if partial and (to_end or surety.permutations or surety.calibrated):
-        raise InputError(
-            "--partial has intervals (--bootstrap), and neither tests nor calibrated scores nor --to-end"
-        )
+    ways.check(surety, to_end=to_end)
     allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
+    carried: list[Influence | None] = []
     failures: list[str] = []
     with open_history(database) as store, show_progress(quiet=as_json) as progress_of:
         if to_end:
@@ -113,23 +158,27 @@ def compare_runs(
             stderr_console().print(f"Note: {remark}.", markup=False, soft_wrap=True)
         chosen = choose_layers(registry, shared, records, layers) if names else []
         addresses = [Address(run.id, layer.name, transform) for run, layer in chosen]
-        out = find_confounders(shared, records, partial or (), transform) if names else []
+        out = find_confounders(shared, records, ways.partial or (), transform) if names else []
         for measure in measures:
             try:
                 shown = progress_of(measure.name)
-                table = compare_partial(registry, shared, measure, addresses, out, progress=shown, memory=allowed)
+                table = ways.compare(registry, shared, measure, addresses, out, progress=shown, memory=allowed)
                 found.append((measure.name, table, inference.ask(shared, measure, addresses, out)))
+                carried.append(ask_influence(shared, measure, addresses, wanted=ways.influence))
                 failures += table.failures
             except PluginError as error:  # the other comparators are asked all the same
                 failures.append(str(error))
     if as_json:
-        told = [*(_record(*one) | _say_partial(out) for one in found), *(outputs_record(table) for table in tables)]
+        asked = zip(found, carried, strict=True)
+        records_of = [_record(*one) | _say_partial(out) | influence_record(stimuli) for one, stimuli in asked]
+        told = [*records_of, *(outputs_record(table) for table in tables)]
         print_json(told[0] if len(told) == len(measures) + len(tables) == 1 else told)
     else:
         for outputs in tables:
             show_outputs(outputs)
-        for one in found:
+        for one, stimuli in zip(found, carried, strict=True):
             _print_table(*one, chosen, out)
+            show_influence(stimuli)
         _tell_agreement([table for _, table, _ in found], chosen)
     tell_failures(failures, "compared")
 
