@@ -67,12 +67,14 @@ class Asked:
         other: A run, a layer of the run, `lineage:NAME`, several runs, or None for the run itself.
         layers: Selectors of layers, of both sides.
         transform: The activation transform of both.
+        partial: Layers that are taken out of both sides, `LAYER` of the run or `RUN:LAYER`.
     """
 
     run: StoredRun
     other: StoredRun | str | Iterable[StoredRun] | None
     layers: Sequence[str] | None
     transform: str
+    partial: tuple[str, ...] = ()
 
 
 def compare_with(asked: Asked, measure: Measure) -> LabelledMatrix:
@@ -118,7 +120,9 @@ def _over_runs(asked: Asked, measure: Measure, runs: Sequence[StoredRun]) -> Lab
     if not shared:
         raise InputError(f"run {asked.run.run_id} shares no layer with all of the {len(runs)} runs")
     columns = [
-        _table(Asked(asked.run, run, shared, asked.transform), measure, [asked.run, run]).values.diagonal()
+        _table(
+            Asked(asked.run, run, shared, asked.transform, asked.partial), measure, [asked.run, run]
+        ).values.diagonal()
         for run in runs
     ]
     labels = _tell_apart([_label(run) for run in runs], runs)
@@ -157,12 +161,14 @@ def _compare(
     row_names: tuple[str, ...],
     column_names: tuple[str, ...],
 ) -> LabelledMatrix:
-    from layerwise.core.analysis.compare import compare_layers
+    from layerwise.core.analysis.deconfounding.ask import compare_partial, find_confounders
     from layerwise.core.history.views.shared import share_stimuli
 
     joined = asked.run.history.joined_with(runs[1:])
-    history, _, remark = share_stimuli(joined, [run.record for run in runs])
-    table = compare_layers(asked.run.history.registry, history, measure, rows, columns)
+    history, records, remark = share_stimuli(joined, [run.record for run in runs])
+    registry = asked.run.history.registry
+    out = find_confounders(history, records, asked.partial, asked.transform)
+    table = compare_partial(registry, history, measure, rows, out, columns)
     called = dict(zip(table.rows, row_names, strict=True)), dict(zip(table.columns, column_names, strict=True))
     reasons = {(called[0][one], called[1][other]): why for (one, other), why in table.reasons.items()}
     return LabelledMatrix(

@@ -173,6 +173,7 @@ class History:
         layers: Sequence[str] | str | None = None,
         metric: str | None = None,
         transform: str = NO_TRANSFORM,
+        partial: Sequence[str] | str = (),
         **settings: Setting,
     ) -> LabelledMatrix:
         """How alike the layers of one run, or of two, are; see `Run.compare`.
@@ -184,7 +185,15 @@ class History:
         if len(chosen) > 2:
             raise InputError(f"compare takes one run or two, not {len(chosen)}; Run.compare takes a lineage as other")
         other = chosen[1] if len(chosen) == 2 else None
-        return chosen[0].compare(measure, other=other, layers=layers, metric=metric, transform=transform, **settings)
+        return chosen[0].compare(
+            measure,
+            other=other,
+            layers=layers,
+            metric=metric,
+            transform=transform,
+            partial=partial,
+            **settings,
+        )
 
     def import_files(
         self,

@@ -123,6 +123,7 @@ class Run:
         layers: Sequence[str] | str | None = ...,
         metric: str | None = ...,
         transform: str = ...,
+        partial: Sequence[str] | str = ...,
         **settings: Setting,
     ) -> LabelledMatrix: ...
 
@@ -137,6 +138,7 @@ class Run:
         layers: Sequence[str] | str | None = ...,
         metric: str | None = ...,
         transform: str = ...,
+        partial: Sequence[str] | str = ...,
         **settings: Setting,
     ) -> dict[str, LabelledMatrix]: ...
 
@@ -148,6 +150,7 @@ class Run:
         layers: Sequence[str] | str | None = None,
         metric: str | None = None,
         transform: str = NO_TRANSFORM,
+        partial: Sequence[str] | str = (),
         **settings: Setting,
     ) -> LabelledMatrix | dict[str, LabelledMatrix]:
         """How alike layers are: within this run, or with something else on the same stimuli.
@@ -160,6 +163,7 @@ class Run:
             layers: Selectors of the layers, such as `main`; all by default.
             metric: The metric whose matrices are compared, by comparators that compare any.
             transform: The activation transform under which layers were analysed.
+            partial: Layers that are taken out of both, such as `input`; `RUN:LAYER` for one of another run.
             settings: Values of comparators' parameters.
 
         Raises:
@@ -169,7 +173,8 @@ class Run:
         from layerwise.notebook.comparing import Asked, compare_with
 
         found = find_measures(self._registry, (measure, *more), settings, metric)
-        asked = Asked(self, other, (layers,) if isinstance(layers, str) else layers, transform)
+        out = (partial,) if isinstance(partial, str) else tuple(partial)
+        asked = Asked(self, other, (layers,) if isinstance(layers, str) else layers, transform, out)
         tables = {one.name: compare_with(asked, one) for one in found}
         return tables if more else tables[found[0].name]
 

@@ -221,13 +221,29 @@ class Inference:
     correction: str = "holm"
     calibration: PermutationPlan | None = None
 
-    def ask(self, history: HistoryProtocol, measure: Measure, layers: Sequence[LayerAddress]) -> Surety:
-        """Intervals and tests of all pairs of these layers, from history or computed and kept."""
+    def ask(
+        self,
+        history: HistoryProtocol,
+        measure: Measure,
+        layers: Sequence[LayerAddress],
+        out: Sequence[LayerAddress] = (),
+    ) -> Surety:
+        """Intervals and tests of all pairs of these layers, from history or computed and kept.
+
+        Args:
+            history: Where they are.
+            measure: What compares them.
+            layers: The layers.
+            out: Layers that are taken out of both; then there are intervals alone, which are not kept.
+        """
         if self.intervals is None and self.tests is None and self.calibration is None:
             return Surety()
         from layerwise.core.analysis.calibration.ask import ask_calibrated
+        from layerwise.core.analysis.deconfounding.ask import ask_partial_intervals
         from layerwise.core.analysis.inference.from_history import ask_intervals, ask_tests
 
+        if out and self.intervals is not None:
+            return Surety(ask_partial_intervals(history, measure, layers, out, self.intervals))
         intervals = None if self.intervals is None else ask_intervals(history, measure, layers, self.intervals)
         tests = None if self.tests is None else ask_tests(history, measure, layers, self.tests, self.correction)
         calibrated = None if self.calibration is None else ask_calibrated(history, measure, layers, self.calibration)

@@ -33,7 +33,7 @@ Comparators = Annotated[
     typer.Option(
         WITH,
         metavar="NAME...",
-        help="Comparators, after the runs, with commas or without; `all` for every one. "
+        help="Comparators, after the runs, with commas or without; `recommended` for four, `all` for every one. "
         "`layerwise plugins --hook comparators` lists them.",
         autocompletion=quietly(complete_comparators),
     ),

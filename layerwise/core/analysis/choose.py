@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from layerwise.core.analysis.measure import Measure, find_measure
+from layerwise.core.analysis.measures.recommended import RECOMMENDED, RECOMMENDED_WORD
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.parameters import Setting
 from layerwise.core.history.protocols import HistoryProtocol
@@ -55,7 +56,7 @@ def find_measures(
 
     Args:
         registry: Knows the comparators and metrics.
-        names: Bare or qualified names; `all` among them for every comparator.
+        names: Bare or qualified names; `recommended` among them for the recommended set, `all` for every comparator.
         settings: Values of parameters, each of at least one of the comparators.
         metric: The metric whose matrices are compared by those that compare any.
 
@@ -63,7 +64,7 @@ def find_measures(
         InputError: If there is no such comparator, or a setting or the metric is of no use to any of them.
     """
     settings = settings or {}
-    words = [offer.qualified_name for offer in registry.all(Comparator)] if EVERY in names else list(names)
+    words = [offer.qualified_name for offer in registry.all(Comparator)] if EVERY in names else _expand(names)
     offers = [registry.get(Comparator, word) for word in dict.fromkeys(words)]
     if len(offers) == 1:
         return [find_measure(registry, offers[0].qualified_name, settings, metric)]
@@ -87,6 +88,11 @@ def find_measures(
         )
         for offer, parameters, uses in zip(offers, known, uses_metric, strict=True)
     ]
+
+
+def _expand(names: Sequence[str]) -> list[str]:
+    """Names with the word for the recommended set replaced by its names."""
+    return [one for name in names for one in (RECOMMENDED if name == RECOMMENDED_WORD else (name,))]
 
 
 def list_neighbours(chosen: Chosen) -> list[tuple[int, int]]:

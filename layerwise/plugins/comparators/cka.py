@@ -32,7 +32,7 @@ class LinearCka(KernelPanels, CosineComparator):
     """
 
     name = "cka"
-    description = "linear CKA (biased; the RV coefficient)"
+    description = "linear CKA (the RV coefficient); biased by few stimuli, which cka-debiased is not"
     value_range = (0.0, 1.0)
     invariant_to = _SHAPE
     moves_with_stimuli = True
@@ -92,6 +92,7 @@ class DebiasedCka(KernelPanels, CosineComparator):
     description = "linear CKA, debiased: 0 on average for unrelated layers"
     value_range = (-1.0, 1.0)
     invariant_to = _SHAPE
+    corrects_few_units = True
     moves_with_stimuli = True
     is_vector_cosine = True
     panelled = True

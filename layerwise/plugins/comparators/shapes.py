@@ -22,6 +22,7 @@ from layerwise.plugins.comparators.spectra import Spectrum, find_spectrum, singu
 
 Vector = NDArray[np.float64]
 _RIGID = frozenset({"orthogonal", "translation", "stimulus-permutation"})
+CHANCE_WORTH_A_WARNING = 0.5
 _ALIKE = 0.02  # of the squares: what is left below this share of them has lost digits
 
 
@@ -82,6 +83,17 @@ class _ShapeComparator(Comparator):
     def read(self, square: float) -> float:
         """The measure from the squared distance after the best rotation."""
 
+    def warn(self, representation: Representation, state: Shape) -> str:
+        """Where an unrelated layer like this one would look near: few stimuli against many dimensions."""
+        del representation
+        chance = find_chance(state)
+        if chance < CHANCE_WORTH_A_WARNING:
+            return ""
+        return (
+            f"shape distances converge slowly in many dimensions: with {len(state.points)} stimuli an unrelated "
+            f"layer like it would be aligned with it up to a cosine of {chance:.2f}; --calibrated takes that out"
+        )
+
     def error(self, value: float, first: Shape, second: Shape) -> float:
         """What the layers may be from themselves, most of it at a right angle, and what directions may be hidden."""
         blur = math.hypot(first.blur, second.blur)
@@ -103,6 +115,17 @@ def find_square(first: Shape, second: Shape, nuclear: float) -> float:
     apart = one[:, :n_common] - other[:, :n_common]
     rest = one[:, n_common:], other[:, n_common:]
     return float(sum(np.einsum("ij,ij", part, part) for part in (apart, *rest)))
+
+
+def find_chance(shape: Shape) -> float:
+    """|F'G|_* / (|F|_F |G|_F) of a layer F and itself with its stimuli permuted, G: what chance alone aligns.
+
+    Few stimuli can be rotated on each other whatever they are, the better the more dimensions there are (Pospisil,
+    Larsen, Harvey and Williams 2023). One permutation is enough: others differ by hundredths.
+    """
+    order = np.random.default_rng(0).permutation(len(shape.points))
+    aligned = np.linalg.svd(shape.points.T @ shape.points[order], compute_uv=False)
+    return float(aligned.sum() / shape.square) if shape.square > 0 else 0.0
 
 
 def _find_blur(representation: Representation, spectrum: Spectrum) -> float:

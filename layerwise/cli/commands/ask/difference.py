@@ -44,6 +44,8 @@ def show_difference(
 ) -> None:
     """Subtract one comparison from another, or the steps of two runs: with paired intervals and p-values.
 
+    Stimuli needed: with how many the interval would just exclude 0, should the difference stay as it is.
+
     Examples:
         layerwise difference latest:mixed4c/5x5,output latest:mixed4c/1x1,output
         layerwise difference 3fa2 latest --with cka
@@ -74,13 +76,14 @@ def _record(item: Difference) -> dict[str, Any]:
         "high": item.interval.high,
         "p": item.interval.p,
         "reason": item.interval.reason,
+        "n_needed": item.n_needed,
     }
 
 
 def _print(found: list[Difference], name: str, level: float) -> None:
     console = stdout_console()
     console.print(f"{name}: first minus second, over the same resamples of the stimuli", markup=False)
-    heads = ("first", "second", "difference", f"{level:.0%} interval", "p")
+    heads = ("first", "second", "difference", f"{level:.0%} interval", "p", "stimuli needed")
     rows = [
         (
             _name(item.first),
@@ -88,6 +91,7 @@ def _print(found: list[Difference], name: str, level: float) -> None:
             number(item.value),
             show_interval(item.interval.low, item.interval.high),
             show_p(item.interval.p),
+            item.n_needed,
         )
         for item in found
     ]

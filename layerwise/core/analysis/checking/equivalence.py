@@ -59,8 +59,10 @@ class Standing:
             return 0.0 if gap > 0 else 1.0
         return float(stdtr(self.freedom, -gap / self.error))
 
-    def stimuli_to_settle(self, alpha: float) -> int | None:
+    def stimuli_to_settle(self, alpha: float, *, fewer: bool = False) -> int | None:
         """How many stimuli of this kind would probably tell; None where more than a thousand times as many.
+
+        With `fewer` it may be fewer than there are; otherwise it is as many at least.
 
         The smallest N for which the gap, should it stay, is as wide as alpha asks:
         t sqrt(a n / N + b (n / N)^2) <= |gap|. With that many the test decides in about half of all cases.
@@ -76,7 +78,7 @@ class Standing:
         x = 2 * allowed / (a + math.sqrt(a * a + 4 * b * allowed)) if a + b > 0 else 1.0
         if x < 1 / _MOST_TIMES:
             return None
-        return math.ceil(self.n_stimuli / min(x, 1.0))
+        return math.ceil(self.n_stimuli / (x if fewer else min(x, 1.0)))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from itertools import product
 
 import numpy as np
 
+from layerwise.core.analysis.checking.equivalence import place
 from layerwise.core.analysis.compare import check_same_stimuli
 from layerwise.core.analysis.inference.correction import DEFAULT_CORRECTION, PValues, find_correction
 from layerwise.core.analysis.inference.generic import Permuted, permute_blocks, replicate, replicate_blocks
@@ -18,7 +19,7 @@ from layerwise.core.analysis.inference.intervals import find_method, make_interv
 from layerwise.core.analysis.inference.layer_blocks import StoredLayers
 from layerwise.core.analysis.inference.permutation import permutation_p
 from layerwise.core.analysis.inference.plans import check_interval_plan, check_permutation_plan
-from layerwise.core.analysis.inference.replicates import Values
+from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.measure import Measure
 from layerwise.core.history.intervals import (
     ComparisonInterval,
@@ -81,12 +82,16 @@ class Difference:
         second: Two others.
         value: The measure for the first pair minus that for the second; NaN where undefined.
         interval: Of the difference, from the same resamples for both; with the p-value of there being none.
+        n_needed: With how many stimuli the interval would just exclude 0, if the difference stays: t sqrt(a n / N +
+            b (n / N)^2) is the difference, a and b the parts of its variance from stimuli and from pairs. None where
+            no such number is useful.
     """
 
     first: Pair
     second: Pair
     value: float
     interval: Interval
+    n_needed: int | None = None
 
 
 def ask_intervals(
@@ -180,15 +185,22 @@ def ask_differences(
     wanted = [tuple(measure.resolve(end) for comparison in both for end in comparison) for both in pairs]
     rows = list(dict.fromkeys(end for ends in wanted for end in ends))
     check_same_stimuli(history, rows)
-    place = {address: index for index, address in enumerate(rows)}
-    indices = np.array([[place[end] for end in ends] for ends in wanted], dtype=np.intp).reshape(-1, 4).T
+    row_of = {address: index for index, address in enumerate(rows)}
+    indices = np.array([[row_of[end] for end in ends] for ends in wanted], dtype=np.intp).reshape(-1, 4).T
     replicates = replicate(measure, StoredLayers(history, rows), plan.n_resamples, plan.seed)
     change = replicates.select((indices[0], indices[1])).minus(replicates.select((indices[2], indices[3])))
     found = make_intervals(change, find_method(plan.method), plan.level)
+    needed = [_count_needed(change, place, plan.level) for place in range(len(pairs))]
     return [
-        Difference(first, second, float(value), interval)
-        for (first, second), value, interval in zip(pairs, change.estimate, found, strict=True)
+        Difference(first, second, float(value), interval, n_needed)
+        for (first, second), value, interval, n_needed in zip(pairs, change.estimate, found, needed, strict=True)
     ]
+
+
+def _count_needed(change: Replicates, number: int, level: float) -> int | None:
+    """With how many stimuli one difference would be settled."""
+    placed = place(change.select((np.array([number]),)), 0.0, "similarity", level)
+    return None if placed.standing is None else placed.standing.stimuli_to_settle((1 - level) / 2, fewer=True)
 
 
 def _compute_intervals(

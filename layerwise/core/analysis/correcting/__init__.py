@@ -1,0 +1,1 @@
+"""Similarities corrected for how few units were seen."""

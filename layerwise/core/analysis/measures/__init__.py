@@ -1,0 +1,1 @@
+"""Which measures to take, and whether they agree."""
