@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from layerwise.cli.against import AgainstWish, check_wish, tell_against
 from layerwise.cli.options.bundling import bundled
 from layerwise.cli.options.common import (
     DEFAULT_DATABASE,
@@ -17,6 +19,7 @@ from layerwise.cli.options.common import (
     Selectors,
     TransformName,
     parse_size,
+    split_names,
 )
 from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
@@ -30,6 +33,7 @@ from layerwise.core.base.errors import InputError, PluginError
 if TYPE_CHECKING:
     from layerwise.core.analysis.choose import Chosen
     from layerwise.core.analysis.compare import ComparisonTable
+    from layerwise.core.analysis.functional.outputs import OutputTable
 
 _N_WARNINGS = 3
 
@@ -48,6 +52,14 @@ def compare_runs(
         bool,
         typer.Option("--to-end", help="Compare each layer of each run only with the same layer of the last run."),
     ] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            metavar="RECORDING",
+            help="Compare the runs' layers with the areas of a recording (a run or a file) only; repeatable.",
+        ),
+    ] = None,
     memory: Memory = None,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
@@ -55,7 +67,8 @@ def compare_runs(
     """Compare every layer with every other, within a run or across runs on the same stimuli.
 
     By default with `rsa-pearson`; --with takes several. Answers are kept: asked again, they are read. Where a measure
-    is asymmetric the row is its first layer. With `disagreement` or `jsd` the outputs of runs are compared.
+    is asymmetric the row is its first layer. With `disagreement` or `jsd` the outputs of runs are compared. --against
+    finds the best layer for each area of a recording, with its interval and a p-value corrected for the search.
 
     Examples:
         layerwise compare latest
@@ -64,6 +77,7 @@ def compare_runs(
         layerwise compare 3fa2 latest --with cka --calibrated
         layerwise compare 3fa2 latest --with disagreement jsd
         layerwise compare lineage:digits --to-end --with cka
+        layerwise compare latest --against brain.npz --with rsa-spearman
     """
     from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import compare_layers, describe_basis
@@ -79,6 +93,12 @@ def compare_runs(
         raise InputError(
             "--to-end makes no intervals and no tests; `layerwise training NAME --bootstrap N` has intervals"
         )
+    if against:
+        check_wish(surety, [*of_outputs, *(["--to-end"] if to_end else [])])
+        wish = AgainstWish(runs, split_names(against), layers, session_of(context).command)
+        with open_history(database) as store:
+            tell_against(registry, store, wish, measures, surety, as_json=as_json)
+        return
     allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
     failures: list[str] = []
@@ -89,11 +109,10 @@ def compare_runs(
         records = find_runs(store, runs)
         tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
         shared, records, remark = share_stimuli(store, records) if names else (store, records, "")
-        remark = remark or describe_basis(records)
-        if remark:
-            stderr_console().print(f"Note: {remark}.", markup=False, soft_wrap=True)
+        _note(filter(None, [remark or describe_basis(records)]))
         chosen = choose_layers(registry, shared, records, layers) if names else []
         addresses = [LayerAddress(run.id, layer.name, transform) for run, layer in chosen]
+        _note(inference.warn(len(addresses)))  # before anything is computed
         for measure in measures:
             try:
                 shown = progress_of(measure.name)
@@ -106,11 +125,22 @@ def compare_runs(
         told = [*(_record(*one) for one in found), *(outputs_record(table) for table in tables)]
         print_json(told[0] if len(told) == len(measures) + len(tables) == 1 else told)
     else:
-        for outputs in tables:
-            show_outputs(outputs)
-        for one in found:
-            _print_table(*one, chosen)
+        _print_all(tables, found, chosen)
     tell_failures(failures, "compared")
+
+
+def _note(lines: Iterable[str]) -> None:
+    for line in lines:
+        stderr_console().print(f"Note: {line}.", markup=False, soft_wrap=True)
+
+
+def _print_all(
+    tables: Sequence[OutputTable], found: Sequence[tuple[str, ComparisonTable, Surety]], chosen: Chosen
+) -> None:
+    for outputs in tables:
+        show_outputs(outputs)
+    for one in found:
+        _print_table(*one, chosen)
 
 
 def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]:
