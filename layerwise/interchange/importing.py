@@ -18,7 +18,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.base.provider import Provider
 from layerwise.core.history.protocols import Archive
 from layerwise.core.history.records import Claim, LayerResult, RunHeader
-from layerwise.core.history.references import PREFIX
+from layerwise.core.history.references import PREFIX, find_with_stimuli
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registry, distribution_version
 from layerwise.core.network.layers import Layer
@@ -45,6 +45,8 @@ from layerwise.interchange.stimulus_names import (
 )
 from layerwise.interchange.structure import Structure, list_subjects
 
+EACH_FILE = "file"
+"""As the descriptor that says whose a matrix is: each file is a subject's."""
 TAG = "imported-as"
 """The tag that says what kind of matrix an imported run was made of."""
 LOADER = "layerwise:import"
@@ -136,6 +138,8 @@ def split_by_subject(request: ImportRequest) -> list[ImportRequest]:
     structure = request.structure
     if not structure.subject_from:
         return [request]
+    if structure.subject_from == EACH_FILE:
+        return [_take_file(request, file) for file in request.files]
     return [
         dataclasses.replace(
             request,
@@ -145,6 +149,18 @@ def split_by_subject(request: ImportRequest) -> list[ImportRequest]:
         )
         for subject in list_subjects(request.files, structure, request.stimulus_column)
     ]
+
+
+def _take_file(request: ImportRequest, file: Path) -> ImportRequest:
+    """The same request for the file of one subject."""
+    subject = stem_of(file)
+    return dataclasses.replace(
+        request,
+        files=(file,),
+        name=f"{request.name} {subject}" if request.name else subject,
+        structure=dataclasses.replace(request.structure, subject_from=""),
+        tags={"subject": subject, **request.tags},
+    )
 
 
 def prepare_import(request: ImportRequest) -> PreparedImport:
@@ -260,7 +276,7 @@ def _ask_stimuli(asked: str, registry: Registry, store: Archive) -> tuple[Loaded
     """The set that the user names, and what it is called in messages."""
     if Path(asked).exists() or (":" in asked and not asked.startswith(PREFIX)):
         return load_stimuli(registry, asked, _THUMBNAIL_SIZE, "squash"), asked
-    run = store.find_run(asked)
+    run = find_with_stimuli(store, asked)
     return stored_stimuli(run, store.list_stimuli(run.id)), f"run {run.id}"
 
 

@@ -74,6 +74,7 @@ class Asked(TypedDict, total=False):
         settings: Values of its parameters.
         metric: Name of the metric whose matrices it compares, or whose matrices are shown.
         transform: The activation transform whose representations are shown.
+        end_point: The layer that counts as the end; the logits, or without a softmax the output, if not given.
         registry: What plugins offer; all that are installed if not given.
         width: Width in pixels of a chart that has no width of its own; 560 if not given.
     """
@@ -83,6 +84,7 @@ class Asked(TypedDict, total=False):
     settings: Mapping[str, Setting]
     metric: str | None
     transform: str | None
+    end_point: str | None
     registry: Registry
     width: int
 
@@ -169,6 +171,7 @@ def _context(history: HistoryProtocol, runs: Sequence[Run], asked: Mapping[str, 
         asked.get("settings", {}),
         asked.get("metric"),
         asked.get("transform"),
+        end_point=asked.get("end_point"),
     )
     return ReportContext(in_order(records), history, asked.get("registry") or all_plugins(), choice)
 
@@ -292,7 +295,7 @@ def counterparts(history: HistoryProtocol, first: Run, second: Run, **asked: Unp
 
 
 def profiles(history: HistoryProtocol, *runs: Run, to: str = "output", **asked: Unpack[Asked]) -> ChartType:
-    """How alike layers are to the `input` or `output`, of several models on relative depth."""
+    """How alike layers are to the `input` or the end (`output`), of several models on relative depth."""
     return draw(history, f"profiles-to-{to}", *runs, **asked)
 
 

@@ -138,7 +138,8 @@ class ProfileCurves:
     """How a network turns its input's structure into its output's; see `layerwise profile`.
 
     Attributes:
-        profile: The numbers: `to_input`, `to_output`, `steps`, `shares`, `smoothness`, `crossings`.
+        profile: The numbers: `to_input`, `to_output` (the layer that is its `end_point`), `steps`, `shares`,
+            `smoothness`, `crossings`.
         of: The measure.
     """
 
@@ -150,6 +151,11 @@ class ProfileCurves:
     def layers(self) -> tuple[str, ...]:
         """The layers, in order of computation."""
         return self.profile.layers
+
+    @property
+    def end_point(self) -> str:
+        """The layer that `to_output` is about: the logits, the output, or the one that was asked for."""
+        return self.profile.end_point or "no end"
 
     @property
     def smoothness(self) -> float | None:
@@ -178,7 +184,7 @@ class ProfileCurves:
     def __repr__(self) -> str:
         """What it is, in one line."""
         smooth = "undefined" if self.smoothness is None else f"{self.smoothness:.3f}"
-        return f"<profile ({self.of}): {len(self.layers)} layers, smoothness {smooth}>"
+        return f"<profile ({self.of}): {len(self.layers)} layers to {self.end_point}, smoothness {smooth}>"
 
     def _repr_html_(self) -> str:
         return picture(self.chart()) + caption(repr(self)[1:-1], self.profile.reason)

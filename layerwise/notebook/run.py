@@ -185,9 +185,12 @@ class Run:
         layers: Sequence[str] | str | None = None,
         metric: str | None = None,
         transform: str = NO_TRANSFORM,
+        end_point: str | None = None,
         **settings: Setting,
     ) -> ProfileCurves:
         """How the network turns its input's structure into its output's, layer by layer; see docs/profile.md.
+
+        The way ends at the logits, where a softmax makes the output of them, unless `end_point` names another layer.
 
         Raises:
             InputError: If there are fewer than two layers, or the measure gives no steps.
@@ -197,9 +200,12 @@ class Run:
 
         found = find_measure(self._registry, measure, settings, metric)
         chosen = None if layers is None else [layer for _, layer in self._choose(layers)]
-        profile = profile_run(self._registry, self._store, self._record, found, chosen, transform)
+        profile = profile_run(
+            self._registry, self._store, self._record, found, chosen, transform, end_point=end_point
+        )
         selectors = {} if layers is None else {"layers": layers}
         options = {"comparator": measure, "settings": settings, "metric": metric, "transform": transform}
+        options |= {} if end_point is None else {"end_point": end_point}
         return ProfileCurves(profile, found.name, lambda: self.figure("profile", **options, **selectors))
 
     def reorder(

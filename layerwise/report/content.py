@@ -216,6 +216,8 @@ class Choice:
         transform: Whose representations are shown; None for plain activations, where there are any.
         n_resamples: From how many resamples of the stimuli intervals are made; 0 for none, None for as many as take
             no more than a moment.
+        end_point: Name or role of the layer that counts as the end of a network; None for the logits, where a softmax
+            makes the output of them, otherwise the output.
     """
 
     comparator: str = "layerwise:rsa-pearson"
@@ -223,6 +225,7 @@ class Choice:
     metric: str | None = None
     transform: str | None = None
     n_resamples: int | None = None
+    end_point: str | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import IntervalPlan
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import MetricComparator
-from layerwise.core.network.layers import Layer
+from layerwise.core.network.layers import Layer, end_words, find_end_point
 from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.report.content import ReportContext
@@ -101,6 +101,24 @@ def layer_in_role(layers: Sequence[Layer], role: str) -> Layer | None:
     return next((layer for layer in layers if layer.role == role), None)
 
 
+def end_point(context: ReportContext, run: RunRecord, layers: Sequence[Layer] | None = None) -> Layer | None:
+    """Where the way through a network ends: the chosen layer, the logits, or the output; None where not analysed.
+
+    Args:
+        context: What is reported.
+        run: A run.
+        layers: Those of its layers among which it is looked for; None for all that were analysed.
+    """
+    there = context.history.list_layers(run.id) if layers is None else layers
+    return find_end_point(there, context.choice.end_point)
+
+
+def end_of(context: ReportContext, runs: Sequence[RunRecord]) -> str:
+    """What the end points of some runs are called in a sentence: `the logits`, `the output`, `their end points`."""
+    words = {end_words(end_point(context, run)) for run in runs}
+    return words.pop() if len(words) == 1 else "their end points"
+
+
 def plan_bands(context: ReportContext, measure: Measure) -> IntervalPlan | None:
     """How the bands around curves are made: as chosen, by default where it is quick; None for no bands.
 
@@ -124,10 +142,13 @@ def check_choice(context: ReportContext) -> None:
     """Find out before the work whether every run can be shown with the chosen measure.
 
     Raises:
-        InputError: If there is no such comparator, parameter or metric, or a run lacks the transform.
+        InputError: If there is no such comparator, parameter, metric or end point, or a run lacks the transform.
     """
     measure = chosen_measure(context)
     plan_bands(context, measure)
+    if context.choice.end_point is not None:
+        for run in networks_among(context, context.runs):
+            end_point(context, run)
     for run in context.runs:
         wanted = measure.resolve(LayerAddress(run.id, "", shown_transform(context, run))).transform
         if wanted not in run.transforms:

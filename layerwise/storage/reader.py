@@ -19,7 +19,13 @@ from layerwise.core.history.records import (
     StimulusRecord,
     WeightResult,
 )
-from layerwise.core.history.references import explain_missing, find_referenced, is_reference
+from layerwise.core.history.references import (
+    explain_missing,
+    find_named,
+    find_referenced,
+    is_reference,
+    only_named,
+)
 from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 from layerwise.core.history.variants import Variant
 from layerwise.core.network.layers import Layer
@@ -81,6 +87,8 @@ class RunReader:
             return find_referenced(self, run)
         with self._database.read() as connection:
             ids = _find_ids(connection, run)
+        if not ids and (named := find_named(self, run)):
+            return only_named(run, named)
         check_only(run, ids, "" if ids else explain_missing(self, run))
         with self._database.read() as connection:
             return _read_records(connection, ids)[0]

@@ -104,7 +104,7 @@ def _make_layer(node: Node, position: int) -> Layer:
         shape=node.shape,
         position=position,
         role=_ROLES.get(node.name, "hidden"),
-        is_main=branch is None and node.name != "logits",
+        is_main=branch is None,
         block="block" if branch or node.name == "block" else None,
         branch=branch,
         parts=tuple(f"block/{label}" for label in _BRANCHES.values()) if node.name == "block" else (),

@@ -14,7 +14,7 @@ def run_ids(demo):
 
 
 def test_a_profile_holds_what_compare_says_of_the_main_layers(ask):
-    (profile,) = ask("profile", "latest", "--json").json
+    (profile,) = ask("profile", "latest", "--output", "output", "--json").json
     compared = ask("compare", "latest", "--layers", "main", "--json").json
     matrix = np.array(compared["matrix"])
     assert [row["layer"] for row in profile["layers"]] == [layer["layer"] for layer in compared["layers"]]
@@ -26,6 +26,39 @@ def test_a_profile_holds_what_compare_says_of_the_main_layers(ask):
     assert sum(row["share"] for row in profile["layers"][1:]) == pytest.approx(1)
     assert 0 < profile["smoothness"] < 1
     assert len(profile["crossings"]) % 2 == 1
+
+
+def test_the_way_ends_at_the_logits_and_the_profile_says_so(ask):
+    (profile,) = ask("profile", "latest", "--json").json
+    (to_output,) = ask("profile", "latest", "--output", "output", "--json").json
+    names = [row["layer"] for row in to_output["layers"]]
+    assert names[-2:] == ["logits", "output"]
+    assert [row["layer"] for row in profile["layers"]] == names[:-1]
+    assert (profile["end_point"], to_output["end_point"]) == ("logits", "output")
+    assert profile["layers"][-1]["to_output"] == pytest.approx(1)
+    said = ask("profile", "latest")
+    assert "to logits" in said.out
+    assert "The way ends at logits: output comes after it; --output output goes on to there." in said.out
+    assert "ends at" not in ask("profile", "latest", "--output", "output").out
+
+
+def test_show_importance_and_profile_call_the_end_by_one_name_and_one_number(ask):
+    (profile,) = ask("profile", "latest", "--json").json
+    shown = ask("show", "latest", "--json").json
+    assert shown["end_point"] == profile["end_point"] == "logits"
+    by_layer = {row["layer"]: row["output_similarity"] for row in shown["overview"]}
+    assert [by_layer[row["layer"]] for row in profile["layers"]] == [row["to_output"] for row in profile["layers"]]
+    assert "to logits" in ask("show", "latest").out
+    assert "to output" in ask("show", "latest", "--output", "output").out
+    assert "logits" in {item["target"] for item in ask("importance", "latest", "--json").json}
+    assert "output" in {item["target"] for item in ask("importance", "latest", "--output", "output", "--json").json}
+
+
+def test_an_end_point_that_was_not_analysed_is_a_clear_error(ask):
+    for command in ("profile", "show", "importance"):
+        said = ask(command, "latest", "--output", "outptu")
+        assert (said.code, said.err.count("\n")) == (2, 1)
+        assert "no layer 'outptu'; did you mean output" in said.err
 
 
 def test_a_profile_is_kept_and_answered_from_the_history(ask):
@@ -70,7 +103,7 @@ def test_profiles_of_nothing_are_clear_errors(ask):
 def test_importance_has_every_branch_of_every_block_for_both_targets(ask):
     found = ask("importance", "latest", "--json").json
     assert [(item["block"], item["target"]) for item in found] == [
-        (block, target) for block in ("mixed1", "mixed2") for target in ("output", block)
+        (block, target) for block in ("mixed1", "mixed2") for target in ("logits", block)
     ]
     for item in found:
         assert {branch["branch"] for branch in item["branches"]} == {"1x1", "3x3", "5x5", "pool"}

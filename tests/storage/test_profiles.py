@@ -25,12 +25,12 @@ def same(one: Profile, other: Profile) -> bool:
     """Whether two profiles hold the same numbers, NaN in the same places."""
     curves = ("to_input", "to_output", "steps", "shares")
     arrays = all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in curves)
-    plain = ("layers", "kind", "smoothness", "crossings", "reason", "total", "effective_steps")
+    plain = ("layers", "kind", "smoothness", "crossings", "reason", "total", "effective_steps", "end_point")
     return arrays and all(getattr(one, name) == getattr(other, name) for name in plain)
 
 
 def key_of(run_id: str, **changes: Any) -> ProfileKey:
-    return replace(ProfileKey(run_id, NAMES, Provider("layerwise:rsa-pearson", "1")), **changes)
+    return replace(ProfileKey(run_id, NAMES, Provider("layerwise:rsa-pearson", "1"), end_point="output"), **changes)
 
 
 @pytest.mark.parametrize("hole", [None, (0, 1), (0, 2)])
@@ -52,6 +52,7 @@ def test_a_profile_is_read_back_as_it_was_kept(store: Store, samples: Any, hole:
         {"layers": ("input", "output")},
         {"comparator": Provider("layerwise:rsa-pearson", "1", '{"k": 5}')},
         {"transform": "rank"},
+        {"end_point": "mixed"},
         {"comparator": Provider("layerwise:rsa-pearson", "1", revision=2)},
     ],
 )

@@ -95,8 +95,7 @@ class HookedModel(TorchModel):
             nodes.append(self._node(name, source, tensor))
             if any("." not in path for path in paths):
                 main.add(name)
-        logits = {nodes[-2].name} if self._softmax else set()
-        return nodes, (main | {nodes[-1].name}) - logits
+        return nodes, main | {nodes[-1].name}
 
     def _node(self, name: str, source: str, tensor: Any) -> Node:
         module = self._module(name)

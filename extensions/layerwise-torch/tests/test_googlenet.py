@@ -10,7 +10,7 @@ from layerwise.plugin import read_caffemodel
 N_PHOTOS = 60
 PUBLISHED = (
     "input conv2d0 maxpool0 conv2d1 conv2d2 maxpool1 mixed3a mixed3b maxpool4 mixed4a mixed4b mixed4c mixed4d "
-    "mixed4e maxpool10 mixed5a mixed5b avgpool0 output"
+    "mixed4e maxpool10 mixed5a mixed5b avgpool0 logits output"
 )
 
 

@@ -105,7 +105,7 @@ def test_a_softmax_is_added_where_classes_are_known(load, values, tmp_path):
     assert classified.info.class_names == tuple("abcdefghij")
     roles = {layer.role: layer.name for layer in classified.layers}
     assert (roles["logits"], roles["output"]) == ("fc", "softmax")
-    assert not next(layer for layer in classified.layers if layer.name == "fc").is_main
+    assert next(layer for layer in classified.layers if layer.name == "fc").is_main
     np.testing.assert_allclose(values(classified, "softmax")["softmax"].sum(1), 1, atol=1e-5)
     (tmp_path / "classes.txt").write_text("\n".join("klmnopqrst"))
     assert load("torch:small:Inception", class_names=str(tmp_path / "classes.txt")).info.has_probabilities

@@ -32,6 +32,7 @@ from layerwise.cli.printing.overview import survey_layers
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.memory import OverlayHistory
 from layerwise.core.history.references import find_runs
+from layerwise.core.network.layers import find_end_point
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
@@ -79,7 +80,8 @@ class Site:
         run = self.store.find_run(request.path_params["run"])
         transform = "none" if "none" in run.transforms else run.transforms[0]
         rows = survey_layers(self.find_registry(), OverlayHistory(self.store), run, transform)
-        return self._show("layers.html", rows=rows, transform=transform)
+        end = find_end_point(self.store.list_layers(run.id))
+        return self._show("layers.html", rows=rows, transform=transform, end="output" if end is None else end.name)
 
     def show_report(self, request: Request) -> Response:
         """A report where it is drawn, otherwise a page that waits for it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.memory import OverlayHistory
 from layerwise.core.history.references import list_checkpoints
+from layerwise.core.network.layers import end_words, find_end_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +132,7 @@ class Watching:
             "stimuli": runs[-1].stimuli_name,
             "sets": sets,
             "layers": [{"name": layer.name, "role": layer.role} for layer in watch.layers],
+            "end": end_words(find_end_point(watch.layers)),
             "comparator": watch.measure.name,
             "kind": watch.measure.kind,
             "scale": _scale(watch, moments),
@@ -190,9 +192,9 @@ def _record(watch: Watch, moment: Moment) -> dict[str, Any]:
         curve: [reading.statistics.get(name, {}).get(layer.name) for layer in watch.layers]
         for curve, name in CURVES.items()
     }
-    roles = [layer.role for layer in watch.layers]
-    if "output" in roles:
-        curves["output"] = moment.matrix[:, roles.index("output")].tolist()
+    end = find_end_point(watch.layers)
+    if end is not None:
+        curves["output"] = moment.matrix[:, watch.layers.index(end)].tolist()
     curves["change"] = moment.change.tolist()
     at = run.finished_at or run.started_at
     return {

@@ -19,7 +19,10 @@ from layerwise.core.base.urls import show_database
 
 DEFAULT_DATABASE = "sqlite:///layerwise.db"
 RUN_HELP = "A run's id, a unique prefix of one, `latest`, `latest~1`, or NAME@STEP of a training."
-RUNS_HELP = "Runs: ids, unique prefixes, `latest`, `latest~1`, NAME@STEP of a training, or all of it: lineage:NAME."
+RUNS_HELP = (
+    "Runs: ids, unique prefixes, `latest`, `latest~1`, a training's NAME or NAME@STEP, a checkpoint's name, "
+    "or a tag K=V."
+)
 
 
 def _choose_database(context: typer.Context, value: str) -> str:
@@ -57,6 +60,26 @@ Selectors = Annotated[
 TransformName = Annotated[
     str, typer.Option("--transform", metavar="T", help="Of the representations under this activation transform.")
 ]
+EndPoint = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "--end-point",
+        metavar="LAYER",
+        help="The layer that counts as the end; by default the logits, without a softmax the output.",
+        show_default=False,
+    ),
+]
+EndPointLong = Annotated[
+    str | None,
+    typer.Option(
+        "--end-point",
+        metavar="LAYER",
+        help="The layer that counts as the end; by default the logits, without a softmax the output.",
+        show_default=False,
+    ),
+]
+"""The same where --output is a file."""
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag of the run; repeatable.")]
 Weights = Annotated[
     str | None,

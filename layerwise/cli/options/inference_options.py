@@ -196,13 +196,7 @@ class Surety:
     def _warn_of_few(self) -> list[str]:
         if self.tests is None:
             return []
-        n_tests, n_permutations = self.tests.n_tests, self.tests.plan.n_permutations
-        smallest = n_tests / (1 + n_permutations)
-        if self.tests.correction != "holm" or smallest <= 0.05:
-            return []
-        best = f"the smallest p is {1 / (1 + n_permutations):.2g}, corrected {min(smallest, 1):.2g}"
-        remedy = f"take --permutations {20 * n_tests - 1}, fewer --layers, or --correction bh"
-        return [f"{n_permutations} permutations are too few for {n_tests} tests: {best}; {remedy}"]
+        return _tell_too_few(self.tests.n_tests, self.tests.plan.n_permutations, self.tests.correction)
 
     def gaps(self) -> list[str]:
         """Why pairs have no interval or no test, each reason once; of a layer with itself nothing is said."""
@@ -220,6 +214,12 @@ class Inference:
     tests: PermutationPlan | None = None
     correction: str = "holm"
     calibration: PermutationPlan | None = None
+
+    def warn(self, n_layers: int) -> list[str]:
+        """What can be said before anything is computed: that so many permutations are too few for all pairs."""
+        if self.tests is None:
+            return []
+        return _tell_too_few(n_layers * (n_layers - 1) // 2, self.tests.n_permutations, self.correction)
 
     def ask(
         self,
@@ -248,6 +248,16 @@ class Inference:
         tests = None if self.tests is None else ask_tests(history, measure, layers, self.tests, self.correction)
         calibrated = None if self.calibration is None else ask_calibrated(history, measure, layers, self.calibration)
         return Surety(intervals, tests, calibrated)
+
+
+def _tell_too_few(n_tests: int, n_permutations: int, correction: str) -> list[str]:
+    """A line that says so where no corrected p can be below 0.05; none otherwise."""
+    smallest = n_tests / (1 + n_permutations)
+    if correction != "holm" or smallest <= 0.05:
+        return []
+    best = f"the smallest p is {1 / (1 + n_permutations):.2g}, corrected {min(smallest, 1):.2g}"
+    remedy = f"take --permutations {20 * n_tests - 1}, fewer --layers, --against RECORDING, or --correction bh"
+    return [f"{n_permutations} permutations are too few for {n_tests} tests: {best}; {remedy}"]
 
 
 def interval_record(interval: Interval) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class LayerOverview:
         n_features: Number of units.
         mean_correlation: Mean correlation over all pairs of different stimuli.
         input_similarity: RSA with the layer in the role `input`; None where it is not stored.
-        output_similarity: RSA with the layer in the role `output`.
+        output_similarity: RSA with the end point: the logits where these are stored, otherwise the output.
         step_similarity: RSA with the main layer before it; None for branches and for the first.
         sparseness: Treves-Rolls population sparseness; None where it is undefined.
         n_constant: Number of stimuli with constant activations.
@@ -48,11 +48,20 @@ class LayerOverview:
 
 
 def survey_layers(
-    registry: Registry, history: HistoryProtocol, run: RunRecord, transform: str = "none"
+    registry: Registry,
+    history: HistoryProtocol,
+    run: RunRecord,
+    transform: str = "none",
+    end_point: str | None = None,
 ) -> tuple[LayerOverview, ...]:
-    """The overview of every stored layer of a run, in order of computation."""
+    """The overview of every stored layer of a run, in order of computation.
+
+    Raises:
+        InputError: If the end point is named and was not analysed.
+    """
     from layerwise.core.analysis.compare import compare_layers
     from layerwise.core.history.records import LayerAddress
+    from layerwise.core.network.layers import find_end_point
 
     layers = history.list_layers(run.id)
     if not layers:
@@ -62,13 +71,15 @@ def survey_layers(
     matrix, marked = table.matrix, table.marked
     previous = _previous_main(layers)
     roles = {layer.role: index for index, layer in enumerate(layers)}
+    last = find_end_point(layers, end_point)
+    end = None if last is None else layers.index(last)
     sparseness = _read_sparseness(history, run, transform)
     rows = []
     opened = history.open_layers(addresses)
     for index, (layer, known) in enumerate(zip(layers, opened, strict=True)):
         others = {
             "input_similarity": roles.get("input"),
-            "output_similarity": roles.get("output"),
+            "output_similarity": end,
             "step_similarity": previous.get(index),
         }
         rows.append(

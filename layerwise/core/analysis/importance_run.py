@@ -18,7 +18,7 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.kinds import Metric
 from layerwise.core.host.registry import Registered, Registry
-from layerwise.core.network.layers import Layer, find_layer
+from layerwise.core.network.layers import Layer, find_end_point, find_layer
 from layerwise.core.network.matrices.pairs import Pairs
 from layerwise.core.network.matrices.tiles import MOST_WHOLE
 from layerwise.core.network.representation import NO_TRANSFORM, strict_upper
@@ -52,7 +52,7 @@ def apportion_run(
     history: HistoryProtocol,
     run: RunRecord,
     blocks: Sequence[str] = (),
-    targets: Sequence[str] = ("output", BLOCK),
+    targets: Sequence[str] | None = None,
     transform: str = NO_TRANSFORM,
     metric: str = DEFAULT_METRIC,
 ) -> list[Apportioned]:
@@ -63,7 +63,8 @@ def apportion_run(
         history: Where representations are read.
         run: The run.
         blocks: Names of blocks; all of which two or more branches are stored, if empty.
-        targets: Names of layers, `output`, or `block` for the block itself (passed over where it is not stored).
+        targets: Names or roles of layers, or `block` for the block itself (passed over where it is not stored); the
+            end point (the logits, or the output) and the block if None.
         transform: Under which transform layers were analysed.
         metric: Bare or qualified name of the metric whose matrices are explained.
 
@@ -74,6 +75,7 @@ def apportion_run(
         InputError: If there is no such block, target or metric, or no block with two stored branches.
     """
     layers = history.list_layers(run.id)
+    targets = list_targets(layers) if targets is None else targets
     branches = find_branches(layers, blocks, run)
     offer = registry.get(Metric, metric)
     wanted = {block: list(_find_targets(block, targets, layers)) for block in branches}
@@ -86,6 +88,16 @@ def apportion_run(
     read = zip(names, StoredLayers(history, addresses), strict=True)
     vectors = {name: strict_upper(compute_metric(offer, representation)) for name, representation in read}
     return [_apportion(block, branches[block], target, vectors) for block in branches for target in wanted[block]]
+
+
+def list_targets(layers: Sequence[Layer], end_point: str | None = None) -> tuple[str, ...]:
+    """What is explained by default: the end point, where it was analysed, and each block itself.
+
+    Raises:
+        InputError: If the end point is named and not among the layers.
+    """
+    end = find_end_point(layers, end_point)
+    return (BLOCK,) if end is None else (end.name, BLOCK)
 
 
 def _apportion_in_panels(

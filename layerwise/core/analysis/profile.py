@@ -41,7 +41,7 @@ def measure_profile(
         kind: What the matrix holds.
         largest: The similarity of a layer with itself; not used for distances.
         input_index: Where the input is; None where it is not among the layers.
-        output_index: Where the output is; None likewise.
+        output_index: Where the end point is (the logits, or the output); None likewise.
     """
     values = np.asarray(matrix, dtype=np.float64)
     n_layers = len(layers)
@@ -67,7 +67,8 @@ def measure_profile(
     else:
         towards = to_output - to_input if kind == "similarity" else to_input - to_output
         crossings = find_crossings(layers, towards)
-    return Profile(tuple(layers), kind, to_input, to_output, steps, shares, smoothness, crossings, why_not)
+    end_point = "" if output_index is None else layers[output_index]
+    return Profile(tuple(layers), kind, to_input, to_output, steps, shares, smoothness, crossings, why_not, end_point)
 
 
 def measure_smoothness(steps: ArrayLike) -> float | None:

@@ -16,7 +16,7 @@ from layerwise.core.history.profiles import Profile, ProfileKey
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.registry import Registry
-from layerwise.core.network.layers import Layer
+from layerwise.core.network.layers import Layer, find_end_point, list_up_to
 from layerwise.core.network.representation import NO_TRANSFORM
 
 
@@ -28,8 +28,12 @@ def profile_run(
     layers: Sequence[Layer] | None = None,
     transform: str = NO_TRANSFORM,
     save: bool = True,
+    end_point: str | None = None,
 ) -> Profile:
     """How a run turns its input's structure into its output's, layer by layer.
+
+    The way ends at the logits where these are among the layers, otherwise at the output; layers after the end point
+    are no part of it.
 
     Args:
         registry: Knows the comparators.
@@ -39,22 +43,24 @@ def profile_run(
         layers: Which layers, in any order; None for the main ones.
         transform: Under which transform they were analysed.
         save: Whether to keep the profile, which is done where nothing in it is undefined.
+        end_point: Name or role of the layer that is the end point instead, such as `output`.
 
     Raises:
-        InputError: If there are fewer than two layers, or the measure gives no steps (`largest_value`).
+        InputError: If there are fewer than two layers, the end point is not among them, or the measure gives no steps
+            (`largest_value`).
     """
     measure = find_measure(registry, measure) if isinstance(measure, str) else measure
     largest = largest_value(measure)
-    chosen = list_main_layers(history, run) if layers is None else sorted(layers, key=lambda layer: layer.position)
+    chosen = choose_way(list_main_layers(history, run) if layers is None else layers, end_point)
     if len(chosen) < 2:
         raise InputError(f"a profile needs at least two layers, of run {run.id} there are {len(chosen)}")
     addresses = [measure.resolve(LayerAddress(run.id, layer.name, transform)) for layer in chosen]
-    key = ProfileKey(run.id, tuple(layer.name for layer in chosen), measure.provider, addresses[0].transform)
+    key = profile_key(run, chosen, measure, addresses[0].transform, end_point)
     kept = history.read_profile(key)
     if kept is not None:
         return kept
     table = compare_layers(registry, history, measure, addresses, save=save)
-    profile = measure_profile(key.layers, table.matrix, measure.kind, largest, *find_ends(chosen))
+    profile = measure_profile(key.layers, table.matrix, measure.kind, largest, *find_ends(chosen, end_point))
     if not table.reasons and save:
         history.save_profile(key, profile)
     return _explain(profile, table)
@@ -87,11 +93,30 @@ def largest_value(measure: Measure) -> float:
     return high
 
 
-def find_ends(layers: Sequence[Layer]) -> tuple[int | None, int | None]:
-    """Indices of the input and of the output among some layers; None where it is not among them."""
-    roles = [layer.role for layer in layers]
-    first, last = (roles.index(role) if role in roles else None for role in ("input", "output"))
-    return first, last
+def choose_way(layers: Sequence[Layer], end_point: str | None = None) -> list[Layer]:
+    """The layers of a profile, in order of computation: those that are not behind the end point.
+
+    Raises:
+        InputError: If the end point is not among the layers.
+    """
+    ordered = sorted(layers, key=lambda layer: layer.position)
+    return list_up_to(find_end_point(ordered, end_point), ordered)
+
+
+def profile_key(
+    run: RunRecord, layers: Sequence[Layer], measure: Measure, transform: str, end_point: str | None = None
+) -> ProfileKey:
+    """Under what the profile of these layers is kept."""
+    end = find_end_point(layers, end_point)
+    names = tuple(layer.name for layer in layers)
+    return ProfileKey(run.id, names, measure.provider, transform, "" if end is None else end.name)
+
+
+def find_ends(layers: Sequence[Layer], end_point: str | None = None) -> tuple[int | None, int | None]:
+    """Indices of the input and of the end point among some layers; None where it is not among them."""
+    first = next((place for place, layer in enumerate(layers) if layer.role == "input"), None)
+    end = find_end_point(layers, end_point)
+    return first, None if end is None else list(layers).index(end)
 
 
 def _explain(profile: Profile, table: ComparisonTable) -> Profile:

@@ -28,12 +28,14 @@ class ProfileKey:
         layers: Names of the layers, in order of computation.
         comparator: Who compared them, with which settings.
         transform: Under which transform.
+        end_point: Name of the layer that counts as the output; empty where none does.
     """
 
     run_id: str
     layers: tuple[str, ...]
     comparator: Provider
     transform: str = NO_TRANSFORM
+    end_point: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,14 @@ class Profile:
         layers: Names of the m layers, in order of computation.
         kind: Whether `to_input` and `to_output` are similarities or distances.
         to_input: float64 (m,); the measure between the input and each layer; NaN where undefined.
-        to_output: float64 (m,); the measure between each layer and the output; NaN where undefined.
+        to_output: float64 (m,); the measure between each layer and the end point; NaN where undefined.
         steps: float64 (m,); change from the layer before, never negative; NaN for the first.
         shares: float64 (m,); each step over the sum of all; NaN for the first, and where some step is undefined.
         smoothness: 1 where all steps are equal, 0 where one step does it all; None where undefined.
         crossings: Where `to_input` and `to_output` cross, from first to last; an odd number of times, as a rule once.
         reason: Why there is no smoothness, or no crossing.
+        end_point: Name of the layer that `to_output` is about: the logits where a softmax ends the network, unless
+            another one was asked for; empty where the end was not analysed.
     """
 
     layers: tuple[str, ...]
@@ -76,6 +80,7 @@ class Profile:
     smoothness: float | None
     crossings: tuple[Crossing, ...]
     reason: str = ""
+    end_point: str = ""
 
     @property
     def depths(self) -> Vector:

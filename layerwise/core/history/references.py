@@ -1,11 +1,13 @@
-"""What people write for a run: an id, `latest~1`, `mine@3`, or `lineage:mine` for all checkpoints of a training.
+"""What people write for a run: an id, `latest~1`, `mine@3`, `epoch-3`, `use=paper`, or `mine` for a whole training.
 
 REFERENCE is one of
 
 - an id, a unique prefix of one, or `latest`;
 - `latest~N`, the finished run that ended N before the latest;
 - `NAME@STEP`, the checkpoint of lineage NAME at that step, and `NAME~N`, the one N before its last;
-- `lineage:NAME`, all its checkpoints in order of step. `lineage:` may stand before the two above, too.
+- `lineage:NAME`, all its checkpoints in order of step. `lineage:` may stand before the two above, too;
+- where no id begins so: NAME, the same as `lineage:NAME`; or the name of a checkpoint;
+- `KEY=VALUE`, the runs with this tag.
 
 Of a lineage only finished runs count, without variants of a checkpoint (a network with a layer silenced); of two
 recordings of the same stimuli at the same step, the newer one.
@@ -50,10 +52,54 @@ def find_runs(history: RunLister, references: Iterable[str]) -> list[RunRecord]:
     """
     found: dict[str, RunRecord] = {}
     for text in references:
-        whole = _find_whole(history, text)
-        for run in [history.find_run(text)] if whole is None else whole:
-            found[run.id] = run
+        found |= {run.id: run for run in _find_all(history, text)}
     return list(found.values())
+
+
+def _find_all(history: RunLister, text: str) -> list[RunRecord]:
+    """All runs that one reference means."""
+    whole = _find_whole(history, text)
+    if whole is not None:
+        return whole
+    try:
+        return [history.find_run(text)]
+    except InputError:  # of several runs with this name one alone was not found, or nothing begins so
+        named = find_named(history, text)
+        if not named:
+            raise
+        return named
+
+
+def find_named(history: RunLister, text: str) -> list[RunRecord]:
+    """The finished runs that a name means which is no id: a tag's, a lineage's or a checkpoint's; empty where none.
+
+    Those of a lineage in order of step, the others in the order in which they began. Variants do not count.
+    """
+    key, sign, value = text.partition("=")
+    if sign:
+        return _list_oldest_first(history, RunFilter(status="finished", tags={key: value}))
+    if text in history.count_values("lineage"):
+        return list_checkpoints(history, text)
+    near = _list_oldest_first(history, RunFilter(status="finished", words=text)) if text.strip() else []
+    return [run for run in near if run.checkpoint == text]
+
+
+def _list_oldest_first(history: RunLister, where: RunFilter) -> list[RunRecord]:
+    return [run for run in reversed(history.list_runs(where)) if run.origin != "ablated"]
+
+
+def find_with_stimuli(history: RunLister, text: str) -> RunRecord:
+    """The run whose stimuli are meant: `latest` is the newest one that was shown any, never an import.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if text != LATEST:
+        return history.find_run(text)
+    shown = [run for run in _list_ended(history) if run.origin != "imported"]
+    if not shown:
+        raise InputError("'latest' means the newest run of a network, and there is none; name a run by its id")
+    return shown[0]
 
 
 def list_checkpoints(history: RunLister, lineage: str) -> list[RunRecord]:
@@ -78,18 +124,23 @@ def list_checkpoints(history: RunLister, lineage: str) -> list[RunRecord]:
 
 def is_reference(text: str) -> bool:
     """Whether this means a run by something else than an id or `latest`: no id has such letters."""
-    return any(sign in text for sign in (PREFIX, "@", "~"))
+    return any(sign in text for sign in (PREFIX, "@", "~", "="))
 
 
 def find_referenced(history: RunLister, text: str) -> RunRecord:
-    """The one run that `NAME@STEP`, `NAME~N`, `latest~N` or the `lineage:NAME` of a single run means.
+    """The one run that `NAME@STEP`, `NAME~N`, `latest~N`, `KEY=VALUE` or the `lineage:NAME` of a single run means.
 
     Raises:
         InputError: If there is none, or there are several.
     """
     whole = _find_whole(history, text)
     if whole is not None:
-        return _only(text, whole)
+        return only_named(text, whole)
+    if _place_of(text.removeprefix(PREFIX)) is None and "=" in text:
+        tagged = find_named(history, text)
+        if not tagged:
+            raise InputError(f"no finished run has the tag '{text}'")
+        return only_named(text, tagged)
     name, sign, place = _split(text)
     if name == LATEST and sign == "~":
         return _count_back(_list_ended(history), int(place), f"there are only {{}} finished runs, so no '{text}'")
@@ -100,15 +151,12 @@ def find_referenced(history: RunLister, text: str) -> RunRecord:
     there = [run for run in runs if run.step == int(place)]
     if not there:
         raise InputError(f"lineage '{name}' has no step {place}; its steps: {show_steps(runs)}")
-    return _only(text, there)
+    return only_named(text, there)
 
 
 def explain_missing(history: RunLister, text: str) -> str:
     """What may have been meant by a name that begins no run's id, as the end of an error message; or nothing."""
-    names = list(history.count_values("lineage"))
-    if text in names:
-        return f"; there is a lineage of that name: {PREFIX}{text} for all its checkpoints, {text}~0 for the last"
-    return ""
+    return near_names(text, list(history.count_values("lineage"))) if text.strip() else ""
 
 
 def show_steps(runs: Sequence[RunRecord]) -> str:
@@ -161,7 +209,7 @@ def _list_ended(history: RunLister) -> list[RunRecord]:
     return sorted(runs, key=lambda run: run.finished_at or run.started_at, reverse=True)
 
 
-def _only(text: str, runs: Sequence[RunRecord]) -> RunRecord:
+def only_named(text: str, runs: Sequence[RunRecord]) -> RunRecord:
     """The run, where there is one.
 
     Raises:
@@ -169,9 +217,10 @@ def _only(text: str, runs: Sequence[RunRecord]) -> RunRecord:
     """
     if len(runs) == 1:
         return runs[0]
-    if len({run.step for run in runs}) == 1:
-        names = ", ".join(f"{run.id[:8]} ('{run.stimuli_name}')" for run in runs)
-        raise InputError(f"'{text}' is {len(runs)} runs, name one by its id: {names}")
+    if len({run.step for run in runs}) == 1 or "=" in text:
+        names = ", ".join(f"{run.id[:8]} ('{run.stimuli_name}')" for run in runs[:_N_SHOWN])
+        more = f" and {len(runs) - _N_SHOWN} more" if len(runs) > _N_SHOWN else ""
+        raise InputError(f"'{text}' is {len(runs)} runs, name one by its id: {names}{more}")
     name = text.removeprefix(PREFIX)
     one = f"{name}@{runs[0].step}" if runs[0].step is not None else f"{name}~{len(runs) - 1}"
     raise InputError(f"'{text}' is {len(runs)} runs, and one is wanted here: {one} say, or {name}~0, the last")

@@ -1,9 +1,9 @@
 """Which outputs of a graph people can select, what they are called, and which of them tell the main story.
 
 Every node that computes something is a layer. It has its own name, except that the node at the end of a
-block's branch is called `block/label`. The main layers are the input, the output, the blocks, and the places where
-a single tensor is all that the rest of the network needs; there a chain of convolution, normalisation and
-activation counts once, by its last member.
+block's branch is called `block/label`. The main layers are the input, the output, the logits where a softmax makes
+the output of them, the blocks, and the places where a single tensor is all that the rest of the network needs; there
+a chain of convolution, normalisation and activation counts once, by its last member.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ def derive_layers(graph: Graph, main: Collection[str] | None = None) -> tuple[La
     Args:
         graph: Any graph.
         main: Names of the nodes that belong to `main`, where a model's authors have chosen them; otherwise
-            they are found.
+            they are found. The logits of an output that belongs to it do so too.
     """
     blocks = find_blocks(graph)
     logits = find_logits(graph)
-    chosen = frozenset(_find_main(graph, blocks, logits) if main is None else main)
+    chosen = set(_find_main(graph, blocks) if main is None else main)
+    if logits is not None and graph.output in chosen:
+        chosen.add(logits)
     names, places, parts = _name_branches(graph, blocks)
     layers: list[Layer] = []
     for node in graph:
@@ -114,7 +116,7 @@ def _name_branches(
     return names, places, parts
 
 
-def _find_main(graph: Graph, blocks: tuple[Block, ...], logits: str | None) -> set[str]:
+def _find_main(graph: Graph, blocks: tuple[Block, ...]) -> set[str]:
     """The input, the output, the blocks, and the last members of the chains of cut points."""
     closed = {graph.input, graph.output, *(block.node for block in blocks)}
     main: list[str] = []
@@ -127,4 +129,4 @@ def _find_main(graph: Graph, blocks: tuple[Block, ...], logits: str | None) -> s
                 main[-1] = name
             continue
         main.append(name)
-    return {*main, *closed} - ({logits} - {graph.input})
+    return {*main, *closed}

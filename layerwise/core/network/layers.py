@@ -48,6 +48,40 @@ class Layer:
         return math.prod(self.shape)
 
 
+def find_end_point(layers: Sequence[Layer], name: str | None = None) -> Layer | None:
+    """The layer at which the way through a network ends: the logits where they are among the layers, else the output.
+
+    A softmax turns the logits into probabilities, of which nearly all are nearly 0: its output is unlike the layer
+    before it whatever the network has learned. So it is no part of the way, unless it is asked for.
+
+    Args:
+        layers: Layers of one model.
+        name: Which of them it is instead, by name or role; None for the usual one.
+
+    Returns:
+        None where neither is among them.
+
+    Raises:
+        InputError: If there is no layer of that name.
+    """
+    if name is not None:
+        return find_layer(name, layers)
+    by_role = {layer.role: layer for layer in layers}
+    return by_role.get("logits", by_role.get("output"))
+
+
+def end_words(end: Layer | None) -> str:
+    """What an end point is called in a sentence: `the logits`, `the output`, or the name of another layer."""
+    if end is None or end.role in ("logits", "output"):
+        return "the output" if end is None else f"the {end.role}"
+    return end.name
+
+
+def list_up_to(end: Layer | None, layers: Sequence[Layer]) -> list[Layer]:
+    """Those layers that are not computed after the end point; all of them where there is none."""
+    return [layer for layer in layers if end is None or layer.position <= end.position]
+
+
 def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
     """The layer of this name; `input`, `logits` and `output` also find the layer in that role.
 

@@ -20,9 +20,10 @@ MAIN = (
     "maxpool10",
     *(f"mixed5{letter}" for letter in "ab"),
     "avgpool0",
+    "logits",
     "output",
 )
-"""The layers of the published analysis."""
+"""The layers of the published analysis, and the logits, which that left out."""
 
 MEAN_BGR = (104.0, 117.0, 123.0)
 INPUT_SHAPE = (224, 224, 3)

@@ -52,6 +52,7 @@ class ProfileStore:
             smoothness=head["smoothness"],
             crossings=tuple(Crossing(*crossing) for crossing in head["crossings"]),
             reason=head["reason"],
+            end_point=head["end_point"],
         )
 
     def save_profile(self, key: ProfileKey, profile: Profile) -> None:
@@ -150,6 +151,7 @@ def _columns(key: ProfileKey) -> dict[str, Any]:
         "transform": key.transform,
         "selection": hashlib.sha256(selection.encode()).hexdigest(),
         "definition": DEFINITION,
+        "end_point": key.end_point,
     }
 
 

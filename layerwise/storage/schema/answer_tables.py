@@ -33,6 +33,7 @@ profiles = sa.Table(
     Column("selection", String(64), nullable=False),
     Column("definition", Integer, nullable=False),
     Column("kind", String(16), nullable=False),
+    Column("end_point", Text, nullable=False),
     Column("n_layers", Integer, nullable=False),
     Column("total", Float(53)),
     Column("smoothness", Float(53)),
@@ -44,7 +45,14 @@ profiles = sa.Table(
     Column("n_crossings", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     sa.UniqueConstraint(
-        "run_id", "comparator_name", "comparator_revision", "parameters", "transform", "selection", "definition"
+        "run_id",
+        "comparator_name",
+        "comparator_revision",
+        "parameters",
+        "transform",
+        "selection",
+        "definition",
+        "end_point",
     ),
 )
 

@@ -100,6 +100,23 @@ def test_the_main_layers_are_profiled_in_order(registry, make):
     assert profile.crossings[0].depth == pytest.approx(0.5)
 
 
+def test_logits_end_the_way_unless_another_end_is_asked_for_and_each_end_is_kept(registry, make):
+    layers = [*LAYERS[:4], layer("scores", 4, role="logits", is_main=True)]
+    history, run = make([*layers, layer("out", 5, role="output", is_main=True)])
+    profile = profile_run(registry, history, run, "apart")
+    assert profile.layers == ("in", "mid", "late", "scores")
+    assert (profile.end_point, profile.to_output[-1]) == ("scores", 0)
+    whole = profile_run(registry, history, run, "apart", end_point="output")
+    assert whole.layers == ("in", "mid", "late", "scores", "out")
+    assert (whole.end_point, list(whole.to_output)) == ("out", pytest.approx([5, 4, 2, 1, 0]))
+    early = profile_run(registry, history, run, "apart", end_point="mid")
+    assert (early.layers, early.end_point) == (("in", "mid"), "mid")
+    again = profile_run(registry, history, run, "apart")
+    assert np.array_equal(again.to_output, profile.to_output)
+    with pytest.raises(InputError, match="no layer 'middle'"):
+        profile_run(registry, history, run, "apart", end_point="middle")
+
+
 def test_a_kept_profile_is_the_answer_and_other_layers_are_another_question(registry, make):
     history, run = make()
     first = profile_run(registry, history, run, "apart")

@@ -25,8 +25,8 @@ def history(request: pytest.FixtureRequest, fake: Any, tmp_path: Path) -> Any:
         {"lineage": "mine", "step": 0},
         {"lineage": "mine", "step": 2, "checkpoint": "new"},
         {"lineage": "mine", "step": 10, "origin": "ablated"},
-        {"lineage": "at 12:30@3", "step": 7},
-        {},
+        {"lineage": "at 12:30@3", "step": 7, "tags": {"use": "paper", "who": "me"}},
+        {"tags": {"use": "paper"}},
     ]
     layers = fake.make_layers(n_hidden=1, n_blocks=0)
     runs = [fake.add_run(store, f"run{i}", 12, layers=layers, pictures=False, **more) for i, more in enumerate(made)]
@@ -54,12 +54,24 @@ def test_a_lineage_is_its_newest_checkpoints_in_order_of_step_without_variants(h
         ("latest", 6),
         ("latest~0", 6),
         ("latest~2", 4),
+        ("old", 1),
+        ("who=me", 5),
     ],
 )
 def test_a_reference_means_one_run_wherever_a_run_is_asked_for(history: Any, text: str, place: int) -> None:
     store, ids = history
     assert store.find_run(text).id == ids[place]
     assert [run.id for run in find_runs(store, [text])] == [ids[place]]
+
+
+def test_a_bare_lineage_a_checkpoints_name_and_a_tag_mean_all_their_runs_where_several_can_be_named(
+    history: Any,
+) -> None:
+    store, ids = history
+    assert [run.id for run in find_runs(store, ["mine"])] == [ids[2], ids[3], ids[0]]
+    assert [run.id for run in find_runs(store, ["new", "use=paper"])] == [ids[3], ids[5], ids[6]]
+    with pytest.raises(InputError, match="there is no run 'min'; did you mean mine"):
+        find_runs(store, ["min"])
 
 
 def test_runs_come_once_in_the_order_in_which_they_are_named(history: Any) -> None:
@@ -78,7 +90,9 @@ def test_runs_come_once_in_the_order_in_which_they_are_named(history: Any) -> No
         ("latest~9", "there are only 7 finished runs, so no 'latest~9'"),
         ("mine@last", "'mine@last' is no run: after @ comes a whole number"),
         ("latest~x", "'latest~x' is no run: after ~ comes a whole number"),
-        ("mine", "there is no run 'mine'; there is a lineage of that name: lineage:mine for all its"),
+        ("mine", "'mine' is 3 runs, and one is wanted here: mine@0 say, or mine~0, the last"),
+        ("use=talk", "no finished run has the tag 'use=talk'"),
+        ("use=paper", "'use=paper' is 2 runs, name one by its id: "),
         (
             "lineage:mine",
             "'lineage:mine' is 3 runs, and one is wanted here: mine@0 say, or mine~0, the last",

@@ -156,7 +156,7 @@ def test_a_chain_counts_once_by_its_last_member() -> None:
     draw.add("logits", "dense", "flat", 5)
     draw.add("out", "softmax", "logits")
     layers = derive_layers(draw.graph())
-    assert [layer.name for layer in layers if layer.is_main] == ["in", "relu", "pool", "sum_relu", "out"]
+    assert [layer.name for layer in layers if layer.is_main] == ["in", "relu", "pool", "sum_relu", "logits", "out"]
     assert not {"pad", "drop", "flat"} & {layer.name for layer in layers}
     assert {layer.role: layer.name for layer in layers if layer.role != "hidden"} == {
         "input": "in", "logits": "logits", "output": "out",

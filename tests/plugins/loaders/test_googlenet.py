@@ -17,7 +17,7 @@ from layerwise.plugins.loaders.googlenet_layers import MAIN, build_googlenet, ca
 
 PUBLISHED = (
     "input conv2d0 maxpool0 conv2d1 conv2d2 maxpool1 mixed3a mixed3b maxpool4 mixed4a mixed4b mixed4c mixed4d "
-    "mixed4e maxpool10 mixed5a mixed5b avgpool0 output"
+    "mixed4e maxpool10 mixed5a mixed5b avgpool0 logits output"
 )
 
 
@@ -65,7 +65,7 @@ def weights_of(model: Any) -> dict[str, np.ndarray]:
     return {tensor.name: tensor.values for tensor in model.weights()}
 
 
-def test_the_main_layers_are_those_of_the_published_analysis(untrained: Any) -> None:
+def test_the_main_layers_are_those_of_the_published_analysis_and_the_logits(untrained: Any) -> None:
     assert [layer.name for layer in untrained.layers if layer.is_main] == PUBLISHED.split()
 
 
@@ -83,9 +83,9 @@ def test_every_module_has_four_branches_that_add_up(untrained: Any) -> None:
     assert layers["mixed4c/5x5"].shape == (14, 14, 64)
 
 
-def test_logits_can_be_selected_but_are_not_main(untrained: Any) -> None:
+def test_logits_are_main_beside_the_output(untrained: Any) -> None:
     (logits,) = [layer for layer in untrained.layers if layer.role == "logits"]
-    assert (logits.name, logits.is_main, logits.shape) == ("logits", False, (1000,))
+    assert (logits.name, logits.is_main, logits.shape) == ("logits", True, (1000,))
 
 
 def test_the_network_is_cut_after_each_pool(untrained: Any) -> None:

@@ -142,7 +142,7 @@ def test_the_widest_gap_is_found_between_layers_too() -> None:
         }
     )
     gap = overlays.find_gap(overlay, "a", "b")
-    assert (gap.end, gap.depth) == ("input", 0.5)
+    assert (gap.end, gap.depth) == ("the input", 0.5)
     assert gap.values == pytest.approx((0.0, 0.75))
     assert gap.size == pytest.approx(0.75)
     assert overlays.find_gap(overlay.with_columns(pl.lit(None, pl.Float64).alias("input")), "a", "b") is None

@@ -186,7 +186,7 @@ def test_the_ceiling_is_that_of_the_recordings_means(fake, history, make_context
         lower = np.mean([np.corrcoef(scores[i], np.delete(scores, i, 0).mean(0))[0, 1] for i in range(3)])
         assert (ceiling.low, ceiling.high) == pytest.approx((lower, upper), abs=1e-6)
     names = [figure.name for figure in recordings.Recordings().build(context).figures]
-    assert names == ["best", "matrix", "ceilings", "among"]
+    assert names == ["best", "lines", "matrix", "ceilings", "among"]
     assert not ceilings.find_ceilings(make_context("s0", "s1", "net0", comparator="procrustes"), areas)
 
 
@@ -198,6 +198,26 @@ def test_recordings_are_figures_for_papers_too(fake, history, make_context) -> N
         assert ask_figure(name, context.runs, context.registry, history).content.drawing.to_dict()
     with pytest.raises(InputError, match="is drawn from an imported recording and a network"):
         ask_figure("recordings", context.runs[:1], context.registry, history)
+
+
+def test_any_number_of_areas_has_lines_and_areas_of_one_name_one_colour(fake, history, make_context) -> None:
+    for index in range(4):
+        add_recording(fake, history, f"s{index}", f"sub-{index}", seed=index)
+    context = make_context("s0", "s1", "s2", "s3", "net0")
+    found = ask_figure("recordings", context.runs, context.registry, history)
+    chart = found.content.drawing.to_dict()
+    assert "bold is the mean over the recordings that have it" in found.caption
+    each, means = chart["layer"][1:]
+    assert each["encoding"]["detail"]["field"] == "recording"
+    assert means["layer"][0]["encoding"]["color"]["scale"]["domain"] == list(AREAS)
+    data = chart["datasets"][means["data"]["name"]]
+    cells = recorded.match_frame(match(context))
+    for row in data:
+        same = cells.filter(
+            (cells["series"].str.starts_with(f"{row['series']} of ")) & (cells["layer"] == row["layer"])
+        )
+        assert same.height == 4
+        assert row["value"] == pytest.approx(same["value"].mean(), abs=1e-3)
 
 
 def test_neighbouring_layers_are_written_as_a_range() -> None:

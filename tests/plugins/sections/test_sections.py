@@ -96,7 +96,10 @@ def test_shares_add_up_and_the_facts_say_what_the_profile_says(context) -> None:
     assert facts["largest share"].value == f"{frame['share'].max():.0%}"
     assert facts["crossing"].note.startswith("relative depth, between ")
     measure = find_measure(context.registry, "rsa-pearson")
-    assert context.history.read_profile(ProfileKey(run.id, profile.layers, measure.provider)) is profile
+    assert (
+        context.history.read_profile(ProfileKey(run.id, profile.layers, measure.provider, end_point="output"))
+        is profile
+    )
 
 
 def test_the_pace_of_each_run_goes_from_nothing_to_everything(training) -> None:

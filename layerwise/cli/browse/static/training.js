@@ -6,12 +6,12 @@
   const here = new URL(location.href);
   const find = (id) => document.getElementById(id);
   const moments = [];
-  let layers = [], scale = null, kind = "similarity", chosen = null, asked = 0, timer = 0, lit = null;
+  let layers = [], scale = null, kind = "similarity", end = "the output", chosen = null, asked = 0, timer = 0, lit = null;
 
   const CARDS = [
     ["dimension", "Dimensions", "participation ratio of each layer", { low: 0 }],
     ["change", "Change", "since the checkpoint before; logarithmic", { log: true }],
-    ["output", "Similarity to the output", "of each layer, at the same checkpoint", {}],
+    ["output", "", "of each layer, at the same checkpoint", {}],
     ["dead", "Dead units", "share that is 0 for every stimulus", { low: 0 }],
     ["sparseness", "Sparseness", "over units, from 0 to 1", { low: 0, high: 1 }],
   ];
@@ -57,6 +57,7 @@
     if (isOther && told.from > 0) { moments.length = 0; layers = []; ask(); return; }
     layers = told.layers;
     kind = told.kind;
+    end = told.end;
     moments.splice(told.from, moments.length, ...told.moments);
     if (told.moments.length || !scale || isOther) {
       scale = told.scale;
@@ -115,7 +116,7 @@
         name: layer.name, colour: Plots.depthColour(place, layers.length),
         values: moments.map((moment) => moment.curves[id]?.[place] ?? null),
       })).filter((one, place) => layers[place].role !== "input" || id === "output");
-      const heading = id === "output" && kind === "distance" ? "Distance to the output" : title;
+      const heading = id === "output" ? `${kind === "distance" ? "Distance" : "Similarity"} to ${end}` : title;
       drawn.push([card(id, heading, words, series, false), series, { ...options, title: heading }]);
     }
     // Only now, when all are there, is it known how wide they are.

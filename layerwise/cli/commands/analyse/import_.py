@@ -68,13 +68,16 @@ def import_files(
     subject_from: Annotated[
         str | None,
         typer.Option(
-            "--subject-from", metavar="NAME", help="The descriptor that says whose a matrix is: a run for each."
+            "--subject-from",
+            metavar="NAME",
+            help="The descriptor that says whose a matrix is, or `file`: a run for each.",
         ),
     ] = None,
     layer_from: Annotated[
         list[str] | None,
         typer.Option("--layer-from", metavar="NAME", help="Descriptors that name the layers: roi, or roi,session."),
     ] = None,
+    mean: Annotated[bool, typer.Option("--mean", help="Store the mean over subjects, too, as one more run.")] = False,
     kind: Annotated[
         Kind, typer.Option("--kind", help="What the numbers are; by default what the file says, or its diagonal.")
     ] = "auto",
@@ -96,10 +99,12 @@ def import_files(
     Examples:
         layerwise import brain.npz --name macaque-it --stimuli latest
         layerwise import rdms.h5 --kind correlation-distance --names photos.txt
-        layerwise import rdms.h5 --subject-from subject --layer-from roi --stimuli latest
+        layerwise import rdms.h5 --subject-from subject --layer-from roi --mean --stimuli latest
+        layerwise import sub-*.npz --subject-from file --mean --stimuli latest
     """
     from layerwise.cli.progress import watching
     from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import, split_by_subject
+    from layerwise.interchange.means import prepare_mean
     from layerwise.interchange.structure import Structure
 
     is_list = stimuli is not None and names is None and Path(stimuli).suffix.lower() == ".txt"
@@ -119,15 +124,17 @@ def import_files(
         command=session_of(context).command,
     )
     prepared = [prepare_import(one) for one in split_by_subject(request)]
+    if mean:
+        prepared.append(prepare_mean(prepared))
     with open_history(database, create=True) as store, watching(quiet=True) as observer:
         outcomes = [execute_import(one, session_of(context).registry, store, observer) for one in prepared]
     if as_json:
         print_json([vars(outcome) for outcome in outcomes] if subject_from else vars(outcomes[0]))
         return
-    _tell(outcomes, [one.request.name or "" for one in prepared], database)
+    _tell(outcomes, [one.request.name or "" for one in prepared], database, has_mean=mean)
 
 
-def _tell(outcomes: Sequence[ImportOutcome], names: Sequence[str], database: str) -> None:
+def _tell(outcomes: Sequence[ImportOutcome], names: Sequence[str], database: str, *, has_mean: bool) -> None:
     from layerwise.interchange.conversion import describe_kind, merge_notes
 
     console = stdout_console()
@@ -147,6 +154,6 @@ def _tell(outcomes: Sequence[ImportOutcome], names: Sequence[str], database: str
         say(f"Taken as {kind}: {describe_kind(kind)}.")
     for note in merge_notes(note for outcome in outcomes for note in outcome.notes):
         say(f"Note: {note}.")
-    ids = [outcome.run_id for outcome in outcomes]
+    ids = [outcome.run_id for outcome in (outcomes[:-1] if has_mean else outcomes)]
     follow = f"show {ids[0]}" if len(ids) == 1 else f"ceiling {' '.join(ids)}"
     say(f"Next: {program_name()} {follow}{database_option(database)}")

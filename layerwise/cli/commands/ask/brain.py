@@ -11,14 +11,12 @@ import typer
 from layerwise.cli.options.bundling import bundled
 from layerwise.cli.options.common import COMPLETE_RUNS, DEFAULT_DATABASE, AsJson, Database, Selectors, split_names
 from layerwise.cli.options.measure_options import MeasureOptions, OneComparator
-from layerwise.cli.output import make_table, number, print_json, stderr_console, stdout_console
+from layerwise.cli.output import print_json, stderr_console, stdout_console
+from layerwise.cli.printing.beside_table import beside_record, print_beside
 from layerwise.cli.session import open_history, session_of
 
 if TYPE_CHECKING:
     from layerwise.core.analysis.recordings.beside import Beside
-    from layerwise.core.analysis.recordings.best_layers import AreaMatch
-
-_MOST_RIVALS = 3
 
 
 @bundled
@@ -92,7 +90,7 @@ def compare_with_brain(
             )
         written = _write(beside, registry, output, figure, comparator, measuring)
     if as_json:
-        print_json(_record(beside) | {"written": [str(path) for path in written], "notes": list(notes)})
+        print_json(beside_record(beside) | {"written": [str(path) for path in written], "notes": list(notes)})
     else:
         _print(beside, notes, written)
 
@@ -122,32 +120,6 @@ def _write(
     return written
 
 
-def _record(beside: Beside) -> dict[str, Any]:
-    return {
-        "run_id": beside.network.id,
-        "recordings": [run.id for run in beside.recordings],
-        "comparator": beside.measure.name,
-        "n_stimuli": beside.network.n_stimuli,
-        "shared": beside.remark,
-        "areas": [
-            {
-                "run_id": match.area.run_id,
-                "area": match.area.layer,
-                "best_layer": None if match.layer is None else match.layer.layer,
-                "value": match.value,
-                "low": match.low,
-                "high": match.high,
-                "no_worse": None if match.rivals is None else [rival.layer for rival in match.rivals],
-                "p": match.p,
-                "p_corrected": match.p_corrected,
-            }
-            for match in beside.matches
-        ],
-        "methods": beside.methods,
-        "references": list(beside.references),
-    }
-
-
 def _print(beside: Beside, notes: Sequence[str], written: Sequence[Path]) -> None:
     from layerwise.interchange.conversion import merge_notes
 
@@ -156,12 +128,7 @@ def _print(beside: Beside, notes: Sequence[str], written: Sequence[Path]) -> Non
     def say(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
-    names = {run.id: run.model.name for run in beside.recordings}
-    several = len(names) > 1
-    heads: tuple[str, ...] = ("area", "best layer", beside.measure.name, "interval", "p", "no worse")
-    heads = ("recording", *heads) if several else heads
-    rows = [(*((names[match.area.run_id],) if several else ()), *_cells(match)) for match in beside.matches]
-    console.print(make_table(heads, rows, right=(beside.measure.name, "p")))
+    print_beside(beside)
     for note in filter(None, (beside.remark, *merge_notes(notes))):
         say(f"Note: {note}.")
     say("")
@@ -170,20 +137,3 @@ def _print(beside: Beside, notes: Sequence[str], written: Sequence[Path]) -> Non
         say(f"  {reference}")
     for path in written:
         say(f"Wrote {path}.")
-
-
-def _cells(match: AreaMatch) -> tuple[str, ...]:
-    from layerwise.cli.options.inference_options import show_interval
-
-    if match.layer is None:
-        return (match.area.layer, "none", "", "", "", "")
-    rivals = [rival.layer for rival in match.rivals or ()]
-    more = f" and {len(rivals) - _MOST_RIVALS} more" if len(rivals) > _MOST_RIVALS else ""
-    return (
-        match.area.layer,
-        match.layer.layer,
-        number(match.value),
-        show_interval(match.low, match.high),
-        "" if match.p_corrected is None else number(match.p_corrected),
-        ", ".join(rivals[:_MOST_RIVALS]) + more,
-    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from layerwise.cli.against import AgainstWish, check_wish, tell_against
 from layerwise.cli.options.bundling import bundled
 from layerwise.cli.options.common import (
     DEFAULT_DATABASE,
@@ -20,6 +21,7 @@ from layerwise.cli.options.common import (
     Selectors,
     TransformName,
     parse_size,
+    split_names,
 )
 from layerwise.cli.options.inference_options import InferenceOptions, Surety
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, Comparators, MeasureOptions, show_progress
@@ -34,6 +36,7 @@ from layerwise.core.base.errors import InputError, PluginError
 if TYPE_CHECKING:
     from layerwise.core.analysis.choose import Chosen
     from layerwise.core.analysis.compare import ComparisonTable
+    from layerwise.core.analysis.functional.outputs import OutputTable
     from layerwise.core.analysis.influence.stimuli import Influence
     from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import LayerAddress
@@ -105,6 +108,14 @@ def compare_runs(
         bool,
         typer.Option("--to-end", help="Compare each layer of each run only with the same layer of the last run."),
     ] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            metavar="RECORDING",
+            help="Compare the runs' layers with the areas of a recording (a run or a file) only; repeatable.",
+        ),
+    ] = None,
     memory: Memory = None,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
@@ -113,7 +124,8 @@ def compare_runs(
 
     By default with `rsa-pearson`; --with takes several, `recommended` for four that fail differently. Answers are
     kept: asked again, they are read. Where a measure is asymmetric the row is its first layer. With `disagreement` or
-    `jsd` the outputs of runs are compared.
+    `jsd` the outputs of runs are compared. --against finds the best layer for each area of a recording, with its
+    interval and a p-value corrected for the search.
 
     Examples:
         layerwise compare latest
@@ -125,6 +137,7 @@ def compare_runs(
         layerwise compare latest --layers mixed4c --layers output --influence
         layerwise compare 3fa2 latest --with disagreement jsd
         layerwise compare lineage:digits --to-end --with cka
+        layerwise compare latest --against brain.npz --with rsa-spearman
     """
     from layerwise.core.analysis.choose import choose_layers
     from layerwise.core.analysis.compare import describe_basis
@@ -142,6 +155,12 @@ def compare_runs(
             "--to-end makes no intervals and no tests; `layerwise training NAME --bootstrap N` has intervals"
         )
     ways.check(surety, to_end=to_end)
+    if against:
+        check_wish(surety, [*of_outputs, *(["--to-end"] if to_end else [])])
+        wish = AgainstWish(runs, split_names(against), layers, session_of(context).command)
+        with open_history(database) as store:
+            tell_against(registry, store, wish, measures, surety, as_json=as_json)
+        return
     allowed = None if memory is None else parse_size(memory, "--memory")
     found: list[tuple[str, ComparisonTable, Surety]] = []
     carried: list[Influence | None] = []
@@ -153,12 +172,11 @@ def compare_runs(
         records = find_runs(store, runs)
         tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
         shared, records, remark = share_stimuli(store, records) if names else (store, records, "")
-        remark = remark or describe_basis(records)
-        if remark:
-            stderr_console().print(f"Note: {remark}.", markup=False, soft_wrap=True)
+        _note(filter(None, [remark or describe_basis(records)]))
         chosen = choose_layers(registry, shared, records, layers) if names else []
         addresses = [Address(run.id, layer.name, transform) for run, layer in chosen]
         out = find_confounders(shared, records, ways.partial or (), transform) if names else []
+        _note(inference.warn(len(addresses)))  # before anything is computed
         for measure in measures:
             try:
                 shown = progress_of(measure.name)
@@ -174,13 +192,28 @@ def compare_runs(
         told = [*records_of, *(outputs_record(table) for table in tables)]
         print_json(told[0] if len(told) == len(measures) + len(tables) == 1 else told)
     else:
-        for outputs in tables:
-            show_outputs(outputs)
-        for one, stimuli in zip(found, carried, strict=True):
-            _print_table(*one, chosen, out)
-            show_influence(stimuli)
-        _tell_agreement([table for _, table, _ in found], chosen)
+        _print_all(tables, zip(found, carried, strict=True), chosen, out)
     tell_failures(failures, "compared")
+
+
+def _note(lines: Iterable[str]) -> None:
+    for line in lines:
+        stderr_console().print(f"Note: {line}.", markup=False, soft_wrap=True)
+
+
+def _print_all(
+    tables: Sequence[OutputTable],
+    found: Iterable[tuple[tuple[str, ComparisonTable, Surety], Influence | None]],
+    chosen: Chosen,
+    out: Sequence[LayerAddress],
+) -> None:
+    for outputs in tables:
+        show_outputs(outputs)
+    shown = list(found)
+    for one, stimuli in shown:
+        _print_table(*one, chosen, out)
+        show_influence(stimuli)
+    _tell_agreement([table for (_, table, _), _ in shown], chosen)
 
 
 def _tell_agreement(tables: Sequence[ComparisonTable], chosen: Chosen) -> None:
@@ -194,14 +227,6 @@ def _tell_agreement(tables: Sequence[ComparisonTable], chosen: Chosen) -> None:
     found = find_disagreement(answers, pairs)
     if found is not None:
         stdout_console().print(describe_disagreement(found, names, len(answers)), markup=False, soft_wrap=True)
-
-
-def _check_partial(partial: Sequence[str] | None, surety: InferenceOptions, *, to_end: bool) -> None:
-    """Refuse what --partial cannot be asked with."""
-    if partial and (to_end or surety.permutations or surety.calibrated):
-        raise InputError(
-            "--partial has intervals (--bootstrap), and neither tests nor calibrated scores nor --to-end"
-        )
 
 
 def _say_partial(out: Sequence[LayerAddress]) -> dict[str, Any]:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName, split_names
+from layerwise.cli.options.common import (
+    DEFAULT_DATABASE,
+    AsJson,
+    Database,
+    EndPoint,
+    RunName,
+    TransformName,
+    split_names,
+)
 from layerwise.cli.output import make_table, number, print_json, stdout_console
 from layerwise.cli.session import open_history, session_of
 
@@ -28,9 +36,11 @@ def weigh_branches(
         typer.Option(
             "--target",
             metavar="LAYER",
-            help="What is explained: a layer, or `block`: the block itself; repeatable. By default output and block.",
+            help="What is explained: a layer, or `block`: the block itself; repeatable. By default the logits "
+            "(without a softmax: the output) and block.",
         ),
     ] = None,
+    output: EndPoint = None,
     metric: Annotated[
         str,
         typer.Option(
@@ -49,11 +59,11 @@ def weigh_branches(
     Examples:
         layerwise importance latest --block mixed4c --target output
     """
-    from layerwise.core.analysis.importance_run import apportion_run
+    from layerwise.core.analysis.importance_run import apportion_run, list_targets
 
     with open_history(database) as store:
         record = store.find_run(run)
-        targets = split_names(target) or ["output", "block"]
+        targets = split_names(target) or list_targets(store.list_layers(record.id), output)
         found = apportion_run(
             session_of(context).registry, store, record, split_names(block), targets, transform, metric
         )

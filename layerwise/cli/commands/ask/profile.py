@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from layerwise.cli.options.bundling import bundled
-from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunNames, Selectors, TransformName
+from layerwise.cli.options.common import (
+    DEFAULT_DATABASE,
+    AsJson,
+    Database,
+    EndPoint,
+    RunNames,
+    Selectors,
+    TransformName,
+)
 from layerwise.cli.options.inference_options import IntervalOptions, interval_record, show_interval
 from layerwise.cli.options.measure_options import DEFAULT_COMPARATOR, MeasureOptions, OneComparator
 from layerwise.cli.output import make_table, number, print_json, stderr_console, stdout_console
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from layerwise.core.history.intervals import Interval
     from layerwise.core.history.profiles import Profile, ProfileIntervals
     from layerwise.core.history.records import RunRecord
+    from layerwise.core.network.layers import Layer
 
 _BAR = 24
 _MOST_BESIDE = 4  # runs whose curves are shown beside each other; of more, only the numbers
@@ -35,12 +44,15 @@ def profile_runs(
     *,
     measuring: MeasureOptions,
     layers: Selectors = None,
+    output: EndPoint = None,
     transform: TransformName = "none",
     surety: IntervalOptions,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
     """Profile runs along their main layers: similarity to both ends, steps, where they cross, how smooth it is.
+
+    Where a model ends in a softmax, its way ends at the logits before it; --output output goes on to the end.
 
     A share is one step's part of all change. Smoothness is 1 where all steps are equal, and near 0 where one
     step does it all. Several runs are shown side by side, by relative depth where their layers differ; of more than
@@ -51,6 +63,7 @@ def profile_runs(
         layerwise profile 3fa2 latest --with cka --bootstrap 1000
         layerwise profile lineage:digits
     """
+    from layerwise.core.analysis.choose import list_main_layers
     from layerwise.core.analysis.inference.profile_intervals import ask_profile_intervals
     from layerwise.core.analysis.profile_run import find_side_by_side, profile_run
     from layerwise.core.history.references import find_runs
@@ -59,7 +72,7 @@ def profile_runs(
     registry = session_of(context).registry
     (measure,) = measuring.find(registry, [comparator])
     plan = surety.plan()
-    found, intervals = [], []
+    found, intervals, left_out = [], [], list[str]()
     with open_history(database) as store:
         for run in find_runs(store, runs):
             chosen = select_layers(registry, layers, store.list_layers(run.id)) if layers else None
@@ -69,16 +82,31 @@ def profile_runs(
                     f"Remark: branches of {block} run side by side, so that steps between them are no way through"
                 )
                 stderr_console().print(f"{remark} the network", markup=False, soft_wrap=True)
-            found.append((run, profile_run(registry, store, run, measure, chosen, transform)))
+            profile = profile_run(registry, store, run, measure, chosen, transform, end_point=output)
+            found.append((run, profile))
+            left_out += tell_left_out(list_main_layers(store, run) if chosen is None else chosen, profile)
             if plan is not None:
-                intervals.append(ask_profile_intervals(store, run, measure, plan, chosen, transform))
+                intervals.append(
+                    ask_profile_intervals(store, run, measure, plan, chosen, transform, end_point=output)
+                )
     if as_json:
         records = [_record(run, profile, measure) for run, profile in found]
         print_json([record | more for record, more in zip(records, _interval_records(found, intervals), strict=True)])
         return
     _print(found, measure)
+    for line in dict.fromkeys(left_out):
+        stdout_console().print(line, markup=False, soft_wrap=True)
     for (run, profile), item in zip(found, intervals, strict=False):
         _print_intervals(run, profile, item)
+
+
+def tell_left_out(layers: Sequence[Layer], profile: Profile) -> list[str]:
+    """A line that says where a profile ends, if there are layers behind its end point; none otherwise."""
+    behind = [layer.name for layer in layers if layer.name not in profile.layers]
+    if not behind:
+        return []
+    beyond = f"{', '.join(behind)} {'comes' if len(behind) == 1 else 'come'} after it"
+    return [f"The way ends at {profile.end_point}: {beyond}; --output {behind[-1]} goes on to there."]
 
 
 def _record(run: RunRecord, profile: Profile, measure: Measure) -> dict[str, Any]:
@@ -96,6 +124,7 @@ def _record(run: RunRecord, profile: Profile, measure: Measure) -> dict[str, Any
         "total": profile.total,
         "crossings": [vars(crossing) for crossing in profile.crossings],
         "reason": profile.reason,
+        "end_point": profile.end_point or None,
         "layers": [
             {"layer": name, **dict(zip(heads, row, strict=True))}
             for name, row in zip(profile.layers, curves, strict=True)
@@ -169,7 +198,7 @@ def summarise(profile: Profile) -> str:
 
 
 def _table_of_one(profile: Profile) -> Any:
-    heads = ("layer", "depth", "to input", "to output", "step", "share")
+    heads = ("layer", "depth", "to input", f"to {profile.end_point or 'output'}", "step", "share")
     curves = (profile.depths, profile.to_input, profile.to_output, profile.steps, profile.shares)
     largest = profile.shares[profile.largest] if profile.largest is not None else 1.0
     rows = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from layerwise.cli.commands.ask.runs import run_record
-from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, RunName, TransformName
+from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database, EndPoint, RunName, TransformName
 from layerwise.cli.output import count, duration, make_table, mark, number, print_json, stdout_console
 from layerwise.cli.printing.costs import attempt_record, describe_costs
 from layerwise.cli.session import open_history, session_of
@@ -19,20 +19,22 @@ if TYPE_CHECKING:
     from layerwise.core.history.costs import RunCosts
     from layerwise.core.history.records import RunRecord
 
-_HEADS = ("layer", "features", "mean corr.", "to input", "to output", "step before", "sparseness")
+_HEADS = ("layer", "features", "mean corr.", "to input", "to {end}", "step before", "sparseness")
 
 
 def show_run(
     context: typer.Context,
     run: RunName,
+    output: EndPoint = None,
     transform: TransformName = "none",
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
     """Show a run: what was analysed, a row per layer, and what was found.
 
-    The similarities (to the input, to the output, and of the step from the main layer before) are
-    `rsa-pearson`. What was found are the sentences at the head of the run's report, with 95% intervals.
+    The similarities (to the input, to the logits or, without a softmax, the output, and of the step from the main
+    layer before) are `rsa-pearson`. What was found are the sentences at the head of the run's report, with
+    95% intervals.
 
     Examples:
         layerwise show latest
@@ -41,22 +43,25 @@ def show_run(
     from layerwise.cli.printing.overview import survey_layers
     from layerwise.core.history.baselines import find_baseline
     from layerwise.core.history.left_out import describe_left_out
+    from layerwise.core.network.layers import find_end_point
     from layerwise.core.network.representation import NO_TRANSFORM
     from layerwise.report.content import Choice
     from layerwise.report.findings import find_findings
 
     with open_history(database) as store:
         record = store.find_run(run)
-        rows = survey_layers(session_of(context).registry, store, record, transform)
+        rows = survey_layers(session_of(context).registry, store, record, transform, output)
+        end = find_end_point(store.list_layers(record.id), output)
         left_out = describe_left_out(store.read_statistics(record.id))
         baseline = find_baseline(store, record)
-        choice = Choice(transform=None if transform == NO_TRANSFORM else transform)
+        choice = Choice(transform=None if transform == NO_TRANSFORM else transform, end_point=output)
         findings = find_findings(session_of(context).registry, store, record, choice)
     if as_json:
         told: dict[str, Any] = {
             "warnings": list(_warnings(record, rows, left_out)),
             "overview": [vars(row) for row in rows],
         }
+        told["end_point"] = None if end is None else end.name
         told["baseline"] = None if baseline is None else baseline.id
         told["findings"] = findings
         print_json({**run_record(record), "attempts": [attempt_record(each) for each in record.attempts], **told})
@@ -64,7 +69,8 @@ def show_run(
     console = stdout_console()
     for line in (*_header(record, baseline), ""):
         console.print(line, markup=False, soft_wrap=True)
-    console.print(make_table(_HEADS, [_cells(row) for row in rows], right=_HEADS[1:]))
+    heads = [head.format(end="output" if end is None else end.name) for head in _HEADS]
+    console.print(make_table(heads, [_cells(row) for row in rows], right=heads[1:]))
     for finding in findings:
         console.print(f"Found: {finding}", markup=False, soft_wrap=True)
     for warning in _warnings(record, rows, left_out):

@@ -16,6 +16,7 @@ from layerwise.cli.options.common import (
     RUNS_HELP,
     AsJson,
     Database,
+    EndPointLong,
     Selectors,
 )
 from layerwise.cli.options.completing import complete_figures, complete_layer, quietly
@@ -101,6 +102,7 @@ class DrawingOptions:
         int | None, typer.Option("--columns", metavar="N", min=1, help="How many panels stand side by side.")
     ] = None
     layers: Selectors = None
+    end_point: EndPointLong = None
 
     def read(self) -> FigureOptions:
         """The same, as figures are asked with it."""
@@ -151,7 +153,7 @@ def write_figure(
         return
     look = looks.read()
     named, targets = check_call(name, runs, outputs, data)
-    choice = Choice(comparator, measuring.read_settings(), measuring.metric, transform)
+    choice = Choice(comparator, measuring.read_settings(), measuring.metric, transform, end_point=options.end_point)
     with open_history(database) as store, stderr_console().status("drawing the figure"):
         records = find_runs(store, runs or ())
         figure = ask_figure(named, records, registry, store, choice=choice, options=options.read())

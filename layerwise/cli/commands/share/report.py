@@ -16,6 +16,7 @@ from layerwise.cli.options.common import (
     RUNS_HELP,
     AsJson,
     Database,
+    EndPointLong,
     database_option,
     split_names,
 )
@@ -67,6 +68,7 @@ def write_report(
             show_default=False,
         ),
     ] = None,
+    end_point: EndPointLong = None,
     photos: Annotated[
         bool, typer.Option("--photos/--no-photos", help="Whether pictures and names of stimuli are in it.")
     ] = True,
@@ -94,7 +96,7 @@ def write_report(
     registry = session_of(context).registry
     names = read_names(sections)
     measuring.find(registry, [comparator])
-    choice = Choice(comparator, measuring.read_settings(), measuring.metric, transform, bootstrap)
+    choice = Choice(comparator, measuring.read_settings(), measuring.metric, transform, bootstrap, end_point)
     if list_them:
         list_sections(registry, runs or (), choice, database, as_json=as_json)
         return
@@ -166,6 +168,7 @@ def spell_command(
         "--metric": choice.metric,
         "--transform": choice.transform,
         "--bootstrap": None if choice.n_resamples is None else str(choice.n_resamples),
+        "--end-point": choice.end_point,
         "--sections": ",".join(sections) if sections else None,
         "--title": title,
     }

@@ -1,8 +1,8 @@
 """Does what similarity says of a layer predict what happens without it? The correlational beside the causal.
 
-Similarity to the output, unique contribution and partial correlation are measured without touching the network. That
-a layer is unlike the output does not prove it useless; an ablation says what the network loses. Across the layers of
-a network the two can be set beside each other, as ranks.
+Similarity to the end point (the logits, or the output), unique contribution and partial correlation are measured
+without touching the network. That a layer is unlike the end point does not prove it useless; an ablation says what
+the network loses. Across the layers of a network the two can be set beside each other, as ranks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.ablating.answers import CONFIDENCE
-from layerwise.core.network.layers import Layer
+from layerwise.core.network.layers import Layer, find_end_point
 
 MIN_LAYERS = 4
 """Of fewer layers there is no rank correlation worth the name."""
@@ -35,9 +35,9 @@ class LayerEvidence:
 
     Attributes:
         layer: The layer that was silenced alone.
-        similarity: The measure between it and the output; None where undefined.
-        unique: What it explains of the output's structure and no sibling does; None where it is no branch of a block.
-        partial: Partial correlation with the output given its siblings; likewise.
+        similarity: The measure between it and the end point; None where undefined.
+        unique: What it explains of the end point's structure and no sibling does; None where it is no branch.
+        partial: Partial correlation with the end point given its siblings; likewise.
         effect: What happened without it.
     """
 
@@ -101,16 +101,16 @@ def gather_evidence(
         history: Where the runs are.
         baseline: The intact run.
         effects: What its variants lost, all with the same substitute.
-        measure: By what layers are compared with the output.
+        measure: By what layers are compared with the end point.
     """
     alone = {effect.variant.layers[0]: effect for effect in effects if len(effect.variant.layers) == 1}
     layers = history.list_layers(baseline.id)
     silenced = [layer for layer in layers if layer.name in alone]
-    output = next((layer for layer in layers if layer.role == "output"), None)
-    if not silenced or output is None:
+    end = find_end_point(layers)
+    if not silenced or end is None:
         return []
     rows = [LayerAddress(baseline.id, layer.name) for layer in silenced]
-    table = compare_layers(registry, history, measure, rows, [LayerAddress(baseline.id, output.name)])
+    table = compare_layers(registry, history, measure, rows, [LayerAddress(baseline.id, end.name)])
     parts = _apportion(registry, history, baseline, layers)
     found = []
     for layer, value in zip(silenced, table.matrix[:, 0], strict=True):
@@ -124,9 +124,10 @@ def gather_evidence(
 def _apportion(
     registry: Registry, history: HistoryProtocol, baseline: RunRecord, layers: Sequence[Layer]
 ) -> dict[str, BranchImportance]:
-    """What each branch explains of the output, by the name of its layer."""
+    """What each branch explains of the end point, by the name of its layer."""
+    end = find_end_point(layers)
     try:
-        blocks = apportion_run(registry, history, baseline, (), ("output",))
+        blocks = apportion_run(registry, history, baseline, (), () if end is None else (end.name,))
     except InputError:  # no blocks
         return {}
     parts = {

@@ -17,9 +17,9 @@ from layerwise.core.analysis.inference.plans import check_interval_plan
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.measure import Measure
 from layerwise.core.analysis.profile import measure_profile
-from layerwise.core.analysis.profile_run import find_ends, largest_value
+from layerwise.core.analysis.profile_run import choose_way, find_ends, largest_value, profile_key
 from layerwise.core.history.intervals import Interval, IntervalPlan
-from layerwise.core.history.profiles import Profile, ProfileIntervals, ProfileKey
+from layerwise.core.history.profiles import Profile, ProfileIntervals
 from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.history.records import LayerAddress, RunRecord
 from layerwise.core.network.layers import Layer
@@ -41,6 +41,7 @@ def ask_profile_intervals(
     layers: Sequence[Layer] | None = None,
     transform: str = NO_TRANSFORM,
     save: bool = True,
+    end_point: str | None = None,
 ) -> ProfileIntervals:
     """Intervals of all numbers of a run's profile, over its stimuli.
 
@@ -52,20 +53,21 @@ def ask_profile_intervals(
         layers: Which layers, in any order; None for the main ones.
         transform: Under which transform they were analysed.
         save: Whether to keep the intervals, which is done where the profile is kept.
+        end_point: Name or role of the layer that is the end point instead of the usual one; see `profile_run`.
 
     Raises:
         InputError: If the plan makes no sense, the measure gives no steps, or there are fewer than four stimuli.
     """
     check_interval_plan(plan)
     largest = largest_value(measure)
-    chosen = list_main_layers(history, run) if layers is None else sorted(layers, key=lambda layer: layer.position)
+    chosen = choose_way(list_main_layers(history, run) if layers is None else layers, end_point)
     names = tuple(layer.name for layer in chosen)
     addresses = [measure.resolve(LayerAddress(run.id, name, transform)) for name in names]
-    key = ProfileKey(run.id, names, measure.provider, addresses[0].transform)
+    key = profile_key(run, chosen, measure, addresses[0].transform, end_point)
     kept = history.read_profile_intervals(key, plan)
     if kept is not None:
         return kept
-    ends = find_ends(chosen)
+    ends = find_ends(chosen, end_point)
 
     def numbers_of(matrix: Values) -> dict[str, float]:
         return list_numbers(measure_profile(names, matrix, measure.kind, largest, *ends))

@@ -163,10 +163,15 @@ def _find_rivals(
     )
 
 
+def least_permutations(n_areas: int) -> int:
+    """How many permutations can give a p of 0.05 once it is corrected for so many areas."""
+    return 20 * n_areas - 1
+
+
 def _check_enough(plan: PermutationPlan, n_areas: int) -> None:
     """Refuse what can never be below 0.05 once it is corrected."""
     check_permutation_plan(plan)
-    needed = 20 * n_areas - 1
+    needed = least_permutations(n_areas)
     if plan.n_permutations < needed:
         raise InputError(
             f"{plan.n_permutations} permutations give no corrected p below 0.05 for {n_areas} areas: take "

@@ -13,7 +13,13 @@ from layerwise.core.history.listing import choose_runs, count_runs, count_values
 from layerwise.core.history.memory.runs import keep_statistics
 from layerwise.core.history.memory.writing import RunsInMemory, end_of
 from layerwise.core.history.records import LayerAddress, RunFilter
-from layerwise.core.history.references import explain_missing, find_referenced, is_reference
+from layerwise.core.history.references import (
+    explain_missing,
+    find_named,
+    find_referenced,
+    is_reference,
+    only_named,
+)
 from layerwise.core.history.run_ids import LATEST, check_only, is_id_prefix
 
 if TYPE_CHECKING:
@@ -64,6 +70,8 @@ class MemoryHistory(RunsInMemory):
             else:
                 prefix = run.strip().lower()
                 found = sorted(i for i in self._runs if is_id_prefix(prefix) and i.startswith(prefix))
+            if not found and (named := find_named(self, run)):
+                return only_named(run, named)
             check_only(run, found, "" if found else explain_missing(self, run))
             return self._runs[found[0]].record
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerwise.core.analysis.importance_run import BLOCK, Apportioned, apportion_run
+from layerwise.core.analysis.importance_run import BLOCK, Apportioned, apportion_run, list_targets
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.records import RunRecord
 from layerwise.core.host.registry import distribution_version
 from layerwise.plugins.sections.branches.queries import list_kinds
 from layerwise.report import drawing
 from layerwise.report.content import Chart, Figure, ReportContext
-from layerwise.report.queries import shown_transform, title_for
+from layerwise.report.queries import end_of, shown_transform, title_for
 
 if TYPE_CHECKING:
     import polars as pl
 
-_TITLES = {"output": "What only one branch gives to the output", BLOCK: "What only one branch gives to its block"}
+END = "output"
+"""As a target: the end point, the logits or the output."""
+
 _CAPTIONS = {
-    "output": "How much of the variance of the output's similarities one branch of a block explains and none of its "
+    END: "How much of the variance of the similarities in {end} one branch of a block explains and none of its "
     "siblings does: what is lost of R² without it.",
     BLOCK: "The same for the block itself, of which the branches are the parts: how much of its structure is one "
     "branch's alone. A tall bar is a branch that brings something into the block that no other branch has.",
@@ -27,7 +29,13 @@ _CAPTIONS = {
 
 
 def query_importance(context: ReportContext, run: RunRecord, target: str) -> pl.DataFrame:
-    """One row for each branch of each block: `layer` (the block), `series` (the branch), and its numbers."""
+    """One row for each branch of each block: `layer` (the block), `series` (the branch), and its numbers.
+
+    Args:
+        context: What is reported.
+        run: A run.
+        target: What is explained: `block`, or the end point.
+    """
     import polars as pl
 
     numbers = dict.fromkeys(("share", "unique", "partial", "correlation", "explained"), pl.Float64)
@@ -46,12 +54,9 @@ def query_importance(context: ReportContext, run: RunRecord, target: str) -> pl.
 
 
 def _apportion(context: ReportContext, run: RunRecord) -> list[Apportioned]:
-    """The output and each block, apportioned among the block's branches."""
-    transform = shown_transform(context, run)
-    try:
-        return apportion_run(context.registry, context.history, run, (), ("output", BLOCK), transform)
-    except InputError:  # the output was not analysed
-        return apportion_run(context.registry, context.history, run, (), (BLOCK,), transform)
+    """The end point and each block, apportioned among the block's branches."""
+    targets = list_targets(context.history.list_layers(run.id), context.choice.end_point)
+    return apportion_run(context.registry, context.history, run, (), targets, shown_transform(context, run))
 
 
 def draw_importance(frame: pl.DataFrame, among: Sequence[str] = ()) -> Any:
@@ -81,7 +86,7 @@ def draw_importance(frame: pl.DataFrame, among: Sequence[str] = ()) -> Any:
 def list_importance_figures(context: ReportContext, run: RunRecord) -> list[Figure]:
     """A figure for each target of which there is something to show."""
     figures = []
-    for target in ("output", BLOCK):
+    for target in (END, BLOCK):
         frame = query_importance(context, run, target)
         if not frame.is_empty():
             method = (
@@ -89,9 +94,12 @@ def list_importance_figures(context: ReportContext, run: RunRecord) -> list[Figu
                 f"minus R² without one; {run.n_stimuli} stimuli; layerwise "
                 f"{distribution_version('layerwise')}."
             )
-            title = title_for(context, run, _TITLES[target])
+            end = end_of(context, [run])
+            title = title_for(
+                context, run, f"What only one branch gives to {'its block' if target == BLOCK else end}"
+            )
             chart = Chart(draw_importance(frame, list_kinds(context.history.list_layers(run.id))))
-            caption = f"{_CAPTIONS[target]} {_tell_explained(frame)}"
+            caption = f"{_CAPTIONS[target].format(end=end)} {_tell_explained(frame)}"
             figures.append(Figure(f"importance-{target}-{run.id}", title, chart, caption, method))
     return figures
 

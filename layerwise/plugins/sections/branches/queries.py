@@ -15,7 +15,7 @@ from layerwise.core.history.records import RunRecord
 from layerwise.core.network.layers import Layer
 from layerwise.plugins.sections.layers.layer_matrix import pair_frame
 from layerwise.report.content import ReportContext
-from layerwise.report.queries import address, compare, layer_in_role, number
+from layerwise.report.queries import address, compare, end_point, layer_in_role, number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +56,7 @@ class BlockBranches:
 
     Attributes:
         blocks: Blocks, in order of computation.
-        layers: The input where it was analysed, all branches, the output where it was analysed.
+        layers: All branches between the input and the logits and output, as far as these were analysed.
         matrix: float64 (len(layers), len(layers)); the chosen measure.
     """
 
@@ -65,11 +65,9 @@ class BlockBranches:
     matrix: NDArray[np.float64]
 
     def pick(self, blocks: Sequence[Block]) -> BranchMatrix:
-        """The part of the matrix that is about some blocks, with input and output."""
+        """The part of the matrix that is about some blocks, with input, logits and output."""
         wanted = {layer.name for block in blocks for layer in block.branches}
-        places = [
-            i for i, layer in enumerate(self.layers) if layer.name in wanted or layer.role in ("input", "output")
-        ]
+        places = [i for i, layer in enumerate(self.layers) if layer.name in wanted or layer.role != "hidden"]
         names = [self.layers[place].name for place in places]
         return BranchMatrix(names, pair_frame(names, self.matrix[np.ix_(places, places)]), tuple(blocks))
 
@@ -100,24 +98,24 @@ def query_branches(context: ReportContext, run: RunRecord) -> BlockBranches:
     blocks = tuple(find_blocks(layers))
     if sum(len(block.branches) for block in blocks) > N_BRANCHES_MOST:
         blocks = middle_blocks(blocks)
-    first, last = (layer_in_role(layers, role) for role in ("input", "output"))
-    shown = [layer for layer in (first, *_all_branches(blocks), last) if layer is not None]
+    first, *last = (layer_in_role(layers, role) for role in ("input", "logits", "output"))
+    shown = [layer for layer in (first, *_all_branches(blocks), *last) if layer is not None]
     here = [address(context, run, layer) for layer in shown]
     return BlockBranches(blocks, shown, compare(context, here) if blocks else np.empty((0, 0)))
 
 
 def query_branch_matrix(context: ReportContext, run: RunRecord) -> BranchMatrix:
-    """Similarity among the input, the branches of the two middle blocks, and the output."""
+    """Similarity among the input, the branches of the two middle blocks, the logits and the output."""
     found = query_branches(context, run)
     return found.pick(middle_blocks(found.blocks))
 
 
 def query_depth(context: ReportContext, run: RunRecord, end: str = "output") -> pl.DataFrame:
-    """Similarity of each branch to one end of the network: `layer` (its block), `series` (its label), `value`."""
+    """Similarity of each branch to the input or the end: `layer` (its block), `series` (its label), `value`."""
     import polars as pl
 
     layers = context.history.list_layers(run.id)
-    there = layer_in_role(layers, end)
+    there = end_point(context, run) if end == "output" else layer_in_role(layers, end)
     branches = [(block.name, layer) for block in find_blocks(layers) for layer in block.branches]
     column = np.empty(0)
     if there is not None and branches:

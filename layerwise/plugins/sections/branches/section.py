@@ -26,7 +26,14 @@ from layerwise.plugins.sections.shared.grids import Grid, draw_grid, fit_width
 from layerwise.report import drawing
 from layerwise.report.by_name import chart_of_section
 from layerwise.report.content import Alternatives, Chart, Figure, Finding, ReportContext, ReportSection, SideBySide
-from layerwise.report.queries import comparator_words, featured_runs, headline_prefix, headline_runs, title_for
+from layerwise.report.queries import (
+    comparator_words,
+    end_of,
+    featured_runs,
+    headline_prefix,
+    headline_runs,
+    title_for,
+)
 from layerwise.report.scale import Scale, find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
 
@@ -66,15 +73,15 @@ def draw_branch_matrix(found: BranchMatrix, scale: Scale) -> Any:
     return drawing.square(chart, found.names)
 
 
-def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "output", among: Sequence[str] = ()) -> Any:
-    """Similarity to the output, or the input, of each kind of branch (of all `among`), along the blocks."""
+def draw_depth(frame: pl.DataFrame, scale: Scale, end: str = "the output", among: Sequence[str] = ()) -> Any:
+    """Similarity to `end`, as it is called, of each kind of branch (of all `among`), along the blocks."""
     import altair as alt
 
     blocks = frame["layer"].unique(maintain_order=True).to_list()
     kinds = frame["series"].unique(maintain_order=True).to_list()
     base = alt.Chart(drawing.inline(frame)).encode(
         x=drawing.layer_axis(blocks, "block"),
-        y=alt.Y("value:Q", title=scale.axis(f"to the {end}")),
+        y=alt.Y("value:Q", title=scale.axis(f"to {end}")),
         color=drawing.series_colour(kinds, "branch", among),
         tooltip=[
             alt.Tooltip("layer:N", title="block"),
@@ -181,7 +188,7 @@ class Branches(SectionBuilder):
             inner.append(Figure(f"{name}-{run.id}", title, chart))
         first = list(views.values()).index(middle)
         caption = (
-            f"{scale.noun.capitalize()} among the branches of blocks, the input and the output; each block is framed."
+            f"{scale.noun.capitalize()} among the branches of blocks and the network's ends; each block is framed."
             f"{dashes}"
         )
         title = title_for(context, run, "Branch by branch")
@@ -203,9 +210,10 @@ class Branches(SectionBuilder):
         kinds, inner = list_kinds(context.history.list_layers(run.id)), []
         for end, name in (("input", "depth-input"), ("output", "depth")):
             frame = query_depth(context, run, end)
+            words = "the input" if end == "input" else end_of(context, [run])
             if frame["layer"].n_unique() > 1:
-                title = f"{scale.noun.capitalize()} to the {end}"
-                inner.append(Figure(f"{name}-{run.id}", title, Chart(draw_depth(frame, scale, end, kinds))))
+                title = f"{scale.noun.capitalize()} to {words}"
+                inner.append(Figure(f"{name}-{run.id}", title, Chart(draw_depth(frame, scale, words, kinds))))
         if not inner:
             return []
         caption = (

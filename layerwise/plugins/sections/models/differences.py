@@ -17,7 +17,7 @@ from layerwise.plugins.sections.shared.overlays import (
     transition_columns,
 )
 from layerwise.report.content import Fact, ReportContext, Table
-from layerwise.report.queries import main_layers
+from layerwise.report.queries import end_of, main_layers
 from layerwise.report.scale import Scale, find_scale
 
 if TYPE_CHECKING:
@@ -68,23 +68,26 @@ def query_models(context: ReportContext, runs: Runs) -> ModelGroup:
     pairs = query_pairs(context, runs, names)
     overlay = query_overlay(context, runs, names)
     counterparts = query_counterparts(pairs, kind)
-    differences = [_find_differences(pair, overlay, counterparts, kind) for pair in pairs]
+    last = end_of(context, runs)
+    differences = [_find_differences(pair, overlay, counterparts, kind, last) for pair in pairs]
     return ModelGroup(runs, names, pairs, overlay, counterparts, differences)
 
 
-def _find_differences(pair: ModelPair, overlay: pl.DataFrame, counterparts: pl.DataFrame, kind: str) -> Differences:
+def _find_differences(
+    pair: ModelPair, overlay: pl.DataFrame, counterparts: pl.DataFrame, kind: str, last: str
+) -> Differences:
     odd = {}
     for name in pair.names:
         layers = counterparts.filter(pair=pair.title, series=name)
         for row in find_poorest(layers, kind, 1).to_dicts():
             odd[name] = (row["layer"], row["counterpart"], row["value"])
-    return Differences(pair, odd, find_gap(overlay, *pair.names))
+    return Differences(pair, odd, find_gap(overlay, *pair.names, last))
 
 
 def tabulate_models(context: ReportContext, group: ModelGroup) -> Table:
     """What can be said of each model in a line: size, accuracy, and its transition in numbers."""
     transitions = list_transitions(context, group.runs, group.overlay, group.names)
-    columns = ("model", "weights", "parameters", "main layers", *transition_columns(find_scale(context)))
+    columns = ("model", "weights", "parameters", "main layers", *transition_columns(context, group.runs))
     rows: list[Row] = [
         (group.names[r.id], r.model.source, f"{r.model.n_parameters:,}", len(main_layers(context, r)), *cells)
         for r, cells in zip(group.runs, transitions, strict=True)
@@ -98,7 +101,7 @@ def tabulate_differences(found: list[Differences], scale: Scale) -> Table:
     for one in found:
         path, names = one.pair.alignment, one.pair.names
         odd = [f"{one.odd[name][0]} ({write_value(one.odd[name][2])})" if name in one.odd else None for name in names]
-        gap = f"{write_value(one.gap.size)} to the {one.gap.end}, at depth {one.gap.depth:.2f}" if one.gap else None
+        gap = f"{write_value(one.gap.size)} to {one.gap.end}, at depth {one.gap.depth:.2f}" if one.gap else None
         rows.append((*names, path.mean, path.even_mean, f"{path.bend:.0%}", *odd, gap))
     columns = ("one model", "another", f"{scale.noun} along the best path", "at equal depth", "bend of the path")
     return Table((*columns, "odd layer of the one", "of the other", "widest gap of profiles"), tuple(rows))
@@ -118,7 +121,7 @@ def list_facts(found: Differences, scale: Scale) -> tuple[Fact, ...]:
         facts.append(Fact(f"odd layer of {name}", write_value(value), f"{layer}, most like {counterpart}"))
     if found.gap is not None:
         there = " against ".join(write_value(value) for value in found.gap.values)
-        note = f"between the profiles to the {found.gap.end}, at depth {found.gap.depth:.2f}: {there}"
+        note = f"between the profiles to {found.gap.end}, at depth {found.gap.depth:.2f}: {there}"
         facts.append(Fact("widest gap", write_value(found.gap.size), note))
     return tuple(facts)
 

@@ -37,7 +37,7 @@ from layerwise.report.content import (
     SideBySide,
     Table,
 )
-from layerwise.report.queries import comparator_words, recording_ids
+from layerwise.report.queries import comparator_words, end_of, recording_ids
 from layerwise.report.scale import Scale, find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
 
@@ -114,7 +114,7 @@ class Models(SectionBuilder):
                 self,
                 "to-output",
                 name="profiles-to-output",
-                description="how alike layers are to the output, of several models on relative depth",
+                description="how alike layers are to the logits, or the output, of several models on relative depth",
                 needs="models on the same stimuli",
                 n_runs=(2, None),
             ),
@@ -135,13 +135,14 @@ class _Drawing:
         scale, group = find_scale(self.context), self.group
         smoothness = (
             "Smoothness says how evenly the change is spread over the steps (1 is equal steps), the crossing where "
-            "layers turn from being more like the input to being more like the output."
+            "layers turn from being more like the input to being more like the end (the logits, or the output)."
         )
         depths = (
-            "Each model against its own input and its own output; 0 is its first layer, 1 its last. Lines that "
+            "Each model against its own input and its own end point; 0 is its first layer, 1 its last. Lines that "
             "fall or rise at another depth belong to networks that do the same work earlier or later."
         )
-        beside = overlay_figures(group.overlay, scale, self.suffix)
+        last = end_of(self.context, group.runs)
+        beside = overlay_figures(group.overlay, scale, last, self.suffix)
         figures = [
             self._figure("models", "The models", tabulate_models(self.context, group), smoothness),
             *self._differences(scale),

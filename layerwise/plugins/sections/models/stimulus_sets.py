@@ -39,7 +39,7 @@ from layerwise.report.content import (
     SideBySide,
     Table,
 )
-from layerwise.report.queries import address, comparator_words, compare, main_layers
+from layerwise.report.queries import address, comparator_words, compare, end_of, main_layers
 from layerwise.report.scale import Scale, find_scale
 from layerwise.report.section import NamedFigure, SectionBuilder
 
@@ -219,15 +219,16 @@ class _Drawing:
         pairs = [pair for pair in query_sets(self.context, self.runs, names) if len(pair.layers) > 1]
         transitions = list_transitions(self.context, self.runs, overlay, names)
         rows = [(names[r.id], r.n_stimuli, *cells) for r, cells in zip(self.runs, transitions, strict=True)]
-        table = Table(("stimulus set", "stimuli", *transition_columns(scale)), tuple(rows))
+        table = Table(("stimulus set", "stimuli", *transition_columns(self.context, self.runs)), tuple(rows))
         figures = [
             self._figure("sets", "The stimulus sets", table, "The same model, and what it does with each set.")
         ]
         if pairs:
             figures += self._pairs(pairs, scale)
-        beside = overlay_figures(overlay, scale, self.suffix, by_layer=True)
+        last = end_of(self.context, self.runs)
+        beside = overlay_figures(overlay, scale, last, self.suffix, by_layer=True)
         if beside:
-            caption = "Each line is one set of stimuli, against the network's own input and output on that set."
+            caption = "Each line is one set of stimuli, against the network's own input and end point on that set."
             figures.append(self._figure("profiles", "Profiles on each set", SideBySide(beside), caption))
         return figures
 

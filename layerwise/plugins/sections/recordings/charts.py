@@ -41,6 +41,44 @@ def draw_along(match: Match, frame: pl.DataFrame, scale: Scale) -> Any:
     return (chart + rings.encode(y=y)).properties(width="container", height=HEIGHT)
 
 
+def draw_many_along(match: Match, frame: pl.DataFrame, scale: Scale) -> Any:
+    """Any number of areas along the layers of a network: the mean over recordings bold, each recording pale.
+
+    Areas of the same name have one colour. More names than the palette has colours get them from one end of a scale
+    to the other, in their order.
+    """
+    import altair as alt
+    import polars as pl
+
+    own = {area.name: area.own_name for area in match.areas}
+    names = list(dict.fromkeys(own.values()))
+    named = frame.drop_nulls("value").with_columns(
+        recording=pl.col("series"), series=pl.col("series").replace_strict(own, return_dtype=pl.String)
+    )
+    means = named.group_by("series", "layer", maintain_order=True).agg(pl.col("value").mean())
+    title = scale.axis("to the area")
+    encoded = {
+        "x": drawing.layer_axis(match.layers, "layer", every=len(match.layers) <= 32),
+        "y": alt.Y("value:Q", title=title),
+        "color": drawing.series_colour(names, "area"),
+    }
+    if len(names) > len(drawing.PALETTE):
+        colours = ["#{:02x}{:02x}{:02x}".format(*one) for one in drawing.sequential_colours(len(names) + 2)[2:]]
+        encoded["color"].scale = alt.Scale(domain=names, range=colours)
+    chart = _zero().encode(y="value:Q")
+    value = alt.Tooltip("value:Q", title=scale.symbol, format=".3f")
+    if len(names) < len(own):
+        each = alt.Chart(drawing.inline(named)).mark_line(strokeWidth=1, opacity=0.35)
+        chart += each.encode(
+            **encoded, detail="recording:N", tooltip=[alt.Tooltip("recording:N", title="area"), "layer:N", value]
+        )
+    base = alt.Chart(drawing.inline(means)).encode(
+        **encoded, tooltip=[alt.Tooltip("series:N", title="area"), "layer:N", value]
+    )
+    chart += base.mark_line(strokeWidth=2.5) + base.mark_point(filled=True, size=45, opacity=1)
+    return chart.properties(width="container", height=HEIGHT)
+
+
 def _tooltips(frame: pl.DataFrame, scale: Scale) -> list[Any]:
     import altair as alt
 

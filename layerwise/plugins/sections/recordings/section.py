@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 N_SHOWN = 6  # of more networks evenly spaced ones are shown layer by layer
 N_LINES = len(PALETTE)
+_ONE_LINE_EACH = "Each line is an area, followed through the layers of the network; a ring marks its best layer."
 NEEDS = "an imported recording and a network on the same stimuli"
 INTRODUCTION = (
     "What was recorded, of a brain or of people, beside what a network makes of the same stimuli. Which layer sees "
@@ -84,7 +85,7 @@ class Recordings(SectionBuilder):
             "along-1": (
                 "recordings",
                 "how alike each layer of a network is to each area of a recording",
-                f"{NEEDS}, with at most {N_LINES} areas (`recordings-matrix` draws any number)",
+                NEEDS,
             ),
             "cells-1": ("recordings-matrix", "areas of a recording by layers of a network, the best boxed", NEEDS),
             "networks": (
@@ -178,20 +179,22 @@ class _Drawing:
     def _layers(self, scale: Scale) -> list[Figure]:
         frames = [match_frame(match) for match in self.shown]
         figures = []
-        if frames and len(self.areas) <= N_LINES:
+        if frames:
+            few = len(self.areas) <= N_LINES
+            draw = charts.draw_along if few else charts.draw_many_along
+            drawn = [draw(m, frame, scale) for m, frame in zip(self.shown, frames, strict=True)]
             caption = (
-                "Each line is an area, followed through the layers of the network; a ring marks its best layer. "
-                "Areas that peak one after the other are a hierarchy that brain and network share."
+                f"{_ONE_LINE_EACH if few else self._tell_means()} Areas that peak one after the other are a "
+                "hierarchy that brain and network share."
             )
-            drawn = [charts.draw_along(m, frame, scale) for m, frame in zip(self.shown, frames, strict=True)]
             content = self._choose("along", "Network", drawn)
             title = f"{scale.noun.capitalize()} of each layer to each area"
-            figures.append(self._figure("lines", title, content, caption, self._sure))
+            figures.append(self._figure("lines", title, content, caption, self._sure if few else ""))
         if frames:
             dashes = " Dashed are layers that are not clearly worse." if self._sure else ""
             caption = (
                 f"Each row is an area, each column a layer; {scale.reading}. The best layer of each area is boxed."
-                f"{dashes}{self._tell_no_lines()}"
+                f"{dashes}"
             )
             drawn = [charts.draw_cells(m, frame, scale) for m, frame in zip(self.shown, frames, strict=True)]
             figures.append(
@@ -199,11 +202,11 @@ class _Drawing:
             )
         return figures
 
-    def _tell_no_lines(self) -> str:
-        if len(self.areas) <= N_LINES:
-            return ""
-        n_areas = len(self.areas)
-        return f" There are no lines of them: {n_areas} areas are more than the {N_LINES} that can be told apart."
+    def _tell_means(self) -> str:
+        """What the lines are where there are too many areas for one with its interval each."""
+        if len({area.own_name for area in self.areas}) < len(self.areas):
+            return "Each colour is an area: bold is the mean over the recordings that have it, pale each of them."
+        return f"Each line is one of {len(self.areas)} areas, in their order from pale to dark."
 
     def _choose(self, name: str, label: str, drawn: Sequence[Any], titles: Sequence[str] = ()) -> Alternatives:
         names = titles or [match.name for match in self.shown]

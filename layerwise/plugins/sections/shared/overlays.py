@@ -11,11 +11,12 @@ import numpy as np
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.profiles import Profile
 from layerwise.core.history.records import RunRecord
+from layerwise.core.network.layers import list_up_to
 from layerwise.plugins.sections.transition.curves import read_profile
 from layerwise.report import drawing
 from layerwise.report.content import Chart, Figure, ReportContext
-from layerwise.report.queries import address, compare, layer_in_role, main_layers, number
-from layerwise.report.scale import Scale
+from layerwise.report.queries import address, compare, end_of, end_point, layer_in_role, main_layers, number
+from layerwise.report.scale import Scale, find_scale
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +30,7 @@ class Gap:
     """Where two profiles are furthest apart.
 
     Attributes:
-        end: `input` or `output`.
+        end: What the profiles are to: `the input`, `the output`, `the logits`.
         depth: Relative depth.
         values: The two profiles there, interpolated linearly between layers.
     """
@@ -44,8 +45,16 @@ class Gap:
         return abs(self.values[0] - self.values[1])
 
 
-def query_overlay(context: ReportContext, runs: Sequence[RunRecord], names: Mapping[str, str]) -> pl.DataFrame:
-    """The main layers of each run with their relative depth, and the measure to the run's own input and output.
+def query_overlay(
+    context: ReportContext, runs: Sequence[RunRecord], names: Mapping[str, str], *, beyond: bool = False
+) -> pl.DataFrame:
+    """The main layers of each run with their relative depth, and the measure to the run's own input and end point.
+
+    Args:
+        context: What is reported.
+        runs: The runs.
+        names: What each run is called, by its id.
+        beyond: Whether layers behind the end point are there, too.
 
     Returns:
         `series` (what the run is called), `layer`, `depth`, `input`, `output`; None where undefined.
@@ -55,9 +64,10 @@ def query_overlay(context: ReportContext, runs: Sequence[RunRecord], names: Mapp
     rows = []
     for run in runs:
         layers = main_layers(context, run)
+        end = end_point(context, run, layers)
+        layers = layers if beyond else list_up_to(end, layers)
         here = [address(context, run, layer) for layer in layers]
-        ends = [layer_in_role(layers, role) for role in ENDS]
-        places = [layers.index(end) if end is not None else None for end in ends]
+        places = [layers.index(one) if one is not None else None for one in (layer_in_role(layers, "input"), end)]
         matrix = compare(context, here) if here else np.empty((0, 0))
         unknown = np.full(len(layers), np.nan)
         to_input = unknown if places[0] is None else matrix[places[0]]
@@ -69,8 +79,15 @@ def query_overlay(context: ReportContext, runs: Sequence[RunRecord], names: Mapp
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def find_gap(overlay: pl.DataFrame, first: str, second: str) -> Gap | None:
-    """Where the profiles of two series are furthest apart; None where neither end is known of both."""
+def find_gap(overlay: pl.DataFrame, first: str, second: str, last: str = "the output") -> Gap | None:
+    """Where the profiles of two series are furthest apart; None where neither end is known of both.
+
+    Args:
+        overlay: As `query_overlay` gives it.
+        first: What one run is called.
+        second: What the other one is called.
+        last: What the end points are called.
+    """
     import polars as pl
 
     places = np.linspace(0, 1, N_GRID)
@@ -83,7 +100,13 @@ def find_gap(overlay: pl.DataFrame, first: str, second: str) -> Gap | None:
                 curves.append(np.interp(places, known["depth"].to_numpy(), known[end].to_numpy()))
         if len(curves) == 2:
             widest = int(np.argmax(np.abs(curves[0] - curves[1])))
-            gaps.append(Gap(end, float(places[widest]), (float(curves[0][widest]), float(curves[1][widest]))))
+            gaps.append(
+                Gap(
+                    "the input" if end == "input" else last,
+                    float(places[widest]),
+                    (float(curves[0][widest]), float(curves[1][widest])),
+                )
+            )
     return max(gaps, key=lambda gap: gap.size, default=None)
 
 
@@ -98,11 +121,11 @@ def read_profiles(context: ReportContext, runs: Sequence[RunRecord]) -> dict[str
     return found
 
 
-def transition_columns(scale: Scale) -> tuple[str, ...]:
+def transition_columns(context: ReportContext, runs: Sequence[RunRecord]) -> tuple[str, ...]:
     """Headings of what `list_transitions` gives for each run."""
     return (
         "top-1",
-        f"{scale.noun} of input and output",
+        f"{find_scale(context).noun} of the input and {end_of(context, runs)}",
         "smoothness",
         "crossing (relative depth)",
         "largest step (share of all change)",
@@ -132,8 +155,8 @@ def list_transitions(
     return rows
 
 
-def draw_overlay(overlay: pl.DataFrame, end: str, scale: Scale, *, by_layer: bool = False) -> Any:
-    """The measure to one end, a line for each series, along the layers or along relative depth."""
+def draw_overlay(overlay: pl.DataFrame, end: str, scale: Scale, words: str, *, by_layer: bool = False) -> Any:
+    """The measure to one end (called `words`), a line for each series, along the layers or along relative depth."""
     import altair as alt
 
     frame = overlay.select("series", "layer", "depth", end).drop_nulls(end)
@@ -142,7 +165,7 @@ def draw_overlay(overlay: pl.DataFrame, end: str, scale: Scale, *, by_layer: boo
     depth = alt.X("depth:Q", title="relative depth", scale=alt.Scale(domain=[0, 1]))
     base = alt.Chart(drawing.inline(frame)).encode(
         x=drawing.layer_axis(layers, "layer", every=len(layers) <= 32) if by_layer else depth,
-        y=alt.Y(f"{end}:Q", title=scale.axis(f"to the {end}")),
+        y=alt.Y(f"{end}:Q", title=scale.axis(f"to {words}")),
         color=drawing.series_colour(names),
         tooltip=[
             alt.Tooltip("series:N", title="run"),
@@ -156,14 +179,15 @@ def draw_overlay(overlay: pl.DataFrame, end: str, scale: Scale, *, by_layer: boo
 
 
 def overlay_figures(
-    overlay: pl.DataFrame, scale: Scale, suffix: str = "", *, by_layer: bool = False
+    overlay: pl.DataFrame, scale: Scale, last: str, suffix: str = "", *, by_layer: bool = False
 ) -> tuple[Figure, ...]:
-    """A figure for each end of which something is known; `suffix` ends their names."""
+    """A figure for each end that is known; `last` is what the end points are called, `suffix` ends the names."""
+    words = dict(zip(ENDS, ("the input", last), strict=True))
     return tuple(
         Figure(
             f"to-{end}{suffix}",
-            f"{scale.noun.capitalize()} to the {end}",
-            Chart(draw_overlay(overlay, end, scale, by_layer=by_layer)),
+            f"{scale.noun.capitalize()} to {words[end]}",
+            Chart(draw_overlay(overlay, end, scale, words[end], by_layer=by_layer)),
         )
         for end in ENDS
         if overlay[end].count()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from layerwise.plugins.sections.layers.weights import LABEL_WIDTH, ROW, Ridges
 from layerwise.plugins.sections.shared.grids import Grid, difference_bounds, draw_grid, fit_width
 from layerwise.plugins.sections.training.queries import WEIGHT_CHANGE
-from layerwise.plugins.sections.transition.section import TO_INPUT, TO_OUTPUT
+from layerwise.plugins.sections.transition.section import TO_INPUT
 from layerwise.report import drawing
 from layerwise.report.scale import Bounds, Scale
 
@@ -63,21 +63,22 @@ def draw_lines(frame: pl.DataFrame, series: tuple[str, ...], title: str, number_
     return lines.properties(width="container", height=220)
 
 
-def draw_moving_profile(frame: pl.DataFrame, scale: Scale) -> Any:
-    """The profile of the checkpoint that a slider points at, over those of all others in pale."""
+def draw_moving_profile(frame: pl.DataFrame, scale: Scale, end: str) -> Any:
+    """The profile to `end` of the checkpoint that a slider points at, over those of all others in pale."""
     import altair as alt
     import polars as pl
 
     layers = frame["layer"].unique(maintain_order=True).to_list()
+    series = (TO_INPUT, f"to {end}")
     long = pl.concat(
         frame.select("index", "checkpoint", "layer", value=view, series=pl.lit(words))
-        for view, words in (("input", TO_INPUT), ("output", TO_OUTPUT))
+        for view, words in zip(("input", "output"), series, strict=True)
     ).drop_nulls("value")
     at = slider(frame)
     base = alt.Chart(drawing.inline(long)).encode(
         x=drawing.layer_axis(layers, "layer", every=len(layers) <= 32),
         y=alt.Y("value:Q", title=scale.axis()),
-        color=drawing.series_colour((TO_INPUT, TO_OUTPUT), scale.noun),
+        color=drawing.series_colour(series, scale.noun),
     )
     pale = base.mark_line(strokeWidth=1, opacity=0.25, tooltip=None).encode(detail="index:O")
     here = base.transform_filter(f"datum.index === {at.name}").encode(

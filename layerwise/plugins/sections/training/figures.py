@@ -48,15 +48,14 @@ from layerwise.plugins.sections.training.settling import (
     settling_frame,
 )
 from layerwise.report.content import Alternatives, Chart, Content, Figure, ReportContext
-from layerwise.report.queries import chosen_measure, comparator_words
+from layerwise.report.queries import chosen_measure, comparator_words, end_of
 from layerwise.report.scale import Scale, find_scale
 
 REFERENCES = {
     "final": "the same layer in the last checkpoint",
     "input": "each checkpoint's own input",
-    "output": "each checkpoint's own output",
 }
-TITLES = {"final": "its final state", "input": "the input", "output": "the output"}
+TITLES = {"final": "its final state", "input": "the input"}
 STATISTICS = {
     WEIGHT_CHANGE: "Spread of the weights, against the start",
     "weight-fraction-near-zero": "Share of weights near zero",
@@ -167,19 +166,19 @@ class TrainingFigures:
 
     def _similarities(self, scale: Scale) -> list[Figure]:
         frame = query_training(self.context, self.training)
-        figures = []
+        end, figures = end_of(self.context, self.training.runs), []
         if frame["input"].count() or frame["output"].count():
             caption = (
                 "Move the slider from the first checkpoint to the last, by hand or with the arrow keys: bold is the "
                 "checkpoint it points at, pale are all others."
             )
-            chart = Chart(draw_moving_profile(frame, scale))
+            chart = Chart(draw_moving_profile(frame, scale, end))
             figures.append(self._figure("profiles", "The profile, checkpoint by checkpoint", chart, caption))
         for view in VIEWS:
             if frame[view].count():
-                colour = f"{scale.noun} to {REFERENCES[view]}"
+                colour = f"{scale.noun} to {REFERENCES.get(view, f'{end} of each checkpoint')}"
                 caption = f"Each row is a layer, each column a checkpoint; colour is the {colour}."
-                title = f"{scale.noun.capitalize()} to {TITLES[view]}, over training"
+                title = f"{scale.noun.capitalize()} to {TITLES.get(view, end)}, over training"
                 chart = Chart(draw_training(frame, view, scale))
                 figures.append(self._figure(f"training-{view}", title, chart, caption))
         return figures
@@ -190,7 +189,7 @@ class TrainingFigures:
             return []
         caption = (
             "Smoothness is 1 where all layers change equally much, near 0 where one does it all; the crossing is the "
-            "relative depth at which layers turn from being more like the input to being more like the output."
+            "relative depth at which layers turn from being more like the input to being more like the end."
         )
         chart = Chart(draw_lines(frame, ("smoothness", "crossing"), "from 0 to 1", ".1f"))
         return [self._figure("course", "The transition in numbers, over training", chart, caption)]

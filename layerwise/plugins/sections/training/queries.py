@@ -60,7 +60,7 @@ def name_checkpoints(runs: Runs) -> Training:
 
 
 def query_training(context: ReportContext, training: Training) -> pl.DataFrame:
-    """The chosen measure to the `input`, the `output` and the `final` state of each layer, at each checkpoint.
+    """The measure to the `input`, the end point (`output`) and the `final` state of each layer, at each checkpoint.
 
     Returns:
         Layer by layer in order of depth: `index` (of the checkpoint, from 0), `checkpoint`, `layer`, `input`,
@@ -68,7 +68,7 @@ def query_training(context: ReportContext, training: Training) -> pl.DataFrame:
     """
     import polars as pl
 
-    ends = query_overlay(context, training.runs, training.by_id).rename({"series": "checkpoint"})
+    ends = query_overlay(context, training.runs, training.by_id, beyond=True).rename({"series": "checkpoint"})
     final = _compare_with_last(context, training)
     order = pl.DataFrame({"checkpoint": training.names, "index": range(len(training.names))})
     found = ends.join(final, on=["checkpoint", "layer"], how="left").join(order, on="checkpoint", how="left")

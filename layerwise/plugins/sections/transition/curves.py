@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from layerwise.core.analysis.profile import measure_profile
-from layerwise.core.analysis.profile_run import profile_run
+from layerwise.core.analysis.profile_run import find_ends, profile_run
 from layerwise.core.history.profiles import Profile, ProfileIntervals
 from layerwise.core.history.records import RunRecord
 from layerwise.plugins.sections.transition.bands import interval_words
@@ -18,7 +18,6 @@ from layerwise.report.queries import (
     address,
     chosen_measure,
     compare,
-    layer_in_role,
     main_layers,
     networks_among,
     number,
@@ -38,12 +37,12 @@ def read_profile(context: ReportContext, run: RunRecord) -> Profile:
     Raises:
         InputError: If the measure gives no steps.
     """
-    layers, measure = main_layers(context, run), chosen_measure(context)
+    layers, measure, end = main_layers(context, run), chosen_measure(context), context.choice.end_point
     if len(layers) > 1:
-        return profile_run(context.registry, context.history, run, measure, layers, shown_transform(context, run))
+        transform = shown_transform(context, run)
+        return profile_run(context.registry, context.history, run, measure, layers, transform, end_point=end)
     matrix = compare(context, [address(context, run, layer) for layer in layers])
-    ends = [layers.index(end) if (end := layer_in_role(layers, role)) else None for role in ("input", "output")]
-    return measure_profile([layer.name for layer in layers], matrix, measure.kind, 1.0, *ends)
+    return measure_profile([layer.name for layer in layers], matrix, measure.kind, 1.0, *find_ends(layers, end))
 
 
 def list_numbers(profile: Profile, intervals: ProfileIntervals | None = None) -> tuple[Fact, ...]:

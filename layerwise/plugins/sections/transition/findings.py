@@ -69,7 +69,8 @@ def find_crossing(profile: Profile, intervals: ProfileIntervals) -> Finding | No
         return None
     crossing = profile.crossings[0]
     depth = f"relative depth {crossing.depth:.2f}, {interval_words(sure)}"
-    text = f"From {crossing.before} on layers are more like the output than like the input ({depth})."
+    end = "the output" if profile.end_point == "output" else profile.end_point
+    text = f"From {crossing.before} on layers are more like {end} than like the input ({depth})."
     return Finding(text, "curves", 0.4)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from layerwise.core.analysis.profile_run import largest_value
 from layerwise.core.history.records import RunRecord
+from layerwise.core.network.layers import end_words
 from layerwise.plugins.sections.transition.bands import describe_bands, query_intervals, with_bands
 from layerwise.plugins.sections.transition.curves import (
     draw_pace,
@@ -23,6 +24,8 @@ from layerwise.report.content import Alternatives, Chart, Facts, Figure, Finding
 from layerwise.report.queries import (
     chosen_measure,
     comparator_words,
+    end_of,
+    end_point,
     featured_runs,
     headline_prefix,
     headline_runs,
@@ -37,11 +40,11 @@ from layerwise.report.section import NamedFigure, SectionBuilder
 if TYPE_CHECKING:
     import polars as pl
 
-TO_INPUT, TO_OUTPUT = "to the input", "to the output"
+TO_INPUT = "to the input"
 
 
 def query_profile(context: ReportContext, run: RunRecord) -> pl.DataFrame:
-    """The main layers in order, with their similarity to the `input`, the `output` and the `previous` layer.
+    """The layers of the way, with their similarity to the `input`, the end (`output`) and the `previous` layer.
 
     `change` is how far the layer is from that, `share` its part of all change, `before` that layer's name; all are
     None where undefined, or where the layer was not analysed.
@@ -71,12 +74,12 @@ def query_curves(context: ReportContext, run: RunRecord) -> pl.DataFrame:
     """The profile in long form: `layer`, `series`, `value`, and its interval from `low` to `high`."""
     import polars as pl
 
-    profile = query_profile(context, run)
+    profile, to_end = query_profile(context, run), f"to {end_of(context, [run])}"
     long = pl.concat(
         profile.select("layer", series=pl.lit(series), value=pl.col(column))
-        for column, series in (("input", TO_INPUT), ("output", TO_OUTPUT))
+        for column, series in (("input", TO_INPUT), ("output", to_end))
     )
-    return with_bands(long, query_intervals(context, run), {"to_input": TO_INPUT, "to_output": TO_OUTPUT})
+    return with_bands(long, query_intervals(context, run), {"to_input": TO_INPUT, "to_output": to_end})
 
 
 def query_steps(context: ReportContext, run: RunRecord) -> pl.DataFrame:
@@ -89,13 +92,14 @@ def query_steps(context: ReportContext, run: RunRecord) -> pl.DataFrame:
 
 
 def draw_curves(curves: pl.DataFrame, scale: Scale) -> Any:
-    """The measure to the input and to the output, as two lines along the layers, in their bands."""
+    """The measure to the input and to the end point, as two lines along the layers, in their bands."""
     import altair as alt
 
     names = curves["layer"].unique(maintain_order=True).to_list()
+    series = curves["series"].unique(maintain_order=True).to_list()
     base = alt.Chart(drawing.inline(curves.drop_nulls("value"))).encode(
         x=drawing.layer_axis(names, "layer", every=len(names) <= 32),
-        color=drawing.series_colour((TO_INPUT, TO_OUTPUT), scale.noun),
+        color=drawing.series_colour(series, scale.noun),
         tooltip=[
             "layer:N",
             alt.Tooltip("series:N", title=scale.noun),
@@ -145,11 +149,21 @@ def draw_steps(steps: pl.DataFrame, scale: Scale) -> Any:
     return chart.properties(width="container", height=220)
 
 
+def _tell_end(context: ReportContext, run: RunRecord) -> str:
+    """Where the way ends, if layers come after it."""
+    layers = main_layers(context, run)
+    end = end_point(context, run, layers)
+    beyond = [layer.name for layer in layers if end is not None and layer.position > end.position]
+    if end is None or not beyond:
+        return ""
+    return f" The way ends at {end_words(end)}, before {' and '.join(beyond)}; --end-point says otherwise."
+
+
 class Transition(SectionBuilder):
     """From the input's structure to the output's."""
 
     name = "transition"
-    description = "similarity to the input and to the output along the layers, and the step between neighbours"
+    description = "similarity to the input and to the end along the layers, and the step between neighbours"
     position: ClassVar[int] = 40
 
     def applies(self, context: ReportContext) -> bool:
@@ -198,7 +212,7 @@ class Transition(SectionBuilder):
                 self,
                 "profile",
                 name="profile",
-                description="how alike each layer is to the input and to the output",
+                description="how alike each layer is to the input, and to the logits or the output",
                 needs="one run with two main layers or more",
             ),
             chart_of_section(
@@ -222,13 +236,14 @@ class Transition(SectionBuilder):
         scale, intervals = find_scale(context), query_intervals(context, run)
         curves, steps = query_curves(context, run), query_steps(context, run)
         method = f"{comparator_words(context)}; {run.n_stimuli} stimuli; main layers in order of computation."
-        method += describe_bands(intervals)
+        method += _tell_end(context, run) + describe_bands(intervals)
+        end = end_of(context, [run])
         figures, panels = [], []
         facts = list_numbers(read_profile(context, run), intervals)
         if facts:
             caption = (
                 "Smoothness says how evenly the change is spread over the steps, the crossing where layers turn from "
-                "being more like the input to being more like the output. A network that takes the same step "
+                f"being more like the input to being more like {end}. A network that takes the same step "
                 "everywhere has smoothness 1, and one that does it all at once has 0."
             )
             title = title_for(context, run, "The transition in numbers")
@@ -237,9 +252,9 @@ class Transition(SectionBuilder):
             ways = ("falls", "rises") if scale.noun == "similarity" else ("rises", "falls")
             caption = (
                 f"The blue line {ways[0]} as the structure of the inputs is given up, the orange one {ways[1]} as "
-                "that of the outputs appears. Where they cross, a layer is equally far from both."
+                f"that of {end} appears. Where they cross, a layer is equally far from both."
             )
-            title = title_for(context, run, f"{scale.noun.capitalize()} to the input and to the output")
+            title = title_for(context, run, f"{scale.noun.capitalize()} to the input and to {end}")
             panels.append(Figure(f"profile-{run.id}", title, Chart(draw_curves(curves, scale)), caption, method))
         if len(steps):
             caption = (
