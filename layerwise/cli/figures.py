@@ -46,6 +46,7 @@ def write_files(
     figure: Figure, drawing: Drawing, targets: Sequence[Path], data: Path | None, dpi: float
 ) -> list[Path]:
     """Write a figure in every format that is asked for, and the numbers behind it; the files that were written."""
+    from layerwise.cli.tabular import as_csv
     from layerwise.report.by_name import chart_of
     from layerwise.report.paper.files import encode
     from layerwise.report.paper.numbers import read_numbers
@@ -53,7 +54,7 @@ def write_files(
     words = f"{figure.title}. {figure.caption}"
     written = [_write(path, encode(drawing, path, words, dpi)) for path in targets]
     if data is not None:
-        written.append(_write(data, read_numbers(chart_of(figure)).write_csv().encode()))
+        written.append(_write(data, as_csv(read_numbers(chart_of(figure))).encode()))
     return written
 
 

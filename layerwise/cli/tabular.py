@@ -6,6 +6,7 @@ Where it can be written without Polars, Polars is not loaded: that takes longer 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Format = Literal["table", "csv", "json", "parquet"]
+FORMULA = r"^[\t\r]*[=+\-@]"
+"""What a cell begins with that a spreadsheet takes for a formula."""
 
 
 _PLAIN = (str, int, float, bool)  # what is the same in a frame as it is without one, in a column of one kind
@@ -61,7 +64,7 @@ def _write_parquet(frame: pl.DataFrame, output: Path | None) -> None:
 
 def _as_text(columns: Mapping[str, list[Any]], form: Format) -> str:
     if form == "csv":
-        return without_blobs(_make_frame(columns)).write_csv()
+        return as_csv(_make_frame(columns))
     if not all(map(_is_plain, columns.values())):
         columns = without_blobs(_make_frame(columns)).to_dict(as_series=False)
     if form == "json":
@@ -100,6 +103,24 @@ def table_text(columns: Mapping[str, list[Any]], console: Console) -> str:
             console.print(make_table(list(columns), rows))
         console.print(f"({len(rows)} row{'' if len(rows) == 1 else 's'})")
     return capture.get()
+
+
+def as_csv(frame: pl.DataFrame) -> str:
+    """The frame as CSV, in which no cell is a formula to a spreadsheet.
+
+    A text that begins with `=`, `+`, `-` or `@` (or with a tab or a carriage return before it) gets an apostrophe in
+    front, which spreadsheets show as nothing; numbers stay as they are.
+    """
+    import polars as pl
+    import polars.selectors as cs
+
+    text = without_blobs(frame)
+    text = text.with_columns(
+        pl.when(column.str.contains(FORMULA)).then(pl.lit("'") + column).otherwise(column).alias(name)
+        for name in text.select(cs.string()).columns
+        for column in (pl.col(name),)
+    )
+    return text.rename({name: f"'{name}" for name in text.columns if re.match(FORMULA, name)}).write_csv()
 
 
 def without_blobs(frame: pl.DataFrame) -> pl.DataFrame:

@@ -60,6 +60,5 @@ class MemoryStore(MemoryHistory):
         """
         raise InputError("this needs a database, and a history in memory is none: keep it in a file, sqlite:///FILE")
 
-    info = verify = query = read_columns = read_table = table_names = column_names = find_makers = count_results = (
-        _refuse
-    )
+    info = verify = query = read_columns = ask_apart = read_table = table_names = column_names = _refuse
+    find_makers = count_results = _refuse

@@ -17,11 +17,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.machine import available_memory
 from layerwise.core.base.words import near_names
-from layerwise.storage.connect import BUSY_SECONDS, Database, first_line, one_line_errors, sqlite_uri
+from layerwise.storage.asking.inside import LONGEST_VALUE, restrict
+from layerwise.storage.asking.postgres import REMARKS, asking_postgres
+from layerwise.storage.connect import BUSY_SECONDS, Database, first_line, sqlite_uri
 from layerwise.storage.schema import VIEWS, metadata
 
 if TYPE_CHECKING:
@@ -30,13 +31,10 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 300.0
 _CELL_BYTES = 64  # of memory that a cell takes, whatever is in it
 _ROWS_AT_ONCE = 1000
+_LEAST_MEMORY = 2**26
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
-_REMARKS = r"(?:\s|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/|\()*"
 _EXPLAIN = r"(?:EXPLAIN\b(?:\s|QUERY|PLAN|ANALYZE|VERBOSE|\([^)]*\))*)?"
-_PLAN = re.compile(rf"{_REMARKS}EXPLAIN\b", re.IGNORECASE)
-_QUESTION = re.compile(rf"{_REMARKS}{_EXPLAIN}{_REMARKS}(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
-_READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
-_HARMFUL_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+_QUESTION = re.compile(rf"{REMARKS}{_EXPLAIN}{REMARKS}(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 
 
 class Queries:
@@ -98,12 +96,38 @@ class Queries:
         Raises:
             InputError: If it is another kind of statement, more than one, wrong, takes too long, or gives too much.
         """
-        if not _QUESTION.match(sql):
-            raise InputError("a query is one statement that begins with SELECT, WITH, VALUES or EXPLAIN")
+        _check_question(sql)
         ask = _ask_sqlite if self._database.is_sqlite else _ask_postgres
-        names, rows = ask(self._database, sql, _Bounds(max_rows, max_bytes, seconds))
-        unique = _tell_apart(names)
-        return {name: _alike([_plain(row[place]) for row in rows]) for place, name in enumerate(unique)}
+        return _by_column(*ask(self._database, sql, _Bounds(max_rows, max_bytes, seconds)))
+
+    def ask_apart(
+        self,
+        sql: str,
+        *,
+        max_rows: int | None = None,
+        max_bytes: int | None = None,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> dict[str, list[Any]]:
+        """The same from a process of its own, which is killed when its time or its memory is used up.
+
+        For what people type and browsers send. Where `max_bytes` is None, an answer may take half of the memory that
+        is left. See `read_columns`.
+        """
+        from layerwise.storage.asking.apart import Limits, ask_apart
+
+        _check_question(sql)
+        most = max(available_memory() // 2, _LEAST_MEMORY) if max_bytes is None else max_bytes
+        return _by_column(*ask_apart(self._database, sql, Limits(max_rows, most, seconds)))
+
+
+def _check_question(sql: str) -> None:
+    if not _QUESTION.match(sql):
+        raise InputError("a query is one statement that begins with SELECT, WITH, VALUES or EXPLAIN")
+
+
+def _by_column(names: Iterable[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    unique = _tell_apart(names)
+    return {name: _alike([_plain(row[place]) for row in rows]) for place, name in enumerate(unique)}
 
 
 def whole_table(name: str) -> str:
@@ -160,10 +184,7 @@ def _ask_sqlite(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str
     try:
         connection = sqlite3.connect(sqlite_uri(database.path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         try:
-            connection.execute("PRAGMA query_only = ON")
-            if bounds.max_bytes is not None:
-                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.max_bytes)
-            connection.set_authorizer(_authorize)
+            restrict(connection, LONGEST_VALUE if bounds.max_bytes is None else bounds.max_bytes)
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
             cursor = connection.execute(sql)
             return [column[0] for column in cursor.description or ()], bounds.fetch(cursor)
@@ -171,44 +192,17 @@ def _ask_sqlite(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str
             connection.close()
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
         said = first_line(error)
+        if said == "interrupted" and time.monotonic() <= deadline:
+            raise KeyboardInterrupt from error  # Python's own was lost in the handler that looks at the clock
         if said == "interrupted":
             raise InputError(_too_long(bounds.seconds)) from error
         refused = "not authorized" in said or "prohibited" in said
         raise InputError(f"query: {said}{'; a query can only read' if refused else ''}") from error
 
 
-def _authorize(
-    action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None
-) -> int:
-    if action in _READING:
-        return sqlite3.SQLITE_OK
-    harmless = action == sqlite3.SQLITE_FUNCTION and (second or first or "").lower() not in _HARMFUL_FUNCTIONS
-    return sqlite3.SQLITE_OK if harmless else sqlite3.SQLITE_DENY
-
-
 def _ask_postgres(database: Database, sql: str, bounds: _Bounds) -> tuple[list[str], list[Sequence[Any]]]:
-    import psycopg
-
-    with one_line_errors(database.shown), database.engine.connect() as connection:
-        connection.detach()  # whatever a query leaves behind in its session ends with it
-        connection.execute(sa.text("SET TRANSACTION READ ONLY"))
-        connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(1000 * bounds.seconds)}"))
-        connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))  # plan for the whole answer
-        connection.execute(sa.text("SELECT 1"))  # from here on the transaction cannot be made a writing one
-        driver: Any = connection.connection.dbapi_connection
-        try:
-            # A cursor of the server's, because one of the driver's holds the whole answer before the first row is
-            # looked at. It gives no plans, but those are short; prepared, because only then does the server itself
-            # refuse a second statement, as it does for its own cursors.
-            if _PLAN.match(sql):
-                cursor = driver.cursor().execute(sql, prepare=True)
-            else:
-                cursor = driver.cursor("answer").execute(sql)
-            return [column.name for column in cursor.description or ()], bounds.fetch(cursor)
-        except (psycopg.Error, ValueError) as error:
-            raise InputError(f"query: {first_line(error)}") from error
-        finally:
-            connection.rollback()
+    with asking_postgres(database, sql, bounds.seconds) as cursor:
+        return [column.name for column in cursor.description or ()], bounds.fetch(cursor)
 
 
 def _tell_apart(names: Iterable[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from layerwise.cli.browse import serving
+from layerwise.cli.browse import questions, serving
 from layerwise.cli.browse.listing import PAGE_SIZE, Wish, list_matching, list_others, read_wish
 from layerwise.cli.browse.pages import render
 from layerwise.cli.browse.reports import Reports
@@ -29,6 +30,7 @@ from layerwise.core.history.view import HistoryView
 from layerwise.plugins import load_plugins
 from layerwise.storage import Store, open_store
 
+ENDLESS = "SELECT instr(printf('%060000000d', 0), printf('%030000000d', 1))"  # one step of SQLite's machine
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -283,6 +285,51 @@ def test_nothing_can_be_changed_and_nobody_else_is_answered(client: TestClient) 
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert not re.search(r"(src|href)=\"(https?:)?//", page.text)
+
+
+FOREIGN = [
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+    {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"},
+    {"origin": "http://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://localhost:1234"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize(
+    "address", ["/query?sql=SELECT 1", "/query.csv?sql=SELECT 1", "/runs.json", "/report?run=latest&anew"]
+)
+def test_pages_of_other_sites_get_nothing(client: TestClient, address: str, headers: dict[str, str]) -> None:
+    answer = client.get(address, headers=headers)
+    assert answer.status_code == 403
+    assert "Another site" in answer.text
+    assert "frame-ancestors" in answer.headers["content-security-policy"]
+
+
+def test_ones_own_pages_and_a_link_to_the_list_are_answered(client: TestClient) -> None:
+    for headers in ({"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "http://localhost"}):
+        assert client.get("/query?sql=SELECT 1", headers=headers).status_code == 200
+    assert client.get("/", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}).status_code == 200
+
+
+def test_queries_that_never_end_leave_the_list_and_the_others_alone(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "QUERY_SECONDS", 3.0)
+    with ThreadPoolExecutor(12) as visitors:
+        asked = [visitors.submit(client.get, "/query", params={"sql": ENDLESS}) for _ in range(12)]
+        said = [future.result().text for future in asked]
+    assert client.get("/").status_code == 200
+    assert sum("took longer than 3 s" in text for text in said) >= questions.N_AT_ONCE
+    assert sum("are being answered or wait" in text for text in said) >= 1
+
+
+def test_cells_of_a_download_are_no_formulas(client: TestClient) -> None:
+    sql = "SELECT '=1+1' AS \"=cmd\", '@a' AS b, '-x' AS c, '+y' AS d, 'a=b' AS e, -1 AS f"
+    answer = client.get("/query.csv", params={"sql": sql})
+    assert answer.text.splitlines() == ["'=cmd,b,c,d,e,f", "'=1+1,'@a,'-x,'+y,a=b,-1"]
 
 
 def test_names_from_the_history_are_text(many: Listed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from layerwise.core.base.errors import InputError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from layerwise.storage import OpenHistory
+
+N_AT_ONCE = 3
+_ANSWERING = threading.BoundedSemaphore(N_AT_ONCE)
+_WAITING = threading.BoundedSemaphore(2 * N_AT_ONCE)  # more would hold the threads that all pages are made by
 
 QUERY_SECONDS = 30.0
 N_ROWS_SHOWN = 500
@@ -59,9 +66,26 @@ def ask(store: OpenHistory, sql: str) -> Answer:
         return Answer("")
     began = time.monotonic()
     try:
-        frame = store.query(sql, max_rows=N_ROWS_SHOWN + 1, max_bytes=MOST_BYTES, seconds=QUERY_SECONDS)
+        frame = read_frame(store, sql, MOST_BYTES, N_ROWS_SHOWN + 1)
     except InputError as error:
         return Answer(sql, problem=error.message)
     columns = tuple((name, kind.is_numeric()) for name, kind in frame.schema.items())
     rows = tuple(frame.head(N_ROWS_SHOWN).iter_rows())
     return Answer(sql, columns, rows, frame.height > N_ROWS_SHOWN, time.monotonic() - began)
+
+
+def read_frame(store: OpenHistory, sql: str, max_bytes: int, max_rows: int | None = None) -> pl.DataFrame:
+    """The answer to a query as a frame, when it is its turn: a few are answered at a time, and as many may wait.
+
+    Raises:
+        InputError: If it is wrong, takes too long, gives too much, or too many are being answered.
+    """
+    from layerwise.storage.sql import make_frame
+
+    if not _WAITING.acquire(blocking=False):
+        raise InputError(f"{2 * N_AT_ONCE} queries are being answered or wait; ask again when one has ended")
+    try:
+        with _ANSWERING:
+            return make_frame(store.ask_apart(sql, max_rows=max_rows, max_bytes=max_bytes, seconds=QUERY_SECONDS))
+    finally:
+        _WAITING.release()

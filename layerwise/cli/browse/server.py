@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from layerwise.cli.browse.listing import list_matching, list_others, read_wish
 from layerwise.cli.browse.pages import STATIC, render
-from layerwise.cli.browse.questions import EXAMPLES, MOST_BYTES, QUERY_SECONDS, ask
+from layerwise.cli.browse.questions import EXAMPLES, MOST_BYTES, ask, read_frame
 from layerwise.cli.browse.reports import Reports, ReportWish
 from layerwise.cli.browse.watching import ALARMS, Watching, read_watch_wish
 from layerwise.cli.commands.ask.runs import run_record
@@ -44,6 +44,7 @@ POLICY = (
 ALONE = "frame-ancestors 'none'"  # a report says itself what it may do
 _N_OTHERS = 200  # that a run's page offers to compare it with
 _PATIENCE_SECONDS = 25.0
+_FOREIGN = "Another site's page asked for this, and gets nothing: open the address yourself."
 
 
 @dataclass
@@ -133,11 +134,11 @@ class Site:
 
     def download_query(self, request: Request) -> Response:
         """A query's whole answer as CSV."""
-        from layerwise.cli.tabular import without_blobs
+        from layerwise.cli.tabular import as_csv
 
-        frame = self.store.query(request.query_params.get("sql", ""), max_bytes=4 * MOST_BYTES, seconds=QUERY_SECONDS)
+        frame = read_frame(self.store, request.query_params.get("sql", ""), 4 * MOST_BYTES)
         headers = {"Content-Disposition": 'attachment; filename="query.csv"'}
-        return Response(without_blobs(frame).write_csv(), media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(as_csv(frame), media_type="text/csv; charset=utf-8", headers=headers)
 
     def _show(self, template: str, status: int = 200, **values: Any) -> Response:
         shared = {"history": self.store.url, "reach": self.reach}
@@ -189,7 +190,11 @@ def make_application(site: Site, hosts: Sequence[str]) -> Starlette:
 
 
 class _Guard:
-    """Adds to every answer what a page may do, and that nothing of it is to be kept or guessed."""
+    """Refuses what other sites' pages ask, and adds to every answer what a page may do.
+
+    Browsers say with each request whose page sends it (`Sec-Fetch-Site`, and `Origin` where they do not). A page of
+    another site may lead here by a link to the list of runs, and may ask for nothing: not even for work to be done.
+    """
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self._app = app
@@ -208,7 +213,22 @@ class _Guard:
                 message = {**message, "headers": headers + [rule for rule in rules if rule[0] not in named]}
             await send(message)
 
+        if scope["type"] == "http" and _is_foreign(scope):
+            refused = HTMLResponse(render("problem.html", {"message": _FOREIGN}), status_code=403)
+            await refused(scope, receive, send_guarded)
+            return
         await self._app(scope, receive, send_guarded)
+
+
+def _is_foreign(scope: Any) -> bool:
+    """Whether a page of another site sends a request, other than a link to the first page."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
+    site = headers.get(b"sec-fetch-site")
+    origin = headers.get(b"origin")
+    if site is not None:
+        leads_here = scope["path"] == "/" and headers.get(b"sec-fetch-mode") == "navigate"
+        return site not in ("same-origin", "none") and not leads_here
+    return origin is not None and origin != f"{scope.get('scheme', 'http')}://{headers.get(b'host', '')}"
 
 
 def _explain(request: Request, error: Exception) -> Response:

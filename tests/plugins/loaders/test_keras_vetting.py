@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from layerwise.core.base.errors import InputError
-from layerwise.plugins.loaders.keras.vetting import check_config
+from layerwise.plugins.loaders.vetting.keras_configs import check_config
 
 
 def layer(name: str, module: str | None, config: object = None, **more: object) -> dict[str, object]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from layerwise.core.base.errors import InputError
-from layerwise.plugins.loaders.graphdef.computing_ops import COMPUTING_OPS
+from layerwise.plugins.loaders.vetting.computing_ops import COMPUTING_OPS
 
 KERNEL = np.random.default_rng(2).normal(size=(192, 4)).astype(np.float32)
 ACTING = {

@@ -47,5 +47,5 @@ def query_history(
             from layerwise.storage.sql import whole_table
 
             sql = whole_table(table)
-        columns = {"table": names} if sql is None else store.read_columns(sql)
+        columns = {"table": names} if sql is None else store.ask_apart(sql)
     write_columns(columns, "json" if as_json else form, output)

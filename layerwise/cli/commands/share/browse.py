@@ -38,6 +38,7 @@ def browse_history(
     with open_history(database, read_only=True) as store:
         from layerwise.cli.browse.reports import Reports
         from layerwise.cli.browse.server import Site, make_application
+        from layerwise.storage.asking.apart import stop_queries
 
         listener = serving.bind(host, port)
         shown = f"[{host}]" if ":" in host else host
@@ -59,4 +60,5 @@ def browse_history(
         except KeyboardInterrupt:
             typer.echo("Stopped.")
         finally:
+            stop_queries()
             reports.close()

@@ -14,10 +14,10 @@ from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.graphdef.ends import find_ends, set_values
 from layerwise.plugins.loaders.graphdef.inputs import find_inputs
 from layerwise.plugins.loaders.graphdef.saved_models import Frozen, freeze
-from layerwise.plugins.loaders.graphdef.vetting import check_graph, check_saved_model
 from layerwise.plugins.loaders.preprocessing import Preprocessing, choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.refusing import refusing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_tensorflow
+from layerwise.plugins.loaders.vetting.graphs import check_graph, check_saved_model
 
 _SAVED_MODEL = "saved_model.pb"
 _VARIABLES = frozenset({"VariableV2", "Variable", "VarHandleOp"})

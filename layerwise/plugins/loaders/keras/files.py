@@ -1,7 +1,7 @@
 """The loader of Keras model files: `.keras` archives and `.h5` files with an architecture in them.
 
-A model file can hold code (`vetting.py`). It is looked for before anything is loaded, and refused unless the caller
-says that the file is trusted; Keras's own safe mode stays on as well.
+A model file can hold code. It is looked for before anything is loaded (`loaders/vetting`), and refused unless the
+caller says that the file is trusted; Keras's own safe mode stays on as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from layerwise.plugins.loaders.class_names import find_classes, list_class_files
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.importing import SCHEME, build_network, import_classes
 from layerwise.plugins.loaders.keras.origins import explain_failure
-from layerwise.plugins.loaders.keras.vetting import check_config
 from layerwise.plugins.loaders.keras.weights import (
     as_keras_knows_it,
     first_line,
@@ -31,6 +30,7 @@ from layerwise.plugins.loaders.keras.weights import (
 from layerwise.plugins.loaders.preprocessing import choose_preprocessing, find_preprocessing
 from layerwise.plugins.loaders.refusing import refusing
 from layerwise.plugins.loaders.tensorflow_setup import check_device, import_keras
+from layerwise.plugins.loaders.vetting.keras_configs import check_config
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 

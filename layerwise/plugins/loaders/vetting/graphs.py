@@ -16,7 +16,7 @@ from typing import Any
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.opening import read_regular
-from layerwise.plugins.loaders.graphdef.computing_ops import COMPUTING_OPS
+from layerwise.plugins.loaders.vetting.computing_ops import COMPUTING_OPS
 
 _SAVING = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"})
 _FROM_TEXT = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})

@@ -1,0 +1,1 @@
+"""What model files would do, seen before anything of them is loaded."""

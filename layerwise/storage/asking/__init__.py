@@ -1,0 +1,1 @@
+"""Queries of people in a process of their own."""
