@@ -71,7 +71,10 @@ __all__ = [
     "weights",
 ]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0014")
+REVISIONS = (
+    *("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013"),
+    "0014",
+)
 """Every revision of the schema that this version knows, oldest first; the last is the present one."""
 
 HEAD = REVISIONS[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database
@@ -45,8 +47,22 @@ def upgrade_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = Fa
 
 
 @app.command("check", cls=HelpfulCommand)
-def check_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
-    """Read everything that is stored and compare it with its checksums."""
+def check_database(
+    database: Database = DEFAULT_DATABASE,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take out what is damaged and keep the rest; runs compute it again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read everything that is stored, compare it with its checksums, and count it.
+
+    Examples:
+        layerwise db check
+        layerwise db check --repair
+    """
+    if repair:
+        _repair(database, as_json=as_json)
+        return
     with open_history(database) as store:
         problems = list(store.verify())
     if as_json:
@@ -58,6 +74,24 @@ def check_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = Fals
             typer.echo(problem)
     if problems:
         raise LayerwiseError(f"{_count(len(problems), 'thing')} in the database damaged")
+
+
+def _repair(database: str, *, as_json: bool) -> None:
+    with open_history(database) as store:
+        repairs = store.repair()
+    if as_json:
+        print_json({"intact": not repairs.remaining, **vars(repairs)})
+    elif not repairs.found and not repairs.remaining:
+        typer.echo("Everything that is stored is intact: nothing to repair.")
+    else:
+        for said in repairs.found:
+            typer.echo(f"found: {said}")
+        for run_id in repairs.reopened:
+            typer.echo(f"run {run_id} lacks something now: the command that made it computes that again.")
+        for said in repairs.remaining:
+            typer.echo(f"still damaged: {said}")
+    if repairs.remaining:
+        raise LayerwiseError(f"{_count(len(repairs.remaining), 'thing')} in the database still damaged")
 
 
 def _print_info(database: str, *, as_json: bool) -> None:
