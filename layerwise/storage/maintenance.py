@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -11,10 +12,12 @@ from layerwise.storage import schema
 from layerwise.storage.checking.checks import find_damages
 from layerwise.storage.checking.damage import take_out
 from layerwise.storage.connect import Database, find_cut
+from layerwise.storage.copying.backup import back_up
 from layerwise.storage.holding.claims import is_live
 from layerwise.storage.removal import remove_run
 from layerwise.storage.schema import runs
 from layerwise.storage.schema.checksums import OF_PROCESS
+from layerwise.storage.sqlite.journal import describe_journal, warn_of_network
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class StoreInfo:
         n_stimulus_sets: Number of different stimulus sets.
         n_representations: Number of stored representations.
         n_comparisons: Number of stored comparisons.
+        journal: How what is written is kept safe.
     """
 
     url: str
@@ -42,6 +46,7 @@ class StoreInfo:
     n_stimulus_sets: int
     n_representations: int
     n_comparisons: int
+    journal: str
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,24 @@ class Maintenance:
                 dialect=self._database.url.get_backend_name(),
                 revision=schema.HEAD,
                 n_bytes=self._count_bytes(connection),
+                journal=self.journal,
                 **counts,
             )
+
+    @property
+    def journal(self) -> str:
+        """How what is written is kept safe, in a line for people."""
+        return describe_journal(self._database.path) if self._database.is_sqlite else "write-ahead log of the server"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever opens this history should know of the place where it is."""
+        said = warn_of_network(self._database.path) if self._database.is_sqlite else ""
+        return (said,) if said else ()
+
+    def back_up(self, path: Path) -> int:
+        """Copy the history, as it is at this moment, to a file; see `layerwise.storage.copying.backup`."""
+        return back_up(self._database, path)
 
     def count_bytes(self) -> int | None:
         """Bytes that the history takes up; what SQLite keeps free inside its file does not count."""

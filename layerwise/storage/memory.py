@@ -19,6 +19,9 @@ class MemoryStore(MemoryHistory):
     (SQL, checksums, who computed what is there) is refused in one line.
     """
 
+    remarks: tuple[str, ...] = ()
+    journal = "none, for it is in memory"
+
     @property
     def url(self) -> str:
         """Where it is."""
@@ -68,5 +71,5 @@ class MemoryStore(MemoryHistory):
         """
         raise InputError("this needs a database, and a history in memory is none: keep it in a file, sqlite:///FILE")
 
-    info = verify = repair = query = read_columns = ask_apart = read_table = table_names = column_names = _refuse
-    find_makers = count_results = _refuse
+    info = verify = repair = back_up = query = read_columns = ask_apart = read_table = table_names = _refuse
+    column_names = find_makers = count_results = _refuse
