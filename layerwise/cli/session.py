@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,4 +105,13 @@ def open_history(database: str, *, create: bool = False, read_only: bool = False
     with loading():
         from layerwise.storage import open_store
 
-    return open_store(database_url(database), create=create, read_only=read_only)
+    store = open_store(database_url(database), create=create, read_only=read_only)
+    if not read_only:
+        for remark in store.remarks:
+            _tell_once(remark)
+    return store
+
+
+@cache
+def _tell_once(remark: str) -> None:
+    print(f"layerwise: {remark}", file=sys.stderr)

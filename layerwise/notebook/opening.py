@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,10 @@ def open_history(database: str | Path, *, create: bool = False, read_only: bool 
     """
     from layerwise.storage import open_store
 
-    return open_store(as_url(database), create=create, read_only=read_only)
+    store = open_store(as_url(database), create=create, read_only=read_only)
+    for remark in store.remarks:
+        warnings.warn(remark, RuntimeWarning, stacklevel=2)
+    return store
 
 
 def as_url(database: str | Path) -> str:

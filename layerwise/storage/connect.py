@@ -12,7 +12,6 @@ import json
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -27,6 +26,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from layerwise.core.base.errors import InputError, LayerwiseError, explain_missing
 from layerwise.core.base.urls import hide_passwords, show_database
+from layerwise.storage.sqlite.journal import checkpoint, prepare_journal
 
 BUSY_SECONDS = 30.0
 HOW_TO_START = "; `layerwise demo` or `layerwise run MODEL --stimuli PATH` makes one, --db names another"
@@ -110,6 +110,7 @@ class Database:
             self._begin(connection, exclusive=exclusive) as marked,
         ):
             yield marked
+        self._checkpoint()
 
     @contextmanager
     def write_together(self) -> Iterator[None]:
@@ -143,6 +144,7 @@ class Database:
                         raise LayerwiseError(f"{self.shown}: a row of {lost[0]} refers to nothing in {lost[2]}")
             finally:
                 driver.execute("PRAGMA foreign_keys = ON")
+        self._checkpoint()
 
     @contextmanager
     def _begin(self, connection: sa.Connection, *, exclusive: bool) -> Iterator[sa.Connection]:
@@ -154,6 +156,10 @@ class Database:
     def _keep_others_out(self, connection: sa.Connection, *, exclusive: bool) -> None:
         if exclusive and not self.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+    def _checkpoint(self) -> None:
+        if self.is_sqlite:
+            checkpoint(self.path)
 
     def close(self) -> None:
         """Close every connection; what is asked for later opens another one."""
@@ -264,6 +270,18 @@ def sqlite_uri(path: Path) -> str:
     return f"file:{quote(str(path.absolute()))}?{mode}"
 
 
+def find_cut(database: Database) -> list[str]:
+    """What the size of an SQLite file says of it: it consists of whole pages, or its end is missing."""
+    if not database.is_sqlite:
+        return []
+    with database.read() as connection:
+        page_size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    n_bytes = database.path.stat().st_size
+    if n_bytes % page_size == 0:
+        return []
+    return [f"the database file: it has {n_bytes} bytes, which is no number of whole pages: its end is missing"]
+
+
 def _is_sqlite(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
@@ -293,7 +311,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         connection.create_function("lower", 1, _lower, deterministic=True)
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
-            _write_ahead(connection)
+            prepare_journal(connection, path, BUSY_SECONDS)
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -318,20 +336,6 @@ def _read_json(text: str | bytes) -> Any:
     """A value from its JSON, which is the reader's own."""
     value = _parse_json(text)
     return value.copy() if isinstance(value, dict | list) else value
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to a write-ahead log; SQLite does not wait for others here, so we do."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import sqlalchemy as sa
+
 from layerwise.core.network.model import ModelInfo
 
 
@@ -30,6 +32,18 @@ def stimuli_checksum(description: Sequence[Any], stimuli: Iterable[tuple[str, st
     """
     rows = ([name, label, content, hashlib.sha256(image).hexdigest()] for name, label, content, image in stimuli)
     return _hash([list(description), *rows])
+
+
+def model_from_row(row: sa.RowMapping) -> ModelInfo:
+    """The model in a row of `models`."""
+    names = ("name", "source", "fingerprint", "preprocessing", "resize", "n_parameters", "has_probabilities")
+    return ModelInfo(
+        input_shape=tuple(row["input_shape"]),
+        class_names=tuple(row["class_names"]),
+        class_ids=tuple(row["class_ids"]),
+        versions=row["versions"],
+        **{name: row[name] for name in names},
+    )
 
 
 def _hash(rows: Iterable[Any]) -> str:

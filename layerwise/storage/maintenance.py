@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
-from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.history.records import LayerAddress
+from layerwise.core.base.errors import InputError
 from layerwise.storage import schema
-from layerwise.storage.answers.outputs import read_outputs
-from layerwise.storage.answers.results import read_packed, telling, unpack_at
-from layerwise.storage.connect import Database
+from layerwise.storage.checking.checks import find_damages
+from layerwise.storage.checking.damage import take_out
+from layerwise.storage.connect import Database, find_cut
+from layerwise.storage.copying.backup import back_up
 from layerwise.storage.holding.claims import is_live
-from layerwise.storage.identity import model_checksum, stimuli_checksum
-from layerwise.storage.reader import model_from_row
 from layerwise.storage.removal import remove_run
-from layerwise.storage.rows import as_bytes
-from layerwise.storage.schema import layers, models, representations, runs, stimuli, stimulus_sets
-from layerwise.storage.tiles import Packed, TileError, decode_vector, read_values
+from layerwise.storage.schema import runs
+from layerwise.storage.schema.checksums import OF_PROCESS
+from layerwise.storage.sqlite.journal import describe_journal, warn_of_network
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class StoreInfo:
         n_stimulus_sets: Number of different stimulus sets.
         n_representations: Number of stored representations.
         n_comparisons: Number of stored comparisons.
+        journal: How what is written is kept safe.
     """
 
     url: str
@@ -47,10 +46,26 @@ class StoreInfo:
     n_stimulus_sets: int
     n_representations: int
     n_comparisons: int
+    journal: str
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What a repair has found and done.
+
+    Attributes:
+        found: One line for each thing that was damaged.
+        reopened: Ids of the runs that lack something now, and count as interrupted.
+        remaining: One line for each thing that is still damaged.
+    """
+
+    found: tuple[str, ...]
+    reopened: tuple[str, ...]
+    remaining: tuple[str, ...]
 
 
 class Maintenance:
-    """Information, verification and deletion."""
+    """Information, verification, repair and deletion."""
 
     _database: Database
 
@@ -68,8 +83,24 @@ class Maintenance:
                 dialect=self._database.url.get_backend_name(),
                 revision=schema.HEAD,
                 n_bytes=self._count_bytes(connection),
+                journal=self.journal,
                 **counts,
             )
+
+    @property
+    def journal(self) -> str:
+        """How what is written is kept safe, in a line for people."""
+        return describe_journal(self._database.path) if self._database.is_sqlite else "write-ahead log of the server"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever opens this history should know of the place where it is."""
+        said = warn_of_network(self._database.path) if self._database.is_sqlite else ""
+        return (said,) if said else ()
+
+    def back_up(self, path: Path) -> int:
+        """Copy the history, as it is at this moment, to a file; see `layerwise.storage.copying.backup`."""
+        return back_up(self._database, path)
 
     def count_bytes(self) -> int | None:
         """Bytes that the history takes up; what SQLite keeps free inside its file does not count."""
@@ -85,16 +116,28 @@ class Maintenance:
         return int(connection.scalar(sa.text(size)) or 0)
 
     def verify(self) -> list[str]:
-        """Rehash all that is stored.
+        """Read all that is stored and hold it to its checksums; compare the schema, and count rows.
 
         Returns:
             One line for each thing that is not as it was written; empty where all is well.
         """
-        problems: list[str] = []
+        cut = find_cut(self._database)
         with self._database.read() as connection:
-            for check in _CHECKS:
-                problems.extend(check(connection))
-        return problems
+            return [*cut, *(damage.said for damage in find_damages(connection))]
+
+    def repair(self) -> Repairs:
+        """Take out what is damaged and keep the rest; a run that lacks something then goes on when asked for again.
+
+        Raises:
+            InputError: If the history can only be read.
+        """
+        said: dict[str, None] = {}
+        reopened: dict[str, None] = {}
+        with self._database.write(exclusive=True) as connection:
+            while new := [damage for damage in find_damages(connection) if damage.said not in said]:
+                said |= dict.fromkeys(damage.said for damage in new)  # what is taken out may leave something behind
+                reopened |= dict.fromkeys(take_out(connection, new))
+        return Repairs(tuple(said), tuple(reopened), tuple(self.verify()))
 
     def delete_run(self, run_id: str) -> None:
         """Take a run out of the history, with all that no other run uses.
@@ -103,97 +146,15 @@ class Maintenance:
             InputError: If there is no such run, or it is being computed now.
         """
         with self._database.write(exclusive=True) as connection:
-            chosen = sa.select(runs).where(runs.c.id == run_id).with_for_update()  # a write to it may be under way
+            # For update: a write to it may be under way. Not all columns: one that is damaged could not be read.
+            chosen = (
+                sa.select(*(runs.c[name] for name in ("status", *OF_PROCESS)))
+                .where(runs.c.id == run_id)
+                .with_for_update()
+            )
             run = connection.execute(chosen).mappings().one_or_none()
             if run is None:
                 raise InputError(f"there is no run '{run_id}'")
             if is_live(run):
                 raise InputError(f"run {run_id} is being computed now (process {run['pid']} on {run['hostname']})")
             remove_run(connection, run_id)
-
-
-def _check_file(connection: sa.Connection) -> Iterator[str]:
-    if connection.dialect.name != "sqlite":
-        return
-    for (said,) in connection.exec_driver_sql("PRAGMA integrity_check"):
-        if said != "ok":
-            yield f"the database file: {said}"
-    for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        yield f"row {row} of {table} refers to something in {parent} that is not there"
-
-
-def _check_representations(connection: sa.Connection) -> Iterator[str]:
-    chosen = sa.select(representations, layers.c.run_id, layers.c.name, layers.c.n_features.label("n_units"))
-    for row in connection.execute(chosen.join_from(representations, layers)).mappings().all():
-        address = LayerAddress(row["run_id"], row["name"], row["transform"])
-        try:
-            n_stimuli = _check_layer(address, read_packed(connection, [row["id"]])[row["id"]])
-        except LayerwiseError as error:
-            yield str(error)
-            continue
-        if n_stimuli != row["n_stimuli"]:
-            yield f"run {address.run_id}, layer '{address.layer}' is damaged: its number of stimuli has changed"
-
-
-def _check_layer(address: LayerAddress, packed: Packed) -> int:
-    """Make sure that a layer is as it was written; gives its number of stimuli."""
-    if packed.n_landmarks is None:
-        return unpack_at(address, packed).n_stimuli
-    with telling(address):
-        read_values(packed)
-    return len(packed.mean) // 8
-
-
-def _check_vectors(connection: sa.Connection) -> Iterator[str]:
-    for table in (schema.statistics, schema.weight_statistics):
-        owner = table.primary_key.columns[0]
-        for number, name, vector in connection.execute(
-            sa.select(owner, table.c.name, as_bytes(table.c.vector)).where(table.c.vector.is_not(None))
-        ):
-            try:
-                decode_vector(vector)
-            except TileError as error:
-                yield f"{table.name}, {owner.name} {number}, '{name}': {error}"
-
-
-def _check_outputs(connection: sa.Connection) -> Iterator[str]:
-    for run_id in connection.scalars(sa.select(schema.outputs.c.run_id)).all():
-        try:
-            read_outputs(connection, run_id)
-        except LayerwiseError as error:
-            yield str(error)
-
-
-def _check_models(connection: sa.Connection) -> Iterator[str]:
-    for number, name in connection.execute(sa.select(models.c.id, models.c.name)).all():
-        if not _is_model_intact(connection, number):
-            yield f"model '{name}' (row {number}) is not as it was written"
-
-
-def _check_stimuli(connection: sa.Connection) -> Iterator[str]:
-    for number, name in connection.execute(sa.select(stimulus_sets.c.id, stimulus_sets.c.name)).all():
-        if not _are_stimuli_intact(connection, number):
-            yield f"stimulus set '{name}' (row {number}) is not as it was written"
-
-
-def _is_model_intact(connection: sa.Connection, number: int) -> bool:
-    try:
-        row = connection.execute(sa.select(models).where(models.c.id == number)).mappings().one()
-        return model_checksum(model_from_row(row)) == str(row["checksum"])
-    except (ValueError, TypeError):  # SQLite gives whatever a damaged row holds: half a JSON text, bytes for a number
-        return False
-
-
-def _are_stimuli_intact(connection: sa.Connection, number: int) -> bool:
-    columns = (stimuli.c.name, stimuli.c.label, stimuli.c.content_hash, stimuli.c.thumbnail)
-    chosen = sa.select(*columns).where(stimuli.c.stimulus_set_id == number).order_by(stimuli.c.position)
-    try:
-        found = connection.execute(sa.select(stimulus_sets).where(stimulus_sets.c.id == number)).mappings().one()
-        rows = [(name, label, content, image) for name, label, content, image in connection.execute(chosen)]
-        described = [found[name] for name in ("name", "source", "resize", "fingerprint", "skipped")]
-        return stimuli_checksum(described, rows) == str(found["checksum"])
-    except (ValueError, TypeError):
-        return False
-
-
-_CHECKS = (_check_file, _check_representations, _check_vectors, _check_outputs, _check_models, _check_stimuli)

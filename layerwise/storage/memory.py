@@ -19,6 +19,9 @@ class MemoryStore(MemoryHistory):
     (SQL, checksums, who computed what is there) is refused in one line.
     """
 
+    remarks: tuple[str, ...] = ()
+    journal = "none, for it is in memory"
+
     @property
     def url(self) -> str:
         """Where it is."""
@@ -37,6 +40,14 @@ class MemoryStore(MemoryHistory):
                 raise
             why = "a history in memory starts empty, and is gone when its process ends"
             raise InputError(f"{error.message}: {why}") from error
+
+    def find_id(self, run: str) -> str:
+        """The id of the run that is meant.
+
+        Raises:
+            InputError: If there is none, or the prefix is ambiguous.
+        """
+        return self.find_run(run).id
 
     def close(self) -> None:
         """Let everything go; the history is empty then."""
@@ -60,5 +71,5 @@ class MemoryStore(MemoryHistory):
         """
         raise InputError("this needs a database, and a history in memory is none: keep it in a file, sqlite:///FILE")
 
-    info = verify = query = read_columns = ask_apart = read_table = table_names = column_names = _refuse
-    find_makers = count_results = _refuse
+    info = verify = repair = back_up = query = read_columns = ask_apart = read_table = table_names = _refuse
+    column_names = find_makers = count_results = _refuse

@@ -31,11 +31,14 @@ from layerwise.core.history.variants import Variant
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.storage import listing
+from layerwise.storage.checking.soundness import check_row, check_rows
 from layerwise.storage.connect import Database
 from layerwise.storage.holding.attempts import read_attempts
 from layerwise.storage.holding.claims import is_live
+from layerwise.storage.identity import model_from_row
 from layerwise.storage.rows import chunks, provider_of
 from layerwise.storage.schema import (
+    attempts,
     layers,
     models,
     predictions,
@@ -50,6 +53,7 @@ from layerwise.storage.schema import (
     weight_statistics,
     weights,
 )
+from layerwise.storage.schema.checksums import ROW_CHECKSUM
 from layerwise.storage.tiles import decode_vector
 
 _EVERYTHING = RunFilter()
@@ -82,16 +86,27 @@ class RunReader:
 
         Raises:
             InputError: If there is none, or the prefix is ambiguous.
+            LayerwiseError: If what is recorded of it is damaged. (A list shows the others, and does not look.)
+        """
+        run_id = self.find_id(run)
+        with self._database.read() as connection:
+            _check_run(connection, run_id)
+            return _read_records(connection, [run_id])[0]
+
+    def find_id(self, run: str) -> str:
+        """The id of the run that is meant, also of one that is damaged.
+
+        Raises:
+            InputError: If there is none, or the prefix is ambiguous.
         """
         if is_reference(run):
-            return find_referenced(self, run)
+            return find_referenced(self, run).id
         with self._database.read() as connection:
             ids = _find_ids(connection, run)
         if not ids and (named := find_named(self, run)):
             return only_named(run, named)
         check_only(run, ids, "" if ids else explain_missing(self, run))
-        with self._database.read() as connection:
-            return _read_records(connection, ids)[0]
+        return ids[0]
 
     def list_runs(self, where: RunFilter = _EVERYTHING) -> list[RunRecord]:
         """The runs that the filter means, newest first unless it says otherwise."""
@@ -113,7 +128,8 @@ class RunReader:
         stored = sa.select(representations.c.layer_id)
         chosen = sa.select(layers).where(layers.c.run_id == run_id, layers.c.id.in_(stored))
         with self._database.read() as connection:
-            return [_layer(row) for row in connection.execute(chosen.order_by(layers.c.position)).mappings()]
+            found = connection.execute(chosen.order_by(layers.c.position)).mappings().all()
+            return [_layer(row) for row in check_rows(connection, layers, found)]
 
     def list_stimuli(self, run_id: str) -> list[StimulusRecord]:
         """The stimuli of a run, in order."""
@@ -132,7 +148,7 @@ class RunReader:
             .order_by(layers.c.position, statistics.c.transform, statistics.c.position)
         )
         with self._database.read() as connection:
-            rows = connection.execute(chosen).mappings().all()
+            rows = check_rows(connection, statistics, connection.execute(chosen).mappings().all())
         newest: dict[tuple[str, ...], int] = {}
         for row in rows:
             key = _without_revision(row)
@@ -151,10 +167,11 @@ class RunReader:
     def read_predictions(self, run_id: str) -> list[Prediction]:
         """The most probable classes, by stimulus and rank."""
         names = ("position", "rank", "class_index", "class_name", "probability")
-        chosen = sa.select(*(predictions.c[name] for name in names)).where(predictions.c.run_id == run_id)
+        chosen = sa.select(predictions).where(predictions.c.run_id == run_id)
+        chosen = chosen.order_by(predictions.c.position, predictions.c.rank)
         with self._database.read() as connection:
-            rows = connection.execute(chosen.order_by(predictions.c.position, predictions.c.rank))
-            return [Prediction(*row) for row in rows]
+            rows = check_rows(connection, predictions, connection.execute(chosen).mappings().all())
+        return [Prediction(*(row[name] for name in names)) for row in rows]
 
 
 def _find_ids(connection: sa.Connection, run: str) -> list[str]:
@@ -166,6 +183,18 @@ def _find_ids(connection: sa.Connection, run: str) -> list[str]:
     else:
         chosen = chosen.where(runs.c.id.startswith(prefix)).order_by(runs.c.id).limit(4)
     return list(connection.execute(chosen).scalars()) if run == LATEST or is_id_prefix(prefix) else []
+
+
+def _check_run(connection: sa.Connection, run_id: str) -> None:
+    """See that what is recorded of a run is as it was written."""
+    row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one()
+    if row["status"] == "finished" or row[ROW_CHECKSUM] is not None:
+        check_row(connection, runs, row)
+    for table in (tags, variants):
+        found = connection.execute(sa.select(table).where(table.c.run_id == run_id)).mappings().all()
+        check_rows(connection, table, found)
+    tried = sa.select(attempts).where(attempts.c.run_id == run_id, attempts.c.ended_at.is_not(None))
+    check_rows(connection, attempts, connection.execute(tried).mappings().all())
 
 
 def _read_records(connection: sa.Connection, ids: Sequence[str]) -> list[RunRecord]:
@@ -185,7 +214,7 @@ def _records(connection: sa.Connection, ids: Sequence[str]) -> Iterator[RunRecor
     rows = connection.execute(chosen).mappings().all()
     used = sa.select(models).where(models.c.id.in_({row["model_id"] for row in rows}))
     known = {row["id"]: model_from_row(row) for row in connection.execute(used).mappings()}
-    tagged = sa.select(tags).where(tags.c.run_id.in_(ids)).order_by(tags.c.name)
+    tagged = sa.select(tags.c.run_id, tags.c.name, tags.c.value).where(tags.c.run_id.in_(ids)).order_by(tags.c.name)
     by_run: dict[str, dict[str, str]] = {}
     for run_id, name, value in connection.execute(tagged):
         by_run.setdefault(run_id, {})[name] = value
@@ -239,18 +268,6 @@ def _variant(row: sa.RowMapping) -> Variant | None:
     return Variant(layers=tuple(row["variant_layers"]), **known)
 
 
-def model_from_row(row: sa.RowMapping) -> ModelInfo:
-    """The model in a row of `models`."""
-    names = ("name", "source", "fingerprint", "preprocessing", "resize", "n_parameters", "has_probabilities")
-    return ModelInfo(
-        input_shape=tuple(row["input_shape"]),
-        class_names=tuple(row["class_names"]),
-        class_ids=tuple(row["class_ids"]),
-        versions=row["versions"],
-        **{name: row[name] for name in names},
-    )
-
-
 def _layer(row: sa.RowMapping) -> Layer:
     return Layer(
         name=row["name"],
@@ -286,11 +303,11 @@ def _read_weights(connection: sa.Connection, run_id: str) -> list[WeightResult]:
     by_weight: dict[int, list[StatisticResult]] = {}
     model = sa.select(runs.c.model_id).where(runs.c.id == run_id).scalar_subquery()
     of_model = sa.select(weights).where(weights.c.model_id == model).order_by(weights.c.position)
-    tensors = list(connection.execute(of_model).mappings())
+    tensors = check_rows(connection, weights, connection.execute(of_model).mappings().all())
     chosen = chosen.where(
         weight_statistics.c.weight_id.in_(sa.select(weights.c.id).where(weights.c.model_id == model))
     )
-    for row in connection.execute(chosen).mappings():
+    for row in check_rows(connection, weight_statistics, connection.execute(chosen).mappings().all()):
         by_weight.setdefault(row["weight_id"], []).append(_statistic(row))
     return [
         WeightResult(

@@ -29,6 +29,7 @@ from layerwise.storage.connect import Database
 from layerwise.storage.holding.attempts import end_attempt
 from layerwise.storage.holding.claims import claim_run, held, sign
 from layerwise.storage.holding.heartbeat import keep_alive
+from layerwise.storage.holding.sealing import seal_run
 from layerwise.storage.in_pieces.packing import pack_layer
 from layerwise.storage.removal import remove_run
 from layerwise.storage.rows import replace_rows
@@ -43,6 +44,7 @@ from layerwise.storage.schema import (
     weight_statistics,
     weights,
 )
+from layerwise.storage.schema.checksums import ROW_CHECKSUM, checksum_row
 from layerwise.storage.tiles import Packed, encode_vector
 
 
@@ -132,6 +134,7 @@ class RunWriter:
             now = datetime.now(UTC)
             sign(connection, claim, status="finished", finished_at=now, timings=total, error=None, claim_token=None)
             end_attempt(connection, claim.run_id, "finished", costs=costs)
+            seal_run(connection, claim.run_id)
 
     def fail_run(self, claim: Claim, error: str, *, interrupted: bool = False) -> None:
         """Mark the run failed or interrupted; it can be resumed either way.
@@ -154,7 +157,7 @@ class RunWriter:
 
 def _replace_representation(connection: sa.Connection, layer_id: int, result: LayerResult, packed: Packed) -> None:
     key = {"layer_id": layer_id, "transform": result.transform}
-    attempt = sa.select(runs.c.n_attempts).join(layers).where(layers.c.id == layer_id).scalar_subquery()
+    attempt = connection.scalar(sa.select(runs.c.n_attempts).join(layers).where(layers.c.id == layer_id))
     connection.execute(sa.delete(representations).filter_by(**key))
     values = key | {
         "n_stimuli": result.representation.n_stimuli,
@@ -168,6 +171,7 @@ def _replace_representation(connection: sa.Connection, layer_id: int, result: La
         "checksum": packed.checksum,
         "attempt": attempt,
         "n_landmarks": packed.n_landmarks,
+        "n_statistics": len(result.statistics),
     }
     made = sa.insert(representations).values(values).returning(representations.c.id)
     owner = connection.execute(made).scalar_one()
@@ -180,7 +184,7 @@ def _replace_representation(connection: sa.Connection, layer_id: int, result: La
 def _replace_weights(connection: sa.Connection, model_id: int | None, results: Sequence[WeightResult]) -> None:
     named = sa.select(weights.c.name, weights.c.id).where(weights.c.model_id == model_id)
     known = set(connection.scalars(named))
-    facts = {
+    facts: dict[str, dict[str, Any]] = {
         result.name: {
             "layer": result.layer,
             "position": result.position,
@@ -189,6 +193,8 @@ def _replace_weights(connection: sa.Connection, model_id: int | None, results: S
         }
         for result in results
     }
+    for name, row in facts.items():
+        row[ROW_CHECKSUM] = checksum_row(weights, {"model_id": model_id, "name": name, **row})
     changed = [{"b_name": name} | facts[name] for name in facts if name in known]
     if changed:
         mine = (weights.c.model_id == model_id) & (weights.c.name == sa.bindparam("b_name"))

@@ -1,6 +1,4 @@
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import h5py
@@ -8,6 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from layerwise.storage.connect import Database, parse_url
+from layerwise.storage.holding.sealing import seal_attempt, seal_run
 from layerwise.testing import make_history
 
 
@@ -209,11 +209,16 @@ def test_report_writes_one_file(ask, tmp_path, run_ids):
 
 def test_show_lists_every_attempt_at_a_run_that_was_interrupted(cli, tmp_path):
     url = make_history(tmp_path / "toy.db")
-    with closing(sqlite3.connect(tmp_path / "toy.db")) as connection, connection:
-        connection.execute(
+    database = Database(parse_url(url))
+    with database.write() as connection:
+        connection.exec_driver_sql(
             "INSERT INTO attempts SELECT run_id, 2, status, 'layerwise run again', '{\"numpy\": \"9.9\"}', plugins, "
-            "host, started_at, ended_at, error, pid, hostname, costs FROM attempts"
+            "host, started_at, ended_at, error, pid, hostname, costs, NULL FROM attempts"
         )
+        (run_id,) = connection.exec_driver_sql("SELECT id FROM runs").scalars()
+        seal_attempt(connection, run_id, 2)
+        seal_run(connection, run_id)
+    database.close()
     lines = cli("show", "latest", "--db", url).out.splitlines()
     assert [line.split(":")[0] for line in lines if line.startswith("Attempt")] == ["Attempt 1", "Attempt 2"]
     assert "-> 9.9" in next(line for line in lines if line.startswith("Attempt 2"))

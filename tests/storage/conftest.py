@@ -15,9 +15,29 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from layerwise.core.analysis.profile import measure_profile
 from layerwise.core.base.provider import Provider
+from layerwise.core.history.intervals import (
+    ComparisonInterval,
+    ComparisonTest,
+    Interval,
+    IntervalPlan,
+    PermutationPlan,
+)
 from layerwise.core.history.outputs import Outputs
-from layerwise.core.history.records import LayerAddress, LayerResult, RunHeader, StatisticResult
+from layerwise.core.history.profiles import ProfileIntervals, ProfileKey
+from layerwise.core.history.records import (
+    Accuracy,
+    Comparison,
+    LayerAddress,
+    LayerResult,
+    Ordering,
+    Prediction,
+    RunHeader,
+    StatisticResult,
+    WeightResult,
+)
+from layerwise.core.history.variants import Variant
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.pixels import ArrayReader
@@ -25,6 +45,8 @@ from layerwise.core.network.products import multiply
 from layerwise.core.network.representation import Representation, strict_upper
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
 from layerwise.storage import MEMORY_URL, OpenHistory, Store, open_store, tiles
+from layerwise.storage.schema import representations
+from layerwise.storage.schema.checksums import checksum_row
 
 DATABASES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
 EVERYWHERE = [pytest.param("memory"), *DATABASES]
@@ -209,6 +231,42 @@ class Samples:
         store.finish_run(claim, {"stream": 2.0})
         return run_id
 
+    def fill(self, store: Store, key: str = "a" * 64, revision: int = 1, **changes: Any) -> str:
+        """A run with something in every table."""
+        variant = Variant("a" * 64, ("mixed/1x1",), "zero")
+        return self.fill_in(store, self.header(key, **{"variant": variant, **changes}), revision)
+
+    def fill_in(self, store: Store, header: RunHeader, revision: int = 1) -> str:
+        """The same where parts of it may be there already, as the same commands would."""
+        claim = store.begin_run(header)
+        run_id = claim.run_id
+        if not claim.finished:
+            for seed, layer in enumerate(header.layers):
+                if (layer.name, "none") not in claim.done:
+                    if layer.role == "output":
+                        store.save_predictions(claim, [Prediction(0, 1, 3, "cat", 0.5)], Accuracy(0.25, 0.75, 3))
+                        store.save_outputs(claim, self.outputs())
+                    store.save_layer(claim, self.result(layer.name, seed=seed))
+            spread = StatisticResult("std", self.provider("weights", revision=revision), 1.0, vector=np.ones(3))
+            store.save_weights(claim, [WeightResult("a/kernel", "a", (3,), 0, (spread,))])
+            store.finish_run(claim, {"stream": 2.0})
+        self.ask(store, run_id)
+        return run_id
+
+    def ask(self, store: Store, run_id: str) -> None:
+        """Keep one answer of each kind that is computed from a run."""
+        ends = [LayerAddress(run_id, name) for name in ("input", "output")]
+        cka = self.provider("cka")
+        store.save_comparisons([Comparison(cka, ends[0], ends[1], 0.5)])
+        store.save_intervals(IntervalPlan(1000), [ComparisonInterval(cka, *ends, 0.4, 0.6)])
+        store.save_tests(PermutationPlan(1000), [ComparisonTest(cka, *ends, 0.01)])
+        store.save_ordering(Ordering(self.provider("linkage"), ends[0], (0, 1, 2, 3, 4, 5)))
+        profile = ProfileKey(run_id, ("input", "output"), cka)
+        store.save_profile(profile, measure_profile(profile.layers, np.eye(2), "similarity"))
+        intervals = ProfileIntervals(IntervalPlan(1000), {"total": Interval(0.4, 0.6)}, {})
+        store.save_profile_intervals(profile, intervals)
+        store.remember_request(hashlib.sha256(run_id.encode()).hexdigest(), run_id)
+
 
 @pytest.fixture
 def samples() -> Samples:
@@ -250,6 +308,14 @@ def same() -> Callable[[Representation, Representation], bool]:
     return compare
 
 
+def _sign_again(execute: Execute, owner: int) -> None:
+    """Give a representation that was rewritten the checksum that its row would have had."""
+    names = [column.name for column in representations.c if not isinstance(column.type, sa.LargeBinary)]
+    (row,) = execute(f"SELECT {', '.join(names)} FROM representations WHERE id = :id", id=owner)
+    made = checksum_row(representations, dict(zip(names, row, strict=True)))
+    execute("UPDATE representations SET row_checksum = :made WHERE id = :id", made=made, id=owner)
+
+
 @pytest.fixture
 def as_before(url: str, execute: Execute) -> Callable[[], None]:
     """Give every stored representation the form in which schema 0009 and older kept it: correlations in float32."""
@@ -274,6 +340,7 @@ def _write_correlations(execute: Execute, address: LayerAddress, representation:
     changed = "form = 'correlation', deviation = NULL, resolution = NULL, n_tiles = 1, checksum = :checksum"
     execute(f"UPDATE representations SET {changed} WHERE id = :id", id=owner, checksum=digest.hexdigest())
     execute("DELETE FROM tiles WHERE representation_id = :id", id=owner)
+    _sign_again(execute, owner)
     tile = tiles.encode_tile(values)
     execute(
         "INSERT INTO tiles (representation_id, position, n_values, checksum, data) "

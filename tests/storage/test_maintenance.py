@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from contextlib import closing
 from typing import Any
 
-import numpy as np
 import pytest
 
-from layerwise.core.analysis.profile import measure_profile
 from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.history.intervals import (
-    ComparisonInterval,
-    ComparisonTest,
-    Interval,
-    IntervalPlan,
-    PermutationPlan,
-)
-from layerwise.core.history.profiles import ProfileIntervals, ProfileKey
 from layerwise.core.history.records import (
     Comparison,
     LayerAddress,
-    Ordering,
-    Prediction,
-    StatisticResult,
-    WeightResult,
 )
-from layerwise.core.history.variants import Variant
 from layerwise.storage import Store, open_store, tiles
 from layerwise.storage.schema import HEAD, metadata
 
@@ -203,38 +187,8 @@ def test_verify_notices_a_damaged_vector(store: Store, samples: Any, execute: An
     assert "'hoyer': vector cannot be decompressed" in problem
 
 
-def fill(store: Store, samples: Any, key: str, revision: int, **changes: Any) -> str:
-    """A run with something in every table."""
-    changes = {"variant": Variant("a" * 64, ("mixed/1x1",), "zero"), **changes}
-    header = samples.header(key, **changes)
-    claim = store.begin_run(header)
-    run_id = claim.run_id
-    for seed, layer in enumerate(header.layers):
-        store.save_layer(claim, samples.result(layer.name, seed=seed))
-    store.save_predictions(claim, [Prediction(0, 1, 3, "cat", 0.5)], None)
-    store.save_outputs(claim, samples.outputs())
-    spread = StatisticResult("std", samples.provider("weights", revision=revision), 1.0, vector=np.ones(3))
-    store.save_weights(claim, [WeightResult("a/kernel", "a", (3,), 0, (spread,))])
-    store.finish_run(claim, {})
-    ends = [LayerAddress(run_id, name) for name in ("input", "output")]
-    store.save_comparisons([Comparison(samples.provider("cka"), ends[0], ends[1], 0.5)])
-    cka = samples.provider("cka")
-    store.save_intervals(IntervalPlan(1000), [ComparisonInterval(cka, *ends, 0.4, 0.6)])
-    store.save_tests(PermutationPlan(1000), [ComparisonTest(cka, *ends, 0.01)])
-    store.save_ordering(Ordering(samples.provider("linkage"), ends[0], (0, 1, 2, 3, 4, 5)))
-    key = ProfileKey(run_id, ("input", "output"), samples.provider("cka"))
-    store.save_profile(key, measure_profile(key.layers, np.eye(2), "similarity"))
-    store.save_profile_intervals(key, ProfileIntervals(IntervalPlan(1000), {"total": Interval(0.4, 0.6)}, {}))
-    store.remember_request(key_of_request(run_id), run_id)
-    return run_id
-
-
-def key_of_request(run_id: str) -> str:
-    return hashlib.sha256(run_id.encode()).hexdigest()
-
-
 def test_deleting_the_only_run_leaves_nothing_behind(store: Store, samples: Any, execute: Any) -> None:
-    run_id = fill(store, samples, "a" * 64, 1)
+    run_id = samples.fill(store, "a" * 64, 1)
     assert all(execute(f"SELECT count(*) FROM {name}")[0][0] > 0 for name in metadata.tables)
     store.delete_run(run_id)
     assert {name: execute(f"SELECT count(*) FROM {name}")[0][0] for name in metadata.tables} == dict.fromkeys(
@@ -243,12 +197,12 @@ def test_deleting_the_only_run_leaves_nothing_behind(store: Store, samples: Any,
 
 
 def test_deleting_a_run_leaves_what_others_use(store: Store, samples: Any, execute: Any) -> None:
-    kept = fill(store, samples, "a" * 64, 1)
+    kept = samples.fill(store, "a" * 64, 1)
     before = {name: sorted(map(str, execute(f"SELECT * FROM {name}"))) for name in metadata.tables}
-    gone = fill(store, samples, "b" * 64, 2)
+    gone = samples.fill(store, "b" * 64, 2)
     ends = LayerAddress(kept, "input"), LayerAddress(gone, "input")
     store.save_comparisons([Comparison(samples.provider("cka"), *ends, 0.9)])
-    other = fill(store, samples, "c" * 64, 1, model=samples.model(5), stimuli=samples.stimuli(name="others"))
+    other = samples.fill(store, "c" * 64, 1, model=samples.model(5), stimuli=samples.stimuli(name="others"))
     store.delete_run(gone)
     store.delete_run(other)
     assert {name: sorted(map(str, execute(f"SELECT * FROM {name}"))) for name in metadata.tables} == before

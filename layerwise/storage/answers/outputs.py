@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.history.checks import check_outputs
 from layerwise.core.history.records import Claim
+from layerwise.storage.checking.soundness import check_row
 from layerwise.storage.connect import Database
 from layerwise.storage.holding.claims import sign
 from layerwise.storage.rows import as_bytes
@@ -73,9 +74,11 @@ def read_outputs(connection: sa.Connection, run_id: str) -> Outputs | None:
     columns = (output_tiles.c.n_values, output_tiles.c.checksum, as_bytes(output_tiles.c.data))
     chosen = sa.select(*columns).where(output_tiles.c.run_id == run_id).order_by(output_tiles.c.position)
     try:
-        return _unpack(head, [Tile(*row) for row in connection.execute(chosen)])
+        found = _unpack(head, [Tile(*row) for row in connection.execute(chosen)])
     except (TileError, TypeError) as error:
         raise LayerwiseError(f"run {run_id}, outputs are damaged: {error}") from error
+    check_row(connection, outputs, head)
+    return found
 
 
 @dataclass(frozen=True)

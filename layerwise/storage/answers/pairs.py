@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from layerwise.core.history.records import LayerAddress
+from layerwise.storage.checking.soundness import check_rows
 from layerwise.storage.rows import chunks
 from layerwise.storage.schema import layers, representations
 
@@ -30,19 +31,25 @@ def read_pairs(
         key: What its rows must hold.
         run_ids: Runs that both layers must belong to.
         columns: What is read of the table.
+
+    Raises:
+        LayerwiseError: If one of the rows is damaged.
     """
     ends = _read_ends(connection, run_ids)
     mine = sa.select(representations.c.id).join(layers).where(layers.c.run_id.in_(run_ids))
     chosen = (
-        sa.select(table.c.first_id, table.c.second_id, *(table.c[name] for name in columns))
+        sa.select(table)
         .where(*(table.c[name] == value for name, value in key.items()))
         .where((table.c.second_id + 0).in_(mine))
     )
-    found: list[tuple[Any, ...]] = []
+    found: list[sa.RowMapping] = []
     for some in chunks(sorted(ends)):
-        found += map(tuple, connection.execute(chosen.where(table.c.first_id.in_(some))))
-    found.sort(key=lambda row: (ends[row[0]][0], ends[row[1]][0]))
-    return [(ends[row[0]][1], ends[row[1]][1], row[2:]) for row in found]
+        rows = connection.execute(chosen.where(table.c.first_id.in_(some))).mappings().all()
+        found += check_rows(connection, table, rows)
+    found.sort(key=lambda row: (ends[row["first_id"]][0], ends[row["second_id"]][0]))
+    return [
+        (ends[row["first_id"]][1], ends[row["second_id"]][1], tuple(row[name] for name in columns)) for row in found
+    ]
 
 
 def _read_ends(

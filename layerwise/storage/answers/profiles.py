@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.history.records import LayerStatistic
+from layerwise.storage.checking.soundness import check_row, check_rows
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import provider_key
 from layerwise.storage.schema import layers, profile_intervals, profile_layers, profiles, representations, statistics
+from layerwise.storage.schema.checksums import ROW_CHECKSUM, checksum_row
 from layerwise.storage.tiles import encode_vector
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class ProfileStore:
             if head is None:
                 return None
             chosen = sa.select(profile_layers).where(profile_layers.c.profile_id == head["id"])
+            check_row(connection, profiles, head)
             rows = connection.execute(chosen.order_by(profile_layers.c.position)).mappings().all()
+            check_rows(connection, profile_layers, rows)
         vectors = {name: _vector(row[name] for row in rows) for name in _CURVES}
         return Profile(
             layers=tuple(row["layer"] for row in rows),
@@ -90,7 +94,7 @@ class ProfileStore:
             .order_by(profile_intervals.c.position)
         )
         with self._database.read() as connection:
-            rows = connection.execute(chosen).mappings().all()
+            rows = check_rows(connection, profile_intervals, connection.execute(chosen).mappings().all())
         numbers: dict[str, Interval] = {}
         curves: dict[str, tuple[Interval, ...]] = {}
         for row in rows:
@@ -134,6 +138,8 @@ class ProfileStore:
                     names = near_names(item.layer, [name for name, _ in ids])
                     raise InputError(f"run {run_id} has no layer '{item.layer}' under '{item.transform}'{names}")
                 _add_statistic(connection, ids[key], item)
+            for name, transform in {(item.layer, item.transform) for item in results}:
+                _count_statistics(connection, ids[name, transform], transform)
 
 
 _WHOLE = -1  # the position of a number that belongs to the whole profile, not to one of its layers
@@ -192,3 +198,13 @@ def _add_statistic(connection: sa.Connection, layer_id: int, item: LayerStatisti
         "vector": None if result.vector is None else encode_vector(result.vector),
     }
     connection.execute(sa.insert(statistics).values(key | values))
+
+
+def _count_statistics(connection: sa.Connection, layer_id: int, transform: str) -> None:
+    """Keep with a representation how many statistics it has now."""
+    place = {"layer_id": layer_id, "transform": transform}
+    found = sa.select(sa.func.count()).select_from(statistics).filter_by(**place)
+    row = connection.execute(sa.select(representations).filter_by(**place)).mappings().one()
+    values: dict[str, Any] = {"n_statistics": connection.scalar(found)}
+    values[ROW_CHECKSUM] = checksum_row(representations, {**row, **values})
+    connection.execute(sa.update(representations).where(representations.c.id == row["id"]).values(values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from layerwise.storage.checking.soundness import check_rows
 from layerwise.storage.connect import Database
 from layerwise.storage.schema import requests, runs
 
@@ -16,13 +17,13 @@ class RequestStore:
     def find_request(self, digest: str) -> str | None:
         """The finished run that answers the request of this digest; None where none is known."""
         chosen = (
-            sa.select(requests.c.run_id)
+            sa.select(requests)
             .join(runs, runs.c.id == requests.c.run_id)
             .where(requests.c.digest == digest, runs.c.status == "finished")
         )
         with self._database.read() as connection:
-            found: str | None = connection.scalar(chosen)
-        return found
+            found = check_rows(connection, requests, connection.execute(chosen).mappings().all())
+        return str(found[0]["run_id"]) if found else None
 
     def remember_request(self, digest: str, run_id: str) -> None:
         """Keep under the digest of a request which finished run answers it; an earlier answer is replaced."""

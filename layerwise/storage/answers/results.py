@@ -23,6 +23,7 @@ from layerwise.core.base.provider import Provider
 from layerwise.core.history.checks import describe_missing
 from layerwise.core.history.records import Comparison, LayerAddress, Ordering
 from layerwise.storage.answers.pairs import read_pairs
+from layerwise.storage.checking.soundness import check_rows
 from layerwise.storage.connect import Database
 from layerwise.storage.rows import as_bytes, chunks, provider_columns, provider_key, provider_of, replace_rows
 from layerwise.storage.schema import comparisons, layers, orderings, representations, tiles
@@ -157,7 +158,7 @@ class ResultStore:
     def read_orderings(self, run_id: str) -> list[Ordering]:
         """Stored orderings of a run."""
         chosen = (
-            sa.select(orderings, layers.c.name, representations.c.transform)
+            sa.select(orderings, layers.c.name.label("layer_name"), representations.c.transform)
             .join_from(orderings, representations)
             .join(layers)
             .where(layers.c.run_id == run_id)
@@ -166,14 +167,15 @@ class ResultStore:
             )
         )
         with self._database.read() as connection:
-            return [
-                Ordering(
-                    provider_of(row, "reorderer"),
-                    LayerAddress(run_id, row["name"], row["transform"]),
-                    tuple(row["permutation"]),
-                )
-                for row in connection.execute(chosen).mappings()
-            ]
+            rows = check_rows(connection, orderings, connection.execute(chosen).mappings().all())
+        return [
+            Ordering(
+                provider_of(row, "reorderer"),
+                LayerAddress(run_id, row["layer_name"], row["transform"]),
+                tuple(row["permutation"]),
+            )
+            for row in rows
+        ]
 
     def save_ordering(self, ordering: Ordering) -> None:
         """Keep an ordering; one of the same reorderer, revision, settings and layer is replaced.

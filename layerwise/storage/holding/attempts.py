@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from layerwise.core.history.costs import RunCosts
 from layerwise.core.history.records import Attempt, RunHeader
+from layerwise.storage.holding.sealing import seal_attempt
 from layerwise.storage.schema import attempts, layers, representations
 
 _PLAIN = ("number", "status", "command", "versions", "host", "started_at", "ended_at", "error")
@@ -45,8 +46,11 @@ def end_attempt(
     """Write down how the attempt ended that is under way; where none is, nothing."""
     under_way = (attempts.c.run_id == run_id) & attempts.c.ended_at.is_(None) & (attempts.c.status == "running")
     values: dict[str, Any] = {"status": status, "error": error, "ended_at": ended_at or datetime.now(UTC)}
-    values["costs"] = sa.null() if costs is None else costs.as_json()
+    values["costs"] = None if costs is None else costs.as_json()
+    ended = connection.scalars(sa.select(attempts.c.number).where(under_way)).all()
     connection.execute(sa.update(attempts).where(under_way).values(values))
+    for number in ended:
+        seal_attempt(connection, run_id, number)
 
 
 def read_attempts(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, list[Attempt]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Float, Integer, String, Text
 
+from layerwise.storage.schema.checksums import checksum_column
 from layerwise.storage.schema.columns import compared_pair, made_by, metadata, reference
 
 comparisons = sa.Table(
@@ -13,6 +14,7 @@ comparisons = sa.Table(
     *compared_pair(),
     Column("value", Float(53)),
     Column("reason", Text, nullable=False),
+    checksum_column(),
 )
 
 orderings = sa.Table(
@@ -21,6 +23,7 @@ orderings = sa.Table(
     reference("representation_id", "representations.id", primary=True),
     *made_by("reorderer"),
     Column("permutation", sa.JSON, nullable=False),
+    checksum_column(),
 )
 
 profiles = sa.Table(
@@ -44,6 +47,7 @@ profiles = sa.Table(
     Column("crossings", sa.JSON, nullable=False),
     Column("n_crossings", Integer, nullable=False),
     Column("reason", Text, nullable=False),
+    checksum_column(),
     sa.UniqueConstraint(
         "run_id",
         "comparator_name",
@@ -67,6 +71,7 @@ profile_layers = sa.Table(
     Column("to_output", Float(53)),
     Column("step", Float(53)),
     Column("share", Float(53)),
+    checksum_column(),
 )
 
 profile_intervals = sa.Table(
@@ -82,6 +87,7 @@ profile_intervals = sa.Table(
     Column("low", Float(53)),
     Column("high", Float(53)),
     Column("reason", Text, nullable=False),
+    checksum_column(),
 )
 
 intervals = sa.Table(
@@ -95,6 +101,7 @@ intervals = sa.Table(
     Column("low", Float(53)),
     Column("high", Float(53)),
     Column("reason", Text, nullable=False),
+    checksum_column(),
 )
 
 permutation_tests = sa.Table(
@@ -106,4 +113,5 @@ permutation_tests = sa.Table(
     Column("seed", BigInteger, primary_key=True),
     Column("p", Float(53)),
     Column("reason", Text, nullable=False),
+    checksum_column(),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, String, Text
 
+from layerwise.storage.schema.checksums import checksum_column
 from layerwise.storage.schema.columns import metadata, reference, statistic_key, statistic_value
 
 representations = sa.Table(
@@ -24,6 +25,8 @@ representations = sa.Table(
     Column("checksum", String(64), nullable=False),
     Column("attempt", Integer),
     Column("n_landmarks", Integer),
+    Column("n_statistics", Integer),
+    checksum_column(),
     sa.UniqueConstraint("layer_id", "transform"),
 )
 
@@ -44,6 +47,7 @@ statistics = sa.Table(
     Column("transform", Text, primary_key=True),
     *statistic_key(),
     *statistic_value(),
+    checksum_column(),
 )
 
 weights = sa.Table(
@@ -56,6 +60,7 @@ weights = sa.Table(
     Column("position", Integer, nullable=False),
     Column("shape", sa.JSON, nullable=False),
     Column("n_values", BigInteger, nullable=False),
+    checksum_column(),
     sa.UniqueConstraint("model_id", "name"),
 )
 
@@ -65,6 +70,7 @@ weight_statistics = sa.Table(
     reference("weight_id", "weights.id", primary=True),
     *statistic_key(),
     *statistic_value(),
+    checksum_column(),
 )
 
 run_weight_statistics = sa.Table(
@@ -72,6 +78,7 @@ run_weight_statistics = sa.Table(
     metadata,
     reference("run_id", "runs.id", primary=True),
     *statistic_key(),
+    checksum_column(),
 )
 
 predictions = sa.Table(
@@ -83,6 +90,7 @@ predictions = sa.Table(
     Column("class_index", Integer, nullable=False),
     Column("class_name", Text),
     Column("probability", Float(53), nullable=False),
+    checksum_column(),
 )
 
 outputs = sa.Table(
@@ -96,6 +104,7 @@ outputs = sa.Table(
     Column("n_classes", Integer, nullable=False),
     Column("n_tiles", Integer, nullable=False),
     Column("checksum", String(64), nullable=False),
+    checksum_column(),
 )
 
 output_tiles = sa.Table(

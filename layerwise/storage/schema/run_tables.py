@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, LargeBinary, String, Text
 
+from layerwise.storage.schema.checksums import checksum_column, sealed_column
 from layerwise.storage.schema.columns import UtcDateTime, metadata, reference
 
 models = sa.Table(
@@ -92,6 +93,8 @@ runs = sa.Table(
     Column("pid_space", Text),
     Column("process_started", Float(53)),
     Column("claim_token", String(64)),
+    Column("contents", sa.JSON(none_as_null=True)),
+    sealed_column(),
     sa.CheckConstraint("status IN ('running', 'finished', 'failed', 'interrupted')", name="status"),
 )
 
@@ -110,7 +113,8 @@ attempts = sa.Table(
     Column("error", Text),
     Column("pid", BigInteger),
     Column("hostname", Text),
-    Column("costs", sa.JSON),
+    Column("costs", sa.JSON(none_as_null=True)),
+    sealed_column(),
 )
 
 tags = sa.Table(
@@ -119,6 +123,7 @@ tags = sa.Table(
     reference("run_id", "runs.id", primary=True),
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+    checksum_column(),
 )
 
 layers = sa.Table(
@@ -137,6 +142,7 @@ layers = sa.Table(
     Column("block", Text),
     Column("branch", Text),
     Column("parts", sa.JSON, nullable=False),
+    checksum_column(),
     sa.UniqueConstraint("run_id", "name"),
 )
 
@@ -145,6 +151,7 @@ requests = sa.Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     reference("run_id", "runs.id", index=True),
+    checksum_column(),
 )
 
 variants = sa.Table(
@@ -155,4 +162,5 @@ variants = sa.Table(
     Column("layers", sa.JSON, nullable=False),
     Column("substitute", String(16), nullable=False),
     Column("seed", BigInteger, nullable=False),
+    checksum_column(),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from layerwise.cli.options.common import DEFAULT_DATABASE, AsJson, Database
@@ -45,19 +48,72 @@ def upgrade_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = Fa
 
 
 @app.command("check", cls=HelpfulCommand)
-def check_database(database: Database = DEFAULT_DATABASE, as_json: AsJson = False) -> None:
-    """Read everything that is stored and compare it with its checksums."""
+def check_database(
+    database: Database = DEFAULT_DATABASE,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take out what is damaged and keep the rest; runs compute it again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read everything that is stored, compare it with its checksums, and count it.
+
+    Examples:
+        layerwise db check
+        layerwise db check --repair
+    """
+    if repair:
+        _repair(database, as_json=as_json)
+        return
     with open_history(database) as store:
         problems = list(store.verify())
+        journal = store.journal
     if as_json:
-        print_json({"intact": not problems, "problems": problems})
+        print_json({"intact": not problems, "problems": problems, "journal": journal})
     elif not problems:
         typer.echo("Everything that is stored is intact.")
+        typer.echo(f"Journal: {journal}.")
     else:
         for problem in problems:
             typer.echo(problem)
     if problems:
         raise LayerwiseError(f"{_count(len(problems), 'thing')} in the database damaged")
+
+
+@app.command("backup", cls=HelpfulCommand)
+def back_up_database(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes; what is there is replaced.")],
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a history in SQLite, as it is at this moment, to one file; runs may go on writing to it.
+
+    Examples:
+        layerwise db backup monday.db
+    """
+    with open_history(database, read_only=True) as store:
+        n_bytes = store.back_up(file)
+    if as_json:
+        print_json({"path": str(file), "n_bytes": n_bytes})
+    else:
+        typer.echo(f"Backup written to {file} ({size(n_bytes)}).")
+
+
+def _repair(database: str, *, as_json: bool) -> None:
+    with open_history(database) as store:
+        repairs = store.repair()
+    if as_json:
+        print_json({"intact": not repairs.remaining, **vars(repairs)})
+    elif not repairs.found and not repairs.remaining:
+        typer.echo("Everything that is stored is intact: nothing to repair.")
+    else:
+        for said in repairs.found:
+            typer.echo(f"found: {said}")
+        for run_id in repairs.reopened:
+            typer.echo(f"run {run_id} lacks something now: the command that made it computes that again.")
+        for said in repairs.remaining:
+            typer.echo(f"still damaged: {said}")
+    if repairs.remaining:
+        raise LayerwiseError(f"{_count(len(repairs.remaining), 'thing')} in the database still damaged")
 
 
 def _print_info(database: str, *, as_json: bool) -> None:
@@ -69,6 +125,7 @@ def _print_info(database: str, *, as_json: bool) -> None:
     rows = [("history", info.url), ("schema", info.revision), ("size", size(info.n_bytes))]
     counted = ("runs", "models", "stimulus_sets", "representations", "comparisons")
     rows += [(name.replace("_", " "), count(getattr(info, f"n_{name}"))) for name in counted]
+    rows.append(("journal", info.journal))
     stdout_console().print(make_table(("", ""), rows, heads=False))
 
 

@@ -23,7 +23,6 @@ from layerwise.core.base.urls import show_database
 
 _OPTIONAL = {"layerwise-torch": "PyTorch's models", "torch": "PyTorch's models"}
 _SHOWN = ("numpy", "tensorflow", "keras", "psycopg")
-_GOOD_SQLITE = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 _SECONDS = 10
 
 
@@ -68,13 +67,10 @@ def examine(context: typer.Context, database: Database = DEFAULT_DATABASE, as_js
 
 
 def is_sound_sqlite(release: tuple[int, ...]) -> bool:
-    """Whether a version of SQLite is without the fault by which two writers can damage a database in WAL mode.
+    """Whether a version of SQLite is without the fault by which two writers can damage a database in WAL mode."""
+    from layerwise.storage.sqlite.journal import has_reset_fault
 
-    It came with WAL in 3.7.0, went with 3.51.3, and was mended in 3.44.6 and 3.50.7 as well.
-    """
-    if release < (3, 7, 0) or release >= _GOOD_SQLITE[-1]:
-        return True
-    return any(release[:2] == good[:2] and release >= good for good in _GOOD_SQLITE)
+    return not has_reset_fault(release)
 
 
 def _list_versions() -> Iterator[Finding]:
@@ -105,8 +101,8 @@ def _list_extras() -> Iterator[Finding]:
 
 
 _OLD_SQLITE = (
-    "this release can damage a history that several processes write at the same moment (mended in 3.51.3, 3.50.7 and "
-    "3.44.6); a newer Python or PostgreSQL avoids it"
+    "this release can damage a database that two connections write and checkpoint at the same moment (mended in "
+    "3.51.3, 3.50.7 and 3.44.6); Layerwise makes one checkpoint at a time and avoids it, other programs may not"
 )
 
 

@@ -1,0 +1,1 @@
+"""What is particular to SQLite: how it keeps its journal, and where its file lies."""
