@@ -104,7 +104,7 @@ class RunReader:
         with self._database.read() as connection:
             ids = _find_ids(connection, run)
         if not ids and (named := find_named(self, run)):
-            return only_named(run, named)
+            return only_named(run, named).id
         check_only(run, ids, "" if ids else explain_missing(self, run))
         return ids[0]
 

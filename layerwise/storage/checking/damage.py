@@ -72,7 +72,7 @@ def _find_runs(damages: Sequence[Damage]) -> tuple[list[str], set[str]]:
 
 
 def _delete(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any]) -> None:
-    columns = [table.c.get(name, sa.literal_column(name)) for name in key]
+    columns: list[sa.ColumnElement[Any]] = [table.c.get(name, sa.literal_column(name)) for name in key]
     same = [
         sa.type_coerce(column, sa.types.NullType()) == value
         for column, value in zip(columns, key.values(), strict=True)

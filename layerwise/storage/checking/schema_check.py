@@ -31,6 +31,8 @@ def find_schema_faults(connection: sa.Connection) -> Iterator[str]:
 
 
 def _check_version(connection: sa.Connection) -> Iterator[str]:
-    versions = connection.scalars(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))).all()
+    versions = connection.scalars(
+        sa.select(sa.column("version_num", sa.Text())).select_from(sa.table(VERSION_TABLE))
+    ).all()
     if len(versions) != 1:
         yield f"the table {VERSION_TABLE} has {len(versions)} rows where one is expected"

@@ -61,7 +61,7 @@ def checksum_row(table: sa.Table, row: Row) -> int:
 def is_sound(table: sa.Table, row: Row) -> bool:
     """Whether a row is as it was written."""
     try:
-        return checksum_row(table, row) == row[ROW_CHECKSUM]
+        return bool(checksum_row(table, row) == row[ROW_CHECKSUM])
     except (TypeError, ValueError, OverflowError):  # SQLite gives whatever a damaged cell holds
         return False
 

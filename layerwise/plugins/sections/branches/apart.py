@@ -54,8 +54,8 @@ def measure_gaps(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     n_branches = len(matrix)
     own = matrix.sum(axis=1) - np.diagonal(matrix)
     pairs = n_branches * (n_branches - 1) / 2
-    among: NDArray[np.float64] = (own.sum() / 2 - own) / (pairs - (n_branches - 1))
-    return among - own / (n_branches - 1)
+    among = (own.sum() / 2 - own) / (pairs - (n_branches - 1))
+    return np.asarray(among - own / (n_branches - 1), dtype=np.float64)
 
 
 def query_apart(context: ReportContext, run: RunRecord) -> list[Apart]:

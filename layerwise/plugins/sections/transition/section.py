@@ -271,8 +271,7 @@ class Transition(SectionBuilder):
 
 def _add_panel(figures: list[Figure], panel: Figure) -> list[Figure]:
     """The same figures, the panel beside the curves where they are of one run, otherwise by itself."""
-    if len(figures) == 0 or not isinstance(figures[-1].content, Alternatives) or len(figures) > 2:
+    content = figures[-1].content if figures else None
+    if not isinstance(content, Alternatives) or len(figures) > 2:
         return [*figures, panel]
-    curves = figures[-1]
-    content = replace(curves.content, figures=(*curves.content.figures, panel))
-    return [*figures[:-1], replace(curves, content=content)]
+    return [*figures[:-1], replace(figures[-1], content=replace(content, figures=(*content.figures, panel)))]
