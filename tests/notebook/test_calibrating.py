@@ -57,3 +57,22 @@ def test_of_two_runs_the_best_pair_is_across_them(url: str, capsys: Any) -> None
     assert code == 0
     assert "Most alike of 1 pairs:" in said
     assert "by chance, calibrated" in said
+
+
+def test_show_has_calibrated_columns_of_main_layers(url: str, capsys: Any) -> None:
+    import json
+
+    assert main(["show", "toy@0", "--calibrated", "--json", "--db", url]) == 0
+    told = {one["layer"]: one for one in json.loads(capsys.readouterr().out)["calibrated"]}
+    with lw.History(url) as history:
+        run = history["toy@0"]
+        found = lw.calibrate(run, layers="main")
+        scores, names = np.asarray(found.scores), list(found.scores.rows)
+    assert list(told) == names
+    assert told[names[2]]["step"] == pytest.approx(scores[2, 1], abs=1e-9)
+    assert told[names[2]]["to_output"] == pytest.approx(scores[2, names.index("output")], abs=1e-9)
+    assert told[names[0]]["step"] is None
+    assert main(["show", "toy@0", "--calibrated", "--db", url]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    head = next(line for line in lines if line.startswith("layer"))
+    assert head.split("  ")[-1].strip() == "step, cal."

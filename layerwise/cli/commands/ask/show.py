@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,10 +16,14 @@ from layerwise.core.history.listing import checkpoint_of
 
 if TYPE_CHECKING:
     from layerwise.cli.printing.overview import LayerOverview
+    from layerwise.core.analysis.calibration.main_layers import CalibratedLayer
     from layerwise.core.history.costs import RunCosts
+    from layerwise.core.history.protocols import HistoryProtocol
     from layerwise.core.history.records import RunRecord
+    from layerwise.core.host.registry import Registry
 
 _HEADS = ("layer", "features", "mean corr.", "to input", "to {end}", "step before", "sparseness")
+_CALIBRATED = ("to input, cal.", "to {end}, cal.", "step, cal.")
 
 
 def show_run(
@@ -27,6 +31,13 @@ def show_run(
     run: RunName,
     output: EndPoint = None,
     transform: TransformName = "none",
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated",
+            help="Add columns: main layers between chance (0) and agreement (1), by 1,000 permutations.",
+        ),
+    ] = False,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -38,6 +49,7 @@ def show_run(
 
     Examples:
         layerwise show latest
+        layerwise show latest --calibrated
         layerwise show 3fa2 --json
     """
     from layerwise.cli.printing.overview import survey_layers
@@ -56,6 +68,7 @@ def show_run(
         baseline = find_baseline(store, record)
         choice = Choice(transform=None if transform == NO_TRANSFORM else transform, end_point=output)
         findings = find_findings(session_of(context).registry, store, record, choice)
+        scores = _calibrate(session_of(context).registry, store, record, transform, output) if calibrated else {}
     if as_json:
         told: dict[str, Any] = {
             "warnings": list(_warnings(record, rows, left_out)),
@@ -64,17 +77,42 @@ def show_run(
         told["end_point"] = None if end is None else end.name
         told["baseline"] = None if baseline is None else baseline.id
         told["findings"] = findings
+        if calibrated:
+            told["calibrated"] = [vars(one) for one in scores.values()]
         print_json({**run_record(record), "attempts": [attempt_record(each) for each in record.attempts], **told})
         return
     console = stdout_console()
     for line in (*_header(record, baseline), ""):
         console.print(line, markup=False, soft_wrap=True)
-    heads = [head.format(end="output" if end is None else end.name) for head in _HEADS]
-    console.print(make_table(heads, [_cells(row) for row in rows], right=heads[1:]))
+    named = (*_HEADS, *(_CALIBRATED if calibrated else ()))
+    heads = [head.format(end="output" if end is None else end.name) for head in named]
+    cells = [(*_cells(row), *_calibrated_cells(scores, row.layer)) for row in rows]
+    console.print(make_table(heads, cells, right=heads[1:]))
     for finding in findings:
         console.print(f"Found: {finding}", markup=False, soft_wrap=True)
     for warning in _warnings(record, rows, left_out):
         console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
+
+
+def _calibrate(
+    registry: Registry, history: HistoryProtocol, run: RunRecord, transform: str, end_point: str | None
+) -> dict[str, CalibratedLayer]:
+    from layerwise.cli.options.inference_options import CALIBRATION_PERMUTATIONS
+    from layerwise.cli.printing.overview import COMPARATOR
+    from layerwise.core.analysis.calibration.main_layers import calibrate_main_layers
+    from layerwise.core.analysis.measure import find_measure
+    from layerwise.core.history.intervals import PermutationPlan
+
+    measure, plan = find_measure(registry, COMPARATOR), PermutationPlan(CALIBRATION_PERMUTATIONS, 0)
+    return {one.layer: one for one in calibrate_main_layers(history, run, measure, plan, transform, end_point)}
+
+
+def _calibrated_cells(scores: Mapping[str, CalibratedLayer], layer: str) -> tuple[str, ...]:
+    """The three calibrated numbers of a layer; empty ones of a branch, nothing where none were asked for."""
+    if not scores:
+        return ()
+    found = scores.get(layer)
+    return ("", "", "") if found is None else tuple(number(n) for n in (found.to_input, found.to_output, found.step))
 
 
 def _header(run: RunRecord, baseline: RunRecord | None) -> Iterator[str]:

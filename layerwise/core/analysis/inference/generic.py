@@ -14,10 +14,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from layerwise.core.analysis.calibration.products import ProductTable, offers_products, permute_products
 from layerwise.core.analysis.inference.every_pair import compare_every_pair, compare_states, prepare_or_none
 from layerwise.core.analysis.inference.layer_blocks import Places, choose_block_size, list_blocks, pick_layers
 from layerwise.core.analysis.inference.pairwise import PairTable, has_scores, offers_scores, run_all, tabulate
-from layerwise.core.analysis.inference.products import ProductTable, offers_products, permute_products
 from layerwise.core.analysis.inference.replicates import Replicates, Values
 from layerwise.core.analysis.inference.resampling import (
     Draw,
