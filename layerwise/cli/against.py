@@ -72,12 +72,14 @@ def tell_against(
     from layerwise.cli.options.inference_options import plan_intervals
     from layerwise.cli.printing.beside_table import beside_record, print_beside
     from layerwise.core.analysis.recordings.beside import ask_beside
-    from layerwise.core.history.references import find_runs
+    from layerwise.core.history.references import find_runs, find_with_stimuli
+    from layerwise.core.history.run_ids import LATEST
     from layerwise.interchange.conversion import merge_notes
     from layerwise.interchange.recordings import find_recordings
     from layerwise.interchange.structure import Structure
 
-    networks = find_runs(store, wish.runs)
+    named = [find_with_stimuli(store, name).id if name == LATEST else name for name in wish.runs]
+    networks = find_runs(store, named)
     found, notes = find_recordings(wish.recordings, networks[0], Structure(), registry, store, wish.command)
     intervals = plan_intervals(surety.bootstrap or DEFAULT_RESAMPLES, surety.seed, surety.interval, surety.level)
     told = []

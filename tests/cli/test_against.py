@@ -61,7 +61,7 @@ def test_only_areas_are_compared_with_layers_and_each_has_its_best_layer(cli, st
         assert area["p_corrected"] == pytest.approx(2 / 1001)
     table = cli("compare", "latest", "--against", FILES[0], "--bootstrap", 20).out
     assert "from" not in table.split()
-    assert "p is of the best of 8 layers, by 1000 permutations, corrected for 2 areas" in table
+    assert "p is of the best of 9 layers, by 1000 permutations, corrected for 2 areas" in table
 
 
 def test_what_is_too_few_permutations_is_said_before_anything_is_computed(cli, study, monkeypatch) -> None:

@@ -104,7 +104,7 @@ def import_files(
     """
     from layerwise.cli.progress import watching
     from layerwise.interchange.importing import ImportRequest, execute_import, prepare_import, split_by_subject
-    from layerwise.interchange.means import prepare_mean
+    from layerwise.interchange.recordings import prepare_mean
     from layerwise.interchange.structure import Structure
 
     is_list = stimuli is not None and names is None and Path(stimuli).suffix.lower() == ".txt"

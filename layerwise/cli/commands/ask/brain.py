@@ -65,6 +65,7 @@ def compare_with_brain(
     from layerwise.core.analysis.measure import find_measure
     from layerwise.core.analysis.recordings.beside import ask_beside
     from layerwise.core.base.writing import check_target
+    from layerwise.core.history.references import find_with_stimuli
     from layerwise.interchange.recordings import find_recordings
     from layerwise.interchange.structure import Structure
 
@@ -74,7 +75,7 @@ def compare_with_brain(
         check_target(target)
     structure = Structure(tuple(split_names(layer_from)), subject_from or "")
     with open_history(database) as store:
-        run = store.find_run(network)
+        run = find_with_stimuli(store, network)
         found, notes = find_recordings(recordings, run, structure, registry, store, session_of(context).command)
         with stderr_console().status("comparing areas with layers"):
             beside = ask_beside(

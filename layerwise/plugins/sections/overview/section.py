@@ -36,12 +36,12 @@ def list_facts(run: RunRecord, profile: pl.DataFrame | None, n_main: int, scale:
 
 
 def _list_changes(profile: pl.DataFrame, scale: Scale) -> list[Fact]:
-    """From the input to the output, and the largest step between."""
-    facts = []
-    ends = profile.filter(profile["layer"] == profile["layer"].last())["input"].to_list()
+    """From the input to the end of the way, and the largest step between."""
+    facts, end = [], profile["layer"].last()
+    ends = profile.filter(profile["layer"] == end)["input"].to_list()
     if ends and ends[0] is not None:
         note = f"{scale.axis()} of the first and the last structure"
-        facts.append(Fact("input to output", f"{ends[0]:{scale.format}}", note))
+        facts.append(Fact(f"input to {end}", f"{ends[0]:{scale.format}}", note))
     steps = profile.drop_nulls("change").sort("change", descending=True)
     if len(steps):
         step = steps.row(0, named=True)
