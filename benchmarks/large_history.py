@@ -26,11 +26,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from layerwise.core.analysis.compare import compare_layers
 from layerwise.core.history.records import LayerAddress
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store
-from layerwise.storage.schema import metadata
+from layerwise.storage.connect import Database, parse_url
+from layerwise.storage.holding.sealing import seal_run
+from layerwise.storage.schema import metadata, runs
+from layerwise.storage.schema.checksums import ROW_CHECKSUM, checksum_row
 from layerwise.testing import make_history
 
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -120,9 +125,26 @@ def make_large(small: Path, path: Path, n_runs: int) -> None:
         connection.execute(f"CREATE TEMP TABLE template AS SELECT * FROM {table}")  # without what is being copied
         connection.execute(f"INSERT INTO {table} ({names}) SELECT {copied} FROM copies CROSS JOIN template t")
         connection.execute("DROP TABLE template")
-    connection.execute("INSERT INTO tags SELECT id, 'seed', step % 7 FROM runs")
+    connection.execute("INSERT INTO tags (run_id, name, value) SELECT id, 'seed', step % 7 FROM runs")
     connection.commit()
     connection.close()
+    sign(path)
+
+
+def sign(path: Path) -> None:
+    """Give every row the checksum that it would have had if it had been written by a run."""
+    database = Database(parse_url(f"sqlite:///{path}"))
+    row_id = sa.literal_column("rowid").label("row_id")
+    with database.write() as connection:
+        for table in metadata.sorted_tables:
+            if ROW_CHECKSUM in table.c and table is not runs:
+                rows = connection.execute(sa.select(table, row_id)).mappings()
+                made = [{"made": checksum_row(table, row), "row": row["row_id"]} for row in rows]
+                change = f"UPDATE {table.name} SET {ROW_CHECKSUM} = :made WHERE rowid = :row"
+                connection.execute(sa.text(change), made or [{"made": 0, "row": -1}])
+        for run_id in connection.scalars(sa.select(runs.c.id)).all():
+            seal_run(connection, run_id)
+    database.close()
 
 
 def make_id(number: int) -> str:

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from operator import methodcaller
 from pathlib import Path
@@ -143,7 +143,8 @@ class Database:
                     if lost is not None:
                         raise LayerwiseError(f"{self.shown}: a row of {lost[0]} refers to nothing in {lost[2]}")
             finally:
-                driver.execute("PRAGMA foreign_keys = ON")
+                with suppress(sqlite3.ProgrammingError):  # Ctrl-C may have closed the connection
+                    driver.execute("PRAGMA foreign_keys = ON")
         self._checkpoint()
 
     @contextmanager
