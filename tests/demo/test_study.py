@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+from layerwise.core.history.baselines import find_baseline
 from layerwise.core.history.records import LayerAddress, RunFilter
 from layerwise.demo.study import Condition, Study, answer, carrying_out, study_in_folder
 from layerwise.demo.study.answers import Estimate, estimate, tell_difference
+from layerwise.demo.study.charts import weights_over_training
 from layerwise.demo.study.training import SPARSENESS, WEIGHT_SPREAD, WEIGHT_TAILS, ZEROS, Moment, Training
 from layerwise.storage import open_store
 
@@ -102,6 +105,32 @@ def test_what_the_baseline_loses_without_a_branch_is_what_keras_says(done: Any) 
     assert training.accuracy_lost["mixed/5x5"] == pytest.approx(intact - accuracy())
 
 
+def test_the_network_without_each_branch_is_a_run_that_names_the_trained_one_as_its_baseline(done: Any) -> None:
+    made, _ = done
+    with open_store(made.database, read_only=True) as store:
+        for training in made.trainings:
+            assert set(training.variants) == set(training.accuracy_lost)
+            for name, run_id in training.variants.items():
+                run = store.find_run(run_id)
+                assert (run.origin, run.lineage, run.tags["ablated"]) == ("ablated", None, name)
+                assert find_baseline(store, run).id == training.last.run_id
+                assert run.accuracy.top1 == pytest.approx(training.last.accuracy - training.accuracy_lost[name])
+
+
+def test_the_distribution_of_weights_over_training_is_kept_and_shown(done: Any) -> None:
+    made, _ = done
+    study, training = make_study(), made.trainings[0]
+    kernel = carrying_out.train(study, study.conditions[0], 0, "sqlite://").get_layer("mixed_3x3").get_weights()[0]
+    assert training.last.quantiles["mixed/3x3/kernel"] == pytest.approx(
+        np.quantile(kernel, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]), abs=1e-6
+    )
+    assert "How the weights are distributed" in made.page.read_text(encoding="utf-8")
+    frame = weights_over_training(study, made.trainings, "plain")
+    found = frame.filter(pl.col("tensor") == "mixed/3x3/kernel", pl.col("epoch") == 1).row(0)[2:]
+    both = [one.last.quantiles["mixed/3x3/kernel"] for one in made.trainings if one.condition == "plain"]
+    assert found == pytest.approx(np.mean(both, axis=0))
+
+
 def test_a_study_that_was_stopped_goes_on_with_what_is_missing(
     done: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +154,8 @@ def test_a_study_that_was_stopped_goes_on_with_what_is_missing(
         assert ours.accuracy_lost == straight.accuracy_lost
         assert [moment.steps for moment in ours.moments] == [moment.steps for moment in straight.moments]
     with open_store(made.database, read_only=True) as store:
-        assert store.count_runs() == 8  # what was recorded before it stopped is there once
+        # what was recorded before it stopped is there once, and each variant, three of plain and two of no 5x5
+        assert (store.count_runs(), store.count_runs(RunFilter(origin="ablated"))) == (18, 10)
     study_in_folder(make_study(), folder=tmp_path)
     assert sum(begun.values()) == 5
 
@@ -181,11 +211,12 @@ def make_training(condition: str, seed: int, accuracy: float, smoothness: float,
         statistics = {SPARSENESS: (0.5 + 0.1 * epoch,), ZEROS: (0.3,)}
         weights = {WEIGHT_SPREAD: (0.1,), WEIGHT_TAILS: (0.0 - epoch + 0.01 * seed,)}
         steps = (0.1, 0.2) if epoch else (0.2, 0.1)
-        return Moment(epoch, "x", accuracy, smoothness if epoch else 0.2 + 0.01 * seed, steps, statistics, weights)
+        smooth = smoothness if epoch else 0.2 + 0.01 * seed
+        return Moment(epoch, "x", accuracy, smooth, steps, statistics, weights, {})
 
     n_parameters = 80 if condition == "no 5x5" else 100
     lost_all = {"*/5x5": lost} if condition == "plain" else {}
-    return Training(condition, seed, ("input", "a", "output"), n_parameters, (moment(0), moment(1)), lost_all)
+    return Training(condition, seed, ("input", "a", "output"), n_parameters, (moment(0), moment(1)), lost_all, {})
 
 
 def say(differences: dict[str, tuple[float, float]], lost: float = 0.2) -> str:

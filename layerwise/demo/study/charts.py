@@ -9,6 +9,7 @@ import numpy as np
 
 from layerwise.demo.study.answers import estimate
 from layerwise.demo.study.carrying_out import of_condition
+from layerwise.demo.study.training import PROBABILITIES
 from layerwise.report import drawing
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from layerwise.demo.study.plan import Study
     from layerwise.demo.study.training import Moment, Training
+
+QUANTILES = tuple(f"{100 * probability:g} percent" for probability in PROBABILITIES)
+"""Names of the quantiles of weights, from the least on."""
 
 
 def over_training(study: Study, trainings: Sequence[Training], of: Callable[[Moment], float]) -> pl.DataFrame:
@@ -38,6 +42,41 @@ def along_layers(study: Study, trainings: Sequence[Training], which: str) -> pl.
             found = estimate([getattr(training, which).steps[place] for training in done])
             rows.append((condition.name, layer, found.mean, found.low, found.high))
     return _frame(rows, "layer")
+
+
+def weights_over_training(study: Study, trainings: Sequence[Training], condition: str) -> pl.DataFrame:
+    """Quantiles of each weight tensor over the epochs, means over seeds: `tensor`, `epoch`, and one a probability."""
+    import polars as pl
+
+    done = of_condition(trainings, condition)
+    rows = [
+        (tensor, epoch, *np.mean([training.moments[epoch].quantiles[tensor] for training in done], axis=0))
+        for tensor in done[0].last.quantiles
+        for epoch in range(study.n_epochs + 1)
+    ]
+    schema = {"tensor": pl.String, "epoch": pl.Int64, **dict.fromkeys(QUANTILES, pl.Float64)}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def draw_weights(frame: pl.DataFrame) -> Any:
+    """How the weights of each tensor spread over training: the median, and bands that hold half, 90 and 98 %."""
+    import altair as alt
+
+    epochs = frame["epoch"].unique().sort().to_list()
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", values=epochs))
+    base = alt.Chart().encode(x=x)
+    low_1, low_5, low_25, median, high_75, high_95, high_99 = QUANTILES
+    title, scale = "weight", alt.Scale(zero=False)
+    bands = [
+        base.mark_area(opacity=0.2).encode(y=alt.Y(f"{low}:Q", title=title, scale=scale), y2=f"{high}:Q")
+        for low, high in ((low_1, high_99), (low_5, high_95), (low_25, high_75))
+    ]
+    tooltips = ["tensor:N", "epoch:Q", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in QUANTILES)]
+    line = base.mark_line(strokeWidth=2).encode(y=alt.Y(f"{median}:Q", title=title, scale=scale), tooltip=tooltips)
+    names = frame["tensor"].unique(maintain_order=True).to_list()
+    drawn = alt.layer(*bands, line, data=drawing.inline(frame)).properties(width=190, height=130)
+    facet = alt.Facet("tensor:N", sort=names, title=None, header=alt.Header(labelLimit=190))
+    return drawn.facet(facet, columns=4).resolve_scale(y="independent")
 
 
 def _frame(rows: list[tuple[Any, ...]], across: str) -> pl.DataFrame:

@@ -54,6 +54,7 @@ def _read(content: dict[str, Any]) -> Training:
                 "steps": tuple(moment["steps"]),
                 "statistics": {name: tuple(values) for name, values in moment["statistics"].items()},
                 "weights": {name: tuple(values) for name, values in moment["weights"].items()},
+                "quantiles": {name: tuple(values) for name, values in moment["quantiles"].items()},
             }
         )
         for moment in content["moments"]

@@ -11,7 +11,14 @@ from layerwise.core.history.protocols import HistoryProtocol
 from layerwise.core.host.registry import Registry
 from layerwise.demo.study.answers import Answer, answer, estimate, paired
 from layerwise.demo.study.carrying_out import of_condition
-from layerwise.demo.study.charts import along_layers, draw_curves, mean_of, over_training
+from layerwise.demo.study.charts import (
+    along_layers,
+    draw_curves,
+    draw_weights,
+    mean_of,
+    over_training,
+    weights_over_training,
+)
 from layerwise.demo.study.plan import Study
 from layerwise.demo.study.training import DECOV, SPARSENESS, WEIGHT_SPREAD, WEIGHT_TAILS, ZEROS, Training
 from layerwise.report.content import Chart, Content, Figure, Listing, ReportContext, ReportSection, Table
@@ -42,6 +49,7 @@ def write_page(
         _answers(answer(study, trainings)),
         _in_numbers(study, trainings),
         _over_training(study, trainings),
+        _weights(study, trainings),
         _along_layers(study, trainings),
         _silenced(study, trainings),
         _plan(study, command),
@@ -109,6 +117,22 @@ def _over_training(study: Study, trainings: Sequence[Training]) -> ReportSection
     return ReportSection("Over training", tuple(figures), "Bands are intervals over seeds.")
 
 
+def _weights(study: Study, trainings: Sequence[Training]) -> ReportSection:
+    figures = [
+        Figure(
+            f"weights-{place}",
+            f"Trained {condition.described}",
+            Chart(draw_weights(weights_over_training(study, trainings, condition.name))),
+        )
+        for place, condition in enumerate(study.conditions)
+    ]
+    introduction = (
+        "The weights of each tensor: their median, and bands that hold half of them, 90 and 98 %. "
+        "Quantiles are means over seeds."
+    )
+    return ReportSection("How the weights are distributed", tuple(figures), introduction)
+
+
 def _log10(value: float) -> float:
     return math.log10(value) if value > 0 else math.nan
 
@@ -142,7 +166,10 @@ def _silenced(study: Study, trainings: Sequence[Training]) -> ReportSection | No
         rows.append((name, *cells))
     columns = ("without", *(condition.name for condition in study.conditions))
     content: Content = Table(columns, tuple(rows))
-    caption = "Top-1 accuracy that the trained network loses when a branch is set to 0; a pattern means all at once."
+    caption = (
+        "Top-1 accuracy that the trained network loses when a branch is set to 0; a pattern means all at once. Each "
+        "network without a branch is a run of the history: `layerwise runs --origin ablated`."
+    )
     return ReportSection("Silenced", (Figure("silenced", "What each branch is worth", content, caption),))
 
 

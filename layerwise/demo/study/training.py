@@ -11,20 +11,26 @@ import numpy as np
 
 from layerwise.core.analysis.profile_run import profile_run
 from layerwise.core.base.errors import LayerwiseError
-from layerwise.core.history.protocols import HistoryProtocol
+from layerwise.core.history.protocols import Archive, HistoryProtocol
 from layerwise.core.history.records import RunFilter, RunRecord
 from layerwise.core.host.registry import Registry
 from layerwise.core.host.selection import select_layers
 from layerwise.core.network.ablating.ablation import Ablation
-from layerwise.core.network.model import LoadRequest, Model
-from layerwise.core.runs.ablation_sweep import Sweep, list_each, sweep_ablations
+from layerwise.core.network.model import Model
+from layerwise.core.runs.ablating.variants import sweep_stored
+from layerwise.core.runs.ablation_sweep import list_each
+from layerwise.core.runs.request import RunRequest, SilentObserver
+from layerwise.core.runs.run import prepare_run
 from layerwise.demo.study.plan import Condition, Study
-from layerwise.plugins.loaders.keras.files import KerasFileLoader
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
 
 MEASURE = "layerwise:rsa-pearson"
 SPARSENESS, ZEROS, DECOV = "sparseness-population", "fraction-zero", "decov"
-WEIGHT_SPREAD, WEIGHT_TAILS = "weight-std", "weight-kurtosis"
+WEIGHT_SPREAD, WEIGHT_TAILS, WEIGHT_QUANTILES = "weight-std", "weight-kurtosis", "weight-quantiles"
+PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""Of the quantiles of weights."""
+BATCH_SIZE = 16
+"""Probes in a call of the network; the same where it is recorded and where it is silenced."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Moment:
         steps: Of the profile, one from each layer to the next.
         statistics: Of the hidden main layers: a number a layer, by statistic.
         weights: Of the weight tensors of more than one axis: a number a tensor, by statistic.
+        quantiles: How the weights of each of these tensors are distributed: quantiles at `PROBABILITIES`.
     """
 
     epoch: int
@@ -48,6 +55,7 @@ class Moment:
     steps: tuple[float, ...]
     statistics: dict[str, tuple[float, ...]]
     weights: dict[str, tuple[float, ...]]
+    quantiles: dict[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class Training:
         moments: One an epoch, the untrained network first.
         accuracy_lost: What the trained network loses without some layers, by their names or the pattern that means
             them.
+        variants: The runs of these, in the history; they differ from the run of the last moment.
     """
 
     condition: str
@@ -70,6 +79,7 @@ class Training:
     n_parameters: int
     moments: tuple[Moment, ...]
     accuracy_lost: dict[str, float]
+    variants: dict[str, str]
 
     @property
     def first(self) -> Moment:
@@ -98,7 +108,9 @@ def train(study: Study, condition: Condition, seed: int, database: str) -> Any:
     rate = keras.optimizers.schedules.CosineDecay(study.learning_rate, n_steps, alpha=0.02)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     probes = study.probes, study.probe_labels
-    recorder = RecordRepresentations(probes, db=database, lineage=study.lineage_of(condition, seed))
+    recorder = RecordRepresentations(
+        probes, db=database, lineage=study.lineage_of(condition, seed), batch_size=BATCH_SIZE
+    )
     model.fit(
         study.pixels.astype(np.float32),
         study.labels,
@@ -111,9 +123,11 @@ def train(study: Study, condition: Condition, seed: int, database: str) -> Any:
 
 
 def measure(
-    study: Study, condition: Condition, seed: int, model: Any, registry: Registry, history: HistoryProtocol
+    study: Study, condition: Condition, seed: int, model: Any, registry: Registry, history: Archive
 ) -> Training:
     """What there is to know of a training: from the history, and from its network with layers silenced.
+
+    The network without each of them is stored as a run.
 
     Raises:
         LayerwiseError: If something of it is not in the history.
@@ -126,53 +140,75 @@ def measure(
     found = [runs[epoch] for epoch in range(study.n_epochs + 1)]
     layers = tuple(layer.name for layer in history.list_layers(found[-1].id) if layer.is_main)
     moments = tuple(_measure_moment(epoch, run, registry, history) for epoch, run in enumerate(found))
-    adopted = KerasFileLoader().adopt(model, LoadRequest(study.name))
-    if adopted is None:
-        raise LayerwiseError(f"condition '{condition.name}' gives no Keras model")
-    lost = _ablate(study, adopted, registry)
-    return Training(condition.name, seed, layers, int(model.count_params()), moments, lost)
+    variants = _ablate(study, found[-1], model, registry, history)
+    lost = {name: moments[-1].accuracy - _accuracy_of(history.find_run(run)) for name, run in variants.items()}
+    return Training(condition.name, seed, layers, int(model.count_params()), moments, lost, variants)
 
 
 def _measure_moment(epoch: int, run: RunRecord, registry: Registry, history: HistoryProtocol) -> Moment:
     profile = profile_run(registry, history, run, MEASURE)
-    if run.accuracy is None or profile.smoothness is None:
-        raise LayerwiseError(f"run {run.id} has no {'accuracy' if run.accuracy is None else 'smoothness'}")
+    if profile.smoothness is None:
+        raise LayerwiseError(f"run {run.id} has no smoothness")
     hidden = [layer.name for layer in history.list_layers(run.id) if layer.is_main and layer.role == "hidden"]
     values = {(found.layer, found.result.name): found.result.value for found in history.read_statistics(run.id)}
     tensors = [found for found in history.read_weights(run.id) if len(found.shape) > 1]
     by_name = [{result.name: result.value for result in tensor.statistics} for tensor in tensors]
+    vectors = [{result.name: result.vector for result in tensor.statistics} for tensor in tensors]
     return Moment(
         epoch=epoch,
         run_id=run.id,
-        accuracy=run.accuracy.top1,
+        accuracy=_accuracy_of(run),
         smoothness=profile.smoothness,
         steps=tuple(float(step) for step in profile.steps[1:]),
         statistics={
             name: _defined([values.get((layer, name)) for layer in hidden]) for name in (SPARSENESS, ZEROS, DECOV)
         },
         weights={name: _defined([found.get(name) for found in by_name]) for name in (WEIGHT_SPREAD, WEIGHT_TAILS)},
+        quantiles={
+            tensor.name: tuple(float(value) for value in vector)
+            for tensor, found in zip(tensors, vectors, strict=True)
+            if (vector := found.get(WEIGHT_QUANTILES)) is not None
+        },
     )
+
+
+def _accuracy_of(run: RunRecord) -> float:
+    if run.accuracy is None:
+        raise LayerwiseError(f"run {run.id} has no accuracy")
+    return run.accuracy.top1
 
 
 def _defined(values: Sequence[float | None]) -> tuple[float, ...]:
     return tuple(float("nan") if value is None else float(value) for value in values)
 
 
-def _ablate(study: Study, model: Model, registry: Registry) -> dict[str, float]:
-    """Top-1 accuracy that is lost without each branch, and without all that a pattern means, each set to 0."""
-    ablations = {ablation.layers[0]: ablation for ablation in _list_branches(model, registry)}
+def _ablate(study: Study, trained: RunRecord, model: Any, registry: Registry, history: Archive) -> dict[str, str]:
+    """The runs of the trained network without each branch, and without all that a pattern means, each set to 0."""
+    request = RunRequest(
+        model=model,
+        stimuli=(study.probes, study.probe_labels),
+        layers=("layerwise:main",),
+        batch_size=BATCH_SIZE,
+        checkpoint=f"{trained.lineage}, trained",
+        command=f"silenced after training, {trained.lineage}",
+    )
+    prepared = prepare_run(request, registry, SilentObserver())
+    ablations = _list_ablations(study, prepared.model, registry)
+    if not ablations:
+        return {}
+    stored = sweep_stored(
+        prepared, list(ablations.values()), prepared.layers, history, SilentObserver(), baseline=trained.id
+    )
+    return dict(zip(ablations, stored.variants, strict=True))
+
+
+def _list_ablations(study: Study, model: Model, registry: Registry) -> dict[str, Ablation]:
+    found = {ablation.layers[0]: ablation for ablation in _list_branches(model, registry)}
     for pattern in study.lacking():
         names = tuple(layer.name for layer in model.layers if fnmatchcase(layer.name, pattern))
         if len(names) > 1:
-            ablations[pattern] = Ablation(names)
-    if not ablations:
-        return {}
-    labels = [str(label) for label in study.probe_labels]
-    _, effects = sweep_ablations(
-        model, list(ablations.values()), lambda start, stop: study.probes[start:stop], labels, Sweep(n_resamples=1)
-    )
-    lost = (effect.accuracy_lost for effect in effects)
-    return {name: float("nan") if one is None else one.value for name, one in zip(ablations, lost, strict=True)}
+            found[pattern] = Ablation(names)
+    return found
 
 
 def _list_branches(model: Model, registry: Registry) -> list[Ablation]:

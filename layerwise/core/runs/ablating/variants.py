@@ -56,7 +56,13 @@ class StoredSweep:
 
 
 def sweep_stored(
-    prepared: PreparedRun, ablations: Sequence[Ablation], layers: Sequence[Layer], store: Archive, observer: Observer
+    prepared: PreparedRun,
+    ablations: Sequence[Ablation],
+    layers: Sequence[Layer],
+    store: Archive,
+    observer: Observer,
+    *,
+    baseline: str | None = None,
 ) -> StoredSweep:
     """Store the intact run and each variant, and compute what is not there yet.
 
@@ -66,6 +72,7 @@ def sweep_stored(
         layers: Which layers are measured of a variant, where they come after what is silenced; the output always is.
         store: The history.
         observer: Told of progress.
+        baseline: Id of the intact run, where it is known which one it is; it has the same model and stimuli.
 
     Raises:
         InputError: If a layer cannot be silenced; nothing is stored then.
@@ -74,7 +81,7 @@ def sweep_stored(
     sweep = _Sweep(prepared, layers, store, observer)
     try:
         order = list(sweep.starts.order(ablations))
-        baseline = _store_baseline(prepared, store, observer)
+        baseline = baseline or _store_baseline(prepared, store, observer)
         sweep.progress.begin(sweep.starts.n_passes(ablations))
         variants = {place: sweep.store(ablations[place], start) for place, start in order}
         sweep.progress.end()
