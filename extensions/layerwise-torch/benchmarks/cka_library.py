@@ -2,12 +2,12 @@
 
     python benchmarks/cka_library.py [--stimuli 512] [--batch 128] [--rounds 2]
 
-Two convolutional networks, coarse patterns for images: torch_cka sums in float32 what it does not centre, and of images
-that hardly differ it gets nothing but rounding, of which it refuses the root. torch_cka is used as its documentation says: batches through both
-networks, the unbiased HSIC of every pair of layers in each batch, and the mean over batches. Layerwise analyses both
-networks with all default statistics and compares all layers with all (`cka-debiased`, which is of all stimuli at
-once). Checks that both give the same where there is one batch only, then measures in turns. Processor seconds,
-medians. Needs layerwise-torch and `pip install torch_cka matplotlib tqdm`.
+Two convolutional networks, coarse patterns for images: torch_cka sums in float32 what it does not centre, and of
+images that hardly differ it gets nothing but rounding, of which it refuses the root. torch_cka is used as its
+documentation says: batches through both networks, the unbiased HSIC of every pair of layers in each batch, and the
+mean over batches. Layerwise analyses the same layers of both with all default statistics and compares all with all
+(`cka-debiased`, which is of all stimuli at once). Checks that both give the same where there is one batch only, then
+measures in turns. Processor seconds, medians. Needs layerwise-torch and `pip install torch_cka matplotlib tqdm`.
 """
 
 from __future__ import annotations
@@ -108,11 +108,11 @@ def ask_layerwise(networks: list[nn.Sequential], images: Any) -> Any:
     registry, history = load_plugins(), MemoryHistory()
     addresses: list[list[LayerAddress]] = []
     for number, network in enumerate(networks):
-        request = RunRequest(network, images, layers=("all",), preprocessing="unit", tags={"number": str(number)})
+        names = tuple(list_layers(network))
+        request = RunRequest(network, images, layers=names, preprocessing="unit", tags={"number": str(number)})
         prepared = prepare_run(request, registry, SilentObserver())
         outcome = execute_run(prepared, history, SilentObserver())
-        kept = [layer.name for layer in prepared.layers if layer.op in ("relu", "pool")]
-        addresses.append([LayerAddress(outcome.run_id, name) for name in kept[: len(list_layers(network))]])
+        addresses.append([LayerAddress(outcome.run_id, name) for name in names])
     return compare_layers(registry, history, "cka-debiased", addresses[0], addresses[1]).matrix
 
 

@@ -172,8 +172,7 @@ def compare_runs(
         records = find_runs(store, runs)
         tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
         shared, records, remark = share_stimuli(store, records) if names else (store, records, "")
-        basis = describe_basis(records) if names else ""
-        _note(filter(None, [remark, basis]))
+        _note(filter(None, [remark, basis := describe_basis(records) if names else ""]))
         chosen = choose_layers(registry, shared, records, layers) if names else []
         addresses = [Address(run.id, layer.name, transform) for run, layer in chosen]
         out = find_confounders(shared, records, ways.partial or (), transform) if names else []
