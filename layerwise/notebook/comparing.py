@@ -161,6 +161,7 @@ def _compare(
     row_names: tuple[str, ...],
     column_names: tuple[str, ...],
 ) -> LabelledMatrix:
+    from layerwise.core.analysis.compare import describe_basis
     from layerwise.core.analysis.deconfounding.ask import compare_partial, find_confounders
     from layerwise.core.history.views.shared import share_stimuli
 
@@ -178,5 +179,5 @@ def _compare(
         measure.name,
         table.kind,
         reasons=reasons,
-        warnings=(*filter(None, [remark]), *table.warnings),
+        warnings=(*filter(None, [remark, describe_basis(records)]), *table.warnings),
     )

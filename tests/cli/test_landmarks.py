@@ -22,6 +22,7 @@ def test_a_run_with_landmarks_says_so_wherever_it_is_shown(on_landmarks, tmp_pat
     compared = on_landmarks("compare", "latest", "--with", "cka-debiased", "rsa-pearson")
     assert compared.code == 0, compared.err
     assert "Note: of pairs with the first 15 of 40 stimuli, the landmarks." in compared.err
+    assert on_landmarks("compare", "latest", "--json").json["basis"].startswith("of pairs with the first 15 of 40")
     assert on_landmarks("profile", "latest").code == 0
     reported = on_landmarks("report", "latest", "-o", tmp_path / "page.html")
     assert reported.code == 0, reported.err

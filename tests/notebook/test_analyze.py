@@ -251,3 +251,12 @@ def test_cka_of_two_arrays_is_its_formula_and_warns() -> None:
 def test_arrays_that_cannot_be_compared_are_refused(first: Any, second: Any, why: str) -> None:
     with pytest.raises(lw.InputError, match=why):
         lw.compare(first, second, "cka")
+
+
+def test_a_run_with_landmarks_says_what_its_answers_are_of(model: Any) -> None:
+    few = lw.analyze(model, IMAGES, layers="all", landmarks=8)
+    found = few.compare("cka-debiased")
+    assert np.isfinite(np.asarray(found)).all()
+    assert "of pairs with the first 8 of 24 stimuli, the landmarks" in found.warnings
+    with pytest.raises(lw.InputError, match="its first 8 stimuli alone"):
+        few.similarity("conv")

@@ -2,11 +2,12 @@
 
     python benchmarks/cka_library.py [--stimuli 512] [--batch 128] [--rounds 2]
 
-Two convolutional networks, noise for images. torch_cka is used as its documentation says: batches through both
-networks, the unbiased HSIC of every pair of layers in each batch, and the mean over batches. Layerwise analyses both
-networks with all default statistics and compares all layers with all (`cka-debiased`, which is of all stimuli at
-once). Checks that both give the same where there is one batch only, then measures in turns. Processor seconds,
-medians. Needs layerwise-torch and `pip install torch_cka matplotlib tqdm`.
+Two convolutional networks, coarse patterns for images: torch_cka sums in float32 what it does not centre, and of
+images that hardly differ it gets nothing but rounding, of which it refuses the root. torch_cka is used as its
+documentation says: batches through both networks, the unbiased HSIC of every pair of layers in each batch, and the
+mean over batches. Layerwise analyses the same layers of both with all default statistics and compares all with all
+(`cka-debiased`, which is of all stimuli at once). Checks that both give the same where there is one batch only, then
+measures in turns. Processor seconds, medians. Needs layerwise-torch and `pip install torch_cka matplotlib tqdm`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     networks = [make_network(seed) for seed in (0, 1)]
-    images = np.random.default_rng(0).integers(0, 256, (options.stimuli, SIDE, SIDE, 3), dtype=np.uint8)
+    images = draw_patterns(options.stimuli)
     few = images[: options.batch]
     ours, theirs = ask_layerwise(networks, few), ask_torch_cka(networks, few, len(few))
     print(f"one batch of {len(few)}: the two differ by {np.abs(ours - theirs).max():.1e} at most")
@@ -58,6 +59,13 @@ def main() -> None:
     print(f"torch_cka / layerwise: {middle['torch_cka'] / middle['layerwise']:.2f}")
 
 
+def draw_patterns(n_stimuli: int) -> Any:
+    """uint8 (n, 32, 32, 3): four by four squares of any colour, one picture dark and another one bright."""
+    rng = np.random.default_rng(0)
+    squares = rng.uniform(0, 255, (n_stimuli, 4, 4, 3)) * rng.uniform(0.1, 1, (n_stimuli, 1, 1, 1))
+    return np.kron(squares, np.ones((1, SIDE // 4, SIDE // 4, 1))).astype(np.uint8)
+
+
 def make_network(seed: int) -> nn.Sequential:
     """Twelve convolutions in three sizes, then the mean over places and ten classes."""
     torch.manual_seed(seed)
@@ -65,7 +73,10 @@ def make_network(seed: int) -> nn.Sequential:
     width = 3
     for size in (32, 64, 128):
         for _ in range(4):
-            steps += [nn.Conv2d(width, size, 3, padding=1), nn.ReLU()]
+            convolution = nn.Conv2d(width, size, 3, padding=1)
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # or biases would be all there is
+            nn.init.zeros_(convolution.bias)
+            steps += [convolution, nn.ReLU()]
             width = size
         steps.append(nn.MaxPool2d(2))
     return nn.Sequential(*steps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10)).eval()
@@ -97,11 +108,11 @@ def ask_layerwise(networks: list[nn.Sequential], images: Any) -> Any:
     registry, history = load_plugins(), MemoryHistory()
     addresses: list[list[LayerAddress]] = []
     for number, network in enumerate(networks):
-        request = RunRequest(network, images, layers=("all",), preprocessing="unit", tags={"number": str(number)})
+        names = tuple(list_layers(network))
+        request = RunRequest(network, images, layers=names, preprocessing="unit", tags={"number": str(number)})
         prepared = prepare_run(request, registry, SilentObserver())
         outcome = execute_run(prepared, history, SilentObserver())
-        kept = [layer.name for layer in prepared.layers if layer.op in ("relu", "pool")]
-        addresses.append([LayerAddress(outcome.run_id, name) for name in kept[: len(list_layers(network))]])
+        addresses.append([LayerAddress(outcome.run_id, name) for name in names])
     return compare_layers(registry, history, "cka-debiased", addresses[0], addresses[1]).matrix
 
 

@@ -172,7 +172,7 @@ def compare_runs(
         records = find_runs(store, runs)
         tables = [ask_outputs(store, records, name, surety) for name in of_outputs]
         shared, records, remark = share_stimuli(store, records) if names else (store, records, "")
-        _note(filter(None, [remark or describe_basis(records)]))
+        _note(filter(None, [remark, basis := describe_basis(records) if names else ""]))
         chosen = choose_layers(registry, shared, records, layers) if names else []
         addresses = [Address(run.id, layer.name, transform) for run, layer in chosen]
         out = find_confounders(shared, records, ways.partial or (), transform) if names else []
@@ -188,7 +188,7 @@ def compare_runs(
                 failures.append(str(error))
     if as_json:
         asked = zip(found, carried, strict=True)
-        records_of = [_record(*one) | _say_partial(out) | influence_record(stimuli) for one, stimuli in asked]
+        records_of = [_record(*one, basis) | _say_partial(out) | influence_record(stimuli) for one, stimuli in asked]
         told = [*records_of, *(outputs_record(table) for table in tables)]
         print_json(told[0] if len(told) == len(measures) + len(tables) == 1 else told)
     else:
@@ -234,8 +234,9 @@ def _say_partial(out: Sequence[LayerAddress]) -> dict[str, Any]:
     return {"partial": [vars(address) for address in out]} if out else {}
 
 
-def _record(name: str, table: ComparisonTable, surety: Surety) -> dict[str, Any]:
+def _record(name: str, table: ComparisonTable, surety: Surety, basis: str) -> dict[str, Any]:
     return {
+        "basis": basis,
         "comparator": name,
         "provider": f"{table.comparator.name} {table.comparator.version}",
         "kind": table.kind,
