@@ -91,7 +91,7 @@ def _read_pixels(folder: Path, config: Mapping[str, Any]) -> Settings:
     sizes = None if size is None else (int(size), int(size)) if isinstance(size, int) else tuple(map(int, size))
     file = folder / _PIXELS
     said = _read_json(file) if file.is_file() else {}
-    numbers = {
+    numbers: dict[str, Any] = {
         key: tuple(float(value) for value in said[word])
         for key, word in (("mean", "image_mean"), ("std", "image_std"))
         if said.get("do_normalize", True) and said.get(word)

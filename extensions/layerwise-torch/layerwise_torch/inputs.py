@@ -27,7 +27,7 @@ _DEFAULT_LENGTH = 16  # of an axis that is open, until stimuli say how long it i
 _KINDS = ("float", "int", "uint", "bool", "bfloat")
 
 
-class Whole(torch.nn.Module):
+class Whole(torch.nn.Module):  # type: ignore[misc]
     """A network called with one tensor, which gives all tensors that it returns."""
 
     def __init__(self, network: Any, inputs: Sequence[InputSpec], dtype: Any) -> None:
