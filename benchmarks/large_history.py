@@ -134,7 +134,7 @@ def make_large(small: Path, path: Path, n_runs: int) -> None:
 def sign(path: Path) -> None:
     """Give every row the checksum that it would have had if it had been written by a run."""
     database = Database(parse_url(f"sqlite:///{path}"))
-    row_id = sa.literal_column("rowid").label("row_id")
+    row_id = sa.literal_column("rowid", sa.Integer()).label("row_id")
     with database.write() as connection:
         for table in metadata.sorted_tables:
             if ROW_CHECKSUM in table.c and table is not runs:
