@@ -73,12 +73,14 @@ def find_disagreement(answers: Sequence[Answer], pairs: Sequence[tuple[int, int]
         answers: What each measure says.
         pairs: The pairs that are compared; those that are undefined in one answer are left out.
     """
+    if len(answers) < 2:
+        return None
     from scipy.stats import rankdata
 
     values = np.array([[answer.matrix[pair] for pair in pairs] for answer in answers]).reshape(len(answers), -1)
     signs = np.array([1.0 if answer.kind == "similarity" else -1.0 for answer in answers])
     defined = np.flatnonzero(np.isfinite(values).all(axis=0))
-    if len(answers) < 2 or len(defined) < MIN_PAIRS:
+    if len(defined) < MIN_PAIRS:
         return None
     ranks = rankdata(signs[:, None] * values[:, defined], axis=1)
     if (np.ptp(ranks, axis=1) == 0).any():
