@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,7 +98,7 @@ def _tell(settings: DemoSettings, outcomes: Sequence[RunOutcome], development: D
         f"{program} show latest{option}",
         f"{program} compare latest{option}",
         f"{program} compare {outcomes[0].run_id[:8]} latest --layers main{option}",
-        f"{program} browse{option}",
-        f"{program} reorder latest --by output --method label{option}",
+        f"{program} figure layer-matrix latest -o layers.svg{option}",
+        *([f"{program} browse{option}"] if find_spec("starlette") else []),
     ):
         say(f"  {command}")
