@@ -27,6 +27,7 @@ from layerwise.cli.plugins.output import results_only
 from layerwise.cli.session import Session, session_of
 from layerwise.core.base.errors import LayerwiseError, explain_missing
 from layerwise.core.base.urls import hide_passwords
+from layerwise.core.base.writing import FULL, explain_writing
 from layerwise.core.host.under_way import CALLS
 
 INTERRUPTED = 130
@@ -156,6 +157,7 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     typed, debug = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
     typed = _understand(typed)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _reopen_streams()
     with loading():
         command = typer.main.get_command(build_app(words_to_complete() or typed))
     try:
@@ -182,6 +184,17 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     return int(code)
 
 
+def _reopen_streams() -> None:
+    """Where stdin, stdout or stderr was closed, nothing takes its place, so that no file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
+
+
 def _explain(error: Exception) -> tuple[str, int]:
     """One line on what went wrong, and the exit code."""
     if isinstance(error, LayerwiseError):
@@ -190,6 +203,10 @@ def _explain(error: Exception) -> tuple[str, int]:
         message, code = _explain_usage(error), error.exit_code
     elif isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("layerwise"):
         message, code = explain_missing(error.name), 1
+    elif isinstance(error, MemoryError):
+        message, code = f"there is not enough memory{f': {error}' if str(error) else ''}", 1
+    elif isinstance(error, OSError) and explain_writing(error) in FULL:
+        message, code = f"cannot write {error.filename or 'what was found to stdout'}: {explain_writing(error)}", 1
     elif isinstance(error, typer.Abort):
         message, code = "aborted", 1
     else:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.opening import MOST_TEXT, FileError, read_regular
 from layerwise.core.history.records import RunRecord, StimulusRecord
 from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
@@ -33,9 +34,9 @@ def read_names(path: Path) -> tuple[str, ...]:
     """
     with about(path):
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}") from error
+            lines = read_regular(path, MOST_TEXT).decode("utf-8-sig").splitlines()
+        except FileError as error:
+            raise InputError(f"cannot be read: {error.reason}") from error
         except UnicodeDecodeError as error:
             raise InputError("is no text in UTF-8") from error
     return tuple(line.strip() for line in lines if line.strip())

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from layerwise.core.base.opening import inflate
 from layerwise.core.history.checks import check_representation, check_vector, diagonal_of
 from layerwise.storage.resolutions import read_resolution, write_resolution
 
@@ -33,6 +34,7 @@ else:
 TILE_BYTES = 1 << 20
 _LEVEL = 1
 _SAMPLE, _WORTH_IT = 1 << 12, 0.97  # bytes of a plane that are tried, and what they must shrink to
+_LONGEST_VECTOR = 2**26  # bytes of float64, a number for each stimulus or direction
 _HEADER, _LAST_BLOCK = b"\x78\x01", b"\x03\x00"  # of a zlib stream (RFC 1950), and an empty last block (RFC 1951)
 _SINGLE, _DOUBLE, CORRELATION = "compact/f4", "dissimilarity/f8", "correlation"
 _TYPES = {_SINGLE: "<f4", _DOUBLE: "<f8", CORRELATION: "<f4"}
@@ -206,11 +208,13 @@ def _unpack_values(packed: Packed) -> NDArray[np.floating]:
     from layerwise.core.network.matrices.landmarks import count_pairs
 
     n_stimuli, dtype = len(packed.mean) // 8, np.dtype(_TYPES[packed.form])
-    values = np.empty(count_pairs(n_stimuli, packed.n_landmarks), dtype=dtype)
-    n_each = tile_size(dtype)
-    expected = [min(n_each, len(values) - at) for at in range(0, len(values), n_each)]
-    if [tile.n_values for tile in packed.tiles] != expected or len(packed.norm) != len(packed.mean):
+    n_values, n_each = count_pairs(n_stimuli, packed.n_landmarks), tile_size(dtype)
+    # Told from the numbers, before there is room for values: a damaged mean can stand for any number of stimuli.
+    found = [tile.n_values for tile in packed.tiles]
+    is_whole = sum(found) == n_values and set(found[:-1]) <= {n_each} and all(0 < one <= n_each for one in found)
+    if not is_whole or len(packed.norm) != len(packed.mean):
         raise TileError(f"{len(packed.tiles)} tiles do not make up {n_stimuli} stimuli")
+    values = np.empty(n_values, dtype=dtype)
     for index, tile in enumerate(packed.tiles):
         values[index * n_each : index * n_each + tile.n_values] = decode_tile(tile, index, dtype)
     return values
@@ -270,7 +274,7 @@ def decode_tile(tile: Tile, index: int, dtype: np.dtype[np.floating]) -> NDArray
         raise TileError(f"tile {index} fails its checksum")
     size = dtype.itemsize * tile.n_values
     try:
-        planes = zlib.decompress(tile.data, bufsize=max(1, size))
+        planes = inflate(tile.data, size)
     except zlib.error as error:
         raise TileError(f"tile {index} cannot be decompressed: {error}") from error
     if len(planes) != size:
@@ -298,7 +302,7 @@ def decode_vector(data: bytes) -> NDArray[np.float64]:
         TileError: If the bytes are damaged.
     """
     try:
-        return _floats(zlib.decompress(data), "vector")
+        return _floats(inflate(data, _LONGEST_VECTOR), "vector")
     except zlib.error as error:
         raise TileError(f"vector cannot be decompressed: {error}") from error
 

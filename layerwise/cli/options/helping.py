@@ -13,13 +13,29 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from layerwise.core.base.errors import InputError
+
 WIDEST = 100
 _EXAMPLES = "\n\nExamples:\n"
 _PARENTHESES = re.compile(r"\[default: \(([^()]*)\)")
 
 
+_MOST = 2**63 - 1  # what a database keeps as a whole number
+
+
 class HelpfulCommand(TyperCommand):
     """A command whose help has its options under headings, and its examples last."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As ever, but for whole numbers that no database can keep."""
+        left = super().parse_args(ctx, args)
+        for param in self.params:
+            values = ctx.params.get(param.name)
+            for value in values if isinstance(values, list | tuple) else [values]:
+                if isinstance(value, int) and abs(value) > _MOST:
+                    name = param.opts[0] if param.opts else param.name
+                    raise InputError(f"{name} {value} is too large: whole numbers go to {_MOST}")
+        return left
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """`[OPTIONS] RUN...`: what must be given bare, what may be given in brackets."""

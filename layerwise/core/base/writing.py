@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from layerwise.core.base.errors import InputError, LayerwiseError
+
+FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+"""What systems say when there is no room for more."""
 
 
 def check_target(path: Path) -> None:
@@ -51,8 +55,25 @@ def replacing(path: Path) -> Iterator[Path]:
             written.replace(target)
         finally:
             written.unlink(missing_ok=True)
-    except OSError as error:
-        raise LayerwiseError(f"cannot write {path}: {error.strerror or error}") from error
+    except LayerwiseError:
+        raise
+    except Exception as error:
+        reason = explain_writing(error)
+        if reason is None:
+            raise
+        raise LayerwiseError(f"cannot write {path}: {reason}") from error
+
+
+def explain_writing(error: Exception) -> str | None:
+    """Why something could not be written; None where an error is of something else.
+
+    What libraries raise of a full disk is of types of their own, and long.
+    """
+    said = str(error)
+    full = next((words for words in FULL if words in said), None)
+    if full is not None:
+        return full
+    return (error.strerror or said) if isinstance(error, OSError) else None
 
 
 def _flush(path: Path) -> None:

@@ -86,6 +86,8 @@ class Caller:
             failed = False
         except (LayerwiseError, KeyboardInterrupt, GeneratorExit):
             raise
+        except MemoryError as error:  # which is nobody's fault, and says nothing of who was asked
+            raise LayerwiseError(f"there is not enough memory: {error or place.what}") from error
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRAS:
                 raise LayerwiseError(explain_missing(error.name or "")) from error

@@ -12,7 +12,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import FileContent
 from layerwise.interchange.exported import LAYERS, STIMULI, Correlations, Export
-from layerwise.interchange.formats.datasets import read_dataset
+from layerwise.interchange.formats.datasets import check_inside, read_dataset
 from layerwise.interchange.formats.layer_facts import write_facts
 from layerwise.interchange.formats.numpy_files import arrange_arrays
 from layerwise.interchange.formats.rsatoolbox_files import is_rsatoolbox, read_rdms
@@ -59,6 +59,7 @@ def read_hdf5(path: Path, column: str | None = None) -> FileContent:
 
     try:
         with h5py.File(path, "r") as file:
+            check_inside(file)
             if is_rsatoolbox(file):
                 return read_rdms(file, path)
             arrays = _read_datasets(file)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from layerwise.core.base.errors import InputError
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import FileContent, FoundArray
+from layerwise.interchange.formats.datasets import check_inside
 from layerwise.interchange.formats.numpy_files import arrange_arrays
 from layerwise.interchange.labels import FoundLabels
 
@@ -109,6 +110,7 @@ def _read_hdf5(path: Path) -> Arrays:
 
     found: Arrays = {}
     with h5py.File(path, "r") as file:
+        check_inside(file)
         total = 0
 
         def size(_: str, item: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -40,7 +42,22 @@ from layerwise.interchange.formats.layer_facts import read_facts, write_facts
 from layerwise.interchange.labels import FoundLabels, read_label_array
 
 Found = TypeVar("Found", FoundArray, FoundRepresentation)
-_BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
+_BROKEN = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    MemoryError,
+    SyntaxError,
+    TokenError,
+    OverflowError,
+    TypeError,
+    RecursionError,
+    struct.error,
+)
 
 
 def write_npz(path: Path, export: Export) -> None:

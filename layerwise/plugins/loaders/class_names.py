@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.opening import MOST_TEXT, read_regular
 
 _SYNSET = re.compile(r"n\d{8}$")
 _BESIDE = ("synset_words.txt", "class_names.txt", "labels.txt")
@@ -22,11 +23,10 @@ def read_classes(path: str | Path, n_classes: int) -> Classes:
     Raises:
         InputError: If the file cannot be read, or has another number of lines than the model has outputs.
     """
-    if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
-        raise InputError(f"{path} is not a regular file")
     try:
-        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_regular(Path(path), MOST_TEXT).decode("utf-8")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
         raise InputError(f"cannot read class names from {path}: {error}") from error
     if len(lines) != n_classes:
         raise InputError(f"{path} names {len(lines)} classes, but the model has {n_classes} outputs")

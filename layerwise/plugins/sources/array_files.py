@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.machine import available_memory
+from layerwise.core.base.opening import check_regular
 from layerwise.core.base.words import shorten
 from layerwise.core.network.pixels import ArrayReader, FileReader, StimuliReader
 
@@ -29,14 +31,13 @@ def read_arrays(path: Path) -> Mapping[str, StimuliReader]:
     Raises:
         InputError: If it cannot be read.
     """
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise InputError(f"{path} is not a regular file")
+    if "\0" not in str(path) and not path.exists():
+        raise InputError(f"no such file: {path}")
     try:
+        check_regular(path)
         with path.open("rb") as file:
             is_archive = file.read(len(_SIGNATURE))[:2] == _SIGNATURE[:2]
         return _read_archive(path) if is_archive else {"": _read_plain(path)}
-    except FileNotFoundError as error:
-        raise InputError(f"no such file: {path}") from error
     except InputError:
         raise
     except Exception as error:  # a header is Python source, and what is none makes NumPy raise a dozen types
@@ -60,6 +61,7 @@ def _read_archive(path: Path) -> Mapping[str, StimuliReader]:
 
 
 def _load_member(path: Path, archive: Any, name: str) -> StimuliReader:
+    check_room(sum(info.file_size for info in archive.zip.infolist() if info.filename == f"{name}.npy"), path, name)
     try:
         return ArrayReader(archive[name])
     except ValueError as error:
@@ -69,6 +71,20 @@ def _load_member(path: Path, archive: Any, name: str) -> StimuliReader:
             f"{path}: '{name}' holds Python objects, which are not loaded because they may be code: "
             f"save words as {name}.astype(str)"
         ) from error
+
+
+def check_room(n_bytes: int, path: Path, name: str) -> None:
+    """Check that an array fits into half of the memory that is left, from what its archive says of it.
+
+    Raises:
+        InputError: If it does not.
+    """
+    room = available_memory() // 2
+    if n_bytes > room:
+        raise InputError(
+            f"{path}: '{name}' needs {n_bytes / 2**20:,.0f} MiB, more than half of the memory that is left "
+            f"({room / 2**20:,.0f} MiB); an .npy file is read from where it is"
+        )
 
 
 def _find_member(

@@ -16,7 +16,9 @@ import hashlib
 import io
 import re
 import struct
+import threading
 import zlib
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import StimulusError
+from layerwise.core.base.opening import FileError, read_regular
 from layerwise.core.network.stimuli import Decoded, Resize
 from layerwise.plugins.sources.damage import check_complete
 
@@ -36,8 +39,12 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"}
     | {".tif", ".tiff", ".avif", ".jp2", ".j2k", ".jpx", ".mpo"}
 )
-MAX_PIXELS = 178_956_970
-"""Pixels of an image at most, unless more are allowed: where Pillow stops, since a larger one may be an attack."""
+MAX_PIXELS = 89_478_485
+"""Pixels of an image at most, unless more are allowed: where Pillow begins to warn, since larger may be an attack."""
+
+_MANY_PIXELS = 2**24
+_ONE_AT_A_TIME = threading.Lock()  # for larger pictures: as many as there are cores would fill the memory
+_BYTES_BESIDE = 2**26  # that a file may have beyond eight for each pixel, as metadata for instance
 THUMBNAIL_SIDE = 96
 _ORIENTATION, _FIRST_TURNED = 0x0112, 5  # of EXIF
 THUMBNAIL_QUALITY = 80
@@ -86,13 +93,9 @@ def decode_file(path: Path, size: tuple[int, int], resize: Resize, max_pixels: i
         StimulusError: If it is missing, no image, too large, or broken.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise StimulusError("is not a regular file")
-        content = path.read_bytes()
-    except OSError as error:
-        raise StimulusError(error.strerror or type(error).__name__) from error
-    except ValueError as error:  # a NUL in its name
-        raise StimulusError(f"cannot be the name of a file: {error}") from error
+        content = read_regular(path, 8 * max_pixels + _BYTES_BESIDE)
+    except FileError as error:
+        raise StimulusError(error.reason) from error
     image = decode_image(content, max_pixels)
     pixels = np.asarray(resize_image(image, size, resize))
     return Decoded(pixels, draw_thumbnail(image), hashlib.sha256(content).hexdigest())
@@ -125,10 +128,11 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image:
         with Image.open(io.BytesIO(content), formats=_known_formats()) as opened:
             if opened.width * opened.height > max_pixels:
                 raise _refuse_size(f"{opened.width} x {opened.height}")
-            opened.load()
-            check_complete(content, opened)
-            ImageOps.exif_transpose(opened, in_place=True)  # most are upright: a copy would be for nothing
-            return convert_to_rgb(opened)
+            with _ONE_AT_A_TIME if opened.width * opened.height > _MANY_PIXELS else nullcontext():
+                opened.load()
+                check_complete(content, opened)
+                ImageOps.exif_transpose(opened, in_place=True)  # most are upright: a copy would be for nothing
+                return convert_to_rgb(opened)
     except UnidentifiedImageError as error:
         reason = "is empty" if not content else f"is not an image in one of {', '.join(FORMATS)}"
         raise StimulusError(reason) from error
@@ -150,7 +154,7 @@ def convert_to_rgb(image: Image) -> Image:
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise StimulusError("has pixels of 32 bits, whose range is not known: save them as .npy, and say --range")
     if image.mode.startswith("I"):  # 16 bits
-        values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        values = np.asarray(image).clip(0, 65535)
         return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.opening import MOST_TEXT, read_regular
 from layerwise.core.base.words import quote
 from layerwise.plugins.sources.files import is_image_name
 
@@ -147,11 +148,7 @@ def read_text(path: Path) -> str:
         InputError: If it cannot be read, or is not text in UTF-8.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise InputError(f"{path} is not a regular file")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        text = read_regular(path, MOST_TEXT).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}") from error
     if "\0" in text:

@@ -75,6 +75,12 @@ class StoredPairs(Pairs):
             TileError: If the checksum over all of it does not match.
         """
         self._digest = digest = begin_digest(head)
+        n_values = count_pairs(self.n_stimuli, self.landmarks)
+        last = max(0, -(-n_values // tile_size(self._dtype)) - 1)
+        if n_values and not list(
+            self._read(last, 1)
+        ):  # before there is room: a damaged mean can stand for any number
+            raise TileError(f"tile {last} is missing")
         matrix = np.empty((self.n_stimuli, self.n_stimuli), dtype=self.entry_type)
         for rows, panel in self.upper_panels():
             matrix[rows, rows.start :] = panel.entries

@@ -137,7 +137,7 @@ def run_analysis(
     max_pixels: Annotated[
         int | None,
         typer.Option(
-            "--max-pixels", metavar="N", min=1, help="Pixels of an image file at most; by default 178956970."
+            "--max-pixels", metavar="N", min=1, help="Pixels of an image file at most; by default 89478485."
         ),
     ] = None,
     skip_bad: Annotated[

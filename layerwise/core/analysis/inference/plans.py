@@ -7,6 +7,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import DEFAULT_LEVEL, DEFAULT_METHOD, IntervalPlan, PermutationPlan
 
 MIN_RESAMPLES = 20
+MAX_RESAMPLES = 10_000_000
 
 
 def make_interval_plan(
@@ -31,6 +32,8 @@ def check_interval_plan(plan: IntervalPlan) -> None:
     """
     find_method(plan.method)
     check_level(plan.level)
+    if plan.n_resamples > MAX_RESAMPLES:
+        raise InputError(f"--bootstrap takes at most {MAX_RESAMPLES} resamples, not {plan.n_resamples}")
     if plan.n_resamples < MIN_RESAMPLES:
         raise InputError(f"--bootstrap takes at least {MIN_RESAMPLES} resamples, not {plan.n_resamples}")
 
@@ -41,5 +44,7 @@ def check_permutation_plan(plan: PermutationPlan) -> None:
     Raises:
         InputError: If there are too few permutations for a p-value of 0.05.
     """
+    if plan.n_permutations > MAX_RESAMPLES:
+        raise InputError(f"--permutations takes at most {MAX_RESAMPLES} permutations, not {plan.n_permutations}")
     if plan.n_permutations < MIN_RESAMPLES:
         raise InputError(f"--permutations takes at least {MIN_RESAMPLES} permutations, not {plan.n_permutations}")
