@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,29 @@ pytest_plugins = ["layerwise.testing.fixtures"]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 torch.set_num_threads(2)
 NETWORKS = Path(__file__).parent / "networks"
+
+
+SECONDS_MOST = 600
+"""After so long a test has no end: what hangs must fail rather than be waited for."""
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    """Fail whatever does not come back, on systems that have alarms."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def fail(*_: object) -> None:
+        raise TimeoutError(f"no end after {SECONDS_MOST} seconds")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(SECONDS_MOST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(autouse=True)

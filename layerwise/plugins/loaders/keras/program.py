@@ -16,8 +16,8 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.inputs import TEXT
 from layerwise.plugins.loaders.graphdef.program import digest_graph
 from layerwise.plugins.loaders.keras.graph import Call, Laid, begin, replay
-from layerwise.plugins.loaders.keras.rows import check_rows
 from layerwise.plugins.loaders.keras.weights import first_line
+from layerwise.plugins.loaders.tensorflow.rows import check_rows
 from layerwise.plugins.loaders.tensorflow.tables import read_table
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
 
