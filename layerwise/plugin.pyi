@@ -87,8 +87,12 @@ from .plugins.engines import LocalEngine as LocalEngine
 from .plugins.loaders.caffe import read_caffemodel as read_caffemodel
 from .plugins.loaders.class_names import find_classes as find_classes
 from .plugins.loaders.description import ModelDescription as ModelDescription
+from .plugins.loaders.description import describe_choice as describe_choice
 from .plugins.loaders.description import describe_model as describe_model
 from .plugins.loaders.fingerprint import fingerprint_model as fingerprint_model
+from .plugins.loaders.importing import current_folder_first as current_folder_first
+from .plugins.loaders.importing import find_object as find_object
+from .plugins.loaders.importing import import_place as import_place
 from .plugins.loaders.preprocessing import Affine as Affine
 from .plugins.loaders.preprocessing import Preprocessing as Preprocessing
 from .plugins.loaders.preprocessing import affine as affine
@@ -225,13 +229,17 @@ __all__ = [
     "WeightStatistic",
     "WeightTensor",
     "affine",
+    "current_folder_first",
     "derive_layers",
+    "describe_choice",
     "describe_model",
     "find_classes",
+    "find_object",
     "find_preprocessing",
     "fingerprint_model",
     "fit_channels",
     "hookimpl",
+    "import_place",
     "near_names",
     "open_history",
     "read_caffemodel",

@@ -44,6 +44,9 @@ def analyze(  # noqa: PLR0913 - a keyword each, as options of the command line a
     resize: Resize | None = None,
     value_range: tuple[float, float] | None = None,
     preprocessing: str | None = None,
+    output: str | None = None,
+    feed: Mapping[str, float] | None = None,
+    imports: Sequence[str | Path] | str | Path = (),
     classes: str | Path | None = None,
     batch_size: int | None = None,
     memory: int | None = None,
@@ -83,6 +86,9 @@ def analyze(  # noqa: PLR0913 - a keyword each, as options of the command line a
         resize: How images are brought to size.
         value_range: What is black and what is white in an array.
         preprocessing: What the model expects of pixels, as after `--preprocessing`.
+        output: The output that counts, where the model has several; the others are layers.
+        feed: Values of inputs that are settings of a graph, such as `keep_prob`.
+        imports: Python files or modules with the classes that a model file needs.
         classes: File with the names of the classes.
         batch_size: Images per call of the network; by default what suits the device.
         memory: Bytes to use; by default half of what is free.
@@ -126,6 +132,9 @@ def analyze(  # noqa: PLR0913 - a keyword each, as options of the command line a
         allow_unsafe=allow_unsafe,
         class_names=None if classes is None else str(classes),
         preprocessing=preprocessing,
+        output=output,
+        feed=tuple((name, float(value)) for name, value in (feed or {}).items()),
+        imports=tuple(map(str, (imports,) if isinstance(imports, str | Path) else imports)),
         value_range=value_range,
         command=f"lw.analyze({_name(model)}, {_name(images)})",
     )

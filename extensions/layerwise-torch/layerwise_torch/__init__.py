@@ -36,10 +36,16 @@ def __getattr__(name: str) -> Any:
 
 @hookimpl
 def register_model_loaders() -> Sequence[ModelLoader]:
-    """The loaders: of Python modules, files, torchvision and timm."""
-    from layerwise_torch.loaders import TimmLoader, TorchFileLoader, TorchModuleLoader, TorchvisionLoader
+    """The loaders: of Python modules, files, torchvision, timm and HuggingFace's transformers."""
+    from layerwise_torch.loaders import (
+        TimmLoader,
+        TorchFileLoader,
+        TorchModuleLoader,
+        TorchvisionLoader,
+        TransformersLoader,
+    )
 
-    return [TorchModuleLoader(), TorchFileLoader(), TorchvisionLoader(), TimmLoader()]
+    return [TorchModuleLoader(), TorchFileLoader(), TorchvisionLoader(), TimmLoader(), TransformersLoader()]
 
 
 @hookimpl

@@ -14,7 +14,7 @@ import torch
 from layerwise.plugin import Compiled, CompiledReplaced, Graph, InputError, ModelDescription, Node
 
 from layerwise_torch.identity import Reader
-from layerwise_torch.model import TorchModel, Weight
+from layerwise_torch.model import PICTURES, Taken, TorchModel, Weight
 from layerwise_torch.naming import INPUT, choose_path
 from layerwise_torch.ops import describe_op, module_window
 from layerwise_torch.preparing import Prepared
@@ -61,16 +61,18 @@ class _Watched:
 class HookedModel(TorchModel):
     """A network that is run as a whole while its modules are watched."""
 
-    def __init__(self, prepared: Prepared, softmax: bool, description: ModelDescription) -> None:
+    def __init__(
+        self, prepared: Prepared, softmax: bool, description: ModelDescription, taken: Taken = PICTURES
+    ) -> None:
         self._prepared, self._softmax = prepared, softmax
         self._forms: dict[str, Form] = {}
         nodes, main = self._find_nodes()
-        super().__init__(Graph(tuple(nodes), nodes[-1].name), description, prepared.placement, main)
+        super().__init__(Graph(tuple(nodes), nodes[-1].name), description, prepared.placement, main, taken)
 
     def _watch(self, images: Any) -> dict[str, tuple[Any, list[str]]]:
         """Run the network: each tensor that a module returned, the output last, by name."""
         watched = _Watched()
-        with _hooks(self._prepared.module, watched.add), torch.no_grad():
+        with _hooks(self._prepared.network, watched.add), torch.no_grad():
             value = self._prepared.run(images)
         seen = watched.named()
         place = watched.find(value)
@@ -84,8 +86,13 @@ class HookedModel(TorchModel):
     def _find_nodes(self) -> tuple[list[Node], set[str]]:
         batches = self._prepared.batches
         runs = [self._watch(images) for images in batches]
-        self._forms[INPUT] = self._form(1, batches[0].dtype, is_channels_last=True)
-        nodes = [Node(INPUT, "input", (), _moved(batches[0].shape[1:], 0))]
+        if self._prepared.inputs:  # which keep their axes as they are
+            axis = batches[0].ndim - 1
+            self._forms[INPUT] = self._form(axis, batches[0].dtype)
+        else:
+            axis = 1
+            self._forms[INPUT] = self._form(axis, batches[0].dtype, is_channels_last=True)
+        nodes = [Node(INPUT, "input", (), _moved(tuple(batches[0].shape[1:]), axis - 1))]
         main = {INPUT}
         for name, (tensor, paths) in runs[0].items():
             if not _is_activation([run[name][0] for run in runs if name in run], [len(batch) for batch in batches]):
@@ -111,7 +118,7 @@ class HookedModel(TorchModel):
         return Form(axis, dtype, placement.device, is_channels_last, placement.keeps_tensors)
 
     def _module(self, name: str) -> Any:
-        modules: Mapping[str, Any] = dict(self._prepared.module.named_modules())
+        modules: Mapping[str, Any] = dict(self._prepared.network.named_modules())
         return modules.get(name.partition(":")[0])
 
     def compile_replaced(self, start: str, outputs: Sequence[str], replaced: Sequence[str]) -> CompiledReplaced:
@@ -145,13 +152,13 @@ class HookedModel(TorchModel):
         return run
 
     def _parameters(self) -> Iterator[Weight]:
-        for path, module in self._prepared.module.named_modules():
+        for path, module in self._prepared.network.named_modules():
             own = module.named_parameters(recurse=False)
             yield from ((path or "model", name, tensor) for name, tensor in own)
 
     def _read_program(self, reader: Reader) -> object:
         prepared = self._prepared
-        return [str(prepared.dtype), prepared.output, self._softmax, reader.read(prepared.module)]
+        return [str(prepared.dtype), prepared.output, self._softmax, reader.read(prepared.network)]
 
 
 @contextmanager

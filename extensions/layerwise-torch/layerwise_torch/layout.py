@@ -7,7 +7,7 @@ and pools leave it in front, linear layers and attention behind, permutations mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,17 +46,16 @@ def lay_out(traced: Traced, seen: Mapping[fx.Node, Seen], names: Mapping[fx.Node
     """
     axes = _find_axes(traced, seen)
     sources = _find_sources(traced, seen)
-    end = next(node for node in traced.program.graph.nodes if node.op == "output")
-    output = end.args[0]
-    if not isinstance(output, fx.Node) or seen[output].shape is None:
+    output = traced.ends[0]
+    if seen[output].shape is None:
         raise UntraceableError("its output is not a tensor with a row for each image")
     nodes: dict[str, fx.Node] = {}
     entries: list[Node] = []
-    for node in _useful(traced.program.graph, output):
+    for node in _useful(traced.program.graph, traced.ends):
         shape = seen[node].shape
         if shape is None:
             continue
-        op, kernel = describe(node, traced.program)
+        op, kernel = ("input", None) if node in traced.given else describe(node, traced.program)
         if op in ("softmax", "log_softmax") and not _is_along(node, traced.program, axes[node], len(shape) + 1):
             op = f"axis_{op}"
         moved = _move_last(shape, axes[node] - 1)
@@ -99,10 +98,10 @@ def _kernel_of_weight(node: fx.Node, program: fx.GraphModule) -> tuple[int, int]
     return read_window(tuple(value.shape[2:]))
 
 
-def _useful(graph: fx.Graph, output: fx.Node) -> list[fx.Node]:
-    """What the output depends on, in order."""
+def _useful(graph: fx.Graph, ends: Sequence[fx.Node]) -> list[fx.Node]:
+    """What the outputs depend on, in order."""
     found: set[fx.Node] = set()
-    waiting = [output]
+    waiting = list(ends)
     while waiting:
         node = waiting.pop()
         if node not in found:
@@ -136,7 +135,9 @@ def _find_axes(traced: Traced, seen: Mapping[fx.Node, Seen]) -> dict[fx.Node, in
             _usual(n_axes) if before is None else _follow(node, traced, axes[before], seen[before].shape or (), shape)
         )
         axes[node] = axis if 0 < axis < n_axes else n_axes - 1
-    return axes
+    # What is handed over for something else than pictures keeps its axes as they are.
+    kept = [node for node in traced.given if node in axes and node.op == "placeholder"]
+    return axes | {node: len(seen[node].shape or ()) for node in kept}
 
 
 def _follow(node: fx.Node, traced: Traced, axis: int, before: tuple[int, ...], after: tuple[int, ...]) -> int:

@@ -27,6 +27,7 @@ class TorchModuleLoader(ModelLoader):
 
     name: ClassVar[str] = "torch"
     description: ClassVar[str] = "any torch.nn.Module by import path: torch:package.module:factory"
+    understands: ClassVar[frozenset[str]] = frozenset({"output"})
 
     def accepts(self, model: str) -> bool:
         """Whether it begins with `torch:`."""
@@ -58,6 +59,32 @@ class TorchModuleLoader(ModelLoader):
         return adopt_network(model, request)
 
 
+class TransformersLoader(ModelLoader):
+    """Loads `transformers:FOLDER`, a folder as the `transformers` library saves it, where that is installed.
+
+    Texts go in where the folder holds a tokenizer, tokens otherwise; a network for pictures gets pictures. Nothing is
+    downloaded, and no code that lies in the folder is run.
+    """
+
+    name: ClassVar[str] = "transformers"
+    description: ClassVar[str] = "transformers:FOLDER, a network (and tokenizer) saved by HuggingFace's transformers"
+    understands: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    def accepts(self, model: str) -> bool:
+        """Whether it begins with `transformers:`."""
+        return model.startswith("transformers:")
+
+    def load(self, request: LoadRequest) -> Model:
+        """Make the network from its configuration, fill in its weights, trace.
+
+        Raises:
+            InputError: If transformers is not installed, or the folder does not hold a network that it can make.
+        """
+        from layerwise_torch.huggingface import load_transformers
+
+        return load_transformers(request)
+
+
 class TorchFileLoader(ModelLoader):
     """Loads TorchScript files and `torch.export` files; neither is unpickled.
 
@@ -66,6 +93,7 @@ class TorchFileLoader(ModelLoader):
 
     name: ClassVar[str] = "torch-file"
     description: ClassVar[str] = "a TorchScript file (.pt, .pts) or a torch.export file (.pt2)"
+    understands: ClassVar[frozenset[str]] = frozenset({"output"})
 
     def accepts(self, model: str) -> bool:
         """Whether it is called as such files are, there or not."""
@@ -94,6 +122,7 @@ class TorchvisionLoader(ModelLoader):
 
     name: ClassVar[str] = "torchvision"
     description: ClassVar[str] = "torchvision:NAME, untrained or with --weights imagenet or a file"
+    understands: ClassVar[frozenset[str]] = frozenset({"output"})
 
     def known_models(self) -> Sequence[str]:
         """The classifiers that the installed torchvision has, read without importing it."""
@@ -126,6 +155,7 @@ class TimmLoader(ModelLoader):
 
     name: ClassVar[str] = "timm"
     description: ClassVar[str] = "timm:NAME, untrained or with --weights imagenet or a file"
+    understands: ClassVar[frozenset[str]] = frozenset({"output"})
 
     def accepts(self, model: str) -> bool:
         """Whether it begins with `timm:`."""

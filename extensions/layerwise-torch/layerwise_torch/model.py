@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from layerwise.plugin import (
     Compiled,
     CompiledReplaced,
     Graph,
+    InputSpec,
     Model,
     ModelDescription,
     ModelInfo,
@@ -30,20 +31,45 @@ from layerwise_torch.layout import Layout
 from layerwise_torch.observing import Seen
 from layerwise_torch.segments import Segment
 from layerwise_torch.tensors import Form, apply_affine, send_pixels, to_values
+from layerwise_torch.texts import TextReader
 from layerwise_torch.tracing import Traced
 
 Weight = tuple[str, str, Any]
 """Name of the node that uses it, name below that node, tensor."""
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What goes into a network where that is not one picture.
+
+    Attributes:
+        inputs: What the network itself takes; none for pictures.
+        reader: Makes tokens of texts, where texts go in.
+    """
+
+    inputs: tuple[InputSpec, ...] = ()
+    reader: TextReader | None = None
+
+
+PICTURES = Taken()
+
+
 class TorchModel(Model):
     """What PyTorch networks have in common, however their graph was found."""
 
     def __init__(
-        self, graph: Graph, description: ModelDescription, placement: Placement, main: Collection[str] | None = None
+        self,
+        graph: Graph,
+        description: ModelDescription,
+        placement: Placement,
+        main: Collection[str] | None = None,
+        taken: Taken = PICTURES,
     ) -> None:
         """Derive layers, and describe."""
         self.graph = graph
+        self._reader = taken.reader
+        self.inputs = taken.inputs if taken.reader is None else (taken.reader.spec,)
+        self.takes_any_size = any(spec.is_open for spec in self.inputs)
         self.layers = derive_layers(graph, main)
         self.arrays = placement.make_arrays()
         self.batch_size = placement.choose_batch(graph)
@@ -57,6 +83,8 @@ class TorchModel(Model):
     def _describe(self) -> ModelInfo:
         reader = Reader()
         program = self._read_program(reader)
+        if self._reader is not None:
+            program = [program, self._reader.identity]
         weights = {id(tensor): tensor for _, _, tensor in self._parameters()}
         n_parameters = sum(tensor.numel() for tensor in weights.values())
         return describe_model(self.graph, self._description, program, reader.state(), n_parameters)
@@ -77,6 +105,8 @@ class TorchModel(Model):
 
     def preprocess(self, pixels: NDArray[np.generic]) -> Any:
         """Pixels of shape (batch, height, width, 3) in 0..255 to the input tensor, channels last."""
+        if self.inputs:
+            return self._take_values(pixels)
         fitting = fit_channels(pixels, self.info.input_shape[2])
         preprocessing = self._description.preprocessing
         if self.arrays is None:
@@ -84,6 +114,12 @@ class TorchModel(Model):
         if preprocessing.affine is None:
             return send_pixels(preprocessing.apply(fitting), self._placement.device)
         return apply_affine(preprocessing.affine, send_pixels(fitting, self._placement.device))
+
+    def _take_values(self, values: NDArray[np.generic]) -> Any:
+        """Values as they are given; of texts the tokens."""
+        given = values if self._reader is None else self._reader.read(values)
+        plain = np.ascontiguousarray(given, np.float32)
+        return plain if self.arrays is None else torch.from_numpy(plain.copy()).to(self._placement.device)
 
     def compile(self, start: str, outputs: Sequence[str]) -> Compiled:
         """A function from the tensor of node `start` to those of the nodes `outputs`; the same one every time."""
@@ -132,9 +168,10 @@ class TracedModel(TorchModel):
         layout: Layout,
         description: ModelDescription,
         placement: Placement,
+        taken: Taken = PICTURES,
     ) -> None:
         self._traced, self._seen, self._names, self._layout = traced, seen, names, layout
-        super().__init__(layout.graph, description, placement)
+        super().__init__(layout.graph, description, placement, taken=taken)
 
     def _form(self, name: str) -> Form:
         node = self._layout.nodes[name]

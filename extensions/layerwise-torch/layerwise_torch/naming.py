@@ -22,8 +22,8 @@ def name_operations(traced: Traced) -> dict[fx.Node, str]:
     names: dict[fx.Node, str] = {}
     used: set[str] = set()
     for node in traced.program.graph.nodes:
-        is_input = node.op == "placeholder"
-        name = _number(INPUT, used | traced.reserved, ":") if is_input else _name(node, traced, used)
+        given = traced.given.get(node, INPUT if node.op == "placeholder" else "")
+        name = _number(given, used | traced.reserved, ":") if given else _name(node, traced, used)
         used.add(name)
         names[node] = name
     return names

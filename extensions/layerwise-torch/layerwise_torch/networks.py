@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise.plugin import InputError, LoadRequest, Model
+from layerwise.plugin import InputError, InputSpec, LoadRequest, Model
 from torch.nn.parameter import is_lazy
 
 from layerwise_torch.assembling import Way, assemble, describe, module_ways
@@ -18,6 +19,7 @@ from layerwise_torch.devices import find_placement
 from layerwise_torch.errors import describe_error
 from layerwise_torch.files import load_exported, load_script, sniff
 from layerwise_torch.importing import build_network, unwrap
+from layerwise_torch.inputs import find_inputs, fit, limit_length, make_spec, make_values
 from layerwise_torch.model import TorchModel
 from layerwise_torch.preparing import (
     complete_lazy,
@@ -28,8 +30,19 @@ from layerwise_torch.preparing import (
     try_out,
 )
 from layerwise_torch.settings import Settings, own_settings, split_model
-from layerwise_torch.tracing import FIXED_BATCH, exported_batch, exported_input, read_exported, trace_script
+from layerwise_torch.texts import DEFAULT_LENGTH, TextReader, make_reader
+from layerwise_torch.tracing import (
+    FIXED_BATCH,
+    Traced,
+    exported_batch,
+    exported_inputs,
+    read_exported,
+    trace_script,
+    without_wrapper,
+)
 from layerwise_torch.weights import describe_file, load_weights, read_file
+
+_PICTURE_AXES = 4
 
 
 def load_module(request: LoadRequest) -> Model:
@@ -107,16 +120,36 @@ def load_network(
         InputError: If the weights do not fit, or it cannot be analysed.
     """
     path = None if request.weights is None or has_weights else Path(request.weights)
-    complete_lazy(network, settings, name, request.seed)
+    settings = _with_output(request, settings)
+    inputs, reader = _find_taken(network, request, settings, name)
+    complete_lazy(network, settings, name, request.seed, inputs)
     if path is not None:
         load_weights(network, path, name, trusted=request.allow_unsafe)
     made = f"seed {request.seed}" if path is None else describe_file(path)
     source = origin if has_weights else f"{origin}, {made}"
     make_deterministic()
     placement = find_placement(request, settings, home)
-    prepared = try_out(place(network, placement.device, settings, name), placement, settings, name)
+    placed = place(network, placement.device, settings, name)
+    prepared = try_out(placed, placement, settings, name, inputs=inputs)
     settings, description = describe(request, prepared, settings, name, source, path)
-    return assemble(prepared, module_ways(prepared, settings), settings, description)
+    return assemble(prepared, module_ways(prepared, settings), settings, description, reader)
+
+
+def _with_output(request: LoadRequest, settings: Settings) -> Settings:
+    """The settings, with the output that is asked for apart from them."""
+    return settings if request.output is None else replace(settings, output=request.output)
+
+
+def _find_taken(
+    network: Any, request: LoadRequest, settings: Settings, name: str
+) -> tuple[tuple[InputSpec, ...], TextReader | None]:
+    """What a network takes where that is not one picture, and what makes it of texts where texts go in."""
+    if settings.tokenizer is None:
+        return find_inputs(network, settings.inputs, request.shapes, name), None
+    inputs = find_inputs(network, settings.inputs, None, name)
+    length = settings.length or limit_length(network, DEFAULT_LENGTH)
+    reader = make_reader(settings.tokenizer, inputs, length, request.shapes, name)
+    return reader.inputs, reader
 
 
 def load_file(request: LoadRequest) -> Model:
@@ -126,6 +159,7 @@ def load_file(request: LoadRequest) -> Model:
         InputError: If it cannot be loaded or analysed.
     """
     name, settings = split_model(request.model)
+    settings = _with_output(request, settings)
     path = Path(name)
     kind = sniff(path)
     if request.weights is not None and kind != "pickle":
@@ -142,13 +176,21 @@ def _load_script(path: Path, request: LoadRequest, settings: Settings) -> Model:
     placement = find_placement(request, settings)
     device = placement.device
     module = place(load_script(path, trusted=request.allow_unsafe), device, settings, path.name)
-    prepared = try_out(module, placement, settings, path.name)
-    shape = (FIXED_BATCH, *prepared.batches[0].shape[1:])
-    example = make_noise(shape, device, input_dtype(module))
-    recorded = replace(prepared, batches=(example,), expected=(prepared.run(example),))
+    inputs, reader = _find_taken(module, request, settings, path.name)
+    prepared = try_out(module, placement, settings, path.name, inputs=inputs)
+    if inputs:
+        example = make_values(inputs, FIXED_BATCH, device)
+    else:
+        example = make_noise((FIXED_BATCH, *prepared.batches[0].shape[1:]), device, input_dtype(module))
+    recorded = replace(prepared, batches=(example,), expected=(prepared.run_all(example),))
     settings, description = describe(request, recorded, settings, path.stem, describe_file(path), path)
-    way: Way = partial(trace_script, module, example, prepared.output)
-    return assemble(recorded, [way], settings, description)
+    way: Way = partial(trace_script, prepared.module, example, prepared.output)
+    ways = [partial(_unwrap, way)] if prepared.is_wrapped else [way]
+    return assemble(recorded, ways, settings, description, reader)
+
+
+def _unwrap(way: Way) -> Traced:
+    return without_wrapper(way())
 
 
 def _load_exported(path: Path, request: LoadRequest, settings: Settings) -> Model:
@@ -156,25 +198,63 @@ def _load_exported(path: Path, request: LoadRequest, settings: Settings) -> Mode
         raise InputError(f"{path} was exported with its types fixed; @dtype does not go with it")
     placement = find_placement(request, settings)
     exported = load_exported(path, trusted=request.allow_unsafe)
-    stand_in = exported_input(exported)
-    if stand_in is None or stand_in.ndim != 4:
-        raise InputError(f"{path} takes something else than one batch of images (images, channels, height, width)")
-    sizes = [axis if isinstance(axis, int) else None for axis in stand_in.shape]
-    if settings.size is None and sizes[2] is not None and sizes[3] is not None:
-        settings = replace(settings, size=(sizes[2], sizes[3]))
-    if settings.channels is None and sizes[1] is not None:
-        settings = replace(settings, channels=sizes[1])
+    inputs, settings = _read_stand_ins(path, exported_inputs(exported), request, settings)
+    reader = None
+    if settings.tokenizer is not None:
+        length = settings.length or DEFAULT_LENGTH
+        reader = make_reader(settings.tokenizer, inputs, length, request.shapes, path.name)
+        inputs = reader.inputs
     if placement.device.type != "cpu":
         from torch.export.passes import move_to_device_pass
 
         exported = move_to_device_pass(exported, placement.device)
     batch = exported_batch(exported)
-    prepared = try_out(exported.module(), placement, settings, path.name, batch)
+    prepared = try_out(_as_called(exported), placement, settings, path.name, batch, inputs)
     settings, description = describe(request, prepared, settings, path.stem, describe_file(path), path)
-    way: Way = partial(read_exported, exported, prepared.output, "torch.export file")
+    way: Way = partial(read_exported, exported, prepared.output, "torch.export file", inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PyTorch's, about what it does itself as it copies a program
-        return assemble(prepared, [way], settings, description)
+        return assemble(prepared, [way], settings, description, reader)
+
+
+def _read_stand_ins(
+    path: Path, stand_ins: Mapping[str, Any] | None, request: LoadRequest, settings: Settings
+) -> tuple[tuple[InputSpec, ...], Settings]:
+    """What an exported program takes, of a picture as settings."""
+    if not stand_ins:
+        raise InputError(f"{path} takes something else than tensors, of which stimuli cannot be made")
+    (stand_in, *others) = stand_ins.values()
+    if not others and stand_in.ndim == _PICTURE_AXES and stand_in.is_floating_point() and settings.inputs is None:
+        sizes = [axis if isinstance(axis, int) else None for axis in stand_in.shape]
+        if settings.size is None and sizes[2] is not None and sizes[3] is not None:
+            settings = replace(settings, size=(sizes[2], sizes[3]))
+        if settings.channels is None and sizes[1] is not None:
+            settings = replace(settings, channels=sizes[1])
+        return (), settings
+    specs = []
+    for name, tensor in stand_ins.items():
+        if not tensor.ndim:
+            raise InputError(f"{path}: input '{name}' is one number, without a row for each stimulus")
+        sides = [axis if isinstance(axis, int) else None for axis in tensor.shape[1:]]
+        specs.append(make_spec(name, str(tensor.dtype).removeprefix("torch."), sides))
+    return fit(specs, None if settings.tokenizer else request.shapes), settings
+
+
+def _as_called(exported: Any) -> Any:
+    """An exported program as a module that is called with its tensors by position, however it was called before."""
+    program = exported.module()
+    spec = exported.call_spec.in_spec
+
+    class Called(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.program = program
+
+        def forward(self, *tensors: Any) -> Any:
+            args, kwargs = torch.utils._pytree.tree_unflatten(tensors, spec)
+            return self.program(*args, **kwargs)
+
+    return Called() if spec.num_leaves > 1 or len(spec.children_specs[0].children_specs) != 1 else program
 
 
 def _load_pickled(path: Path, request: LoadRequest, settings: Settings) -> Model:

@@ -68,7 +68,7 @@ class _Recorder(fx.Interpreter):  # type: ignore[misc]
 
 
 def observe(traced: Traced, batches: Sequence[Any]) -> tuple[dict[fx.Node, Seen], list[Any]]:
-    """Run a graph on batches of different sizes: what is known of each operation's value, and the outputs.
+    """Run a graph on batches of different sizes: what is known of each value, and the outputs of each run.
 
     Args:
         traced: The graph.
@@ -81,10 +81,12 @@ def observe(traced: Traced, batches: Sequence[Any]) -> tuple[dict[fx.Node, Seen]
     for batch in batches:
         recorder = _Recorder(traced.program)
         with torch.no_grad():
-            outputs.append(recorder.run(batch.clone(memory_format=torch.preserve_format)))
+            found = recorder.run(batch.clone(memory_format=torch.preserve_format))
+            outputs.append(found if isinstance(found, tuple) else (found,))
         recorder.check_unwritten()
         runs.append(recorder.env)
-    return _see_all(traced.program.graph, runs, [len(batch) for batch in batches]), outputs
+    seen = _see_all(traced.program.graph, runs, [len(batch) for batch in batches])
+    return seen | dict.fromkeys(traced.between, Seen()), outputs
 
 
 def _see_all(graph: fx.Graph, runs: Sequence[Mapping[fx.Node, Any]], sizes: Sequence[int]) -> dict[fx.Node, Seen]:

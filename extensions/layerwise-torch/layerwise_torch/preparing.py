@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from layerwise.plugin import InputError
+from layerwise.plugin import InputError, InputSpec
 from torch.nn.parameter import is_lazy
 
 from layerwise_torch.devices import Placement
 from layerwise_torch.errors import describe_error
+from layerwise_torch.inputs import Whole, make_values, name_outputs
 from layerwise_torch.settings import Settings
 
 DEFAULT_SIZE = (224, 224)
 _LIKELY_OUTPUTS = ("logits", "out")
+_INPUTS_HINT = "what it takes instead of pictures is said with @inputs=NAME:TYPE:SHAPE, as in tokens:int64:any"
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,46 @@ class Prepared:
     """A network that has been tried.
 
     Attributes:
-        module: The network, in evaluation mode and where it runs.
+        module: The network, in evaluation mode and where it runs, called with one tensor: `Whole`, where it takes or
+            gives more than tensors.
+        network: The network itself.
         owner: What it is called, for messages.
         placement: Where it runs.
         dtype: What it takes.
         batches: Noise of (n, channels, height, width): three images and the first two of them, or one batch of the
-            only size that it takes.
-        output: Which of its outputs is meant, among all its tensors in order.
-        expected: That output for each of the batches.
-        run: From a batch to that output.
+            only size that it takes; of a network that takes something else, of (n, all that goes in).
+        output: Which of its outputs counts, among all its tensors in order.
+        expected: All outputs for each of the batches.
+        run_all: From a batch to all outputs.
+        inputs: What goes in where that is not one picture.
+        names: What the outputs are called; None for what is no tensor.
     """
 
     module: Any
+    network: Any
     owner: str
     placement: Placement
     dtype: Any
     batches: tuple[Any, ...]
     output: int
-    expected: tuple[Any, ...]
-    run: Callable[[Any], Any]
+    expected: tuple[tuple[Any, ...], ...]
+    run_all: Callable[[Any], tuple[Any, ...]]
+    inputs: tuple[InputSpec, ...] = ()
+    names: tuple[str | None, ...] = ()
+
+    def run(self, stimuli: Any) -> Any:
+        """From a batch to the output that counts."""
+        return self.run_all(stimuli)[self.output]
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether the module that is called is not the network itself."""
+        return self.module is not self.network
+
+    @property
+    def answer(self) -> Any:
+        """The output that counts, for the first batch."""
+        return self.expected[0][self.output]
 
 
 def make_deterministic() -> None:
@@ -75,7 +98,7 @@ def place(module: Any, device: Any, settings: Settings, owner: str) -> Any:
         raise InputError(f"{owner} cannot be moved to {device}: {describe_error(error)}") from error
 
 
-def complete_lazy(module: Any, settings: Settings, owner: str, seed: int) -> None:
+def complete_lazy(module: Any, settings: Settings, owner: str, seed: int, inputs: tuple[InputSpec, ...] = ()) -> None:
     """Let modules that find their sizes in the first batch (`LazyLinear`) see one of noise, under the seed.
 
     Raises:
@@ -84,7 +107,8 @@ def complete_lazy(module: Any, settings: Settings, owner: str, seed: int) -> Non
     if any(map(is_lazy, (*module.parameters(), *module.buffers()))):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            _first_call(module.eval(), torch.device("cpu"), settings, owner, None)
+            whole = Whole(module, inputs, torch.float32).eval()
+            _first_call(whole, torch.device("cpu"), settings, owner, None, inputs)
 
 
 def input_dtype(module: Any) -> Any:
@@ -94,48 +118,77 @@ def input_dtype(module: Any) -> Any:
     return next(dtypes, torch.float32)
 
 
-def try_out(module: Any, placement: Placement, settings: Settings, owner: str, batch: int | None = None) -> Prepared:
+def try_out(
+    network: Any,
+    placement: Placement,
+    settings: Settings,
+    owner: str,
+    batch: int | None = None,
+    inputs: tuple[InputSpec, ...] = (),
+) -> Prepared:
     """Run a network on noise, and check that it can be analysed.
 
     Args:
-        module: The network; called with one tensor.
+        network: The network.
         placement: Where it runs.
-        settings: Size and channels of its input, and which output is meant.
+        settings: Size and channels of its input, and which output counts.
         owner: What it is called, for messages.
         batch: The only batch size that it takes, if there is only one.
+        inputs: What goes in where that is not one picture.
 
     Raises:
-        InputError: If it does not take images, is not repeatable, or mixes the images of a batch.
+        InputError: If it does not take that, is not repeatable, or mixes the stimuli of a batch.
     """
+    whole = Whole(network, inputs, input_dtype(network))
     with placement.precision():
-        noise, value = _first_call(module, placement.device, settings, owner, batch)
-    output = choose_output(value, settings.output, owner)
+        noise, value = _first_call(whole, placement.device, settings, owner, batch, inputs)
+    is_plain = not inputs and isinstance(value, torch.Tensor | tuple | list | Mapping)
+    module = network if is_plain else whole
+    names = name_leaves(value) if is_plain else tuple(name_outputs(value))
+    output = choose_output(names, value, settings.output, owner)
 
-    def run(images: Any) -> Any:
+    def run_all(stimuli: Any) -> tuple[Any, ...]:
         with placement.precision():
-            return leaves_of(call(module, images))[output]
+            return tuple(leaves_of(call(module, stimuli)))
 
     batches = (noise,) if batch else (noise, noise[:2].clone(memory_format=torch.preserve_format))
-    expected = (leaves_of(value)[output], *(run(images) for images in batches[1:]))
-    prepared = Prepared(module, owner, placement, noise.dtype, batches, output, expected, run)
+    expected = tuple(map(run_all, batches))
+    prepared = Prepared(
+        module, network, owner, placement, noise.dtype, batches, output, expected, run_all, inputs, names
+    )
     _check(prepared)
     return prepared
 
 
-def _first_call(module: Any, device: Any, settings: Settings, owner: str, batch: int | None) -> tuple[Any, Any]:
-    """A batch of noise that a network takes, and what it makes of it; the number of channels is found by trying."""
+def _first_call(
+    whole: Whole, device: Any, settings: Settings, owner: str, batch: int | None, inputs: Sequence[InputSpec]
+) -> tuple[Any, Any]:
+    """Noise that a network takes, and what it makes of it."""
+    n_stimuli = batch or 3
+    if not inputs:
+        return _first_pictures(whole, device, settings, owner, n_stimuli)
+    noise = make_values(inputs, n_stimuli, device)
+    try:
+        return noise, call(whole.call_network, noise)
+    except Exception as error:  # a network that does not take this input raises what it likes
+        what = f"{n_stimuli} stimuli of {', '.join(map(str, inputs))}"
+        raise InputError(f"{owner} does not take {what} ({describe_error(error)}); {_INPUTS_HINT}") from error
+
+
+def _first_pictures(whole: Whole, device: Any, settings: Settings, owner: str, n_images: int) -> tuple[Any, Any]:
+    """The number of channels is found by trying."""
     height, width = settings.size or DEFAULT_SIZE
     tried = (settings.channels,) if settings.channels else (3, 1)
     for channels in tried:
-        noise = make_noise((batch or 3, channels, height, width), device, input_dtype(module))
+        noise = make_noise((n_images, channels, height, width), device, input_dtype(whole.network))
         try:
-            return noise, call(module, noise)
-        except Exception as error:  # a network that does not take this input raises what it likes
+            return noise, call(whole.call_network, noise)
+        except Exception as error:  # as above
             if channels == tried[-1] or "channel" not in str(error):
-                what = f"a batch of {batch or 3} images of {channels} x {height} x {width}"
+                what = f"a batch of {n_images} images of {channels} x {height} x {width}"
                 hint = (
                     "say its input's size with @size=HEIGHTxWIDTH behind the MODEL, or in the network's own "
-                    'attribute: layerwise = {"size": (HEIGHT, WIDTH)}'
+                    f'attribute: layerwise = {{"size": (HEIGHT, WIDTH)}}; {_INPUTS_HINT}'
                 )
                 raise InputError(f"{owner} does not take {what} ({describe_error(error)}); {hint}") from error
     raise AssertionError("the last try returns or raises")
@@ -160,47 +213,50 @@ def leaves_of(value: Any) -> list[Any]:
     return leaves
 
 
-def choose_output(value: Any, wanted: str | None, owner: str) -> int:
-    """The position of the output that is meant, among all that a network returns.
+def name_leaves(value: Any) -> tuple[str | None, ...]:
+    """What each of the leaves of a value is called; None for what is no tensor."""
+    names = {id(tensor): name for name, tensor in name_outputs(value).items()}
+    return tuple(names.get(id(leaf)) for leaf in leaves_of(value))
+
+
+def choose_output(names: Sequence[str | None], value: Any, wanted: str | None, owner: str) -> int:
+    """The position of the output that counts, among all that a network returns.
+
+    Args:
+        names: What these are called.
+        value: What it returns, for messages.
+        wanted: The one that is named, or the first in it; None for the one called `logits` or `out`, else the first.
+        owner: What it is called, for messages.
 
     Raises:
-        InputError: If it is not there, or not clear which is meant.
+        InputError: If it is not there.
     """
-    entries = _entries(value)
-    tensors = [key for key, part in entries.items() if isinstance(part, torch.Tensor)]
-    likely = [key for key in tensors if key in _LIKELY_OUTPUTS]
-    key = wanted if wanted is not None else tensors[0] if len(tensors) == 1 else likely[0] if likely else None
+    tensors = [name for name in names if name is not None]
     if not tensors:
         raise InputError(f"{owner} returns a {type(value).__name__}, not a tensor")
-    if key not in tensors:
-        problem = "returns several tensors" if key is None else f"returns no tensor '{key}'"
-        raise InputError(f"{owner} {problem}: choose one of {', '.join(tensors)} with @output=NAME behind the MODEL")
-    before = list(entries)[: list(entries).index(key)]
-    return sum(len(leaves_of(entries[name])) for name in before)
-
-
-def _entries(value: Any) -> dict[str, Any]:
-    if isinstance(value, Mapping):
-        return {str(key): part for key, part in value.items()}
-    if isinstance(value, tuple | list):
-        names = getattr(value, "_fields", range(len(value)))
-        return {str(key): part for key, part in zip(names, value, strict=True)}
-    return {"output": value}
+    if wanted is None:
+        return names.index(next((name for name in tensors if name in _LIKELY_OUTPUTS), tensors[0]))
+    found = next((name for name in tensors if name == wanted or name.startswith(f"{wanted}.")), None)
+    if found is None:
+        raise InputError(f"{owner} returns no tensor '{wanted}': choose one of {', '.join(tensors)} with --output")
+    return names.index(found)
 
 
 def _check(prepared: Prepared) -> None:
-    owner, (first, *others) = prepared.owner, prepared.expected
+    owner = prepared.owner
+    first, *others = (leaves[prepared.output] for leaves in prepared.expected)
     n_images = len(prepared.batches[0])
     if not first.is_floating_point() or first.ndim < 2 or len(first) != n_images:
         came = f"{str(first.dtype).removeprefix('torch.')} of shape {tuple(first.shape)}"
         raise InputError(
-            f"{owner} returns {came} for {n_images} images; numbers with a row for each image are needed"
+            f"{owner} returns {came} for {n_images} stimuli; numbers with a row for each stimulus are needed"
         )
-    if not is_close(prepared.run(prepared.batches[-1]), prepared.expected[-1]):
+    if not is_close(prepared.run(prepared.batches[-1]), prepared.expected[-1][prepared.output]):
         raise InputError(f"{owner} gives something else every time it is asked: it has randomness in evaluation mode")
     if others and not is_close(others[0], first[:2]):
+        one = "a stimulus" if prepared.inputs else "an image"
         reason = "batch normalisation without running statistics does that"
-        raise InputError(f"what {owner} makes of an image depends on the others in its batch; {reason}")
+        raise InputError(f"what {owner} makes of {one} depends on the others in its batch; {reason}")
 
 
 def is_close(values: Any, expected: Any) -> bool:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from layerwise.plugin import InputError, near_names
+from layerwise.plugin import InputError, InputSpec, near_names
+
+from layerwise_torch.inputs import make_spec
 
 DEVICE_VARIABLE = "LAYERWISE_TORCH_DEVICE"
 
@@ -37,6 +39,9 @@ class Settings:
         dtype: What it computes in: `float32`, `float16` or `bfloat16`; what its weights have otherwise.
         tf32: Whether the network may compute in TF32 on a CUDA GPU, faster and with three digits less.
         graph: How its graph is found: `fx`, `export` or `modules`; the first that works otherwise.
+        inputs: What goes in where that is not one picture.
+        tokenizer: A local folder with the tokenizer that makes tokens of texts.
+        length: Tokens of a text that it is run with.
     """
 
     size: tuple[int, int] | None = None
@@ -53,6 +58,9 @@ class Settings:
     dtype: str | None = None
     tf32: bool | None = None
     graph: Literal["fx", "export", "modules"] | None = None
+    inputs: tuple[InputSpec, ...] | None = None
+    tokenizer: str | None = None
+    length: int | None = None
 
     def over(self, other: Settings) -> Settings:
         """These settings, and where they say nothing those of `other`."""
@@ -165,6 +173,40 @@ def _read_classes(value: Any) -> tuple[str, ...]:
     return tuple(value.split("/")) if isinstance(value, str) else tuple(str(name) for name in value)
 
 
+def _read_inputs(value: Any) -> tuple[InputSpec, ...]:
+    """`tokens:int64:any/facts:float32:4`, or a dictionary of names to types and shapes."""
+    try:
+        return _make_inputs(value)
+    except (TypeError, ValueError, AttributeError):
+        raise ValueError("inputs as NAME:TYPE:SHAPE, such as tokens:int64:any/series:float32:anyx3") from None
+
+
+def _make_inputs(value: Any) -> tuple[InputSpec, ...]:
+    if isinstance(value, str):
+        parts = [part.split(":") for part in value.split("/")]
+        said = [(name, kind, sides.lower().split("x") if sides else []) for name, kind, sides in parts]
+    else:
+        said = [(name, kind, list(sides)) for name, (kind, sides) in value.items()]
+    specs = tuple(make_spec(name, kind, [_read_side(side) for side in sides]) for name, kind, sides in said)
+    if not specs or not all(spec.name.isidentifier() for spec in specs):
+        raise ValueError(value)
+    return specs
+
+
+def _read_side(side: Any) -> int | None:
+    if side in (None, "any"):
+        return None
+    if int(side) < 1:
+        raise ValueError
+    return int(side)
+
+
+def _read_length(value: Any) -> int:
+    if int(value) < 1:
+        raise ValueError("a number of tokens, such as 128")
+    return int(value)
+
+
 def _read_truth(value: Any) -> bool:
     words = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
     word = str(value).lower()
@@ -197,4 +239,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "dtype": _one_of("float32", "float16", "bfloat16"),
     "tf32": _read_truth,
     "graph": _one_of("fx", "export", "modules"),
+    "inputs": _read_inputs,
+    "tokenizer": str,
+    "length": _read_length,
 }

@@ -15,13 +15,16 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
+from layerwise.plugin import InputSpec
 from torch import fx
 
 from layerwise_torch.errors import UntraceableError, first_line
+from layerwise_torch.inputs import NETWORK, find_pieces, join_placeholders
+from layerwise_torch.rewriting import drop_assertions, finish
 
 Checked = TypeVar("Checked")
 FIXED_BATCH = 16
@@ -33,22 +36,30 @@ class Traced:
     """A network as a graph that can be run in parts.
 
     Attributes:
-        program: Its operations, with one input and one output.
+        program: Its operations, with one input.
+        ends: The operations that give its outputs, first the one that counts.
+        places: Which of the network's outputs, among all its tensors, each of them gives.
         returned: For each operation the paths of the modules that return its value, the innermost first.
         scopes: For each operation the path of the innermost module that it is part of.
         batch: The only batch size that it holds for; None where it holds for any.
         way: How it was found, in words.
         reserved: Paths of all modules, which no other operation may be called by.
         paths: The network's own paths of weights that the program keeps under other names.
+        given: The names of the inputs by the operations that give them, where that is not one picture.
+        between: Operations between the tensor that goes in and the inputs.
     """
 
     program: fx.GraphModule
+    ends: tuple[fx.Node, ...]
+    places: tuple[int, ...]
     returned: Mapping[fx.Node, Sequence[str]]
     scopes: Mapping[fx.Node, str]
     way: str
     batch: int | None = None
     reserved: frozenset[str] = frozenset()
     paths: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[fx.Node, str] = field(default_factory=dict)
+    between: frozenset[fx.Node] = frozenset()
 
 
 @dataclass
@@ -98,12 +109,12 @@ def trace_symbolically(module: Any, output: int) -> Traced:
         if parameter.default is not parameter.empty
     }
     graph = tracer.trace(module, concrete_args=defaults or None)
-    _drop_assertions(graph)
+    drop_assertions(graph)
     program = fx.GraphModule(module, graph)
-    _finish(program, output)
+    ends, order = finish(program, output)
     reserved = frozenset(path for path, _ in module.named_modules())
     places = tracer.places
-    return Traced(program, places.returned, places.scopes, "torch.fx graph", reserved=reserved)
+    return Traced(program, ends, order, places.returned, places.scopes, "torch.fx graph", reserved=reserved)
 
 
 def trace_exported(module: Any, example: Any, output: int) -> Traced:
@@ -130,32 +141,45 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def read_exported(exported: Any, output: int, way: str) -> Traced:
-    """The graph of an exported program, its in-place operations replaced."""
+def read_exported(exported: Any, output: int, way: str, inputs: Sequence[InputSpec] = ()) -> Traced:
+    """The graph of an exported program, its in-place operations replaced.
+
+    Args:
+        exported: The program.
+        output: Which of its outputs counts, among all its tensors in order.
+        way: Where it came from, in words.
+        inputs: What it takes, where that is something else than one tensor as it comes.
+    """
     batch = exported_batch(exported)
     program = exported.run_decompositions({}).module()
     for node in list(program.graph.nodes):
         if node.op == "call_module" and not node.users:
             program.graph.erase_node(node)  # checks of the input's shape, which segments do not have
-    _finish(program, output)
+    if inputs:
+        join_placeholders(program, inputs)
+    ends, order = finish(program, output)
     places = _read_scopes(program.graph)
     reserved = frozenset(path for path in places.scopes.values())
-    return Traced(program, places.returned, places.scopes, way, batch, reserved)
+    return Traced(program, ends, order, places.returned, places.scopes, way, batch, reserved)
 
 
 def exported_batch(exported: Any) -> int | None:
     """The batch size that a program was exported for; None where it holds for any."""
-    size = exported_input(exported).shape[0]
-    return size if isinstance(size, int) else None
+    stand_ins = exported_inputs(exported) or {}
+    sizes = [tensor.shape[0] for tensor in stand_ins.values() if tensor.ndim]
+    return next((size for size in sizes if isinstance(size, int)), None)
 
 
-def exported_input(exported: Any) -> Any:
-    """The stand-in for the one tensor that an exported program takes; None where it takes something else."""
+def exported_inputs(exported: Any) -> dict[str, Any] | None:
+    """The stand-ins for the tensors that an exported program takes, by name; None where it takes something else."""
     names = exported.graph_signature.user_inputs
-    values = [
-        node.meta.get("val") for node in exported.graph.nodes if node.op == "placeholder" and node.name in names
-    ]
-    return values[0] if len(values) == 1 and isinstance(values[0], torch.Tensor) else None
+    found = {
+        node.name: node.meta.get("val")
+        for node in exported.graph.nodes
+        if node.op == "placeholder" and node.name in names
+    }
+    is_plain = len(found) == len(names) and all(isinstance(value, torch.Tensor) for value in found.values())
+    return found if is_plain else None
 
 
 def trace_script(module: Any, example: Any, output: int) -> Traced:
@@ -163,71 +187,13 @@ def trace_script(module: Any, example: Any, output: int) -> Traced:
     from torch.fx.experimental.proxy_tensor import make_fx
 
     program = make_fx(module, tracing_mode="real", pre_dispatch=True)(example)
-    _finish(program, output)
+    ends, order = finish(program, output)
     paths = _restore_weights(program, module)
     places = _Places(scopes=dict.fromkeys(program.graph.nodes, ""))
     _name_by_weights(program, paths, places)
     reserved = frozenset(path for path, _ in module.named_modules())
     way = "operations recorded from TorchScript"
-    return Traced(program, places.returned, places.scopes, way, len(example), reserved, paths)
-
-
-def _drop_assertions(graph: fx.Graph) -> None:
-    """Take out checks of arguments that have their defaults, and those arguments."""
-    for node in reversed(graph.nodes):
-        is_check = node.op == "call_function" and "assert" in getattr(node.target, "__name__", "")
-        if not node.users and (is_check or (node.op == "placeholder" and node.args)):
-            graph.erase_node(node)
-
-
-def _finish(program: fx.GraphModule, output: int) -> None:
-    """Keep one output, let no operation write over its input, and drop what leads nowhere."""
-    graph = program.graph
-    end = next(node for node in graph.nodes if node.op == "output")
-    leaves = torch.utils._pytree.tree_leaves(end.args[0])
-    if output >= len(leaves) or not isinstance(leaves[output], fx.Node):
-        raise UntraceableError("its output is not one of its tensors")
-    end.args = (leaves[output],)
-    for node in graph.nodes:
-        _forbid_overwriting(node)
-    for module in program.modules():
-        if getattr(module, "inplace", False) is True:
-            module.inplace = False
-    graph.set_codegen(fx.graph.CodeGen())  # an exported program's own wraps the output once more
-    graph.eliminate_dead_code()
-    program.recompile()
-
-
-def _forbid_overwriting(node: fx.Node) -> None:
-    """Replace an in-place operation by the one that gives a new tensor."""
-    if "inplace" in node.kwargs:
-        node.kwargs = {**node.kwargs, "inplace": False}
-    if isinstance(node.target, str):
-        name = node.target
-        if node.op == "call_method" and name.endswith("_") and hasattr(torch.Tensor, name.rstrip("_")):
-            node.target = name.rstrip("_")
-        return
-    if isinstance(node.target, torch._ops.OpOverload):
-        _, _, name = str(node.target.overloadpacket).rpartition(".")
-        plain = getattr(torch.ops.aten, name.rstrip("_"), None) if name.endswith("_") else None
-        node.target = getattr(plain, node.target._overloadname, node.target)
-        return
-    word = getattr(node.target, "__name__", "")
-    if node.target in _OPERATORS:
-        node.target = _OPERATORS[node.target]
-    elif word.endswith("_") and not word.startswith("_"):
-        owner = torch if hasattr(torch, word.rstrip("_")) else torch.nn.functional
-        node.target = getattr(owner, word.rstrip("_"), node.target)
-
-
-def _operators() -> dict[Any, Any]:
-    import operator
-
-    names = ("add", "sub", "mul", "truediv", "floordiv", "matmul", "mod", "pow", "and_", "or_", "xor")
-    return {getattr(operator, f"i{name.rstrip('_')}"): getattr(operator, name) for name in names}
-
-
-_OPERATORS = _operators()
+    return Traced(program, ends, order, places.returned, places.scopes, way, len(example), reserved, paths)
 
 
 def _read_scopes(graph: fx.Graph) -> _Places:
@@ -279,6 +245,32 @@ def _name_by_weights(program: fx.GraphModule, paths: Mapping[str, str], places: 
     for module, nodes in users.items():
         if len(nodes) == 1:
             places.returned.setdefault(nodes[0], []).append(module)
+
+
+def without_wrapper(traced: Traced) -> Traced:
+    """A program that was traced from `Whole`, with the paths that modules have in the network itself."""
+    prefix = f"{NETWORK}."
+
+    def shorten(path: str) -> str:
+        return "" if path == NETWORK else path.removeprefix(prefix)
+
+    program = traced.program
+    constants = {str(node.target) for node in program.graph.nodes if node.op == "get_attr"}
+    own = {name: name.removeprefix(prefix) for name in constants if name.startswith(prefix)}
+    return replace(
+        traced,
+        returned={node: [shorten(path) for path in paths] for node, paths in traced.returned.items()},
+        scopes={node: shorten(path) for node, path in traced.scopes.items()},
+        reserved=frozenset(map(shorten, traced.reserved)),
+        paths={**own, **{name: shorten(path) for name, path in traced.paths.items()}},
+    )
+
+
+def with_inputs(traced: Traced, inputs: Sequence[InputSpec]) -> Traced:
+    """A program with what is known of the operations that give its inputs."""
+    placeholder = next(node for node in traced.program.graph.nodes if node.op == "placeholder")
+    given, between = find_pieces(placeholder, inputs)
+    return replace(traced, given=given, between=frozenset(between))
 
 
 def find_graph(ways: Sequence[Callable[[], Traced]], check: Callable[[Traced], Checked]) -> tuple[Traced, Checked]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from layerwise.plugin import InputError
+from layerwise.plugin import InputError, current_folder_first
 
 from layerwise_torch.errors import describe_error, first_line
-from layerwise_torch.importing import current_folder_first
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
 _PREFIXES = ("module.", "_orig_mod.", "model.")

@@ -43,7 +43,7 @@ def load_torchvision(request: LoadRequest) -> Model:
     model = load_network(
         network, request, said.over(published), name=name, origin=origin, has_weights=chosen is not None
     )
-    return _with_version(model, "torchvision")
+    return with_version(model, "torchvision")
 
 
 def load_timm(request: LoadRequest) -> Model:
@@ -73,7 +73,7 @@ def load_timm(request: LoadRequest) -> Model:
     )
     origin = f"timm {name}, published weights" if pretrained else f"{_untrained(request)}timm {name}"
     model = load_network(network, request, said.over(published), name=name, origin=origin, has_weights=pretrained)
-    return _with_version(model, "timm")
+    return with_version(model, "timm")
 
 
 def _without_a_word(request: LoadRequest) -> LoadRequest:
@@ -141,7 +141,7 @@ def _read_transforms(entry: Any) -> Settings:
     )
 
 
-def _with_version(model: Model, package: str) -> Model:
+def with_version(model: Model, package: str) -> Model:
     """The model, with the package's version among those that are recorded."""
     version = str(importlib.import_module(package).__version__)
     model.info = replace(model.info, versions={**model.info.versions, package: version})

@@ -221,11 +221,20 @@ def test_a_size_that_is_code_is_found_in_the_file(exported):
     assert find_code(exported) == "a size that is no formula"
 
 
-def test_an_exported_program_that_takes_something_else_is_refused(load, tmp_path):
+def test_an_exported_program_says_what_it_takes_or_is_refused(load, tmp_path):
     program = torch.export.export(torch.nn.Linear(3, 2), (torch.randn(2, 3),))
     torch.export.save(program, tmp_path / "linear.pt2")
-    with pytest.raises(InputError, match="takes something else than one batch of images"):
-        load(str(tmp_path / "linear.pt2"))
+    (spec,) = load(str(tmp_path / "linear.pt2")).inputs
+    assert (spec.shape, spec.dtype) == ((3,), "float32")
+
+    class Scaled(torch.nn.Module):
+        def forward(self, values, factor):
+            return values * factor
+
+    program = torch.export.export(Scaled(), (torch.randn(2, 3), torch.tensor(2.0)))
+    torch.export.save(program, tmp_path / "scaled.pt2")
+    with pytest.raises(InputError, match="input 'factor' is one number, without a row for each stimulus"):
+        load(str(tmp_path / "scaled.pt2"))
 
 
 @pytest.mark.parametrize(

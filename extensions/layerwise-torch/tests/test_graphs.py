@@ -130,7 +130,6 @@ def test_a_way_that_is_asked_for_and_does_not_work_is_an_error(load):
     [
         ("Mixing", "what Mixing makes of an image depends on the others in its batch"),
         ("Random", "gives something else every time it is asked"),
-        ("Several", "returns several tensors: choose one of features, scores with @output=NAME"),
     ],
 )
 def test_a_network_that_cannot_be_analysed_says_why(load, name, message):
@@ -142,6 +141,13 @@ def test_one_of_several_outputs_can_be_chosen(load):
     assert load("torch:small:Several@output=features").graph.output == "flatten"
     assert load("torch:small:Several@output=scores").graph.output == "fc"
     assert load("torch:small:Likely").graph.output == "fc"
+    first = load("torch:small:Several")
+    assert first.graph.output == "flatten"
+    assert "fc" in [layer.name for layer in first.layers]
+    assert first.notes == (
+        "of 2 outputs 'features' counts; --output (output= in Python) names another; 'fc' are layers",
+    )
+    assert load("torch:small:Several", output="scores").graph.output == "fc"
     with pytest.raises(InputError, match="returns no tensor 'nothing'"):
         load("torch:small:Several@output=nothing")
 

@@ -141,8 +141,8 @@ class RunOutcome:
 def describe_untrained(model: ModelInfo) -> str:
     """What must be said of a model with random weights before it is analysed."""
     return (
-        f"{model.name} has random weights ({model.source}): it has learned nothing. --weights takes trained ones, "
-        "a file or a word such as imagenet"
+        f"{model.name} has random weights ({model.source}): it has learned nothing. --weights (weights= in Python) "
+        "takes trained ones, a file or a word such as imagenet"
     )
 
 

@@ -16,7 +16,7 @@ from layerwise.core.host.checked_model import AttributedModel
 from layerwise.core.host.kinds import Engine, ModelLoader, StimulusSource, Transform
 from layerwise.core.host.plans import Budget
 from layerwise.core.host.registry import Registered, Registry, distribution_version
-from layerwise.core.network.inputs import describe_inputs
+from layerwise.core.network.inputs import describe_inputs, packed_shape
 from layerwise.core.network.model import LoadRequest, Model
 from layerwise.core.network.pixels import ChosenRows
 from layerwise.core.network.representation import NO_TRANSFORM
@@ -215,7 +215,7 @@ def _list_stimuli(registry: Registry, request: RunRequest) -> tuple[Registered[S
 
 def _take(given: LoadedStimuli, model: Model, limit: int | None) -> LoadedStimuli:
     """The first of decoded stimuli, which must have the model's size."""
-    wanted = model.info.input_shape if model.inputs else (*model.info.input_shape[:2], 3)
+    wanted = packed_shape(model.inputs) if model.inputs else (*model.info.input_shape[:2], 3)
     if given.pixels.shape[1:] != wanted:
         unit = "values" if model.inputs else "pixels"
         n_sides = None if model.inputs else 2

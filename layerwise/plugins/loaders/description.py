@@ -59,6 +59,17 @@ def take_as_given(description: ModelDescription, owner: str, inputs: Sequence[In
     return replace(description, preprocessing=AS_GIVEN)
 
 
+def describe_choice(n_outputs: int, counts: str, others: str) -> str:
+    """What is said where a model has several outputs and one was chosen.
+
+    Args:
+        n_outputs: How many.
+        counts: The one that counts.
+        others: What became of the others, in words.
+    """
+    return f"of {n_outputs} outputs '{counts}' counts; --output (output= in Python) names another; {others}"
+
+
 def describe_model(
     graph: Graph,
     description: ModelDescription,

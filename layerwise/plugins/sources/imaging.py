@@ -43,7 +43,7 @@ _ORIENTATION, _FIRST_TURNED = 0x0112, 5  # of EXIF
 THUMBNAIL_QUALITY = 80
 
 _BROKEN_FILE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
-_BROKEN_DATA = (struct.error, zlib.error, MemoryError)
+_BROKEN_DATA = (struct.error, zlib.error, MemoryError, RuntimeError, ArithmeticError, AssertionError, AttributeError)
 
 
 def prepare_codecs() -> None:

@@ -87,7 +87,7 @@ def find_range(location: str, pixels: StimuliReader) -> ValueRange:
             return known
     raise InputError(
         f"{location} has values from {values.min():g} to {values.max():g}, which are no pixels in 0..255, 0..1 "
-        "or -1..1: say what is black and what is white with --range LOW..HIGH"
+        "or -1..1: say what is black and what is white with --range LOW..HIGH (value_range=(LOW, HIGH) in Python)"
     )
 
 
@@ -98,7 +98,7 @@ def describe_range(chosen: ValueRange, pixels: StimuliReader) -> str:
     values = _sample(pixels)
     beyond = int(((values < chosen.low) | (values > chosen.high)).sum())
     clipped = f", {beyond} of {values.size} values beyond it clipped" if beyond else ""
-    why = "" if chosen.is_chosen else "; --range 0..255 takes them as they are"
+    why = "" if chosen.is_chosen else "; --range 0..255 (value_range=(0, 255) in Python) takes them as they are"
     return f"values in {chosen} are taken as pixels in 0..255{clipped}{why}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -68,6 +69,18 @@ def test_a_png_with_one_wrong_byte_is_refused() -> None:
     data[len(data) // 2] ^= 1
     with pytest.raises(StimulusError, match=r"checksum|cannot be decoded"):
         decode_image(bytes(data))
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "AVIF", "JPEG2000", "MPO", "PNG", "GIF", "WEBP", "BMP"])
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.8])
+def test_damage_of_any_format_is_that_file_s_error_and_no_other(kind: str, part: float) -> None:
+    data = encode(PHOTO, kind)
+    place = int(len(data) * part)
+    for damaged in (data[:place] + bytes(200) + data[place + 200 :], data[:place] + bytes(len(data) - place)):
+        with contextlib.suppress(StimulusError):
+            assert decode_image(damaged).size == PHOTO.size
+    with pytest.raises(StimulusError):
+        decode_image(data[:place])
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "AVIF", "JPEG2000", "MPO", "PNG", "GIF", "WEBP", "BMP"])

@@ -104,6 +104,6 @@ def test_of_several_outputs_of_a_saved_model_one_counts_and_the_others_are_layer
     assert other.info.fingerprint != model.info.fingerprint
     (said,) = load(tmp_path / "two").notes
     assert "of 2 outputs" in said  # the class is chosen from the scores, which are there already
-    assert "--output names another" in said
+    assert "--output (output= in Python) names another" in said
     with pytest.raises(InputError, match="no output 'score'; did you mean scores"):
         load(tmp_path / "two", output="score")

@@ -94,5 +94,5 @@ def test_what_makes_no_model_is_refused(load: Any, folder: Path, model: str, wor
 def test_python_that_fails_is_told_in_one_line(load: Any, folder: Path) -> None:
     (folder / "bad_of_mine.py").write_text("raise RuntimeError('not today')")
     built(folder).save("net.keras")
-    with pytest.raises(InputError, match=r"importing 'bad_of_mine.py' failed: not today"):
+    with pytest.raises(InputError, match=r"importing 'bad_of_mine.py' failed: RuntimeError: not today"):
         load("net.keras", imports=("bad_of_mine.py",))

@@ -103,3 +103,42 @@ def test_a_class_that_keras_does_not_know_is_named(load: Any, tmp_path: Path) ->
     ) as caught:
         load(path)
     assert len(str(caught.value)) < 500
+
+
+def mixing(way: str) -> Any:
+    """A model that makes of a stimulus what depends on the others in its batch."""
+    import keras
+    from keras import layers, ops
+
+    image = keras.Input((8, 8, 3), name="image")
+    pooled = layers.GlobalAveragePooling2D(name="g")(image)
+    tensor = {
+        "joins": lambda: ops.concatenate([pooled, pooled], axis=0),
+        "splits": lambda: ops.reshape(image, (-1, 24)),
+        "centres": lambda: pooled - ops.mean(pooled, axis=0, keepdims=True),
+        "turns": lambda: ops.flip(pooled, axis=0),
+        "dropout": lambda: layers.Dropout(0.5, name="drop")(pooled, training=True),
+        "normalises": lambda: layers.BatchNormalization(name="norm")(image, training=True),
+        "nested": lambda: keras.Sequential([layers.Dropout(0.5)], name="inner")(pooled, training=True),
+    }[way]()
+    return keras.Model(image, tensor, name="mixing")
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("joins", "gives 6 rows for 3 stimuli"),
+        ("splits", "gives 24 rows for 3 stimuli"),
+        ("centres", "depends on the others in its batch"),
+        ("turns", "depends on the others in its batch"),
+        ("dropout", "'drop' is called with training=True"),
+        ("normalises", "'norm' is called with training=True"),
+        ("nested", "'inner' is called with training=True"),
+    ],
+)
+def test_a_model_that_mixes_the_stimuli_of_a_batch_is_refused(way: str, words: str) -> None:
+    from layerwise.core.network.model import LoadRequest
+    from layerwise.plugins.loaders.keras.files import KerasFileLoader
+
+    with pytest.raises(InputError, match=words):
+        KerasFileLoader().adopt(mixing(way), LoadRequest("live"))

@@ -13,7 +13,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.model import Compiled, CompiledReplaced, Model, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
-from layerwise.plugins.loaders.description import ModelDescription, describe_model, take_as_given
+from layerwise.plugins.loaders.description import ModelDescription, describe_choice, describe_model, take_as_given
 from layerwise.plugins.loaders.graphdef.graph import Translation, translate_graph
 from layerwise.plugins.loaders.graphdef.inputs import GraphInputs
 from layerwise.plugins.loaders.graphdef.program import digest_graph
@@ -196,7 +196,6 @@ def _describe_outputs(frozen: Frozen, translation: Translation) -> tuple[str, ..
     left_out = [word for word in others if found[word] is None]
     if not known and not left_out:
         return ()
-    said = f"of {1 + len(known) + len(left_out)} outputs '{counts}' counts; --output names another"
-    said += "".join(f", '{name}'" for name in known) + " are layers" if known else ""
-    said += f"; not numbers with a row for each stimulus: {', '.join(left_out)}" if left_out else ""
-    return (said,)
+    others = [", ".join(f"'{name}'" for name in known) + " are layers"] if known else []
+    others += [f"{', '.join(left_out)} without a row of numbers for each stimulus"] if left_out else []
+    return (describe_choice(1 + len(known) + len(left_out), counts, "; ".join(others)),)

@@ -138,6 +138,15 @@ def inputs_of(call: Call) -> tuple[str, ...]:
     return tuple(call.sources[id(tensor)] for tensor in call.keras_node.arguments.keras_tensors)
 
 
+def asks_to_train(keras_node: Any) -> bool:
+    """Whether a call says that its layer is to do what it does in training."""
+    arguments, method = keras_node.arguments, getattr(keras_node.operation, "call", None)
+    if method is None or not _takes_training(keras_node.operation):
+        return False
+    bound = inspect.signature(method).bind_partial(*arguments.args, **arguments.kwargs)
+    return bool(bound.arguments.get("training"))
+
+
 def _takes_training(operation: Any) -> bool:
     method = getattr(operation, "call", None)
     return method is not None and "training" in inspect.signature(method).parameters

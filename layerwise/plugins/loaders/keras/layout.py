@@ -13,7 +13,7 @@ from typing import Any
 from layerwise.core.base.errors import InputError
 from layerwise.core.base.words import near_names
 from layerwise.core.network.inputs import TEXT, InputSpec
-from layerwise.plugins.loaders.keras.graph import Call, Laid, inputs_of
+from layerwise.plugins.loaders.keras.graph import Call, Laid, asks_to_train, inputs_of
 from layerwise.plugins.loaders.keras.inputs import InputSlice
 from layerwise.plugins.loaders.keras.nested import match_inputs
 from layerwise.plugins.loaders.keras.ops import has_fused_softmax
@@ -148,6 +148,11 @@ def _refuse_state(calls: Iterable[Call]) -> None:
             raise InputError(
                 f"layer '{call.name}' is stateful: what it makes of a stimulus depends on those before it; build the "
                 "model with stateful=False"
+            )
+        if call.keras_node is not None and asks_to_train(call.keras_node):
+            raise InputError(
+                f"layer '{call.name}' is called with training=True: what it makes of a stimulus depends on chance or "
+                "on the others in its batch; build the model without that"
             )
 
 

@@ -21,7 +21,7 @@ from layerwise.core.network.layer_naming import derive_layers
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Compiled, CompiledReplaced, Model, ModelInfo, WeightTensor
 from layerwise.plugins.loaders.batches import in_batches, without_replaced
-from layerwise.plugins.loaders.description import ModelDescription, describe_model, take_as_given
+from layerwise.plugins.loaders.description import ModelDescription, describe_choice, describe_model, take_as_given
 from layerwise.plugins.loaders.keras.graph import Laid, begin, replay, translate
 from layerwise.plugins.loaders.keras.inputs import is_image, read_inputs
 from layerwise.plugins.loaders.keras.layout import check_is_graph, lay_out, renumber, trace_strings
@@ -192,7 +192,7 @@ def _describe_outputs(laid: Laid, wanted: str | None) -> tuple[str, ...]:
     if not laid.others or wanted is not None:
         return ()
     others = ", ".join(f"'{name}'" for name in laid.others)
-    return (f"of {len(laid.others) + 1} outputs '{laid.output}' counts; --output names another, {others} are layers",)
+    return (describe_choice(len(laid.others) + 1, laid.output, f"{others} are layers"),)
 
 
 def _path_below(variable: Any, operation: Any) -> str:

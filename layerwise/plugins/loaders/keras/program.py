@@ -16,6 +16,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.inputs import TEXT
 from layerwise.plugins.loaders.graphdef.program import digest_graph
 from layerwise.plugins.loaders.keras.graph import Call, Laid, begin, replay
+from layerwise.plugins.loaders.keras.rows import check_rows
 from layerwise.plugins.loaders.keras.weights import first_line
 from layerwise.plugins.loaders.tensorflow.tables import read_table
 from layerwise.plugins.loaders.tensorflow_setup import import_tensorflow
@@ -45,9 +46,12 @@ class Program:
             shape: Of the tensor that goes in, for one stimulus.
 
         Raises:
-            InputError: If TensorFlow cannot trace it, or a shape cannot be told from the input's.
+            InputError: If TensorFlow cannot trace it, a shape cannot be told from the input's, or what it makes of a
+                stimulus depends on others.
         """
         self._function, traced = _trace(laid, model, batch, shape)
+        if self._function.inputs[0].shape[0] is None:
+            check_rows(self._function, shape, laid.calls[0].dtype, model)
         known = zip(laid.calls, traced, strict=True)
         self.shapes = {call.name: _read_shape(call, found, model) for call, found in known}
         self.shapes[laid.calls[0].name] = shape
