@@ -35,7 +35,7 @@ def make_network(without: tuple[str, ...] = ()) -> Any:
     }
     tensor = layers.Concatenate(name="mixed")([make() for name, make in branches.items() if name not in without])
     tensor = layers.GlobalAveragePooling2D(name="avgpool")(tensor)
-    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="output")(tensor))
+    return keras.Model(inputs, layers.Softmax(name="output")(layers.Dense(3, name="logits")(tensor)))
 
 
 def make_study(**changes: Any) -> Study:
@@ -80,6 +80,7 @@ def test_every_training_is_measured_from_what_is_stored_of_it(done: Any) -> None
                 moment.run_id: moment.accuracy for moment in training.moments
             }
         last = made.trainings[0].last
+        assert made.trainings[0].layers[-1] == "logits"  # where the way through a network ends
         distances = [
             store.read_representation(LayerAddress(last.run_id, layer)).correlation_distances()
             for layer in made.trainings[0].layers

@@ -65,7 +65,7 @@ class Training:
     Attributes:
         condition: Its condition's name.
         seed: Its seed.
-        layers: Names of the main layers, the input and the output included.
+        layers: Names of the main layers that the profile follows, from the input to its end point.
         n_parameters: Of the network.
         moments: One an epoch, the untrained network first.
         accuracy_lost: What the trained network loses without some layers, by their names or the pattern that means
@@ -138,7 +138,7 @@ def measure(
     if missing:
         raise LayerwiseError(f"of the training '{lineage}', epoch {missing[0]} is not in the history")
     found = [runs[epoch] for epoch in range(study.n_epochs + 1)]
-    layers = tuple(layer.name for layer in history.list_layers(found[-1].id) if layer.is_main)
+    layers = profile_run(registry, history, found[-1], MEASURE).layers
     moments = tuple(_measure_moment(epoch, run, registry, history) for epoch, run in enumerate(found))
     variants = _ablate(study, found[-1], model, registry, history)
     lost = {name: moments[-1].accuracy - _accuracy_of(history.find_run(run)) for name, run in variants.items()}
