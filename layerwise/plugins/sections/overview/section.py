@@ -37,7 +37,7 @@ def list_facts(run: RunRecord, profile: pl.DataFrame | None, n_main: int, scale:
 
 def _list_changes(profile: pl.DataFrame, scale: Scale) -> list[Fact]:
     """From the input to the end of the way, and the largest step between."""
-    facts, end = [], profile["layer"].last()
+    facts, end = [], str(profile["layer"].last())
     ends = profile.filter(profile["layer"] == end)["input"].to_list()
     if ends and ends[0] is not None:
         note = f"{scale.axis()} of the first and the last structure"
