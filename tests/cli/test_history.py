@@ -22,8 +22,10 @@ def test_show_prints_a_row_per_layer_with_what_a_person_wants(ask, demo):
     rows = {row["layer"]: row for row in said.json["overview"]}
     assert list(rows) == demo.record["runs"][1]["layers"]
     assert rows["input"]["input_similarity"] == pytest.approx(1, abs=1e-6)
-    assert rows["output"]["output_similarity"] == pytest.approx(1, abs=1e-6)
-    assert rows["output"]["step_similarity"] == pytest.approx(rows["avgpool"]["output_similarity"])
+    assert said.json["end_point"] == "logits"
+    assert rows["logits"]["output_similarity"] == pytest.approx(1, abs=1e-6)
+    assert rows["logits"]["step_similarity"] == pytest.approx(rows["avgpool"]["output_similarity"])
+    assert rows["output"]["step_similarity"] == pytest.approx(rows["output"]["output_similarity"])
     assert rows["mixed1/5x5"]["step_similarity"] is None
     assert rows["mixed1"]["n_features"] == 8 * 8 * 52
     assert 0 < rows["mixed2"]["sparseness"] < 1
@@ -61,8 +63,8 @@ def test_compare_prints_layers_and_a_matrix_in_the_same_order(ask, run_ids):
 
 def test_compare_across_runs_has_the_layers_of_both(ask, run_ids):
     said = ask("compare", *run_ids, "--layers", "main", "--json").json
-    assert [layer["run_id"] for layer in said["layers"]] == [run_ids[0]] * 8 + [run_ids[1]] * 8
-    assert said["matrix"][0][8] == pytest.approx(1, abs=1e-6)  # both see the same input
+    assert [layer["run_id"] for layer in said["layers"]] == [run_ids[0]] * 9 + [run_ids[1]] * 9
+    assert said["matrix"][0][9] == pytest.approx(1, abs=1e-6)  # both see the same input
 
 
 def test_several_comparators_print_a_list(ask):
@@ -73,7 +75,7 @@ def test_several_comparators_print_a_list(ask):
 def test_compare_for_people_shows_the_steps_between_neighbours(ask):
     said = ask("compare", "latest", "--layers", "main")
     assert said.code == 0, said.err
-    assert "avgpool   output" in said.out
+    assert "avgpool   logits" in said.out
 
 
 def test_runs_on_different_stimuli_are_compared_on_those_that_they_share(cli, demo, run_ids):

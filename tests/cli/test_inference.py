@@ -55,7 +55,7 @@ def test_the_table_shows_steps_with_their_intervals(own):
         (("--level", "0.9"), "--level is of the intervals"),
         (("--two-sided",), "--two-sided is of the tests that --permutations N adds"),
         (("--correction", "bh"), "--correction is of the tests"),
-        (("--seed", "3"), "--seed is of what --bootstrap N and --permutations N draw"),
+        (("--seed", "3"), "--seed is of what --bootstrap N, --permutations N and --calibrated draw"),
         (("--bootstrap", "5"), "at least 20 resamples"),
         (("--bootstrap", "50", "--interval", "bcaa"), "did you mean bca"),
         (("--bootstrap", "50", "--level", "95"), "between 0 and 1"),

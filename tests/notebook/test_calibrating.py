@@ -70,7 +70,7 @@ def test_show_has_calibrated_columns_of_main_layers(url: str, capsys: Any) -> No
         scores, names = np.asarray(found.scores), list(found.scores.rows)
     assert list(told) == names
     assert told[names[2]]["step"] == pytest.approx(scores[2, 1], abs=1e-9)
-    assert told[names[2]]["to_output"] == pytest.approx(scores[2, names.index("output")], abs=1e-9)
+    assert told[names[2]]["to_output"] == pytest.approx(scores[2, names.index("logits")], abs=1e-9)
     assert told[names[0]]["step"] is None
     assert main(["show", "toy@0", "--calibrated", "--db", url]) == 0
     lines = capsys.readouterr().out.splitlines()

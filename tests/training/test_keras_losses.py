@@ -19,7 +19,7 @@ from layerwise.storage import open_store
 
 keras: Any = pytest.importorskip("keras")
 tf: Any = pytest.importorskip("tensorflow")
-LAYERS = ["input", "conv0", "maxpool0", "mixed1", "maxpool1", "mixed2", "avgpool", "output"]
+LAYERS = ["input", "conv0", "maxpool0", "mixed1", "maxpool1", "mixed2", "avgpool", "logits", "output"]
 
 
 def make_layers(n: int = 12, dtype: str = "float64") -> list[np.ndarray]:
