@@ -109,7 +109,7 @@ def test_a_missing_package_is_one_line_with_the_command_that_brings_it(cli, monk
     monkeypatch.setattr("layerwise.cli.commands.ask.runs.open_history", lack)
     said = cli("runs")
     assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "browse needs starlette, which is not installed: `" in said.err
+    assert "`layerwise browse` needs starlette, which is not installed: `" in said.err
     assert "-m pip install 'layerwise[browse]'`" in said.err
     assert "'layerwise[postgres]'" in explain_missing("psycopg")
 

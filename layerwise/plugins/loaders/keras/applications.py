@@ -163,13 +163,15 @@ def _describe_source(weights: str, seed: int) -> str:
     return f"{UNTRAINED}, seed {seed}" if weights == NO_WEIGHTS else Path(weights).name
 
 
-@cache
 def _find_applications() -> dict[str, tuple[str, str]]:
-    """Name and class of each application, by its name without case and underscores."""
+    """Name and class of each application, by its name without case and underscores; none without Keras."""
     found = importlib.util.find_spec("keras")
-    if found is None or found.origin is None:
-        return {}
-    text = (Path(found.origin).parent / "applications" / "__init__.py").read_text(encoding="utf-8")
+    return {} if found is None or found.origin is None else _read_applications(Path(found.origin).parent)
+
+
+@cache
+def _read_applications(keras: Path) -> dict[str, tuple[str, str]]:
+    text = (keras / "applications" / "__init__.py").read_text(encoding="utf-8")
     imports = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
     classes = {
         alias.name: (node.module or "").rpartition(".")[2]
