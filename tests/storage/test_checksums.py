@@ -38,10 +38,13 @@ def turn_bit(value: Any, bit: int) -> Any:
     return value[:at] + chr(ord(value[at]) ^ 1) + value[at + 1 :]
 
 
-def cells_of(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[sa.Column[Any], Any, dict[str, Any]]]:
-    """Every cell that holds something, as the database has it, and the key of its row."""
+def cells_of(
+    connection: sa.Connection, table: sa.Table, n_rows: int | None
+) -> Iterator[tuple[sa.Column[Any], Any, dict[str, Any]]]:
+    """Every cell of so many rows that holds something, as the database has it, and the key of its row."""
     keys = [column.name for column in table.primary_key.columns]
-    for row in connection.execute(sa.select(*(raw(column) for column in table.c))).mappings().all():
+    chosen = sa.select(*(raw(column) for column in table.c)).limit(n_rows)
+    for row in connection.execute(chosen).mappings().all():
         for column in table.c:
             is_left_out = column.name in GIVEN_OUT or (table is runs and column.name in OF_PROCESS)
             if not is_left_out and row[column.name] not in (None, "", b"", "[]", "{}"):
@@ -62,11 +65,13 @@ def set_cell(connection: sa.Connection, column: sa.Column[Any], value: Any, key:
     connection.execute(change, {"value": value, **{f"k_{name}": held for name, held in key.items()}})
 
 
-def try_cells(store: Store, look: Callable[[sa.Connection], bool], bits: int) -> tuple[int, list[str]]:
-    """Turn bits of every cell over, one at a time; how many, and what `look` did not see."""
+def try_cells(
+    store: Store, look: Callable[[sa.Connection], bool], bits: int, n_rows: int | None = None
+) -> tuple[int, list[str]]:
+    """Turn bits of every cell of so many rows over, one at a time; how many, and what `look` did not see."""
     n_turned, unseen = 0, []
     with store._database.engine.connect() as connection, connection.begin():
-        todo = [(table, cell) for table in metadata.sorted_tables for cell in cells_of(connection, table)]
+        todo = [(table, cell) for table in metadata.sorted_tables for cell in cells_of(connection, table, n_rows)]
         for number, (table, (column, value, key)) in enumerate(todo):
             for bit in range(bits):
                 attempt = connection.begin_nested()
@@ -83,13 +88,14 @@ def try_cells(store: Store, look: Callable[[sa.Connection], bool], bits: int) ->
     return n_turned, unseen
 
 
-def test_a_check_finds_a_bit_that_turned_over_in_any_cell(sqlite_url: str, samples: Any) -> None:
+def test_a_check_finds_a_bit_that_turned_over_in_any_column(sqlite_url: str, samples: Any) -> None:
     with open_store(sqlite_url) as store:
         samples.fill(store)
         assert store.verify() == []
-        n_turned, unseen = try_cells(store, lambda connection: bool(find_damages(connection)), bits=1)
+        n_turned, unseen = try_cells(store, lambda connection: bool(find_damages(connection)), bits=1, n_rows=1)
+        print(f"bits turned over: {n_turned}, found: {n_turned - len(unseen)}")
         assert unseen == []
-        assert n_turned > 400
+        assert n_turned > 150
         assert store.verify() == []
 
 

@@ -17,6 +17,7 @@ from layerwise.storage import Store, migrate, open_store, upgrade
 from layerwise.storage.holding import claims
 from layerwise.storage.schema import HEAD
 
+BEFORE = "0017"  # rows had no checksums
 CKA = Provider("sample:cka", "1.0", revision=1)
 CHANGES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP")
 
@@ -115,7 +116,7 @@ def stop_upgrades(url: str, samples: Any, step: int) -> int:
     n_stops = 0
     while True:
         if n_stops == 0 or migrate.read_revision(database_of(url)) == HEAD:
-            migrate.downgrade(url, "0012")
+            migrate.downgrade(url, BEFORE)
         try:
             with stopping_at(1 + step * n_stops):
                 upgrade(url)
@@ -123,8 +124,8 @@ def stop_upgrades(url: str, samples: Any, step: int) -> int:
             n_stops += 1
         else:
             return n_stops
-        assert migrate.read_revision(database_of(url)) == "0012"
-        assert upgrade(url) == "0012"
+        assert migrate.read_revision(database_of(url)) == BEFORE
+        assert upgrade(url) == BEFORE
         with open_store(url) as store:
             assert store.verify() == []
             assert export(store, run) == expected
