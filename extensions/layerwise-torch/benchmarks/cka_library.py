@@ -109,7 +109,14 @@ def ask_layerwise(networks: list[nn.Sequential], images: Any) -> Any:
     addresses: list[list[LayerAddress]] = []
     for number, network in enumerate(networks):
         names = tuple(list_layers(network))
-        request = RunRequest(network, images, layers=names, preprocessing="unit", tags={"number": str(number)})
+        request = RunRequest(
+            network,
+            images,
+            layers=names,
+            preprocessing="unit",
+            open_size=(SIDE, SIDE),  # or pictures would be enlarged to what most networks for photos take
+            tags={"number": str(number)},
+        )
         prepared = prepare_run(request, registry, SilentObserver())
         outcome = execute_run(prepared, history, SilentObserver())
         addresses.append([LayerAddress(outcome.run_id, name) for name in names])
