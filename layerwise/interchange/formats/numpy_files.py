@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerwise.core.base.errors import InputError
+from layerwise.core.base.words import shorten
 from layerwise.core.network.layers import Layer
 from layerwise.interchange.checks import check_memory
 from layerwise.interchange.content import (
@@ -42,6 +43,7 @@ from layerwise.interchange.formats.layer_facts import read_facts, write_facts
 from layerwise.interchange.labels import FoundLabels, read_label_array
 
 Found = TypeVar("Found", FoundArray, FoundRepresentation)
+_LONGEST = 200  # letters of what NumPy and zipfile say: they repeat headers
 _BROKEN = (
     OSError,
     ValueError,
@@ -175,4 +177,5 @@ def _unpacked_size(path: Path) -> int:
 def _explain(error: Exception, suffix: str) -> str:
     if "pickle" in str(error) or "Python objects" in str(error):
         return "holds pickled Python objects, which can run code and are not read; save plain arrays"
-    return f"cannot be read as {suffix} ({error})"
+    said = shorten(" ".join(str(error).split()) or type(error).__name__, _LONGEST)
+    return f"cannot be read as {suffix} ({said})"

@@ -118,6 +118,8 @@ def _find_rows(path: Path, file: io.BufferedReader, end: int) -> StimuliReader |
     if version not in ((1, 0), (2, 0)):
         return None
     shape, fortran_order, dtype = read(file)
+    if any(side < 0 for side in shape):
+        raise ValueError(f"its shape {shape} has a negative side")
     rows = FileReader.at(path, file.tell(), shape, dtype)
     if dtype.kind not in "uif" or not shape or fortran_order or 0 in shape:
         return None
