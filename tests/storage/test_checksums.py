@@ -221,7 +221,8 @@ def test_a_check_compares_the_schema_and_goes_on(
     with open_store(url) as store:
         samples.fill(store)
         execute("UPDATE statistics SET value = 3 WHERE name = 'mean'")
-        execute(change)
+        with_views = change.startswith("DROP TABLE") and not url.startswith("sqlite")
+        execute(f"{change} CASCADE" if with_views else change)
         problems = store.verify()
     assert any(said in problem for problem in problems)
     assert any("statistic 'mean'" in problem for problem in problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,7 +46,15 @@ def _convert(row: Row, converts: Mapping[str, Convert | None]) -> tuple[Row, boo
 
 
 def _converter(column: sa.Column[Any], dialect: sa.Dialect) -> Convert | None:
+    """What makes a value of what a driver gives; PostgreSQL's gives values already."""
+    if dialect.name != "sqlite":
+        kind = column.type
+        return partial(_decorate, kind, dialect) if isinstance(kind, sa.types.TypeDecorator) else None
     return column.type.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _decorate(kind: sa.types.TypeDecorator[Any], dialect: sa.Dialect, value: Any) -> Any:
+    return kind.process_result_value(value, dialect)
 
 
 def _has_own_checksum(column: sa.Column[Any]) -> bool:
