@@ -38,6 +38,9 @@ def show_run(
             help="Add columns: main layers between chance (0) and agreement (1), by 1,000 permutations.",
         ),
     ] = False,
+    compute: Annotated[
+        bool, typer.Option("--findings", help="Compute what was found, as a report does; without it, what is kept.")
+    ] = False,
     database: Database = DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -45,16 +48,17 @@ def show_run(
 
     The similarities (to the input, to the logits or, without a softmax, the output, and of the step from the main
     layer before) are `rsa-pearson`. What was found are the sentences at the head of the run's report, with
-    95% intervals.
+    95% intervals: those that were kept when a report was made, or all with --findings.
 
     Examples:
         layerwise show latest
-        layerwise show latest --calibrated
+        layerwise show latest --findings --calibrated
         layerwise show 3fa2 --json
     """
     from layerwise.cli.printing.overview import survey_layers
     from layerwise.core.history.baselines import find_baseline
     from layerwise.core.history.left_out import describe_left_out
+    from layerwise.core.history.views.kept_answers import KeptAnswers
     from layerwise.core.network.layers import find_end_point
     from layerwise.core.network.representation import NO_TRANSFORM
     from layerwise.report.content import Choice
@@ -67,7 +71,8 @@ def show_run(
         left_out = describe_left_out(store.read_statistics(record.id))
         baseline = find_baseline(store, record)
         choice = Choice(transform=None if transform == NO_TRANSFORM else transform, end_point=output)
-        findings = find_findings(session_of(context).registry, store, record, choice)
+        history = store if compute else KeptAnswers(store)
+        findings = find_findings(session_of(context).registry, history, record, choice)
         scores = _calibrate(session_of(context).registry, store, record, transform, output) if calibrated else {}
     if as_json:
         told: dict[str, Any] = {
