@@ -219,6 +219,16 @@ for number, name, source, resize, fingerprint, skipped in connection.execute(
     connection.execute("UPDATE stimulus_sets SET checksum = ? WHERE id = ?", (checksum, number))
 connection.execute("VACUUM")
 connection.close()
+try:  # since 0018 rows have checksums
+    from layerwise.storage.connect import Database, parse_url
+    from layerwise.storage.holding.sealing import seal_attempt, seal_run
+except ImportError:
+    sys.exit()
+with Database(parse_url("sqlite:///layerwise.db")).write() as connection:
+    for run_id, number in connection.exec_driver_sql("SELECT run_id, number FROM attempts").fetchall():
+        seal_attempt(connection, run_id, number)
+    for (run_id,) in connection.exec_driver_sql("SELECT id FROM runs").fetchall():
+        seal_run(connection, run_id)
 """
 
 LAUNCHER = """
