@@ -312,6 +312,13 @@ VERSIONS = (
         (("measure", "{split}"), *_FULL, *MANY_COMPARED, *RESAMPLED, *OUTPUTS_COMPARED),
         (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS, CHECK),
     ),
+    Version(  # what db check says of the journal depends on SQLite, so it is not asked
+        "0018",
+        "3abfa50",
+        _SPLITTING | MANY,
+        (("measure", "{split}"), *_FULL, *MANY_COMPARED, *RESAMPLED, *OUTPUTS_COMPARED),
+        (*_FIRST, *_ALL_TABLES, PROFILE_INTERVALS),
+    ),
 )
 
 # ---------------------------------------------------------------------------------------------------------------
