@@ -164,7 +164,8 @@ class Finding:
 
     Attributes:
         text: The sentence, with the interval that carries it; plain text.
-        figure: Name of the figure of the section that shows it; empty for the section as a whole.
+        figure: Name of the figure of the section that shows it, also one among `Alternatives`, which is then chosen;
+            empty for the section as a whole.
         weight: How telling it is, from 0 to 1: a page begins with those that tell most.
     """
 

@@ -118,7 +118,13 @@ def _beside(content: SideBySide, anchor: str, figure: Figure) -> Markup:
 @render_content.register
 def _alternatives(content: Alternatives, anchor: str, figure: Figure) -> Markup:
     panels = _render_panels(content.figures, anchor)
-    return _render("alternatives.html", anchor=anchor, content=content, panels=panels, figure=figure)
+    shared = {"panel_anchor": panel_anchor, "content": content, "panels": panels}
+    return _render("alternatives.html", anchor=anchor, figure=figure, **shared)
+
+
+def panel_anchor(anchor: str, name: str) -> str:
+    """The HTML id of one of several figures that are shown one at a time; `anchor` is that of all of them."""
+    return f"{anchor}-{name}-panel"
 
 
 def _render_panels(figures: tuple[Figure, ...], anchor: str) -> list[tuple[Figure, Markup]]:

@@ -22,9 +22,9 @@ from layerwise.core.host.registry import Registered, Registry, distribution_vers
 from layerwise.report.assets import content_policy, page_script, page_style, script_safe
 from layerwise.report.atlas_markup import shared_data
 from layerwise.report.bundle import vega_bundle
-from layerwise.report.content import Choice, Figure, Preview, ReportContext, ReportSection
+from layerwise.report.content import Alternatives, Choice, Figure, Preview, ReportContext, ReportSection
 from layerwise.report.findings import find_preview, gather_findings
-from layerwise.report.markup import render_content, templates
+from layerwise.report.markup import panel_anchor, render_content, templates
 from layerwise.report.queries import check_choice
 from layerwise.report.section import SectionBuilder
 
@@ -184,12 +184,12 @@ def place_head(
     builders: Sequence[Registered[SectionBuilder]], context: ReportContext, placed: Sequence[PlacedSection]
 ) -> Head:
     """What the sections have found, each sentence with the place on the page that shows it."""
-    shown = {place.anchor: {figure.name for figure, _ in place.figures} for place in placed if not place.problem}
+    shown = {place.anchor: anchors_of(place) for place in placed if not place.problem}
     able = [builder for builder in builders if anchor_of(builder) in shown]
 
     def place(builder: Registered[SectionBuilder], figure: str) -> str:
         anchor = anchor_of(builder)
-        return figure_anchor(anchor, figure) if figure in shown[anchor] else anchor
+        return shown[anchor].get(figure, anchor)
 
     findings = tuple(
         PlacedFinding(found.finding.text, place(found.section, found.finding.figure))
@@ -199,6 +199,17 @@ def place_head(
     if preview is None:
         return Head(findings)
     return Head(findings, preview[1], place(preview[0], preview[1].figure))
+
+
+def anchors_of(place: PlacedSection) -> dict[str, str]:
+    """The HTML ids of the figures of a section, also of those that are shown one at a time, by name."""
+    inner = {
+        panel.name: panel_anchor(f"{place.anchor}-{figure.name}", panel.name)
+        for figure, _ in place.figures
+        if isinstance(figure.content, Alternatives)
+        for panel in figure.content.figures
+    }
+    return inner | {figure.name: figure_anchor(place.anchor, figure.name) for figure, _ in place.figures}
 
 
 def figure_anchor(anchor: str, name: str) -> str:

@@ -213,6 +213,31 @@ def reach(expect: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
     return find
 
 
+@pytest.fixture(scope="session")
+def turn_to(expect: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function that brings a figure to sight as a reader does: `turn_to(page, "weights-weights")`, drawn.
+
+    A section that is folded is opened; of figures that are shown one at a time, that whose title begins so is chosen:
+    `turn_to(page, "transition-curves", "The step")`.
+    """
+
+    def find(page: Any, name: str, chosen: str = "") -> Any:
+        found = page.locator(f"figure[id*='{name}']").first
+        fold = page.locator("details.fold:not([open])").filter(has=found)
+        if fold.count():
+            fold.locator("summary").first.click()
+        if chosen:
+            options = found.locator(".pick option").all_text_contents()
+            label = next(option for option in options if option.startswith(chosen))
+            found.locator(".pick select").select_option(label=label)
+            expect(found.locator(".panel:visible")).to_have_attribute("aria-label", label)
+        found.scroll_into_view_if_needed()
+        expect(found.locator(".chart:visible:not([data-state=done])")).to_have_count(0)
+        return found
+
+    return find
+
+
 @pytest.fixture
 def overflow() -> Callable[[Any], int]:
     """A function that says how many pixels a page is wider than its window."""

@@ -45,7 +45,8 @@ def test_every_control_has_a_name(finished, browser_page, reach) -> None:
     nameless = page.locator("button, select, input, a[href], canvas[tabindex], [role=group]").evaluate_all(
         """(found) => found.filter((control) => {
             const named = [control.getAttribute("aria-label"), control.textContent, control.title,
-                ...[...(control.labels || [])].map((label) => label.textContent)];
+                ...[...(control.labels || [])].map((label) => label.textContent),
+                ...[...control.querySelectorAll("img")].map((picture) => picture.alt)];
             return control.tagName !== "SELECT" || control.labels?.length || control.ariaLabel
                 ? !named.some((name) => name && name.trim()) : true;
         }).map((control) => control.outerHTML.slice(0, 200))"""

@@ -61,7 +61,7 @@ def test_the_layer_matrices_agree(shown, triangles, finished) -> None:
 def test_the_profile_and_its_steps_agree(shown, triangles, finished) -> None:
     main = [layer.name for layer in finished.studio.store.list_layers(finished.run.id) if layer.is_main]
     ends = {"to the input": "input", "to the output": "output"}
-    curves = rows_of(shown, "transition-profile")
+    curves = rows_of(shown, "-profile-")
     assert len(curves) == 2 * len(main)
     for row in curves:
         expected = correlate(triangles[row["layer"]], triangles[ends[row["series"]]])
@@ -69,7 +69,7 @@ def test_the_profile_and_its_steps_agree(shown, triangles, finished) -> None:
         if row["low"] is not None:
             assert -1 <= row["low"] <= row["high"] <= 1
     assert sum(row["low"] is not None for row in curves) > len(main)
-    steps = {row["layer"]: row for row in rows_of(shown, "transition-steps")}
+    steps = {row["layer"]: row for row in rows_of(shown, "-steps-")}
     sizes = {after: 1 - correlate(triangles[before], triangles[after]) for before, after in itertools.pairwise(main)}
     assert set(steps) == set(sizes)
     for layer, size in sizes.items():

@@ -101,6 +101,9 @@ def test_the_order_of_any_main_layer_can_be_chosen_and_all_matrices_follow(
 def test_a_layer_s_own_scale_ends_where_its_values_do(finished, opened) -> None:
     page, root = opened
     ends = root.locator(".legend p").first.locator("span")
+    assert root.locator("input[value=own]").is_checked()
+    root.locator("label", has_text="shared").click()
+    page.locator(".matrices[data-state$='|shared']").wait_for()
     assert ends.all_inner_texts() == ["−1", "0", "1"]
     root.locator("label", has_text="per layer").click()
     page.locator(".matrices[data-state$='|own']").wait_for()
@@ -117,6 +120,7 @@ def test_next_before_and_the_small_matrices_choose_the_layer(opened) -> None:
     page.locator(".matrices[data-state^='conv0|']").wait_for()
     root.get_by_role("button", name="Layer before").click()
     page.locator(".matrices[data-state^='input|']").wait_for()
+    root.locator(".multiples summary").first.click()
     root.locator(".grid button", has_text="mixed3a").first.click()
     page.locator(".matrices[data-state^='mixed3a|']").wait_for()
     assert root.locator("select.layer option:checked").inner_text() == "mixed3a"

@@ -17,9 +17,10 @@ def read_csv(download) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def save(page, figure: str, kind: str = "csv"):
-    with page.expect_download() as caught:
-        page.locator(f"figure[id*='{figure}'] .download[data-kind={kind}]").first.click()
+def save(found, kind: str = "csv"):
+    """What a figure that is in sight is saved as."""
+    with found.page.expect_download() as caught:
+        found.locator(f".download[data-kind={kind}]").first.click()
     return caught.value
 
 
@@ -94,9 +95,10 @@ def test_the_keyboard_reaches_the_figures_and_the_contents(finished, browser_pag
     expect(link).to_have_attribute("aria-current", "true")
 
 
-def test_the_command_can_be_copied(finished, browser_page, expect) -> None:
+def test_the_command_can_be_copied(finished, browser_page, turn_to, expect) -> None:
     page = browser_page(finished.path)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    turn_to(page, "provenance-provenance")
     page.clock.install()
     page.clock.pause_at("2040-01-01")
     button = page.locator("figure .copy").first
@@ -130,29 +132,31 @@ def test_a_cell_says_its_value_when_pointed_at(finished, browser_page, reach, ex
 
 
 @pytest.mark.parametrize(
-    ("figure", "columns"),
+    ("figure", "chosen", "columns"),
     [
-        ("layer-matrix-layers", {"row", "column", "value"}),
-        ("transition-profile", {"layer", "series", "value", "low", "high"}),
-        ("transition-steps", {"layer", "change", "share", "low", "high"}),
-        ("sparseness-sparseness", {"layer", "series", "value", "version"}),
-        ("dimension-dimension", {"layer", "series", "value", "version"}),
-        ("weights-weights", {"tensor", "weight", "share"}),
-        ("gallery-gallery", {"stimulus", "label", "rank", "class", "probability"}),
-        ("overview-facts", {"number", "value", "note"}),
-        ("provenance-provenance", {"what", "value"}),
+        ("layer-matrix-layers", "", {"row", "column", "value"}),
+        ("transition-curves", "Similarity to the input", {"layer", "series", "value", "low", "high"}),
+        ("transition-curves", "The step", {"layer", "change", "share", "low", "high"}),
+        ("sparseness-sparseness", "", {"layer", "series", "value", "version"}),
+        ("dimension-dimension", "", {"layer", "series", "value", "version"}),
+        ("weights-weights", "", {"tensor", "weight", "share"}),
+        ("gallery-gallery", "", {"stimulus", "label", "rank", "class", "probability"}),
+        ("overview-facts", "", {"number", "value", "note"}),
+        ("provenance-provenance", "", {"what", "value"}),
     ],
 )
-def test_the_data_behind_a_figure_can_be_saved_as_csv(finished, browser_page, figure, columns) -> None:
-    saved = save(browser_page(finished.path), figure)
+def test_the_data_behind_a_figure_can_be_saved_as_csv(
+    finished, browser_page, turn_to, figure, chosen, columns
+) -> None:
+    saved = save(turn_to(browser_page(finished.path), figure, chosen))
     assert saved.suggested_filename.endswith(".csv")
     rows = read_csv(saved)
     assert rows
     assert columns <= set(rows[0])
 
 
-def test_a_saved_matrix_is_the_one_in_the_history(finished, browser_page) -> None:
-    rows = read_csv(save(browser_page(finished.path), "layer-matrix-layers"))
+def test_a_saved_matrix_is_the_one_in_the_history(finished, browser_page, turn_to) -> None:
+    rows = read_csv(save(turn_to(browser_page(finished.path), "layer-matrix-layers")))
     store, run = finished.studio.store, finished.run
     provider = chosen_measure(ReportContext([run], store, finished.studio.registry)).provider
     kept = {(c.first.layer, c.second.layer): c.value for c in store.read_comparisons(provider, [run.id])}
@@ -161,12 +165,12 @@ def test_a_saved_matrix_is_the_one_in_the_history(finished, browser_page) -> Non
         assert float(row["value"]) == pytest.approx(kept[row["row"], row["column"]], abs=1e-12)
 
 
-def test_charts_can_be_saved_as_pictures_on_white(finished, browser_page) -> None:
-    page = browser_page(finished.path, scheme="dark")
-    svg = save(page, "transition-steps", "svg").path().read_text(encoding="utf-8")
+def test_charts_can_be_saved_as_pictures_on_white(finished, browser_page, turn_to) -> None:
+    found = turn_to(browser_page(finished.path, scheme="dark"), "transition-curves", "The step")
+    svg = save(found, "svg").path().read_text(encoding="utf-8")
     assert svg.startswith("<svg")
     assert 'fill="#ffffff"' in svg
-    png = save(page, "transition-steps", "png").path().read_bytes()
+    png = save(found, "png").path().read_bytes()
     assert png.startswith(b"\x89PNG")
 
 

@@ -43,7 +43,7 @@ def find_loss(profile: Profile, intervals: ProfileIntervals, largest: float) -> 
     value = _with_interval(profile.to_input[place], intervals.curves["to_input"][place])
     where = "from the first layer on" if place == 1 else f"from {profile.layers[place]} on"
     told = f"Less than half of the input's structure is left {where}: similarity to the input is {value} there"
-    return Finding(f"{told} and stays below {bound:g}." if place < len(below) - 1 else f"{told}.", "curves", 0.8)
+    return Finding(f"{told} and stays below {bound:g}." if place < len(below) - 1 else f"{told}.", "profile", 0.8)
 
 
 def find_step(profile: Profile, intervals: ProfileIntervals) -> Finding | None:
@@ -59,7 +59,7 @@ def find_step(profile: Profile, intervals: ProfileIntervals) -> Finding | None:
     before, after = profile.layers[place - 1], profile.layers[place]
     change = _with_interval(profile.steps[place], sure[place])
     share = f"{profile.shares[place]:.0%} of all change along the network"
-    return Finding(f"The largest change is from {before} to {after}: {change}, {share}.", "curves", 0.75)
+    return Finding(f"The largest change is from {before} to {after}: {change}, {share}.", "steps", 0.75)
 
 
 def find_crossing(profile: Profile, intervals: ProfileIntervals) -> Finding | None:
@@ -71,7 +71,7 @@ def find_crossing(profile: Profile, intervals: ProfileIntervals) -> Finding | No
     depth = f"relative depth {crossing.depth:.2f}, {interval_words(sure)}"
     end = "the output" if profile.end_point == "output" else profile.end_point
     text = f"From {crossing.before} on layers are more like {end} than like the input ({depth})."
-    return Finding(text, "curves", 0.4)
+    return Finding(text, "profile", 0.4)
 
 
 def is_below(interval: Interval, bound: float) -> bool:

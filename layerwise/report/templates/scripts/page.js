@@ -34,18 +34,20 @@
   toggle.hidden = false;
   name();
 
-  // A link into a folded section opens it; so does printing, which shows all there is.
-  function unfold() {
+  // A link into a folded section opens it, one to a figure that another hides chooses it; printing unfolds all.
+  function reveal() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const fold = target?.closest("details.fold") ?? target?.querySelector(":scope > details.fold");
-    if (!fold || fold.open) return;
-    fold.open = true;
+    const panel = target?.closest(".panel[hidden]");
+    if (!panel && (!fold || fold.open)) return;
+    if (fold) fold.open = true;
+    panel?.dispatchEvent(new Event("reveal"));
     target.scrollIntoView();
   }
-  window.addEventListener("hashchange", unfold);
-  document.addEventListener("click", (event) => { if (event.target.closest?.("a[href^='#']")) setTimeout(unfold); });
+  window.addEventListener("hashchange", reveal);
+  document.addEventListener("click", (event) => { if (event.target.closest?.("a[href^='#']:not([role=button])")) setTimeout(reveal); });
   window.addEventListener("beforeprint", () => document.querySelectorAll("details.fold").forEach((fold) => { fold.open = true; }));
-  unfold();
+  reveal();
 
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
   if (matchMedia("(max-width: 1000px)").matches) document.querySelector(".contents details").open = false;

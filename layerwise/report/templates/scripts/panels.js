@@ -10,6 +10,7 @@
       panels.forEach((panel, place) => { panel.hidden = place !== chosen; });
       window.dispatchEvent(new Event("resize")); // charts that were hidden while the window changed
     };
+    panels.forEach((panel, place) => panel.addEventListener("reveal", () => show(place)));
     select.addEventListener("change", () => show(Number(select.value)));
     if (panels[select.value]?.hidden) show(Number(select.value)); // what a browser remembers of a page that is loaded again
     root.querySelector(":scope > .pick .previous").addEventListener("click", () => show(Number(select.value) - 1));
