@@ -274,7 +274,7 @@ def decode_tile(tile: Tile, index: int, dtype: np.dtype[np.floating]) -> NDArray
         raise TileError(f"tile {index} fails its checksum")
     size = dtype.itemsize * tile.n_values
     try:
-        planes = inflate(tile.data, size)
+        planes = inflate(tile.data, max(size, TILE_BYTES))  # never more than any tile has; what it has, is said
     except zlib.error as error:
         raise TileError(f"tile {index} cannot be decompressed: {error}") from error
     if len(planes) != size:

@@ -252,9 +252,11 @@ def test_a_run_is_found_by_its_id_a_prefix_or_as_the_latest(store: Store, sample
     assert store.find_run("latest").id == two
     assert store.find_run(one[:11].upper()).id == one
     assert [run.id for run in store.list_runs()] == [unfinished, two, one]
-    for wrong in ("%", "", "' OR 1=1", "zzzzzzzzzzzzz", "\0", "nothere"):
+    for wrong in ("%", "", "' OR 1", "' OR 1 --", "zzzzzzzzzzzzz", "\0", "nothere"):
         with pytest.raises(InputError, match="there is no run"):
             store.find_run(wrong)
+    with pytest.raises(InputError, match="no finished run has the tag '' OR 1=1'"):
+        store.find_run("' OR 1=1")
 
 
 @pytest.mark.database

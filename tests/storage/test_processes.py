@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.intervals import ComparisonInterval, ComparisonTest, IntervalPlan, PermutationPlan
-from layerwise.core.history.records import Claim, Comparison, LayerAddress, RunHeader
+from layerwise.core.history.records import Claim, Comparison, LayerAddress, LayerStatistic, RunHeader
 from layerwise.storage import Store, open_store
 from layerwise.storage.holding.claims import sign
+from layerwise.storage.holding.sealing import seal_run
 
 SAMPLES = Path(__file__).with_name("conftest.py")
 BEGINNING = """
@@ -206,6 +208,32 @@ def test_people_can_look_while_a_run_writes(url: str, samples: Any) -> None:
         run_id = samples.finished_run(writing)
         with writing._database.write() as connection:
             connection.exec_driver_sql("UPDATE runs SET command = 'not yet'")
+            seal_run(connection, run_id)
             assert looking.find_run(run_id).command == samples.header().command
             assert looking.query("SELECT command FROM runs").item() == samples.header().command
         assert looking.find_run(run_id).command == "not yet"
+
+
+def test_whoever_looks_between_any_two_statements_of_a_writer_sees_only_what_fits_its_checksum(
+    url: str, samples: Any, execute: Any
+) -> None:
+    """A run that is computed, fails, is gone on with, is damaged, repaired and finished again."""
+    seen: list[str] = []
+    with open_store(url) as writing, open_store(url, read_only=True) as looking:
+
+        def look(*_: Any) -> None:
+            seen.extend(looking.find_run(run.id).status for run in looking.list_runs())
+
+        sa.event.listen(writing._database.engine, "before_cursor_execute", look)
+        sa.event.listen(writing._database.engine, "commit", look)
+        claim = writing.begin_run(samples.header())
+        writing.save_layer(claim, samples.result("mixed"))
+        writing.fail_run(claim, "the disk is full")
+        run_id = samples.fill(writing)
+        writing.save_statistics(run_id, [LayerStatistic("input", "none", samples.result("input").statistics[0])])
+        assert (run_id, looking.verify()) == (claim.run_id, [])
+        execute("UPDATE predictions SET probability = 0.25")
+        assert writing.repair().reopened == (run_id,)
+        assert samples.fill(writing) == run_id
+        assert looking.verify() == []
+    assert {"running", "failed", "finished", "interrupted"} <= set(seen)

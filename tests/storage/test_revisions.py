@@ -164,7 +164,7 @@ def test_what_belongs_to_a_profile_is_still_there_after_its_table_was_made_anew(
     names = ("input", "output")
     plan = IntervalPlan(10)
     with open_store(url) as store:
-        key = ProfileKey(samples.finished_run(store), names, RSA)
+        key = ProfileKey(samples.finished_run(store), names, RSA, end_point="output")
         store.save_profile(key, measure_profile(names, [[1.0, 0.2], [0.2, 1.0]], "similarity"))
         store.save_profile_intervals(key, ProfileIntervals(plan, {"total": Interval(0.1, 0.3)}, {}))
     as_before()
@@ -173,7 +173,7 @@ def test_what_belongs_to_a_profile_is_still_there_after_its_table_was_made_anew(
     with open_store(url) as store:
         profile = store.read_profile(key)
         assert profile is not None
-        assert profile.layers == names
+        assert (profile.layers, profile.end_point) == (names, "output")
         assert store.read_profile_intervals(key, plan) is not None
         store.delete_run(key.run_id)  # rows still go with what they belong to
     assert execute("SELECT count(*) FROM profile_layers") == [(0,)]

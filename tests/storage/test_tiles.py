@@ -112,8 +112,13 @@ def test_tiles_in_the_wrong_order_are_noticed(monkeypatch: pytest.MonkeyPatch, s
 
 
 def test_a_tile_that_unpacks_to_something_else_is_noticed() -> None:
-    short = zlib.compress(b"1234")
-    for data, said in [(short, "4 bytes where 8"), (b"rubbish", "cannot be decompressed")]:
+    short, long, endless = (zlib.compress(bytes(size)) for size in (4, 100, tiles.TILE_BYTES + 1))
+    for data, said in [
+        (short, "4 bytes where 8"),
+        (long, "100 bytes where 8"),
+        (endless, f"cannot be decompressed: it holds more than the {tiles.TILE_BYTES} bytes"),
+        (b"rubbish", "cannot be decompressed"),
+    ]:
         with pytest.raises(tiles.TileError, match=said):
             tiles.decode_tile(tiles.Tile(2, zlib.crc32(data), data), 0, SINGLE)
 
