@@ -67,6 +67,7 @@ ON_PICTURES: dict[str, Build] = {
     "CenterCrop": lambda L, x: L.CenterCrop(5, 5)(x),
     "RandomFlip": lambda L, x: L.RandomFlip()(x),
     "RandomRotation": lambda L, x: L.RandomRotation(0.2)(x),
+    "Pipeline": lambda L, x: L.Pipeline([L.RandomFlip(), L.RandomRotation(0.2)])(x),
     "Dense": lambda L, x: L.Dense(4)(x),
     "EinsumDense": lambda L, x: L.EinsumDense("abcd,de->abce", (None, 8, 4))(x),
     "Discretization": lambda L, x: L.Discretization([-0.5, 0.0, 0.5])(x),

@@ -139,12 +139,17 @@ def inputs_of(call: Call) -> tuple[str, ...]:
 
 
 def asks_to_train(keras_node: Any) -> bool:
-    """Whether a call says that its layer is to do what it does in training."""
+    """Whether a call says that its layer is to do what it does in training.
+
+    Keras fills in a layer's own default: where that is True (layers that resize, crop and augment), True in its
+    record says nothing, and the layer is called for inference, as Keras's `predict` calls it.
+    """
     arguments, method = keras_node.arguments, getattr(keras_node.operation, "call", None)
     if method is None or not _takes_training(keras_node.operation):
         return False
-    bound = inspect.signature(method).bind_partial(*arguments.args, **arguments.kwargs)
-    return bool(bound.arguments.get("training"))
+    signature = inspect.signature(method)
+    given = signature.bind_partial(*arguments.args, **arguments.kwargs).arguments.get("training")
+    return bool(given) and signature.parameters["training"].default is not True
 
 
 def _takes_training(operation: Any) -> bool:
