@@ -197,12 +197,15 @@ def test_every_named_figure_has_a_call_of_its_own(ask, monkeypatch) -> None:
 
 def test_numbers_of_a_chart_are_those_of_the_history(history) -> None:
     frame = lw.charts.numbers(history, "profile", "latest")
-    names = main_names(history)
+    *names, output = main_names(history)
+    assert (names[-1], output) == ("logits", "output")
     found = {(row["layer"], row["series"]): row["value"] for row in frame.to_dicts()}
+    assert set(found) == {(name, series) for name in names for series in ("to the input", "to the logits")}
     matrix = lw.charts.numbers(history, "layer-matrix")
+    cells = {(row["row"], row["column"]): row["value"] for row in matrix.to_dicts()}
     for name in names:
-        cell = matrix.filter((matrix["row"] == name) & (matrix["column"] == names[0]))["value"].item()
-        assert found[name, "to the input"] == pytest.approx(cell, abs=1e-12)
+        assert found[name, "to the input"] == pytest.approx(cells[name, names[0]], abs=1e-12)
+        assert found[name, "to the logits"] == pytest.approx(cells[name, "logits"], abs=1e-12)
 
 
 @pytest.mark.parametrize("name", ["layer-matrix", "matrices"])
