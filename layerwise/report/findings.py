@@ -69,6 +69,8 @@ def find_preview(
 
 
 def _ask(builder: Registered[SectionBuilder], context: ReportContext) -> Sequence[Finding]:
+    if getattr(type(builder.offer), "findings", None) is SectionBuilder.findings:  # it has none, so nothing is asked
+        return ()
     try:
         if not builder.call(builder.offer.applies, context):
             return ()

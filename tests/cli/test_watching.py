@@ -16,6 +16,7 @@ from layerwise.core.analysis.measure import find_measure
 from layerwise.core.analysis.training.changes import ask_changes
 from layerwise.core.analysis.training.checkpoints import TrainingQuestion, choose_training_layers, read_training
 from layerwise.core.base.errors import InputError
+from layerwise.core.network.layers import find_end_point
 from layerwise.plugins import load_plugins
 from layerwise.storage import Store, open_store
 
@@ -73,9 +74,11 @@ def test_the_numbers_are_those_of_the_history(client: TestClient, store: Store) 
     }
     for layer, value in zip(layers, last["curves"]["dimension"], strict=True):
         assert value == pytest.approx(stored[layer.name], rel=1e-4)
+    end = layers.index(find_end_point(layers))  # the logits: the way does not end at the softmax
+    assert layers[end].name == "logits"
     for place in range(len(layers)):
         assert last["matrix"][place][place] == pytest.approx(1, abs=1e-6)
-        assert last["matrix"][place][-1] == last["curves"]["output"][place]
+        assert last["matrix"][place][end] == last["curves"]["output"][place]
     assert last["values"]["top-1"] == training.last.accuracy.top1
     assert told["moments"][0]["curves"]["change"] == [None] * len(layers)
 

@@ -67,7 +67,7 @@ class _Layers:
 
     def find_run(self, run: str) -> Any:
         del run
-        return SimpleNamespace(n_stimuli=self._layers["x"].n_stimuli)
+        return SimpleNamespace(n_stimuli=self._layers["x"].n_stimuli, n_landmarks=None)
 
     def read_representations(self, addresses: Sequence[LayerAddress]) -> list[Representation]:
         return [self._layers[address.layer] for address in addresses]

@@ -56,9 +56,7 @@ def available_memory(root: Path = _ROOT) -> int:
     Args:
         root: Where `proc` and `sys` are; another one for tests.
     """
-    import psutil
-
-    allowed = (int(psutil.virtual_memory().available), read_limits(root).memory_left, _left_of_address_space())
+    allowed = (_left_on_host(root), read_limits(root).memory_left, _left_of_address_space())
     return min(n_bytes for n_bytes in allowed if n_bytes is not None)
 
 
@@ -74,15 +72,26 @@ def _count_own_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _left_on_host(root: Path) -> int:
+    """What the system can still give: from its own file where there is one, which needs no library to be loaded."""
+    try:
+        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) * 1024
+    except (OSError, ValueError, StopIteration):
+        import psutil
+
+        return int(psutil.virtual_memory().available)
+
+
 def _left_of_address_space() -> int | None:
     """What `ulimit -v` leaves; None where it sets no limit, as on Windows."""
     try:
         import resource
     except ImportError:
         return None
-    import psutil
-
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return None
+    import psutil
+
     return max(0, limit - int(psutil.Process().memory_info().vms))

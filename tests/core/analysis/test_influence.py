@@ -38,7 +38,7 @@ class Layers:
         self.layers = {name: represent(values) for name, values in self.values.items()}
 
     def find_run(self, run: str) -> Any:
-        return SimpleNamespace(id=run, stimuli_fingerprint="s", n_stimuli=len(self.values["a"]))
+        return SimpleNamespace(id=run, stimuli_fingerprint="s", n_stimuli=len(self.values["a"]), n_landmarks=None)
 
     def list_stimuli(self, run: str) -> Any:
         return [SimpleNamespace(name=f"{place}.jpg") for place in range(len(self.values["a"]))]

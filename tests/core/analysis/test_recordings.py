@@ -30,7 +30,7 @@ class Layers:
     def find_run(self, run: str) -> Any:
         """A run of the same stimuli, whichever."""
         n_stimuli = next(iter(self.layers.values())).n_stimuli
-        return SimpleNamespace(id=run, stimuli_fingerprint="s", n_stimuli=n_stimuli)
+        return SimpleNamespace(id=run, stimuli_fingerprint="s", n_stimuli=n_stimuli, n_landmarks=None)
 
     def read_representation(self, address: LayerAddress) -> Any:
         """One layer."""

@@ -265,7 +265,10 @@ class Transition(SectionBuilder):
             panels.append(Figure(f"steps-{run.id}", title, Chart(draw_steps(steps, scale)), caption, method))
         if panels:
             title = title_for(context, run, "The transition, layer by layer")
-            figures.append(Figure(f"curves-{run.id}", title, Alternatives("Show", tuple(panels)), method=method))
+            caption = (
+                "The same way through the network, seen as what is left of both ends and as steps; choose above."
+            )
+            figures.append(Figure(f"curves-{run.id}", title, Alternatives("Show", tuple(panels)), caption, method))
         return figures
 
 

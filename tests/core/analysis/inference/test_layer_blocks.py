@@ -52,7 +52,7 @@ class Memory:
         self.n_asked: list[int] = []
 
     def find_run(self, run):
-        return SimpleNamespace(id=run, stimuli_fingerprint="same", n_stimuli=N_STIMULI)
+        return SimpleNamespace(id=run, stimuli_fingerprint="same", n_stimuli=N_STIMULI, n_landmarks=None)
 
     def read_representations(self, addresses):
         found = [make_layer(ADDRESSES.index(address)) for address in addresses]
