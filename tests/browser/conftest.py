@@ -214,6 +214,19 @@ def reach(expect: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
 
 
 @pytest.fixture(scope="session")
+def unfold(expect: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """A function that opens every section of a page that is folded, as a reader does, and waits for its charts."""
+
+    def open_all(page: Any) -> None:
+        for summary in page.locator("details.fold:not([open]) > summary").all()[::-1]:
+            summary.click()
+        expect(page.locator("details.fold:not([open])")).to_have_count(0)
+        expect(page.locator(".chart:visible:not([data-state=done])")).to_have_count(0)
+
+    return open_all
+
+
+@pytest.fixture(scope="session")
 def turn_to(expect: Callable[[Any], Any]) -> Callable[..., Any]:
     """A function that brings a figure to sight as a reader does: `turn_to(page, "weights-weights")`, drawn.
 

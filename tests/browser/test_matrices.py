@@ -85,13 +85,15 @@ def test_the_order_of_any_main_layer_can_be_chosen_and_all_matrices_follow(
     _, root = opened
     before = root.locator("canvas.matrix").evaluate(PICTURE)
     tile = root.locator("[data-matrix='3'] canvas")
+    expect(tile).to_be_hidden()
+    root.locator(".multiples").filter(has=tile).locator("summary").click()
     empty = tile.evaluate("(canvas) => canvas.cloneNode().toDataURL()")
     small = eventually(lambda: tile.evaluate(PICTURE), lambda drawn: drawn != empty)
     offered = root.locator("select.by option").all_inner_texts()
     main = [layer.name for layer in finished.studio.store.list_layers(finished.run.id) if layer.is_main]
     assert set(offered) == set(main) - {"input", "output"}
     root.locator("select.by").select_option(label="conv2")
-    expect(root).to_have_attribute("data-state", "input|conv2|shared")
+    expect(root).to_have_attribute("data-state", "input|conv2|own")
     expect(root.locator(".orders input[value=layer]")).to_be_checked()
     assert root.locator("canvas.matrix").evaluate(PICTURE) != before
     eventually(lambda: tile.evaluate(PICTURE), lambda drawn: drawn != small)

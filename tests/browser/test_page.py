@@ -26,25 +26,39 @@ def save(found, kind: str = "csv"):
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_section_of_a_run_draws_itself_and_fits(finished, browser_page, overflow, width, scheme) -> None:
+def test_every_section_of_a_run_draws_itself_and_fits(
+    finished, browser_page, overflow, unfold, width, scheme
+) -> None:
     page = browser_page(finished.path, width, scheme)
-    assert page.locator("main > section").count() >= 10
+    assert page.locator("main > section[id^='section-']").count() >= 10
+    assert overflow(page) == 0
+    unfold(page)
     assert page.locator(".problem:visible").count() == 0
     drawn = page.locator(".chart[data-state=done]:visible").count()
     assert drawn == page.locator(".chart:visible").count()
-    assert drawn >= 9
+    assert drawn >= 12
     assert page.locator(".chart svg:visible").count() == drawn
     assert overflow(page) == 0
 
 
-def test_every_picture_says_what_it_shows(finished, browser_page) -> None:
+def test_every_picture_says_what_it_shows(finished, browser_page, unfold) -> None:
     page = browser_page(finished.path)
-    for picture in page.locator("figure svg:visible, figure canvas[role=img]").all():
-        assert picture.get_attribute("role") == "img"
-        assert len(picture.get_attribute("aria-label") or "") > 20
+    shown = pictures_of(page, "figure svg:visible, figure canvas[role=img]")
+    unfold(page)
+    folded = pictures_of(page, ".fold figure svg:visible")
+    assert len(folded) == 3
+    for role, words in shown + folded:
+        assert role == "img"
+        assert len(words or "") > 20
     for figure in page.locator("figure").all():
         heading = page.locator(f"[id='{figure.get_attribute('aria-labelledby')}']")
         assert heading.inner_text().strip()
+
+
+def pictures_of(page, selector: str) -> list[tuple[str | None, str | None]]:
+    """Role and words of each picture."""
+    found = page.locator(selector).all()
+    return [(picture.get_attribute("role"), picture.get_attribute("aria-label")) for picture in found]
 
 
 PAPER = "(body) => getComputedStyle(body).backgroundColor"
