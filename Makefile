@@ -88,10 +88,13 @@ $(VENV)/browser.stamp: $(SET_UP) | $(BIN)/python
 	@touch $@ $(VENV)/runtime.stamp
 
 # An environment without anything of ours but what a user would install: Layerwise, then the extension as a wheel.
+# One after the other: asked for both at once, pip looks for the extension's layerwise on the index.
 .venv-torch/dependencies.stamp: $(SET_UP) $(TORCH)/pyproject.toml $(TORCH)/constraints.txt
 	test -n "$(PYTHON)" && $(PYTHON) -m venv --clear .venv-torch
 	.venv-torch/bin/python -m pip --disable-pip-version-check install --quiet \
-	  -c constraints.txt -c $(TORCH)/constraints.txt -e '.[all]' './$(TORCH)[test]'
+	  -c constraints.txt -c $(TORCH)/constraints.txt -e '.[all]'
+	.venv-torch/bin/python -m pip --disable-pip-version-check install --quiet \
+	  -c constraints.txt -c $(TORCH)/constraints.txt './$(TORCH)[test]'
 	@touch $@
 
 .venv-torch/installed.stamp: .venv-torch/dependencies.stamp $(wildcard $(TORCH)/layerwise_torch/*)
