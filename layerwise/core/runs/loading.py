@@ -26,11 +26,21 @@ def load_model(registry: Registry, request: LoadRequest) -> tuple[Registered[Mod
         InputError: If no loader accepts it, or its file is not as it must be.
         PluginError: If the loader fails, or returns something that is no sound model.
     """
+    loader = find_able_loader(registry, request)
+    model = loader.call(loader.offer.load, request)
+    return loader, AttributedModel(loader, check_model(loader, model))
+
+
+def find_able_loader(registry: Registry, request: LoadRequest) -> Registered[ModelLoader]:
+    """The loader of a model, which understands all it is told, and whose files are there; loads nothing.
+
+    Raises:
+        InputError: If there is none, it has no use for a setting, or a file is missing.
+    """
     loader = find_loader(registry, request.model)
     check_understood(loader, request)
     check_files(loader, request)
-    model = loader.call(loader.offer.load, request)
-    return loader, AttributedModel(loader, check_model(loader, model))
+    return loader
 
 
 def check_understood(loader: Registered[ModelLoader], request: LoadRequest) -> None:

@@ -32,7 +32,7 @@ from layerwise.core.runs.decoding import (
     open_stimuli,
 )
 from layerwise.core.runs.keeping import KeepingBudget
-from layerwise.core.runs.loading import check_model, find_flaw, load_model
+from layerwise.core.runs.loading import check_model, find_able_loader, find_flaw, load_model
 from layerwise.core.runs.planning import find_budget
 from layerwise.core.runs.request import Observer, RunRequest, describe_untrained
 
@@ -148,12 +148,15 @@ def _find_size(registry: Registry, request: RunRequest) -> tuple[int, int] | Non
     return size
 
 
-def check_location(registry: Registry, request: RunRequest) -> None:
-    """See that there are stimuli where they shall be read from, as far as that can be told without the model.
+def check_locations(registry: Registry, request: RunRequest) -> None:
+    """See that the model's files are there, and stimuli to be read, as far as that can be told without loading.
 
     Raises:
-        InputError: If no source reads the place, or there are none.
+        InputError: If no loader loads the model or a file of it is missing; no source reads the place of the stimuli,
+            or there are none.
     """
+    if isinstance(request.model, str):
+        find_able_loader(registry, load_request(request))
     if isinstance(request.stimuli, str):
         source = find_source(registry, request.stimuli)
         files = source.call(source.offer.list_files, request.stimuli)

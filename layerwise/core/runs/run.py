@@ -45,7 +45,7 @@ from layerwise.core.runs.provenance import (
 )
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
 from layerwise.core.runs.resolve import (
-    check_location,
+    check_locations,
     choose_engine,
     choose_transforms,
     decode_subject,
@@ -103,7 +103,7 @@ def prepare_run(
     transforms = choose_transforms(registry, request.transforms)
     if request.batch_size is not None and request.batch_size < 1:
         raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
-    check_location(registry, request)
+    check_locations(registry, request)
     with _timed(seconds, "load"):
         resolved = load_subject(request, registry, observer)
     model = resolved.model
