@@ -92,7 +92,7 @@ class InferenceOptions(ResamplingOptions):
         """
         if not (self.bootstrap or self.permutations or self.calibrated) and self.seed:
             raise InputError(
-                "--seed is of what --bootstrap N and --permutations N draw, or --calibrated: ask for one of them too"
+                "--seed is of what --bootstrap N, --permutations N and --calibrated draw: ask for one of them too"
             )
         intervals = plan_intervals(self.bootstrap, self.seed, self.interval, self.level)
         tests = plan_tests(self.permutations, self.seed, self.two_sided, self.correction)
