@@ -86,7 +86,7 @@ def test_the_order_of_any_main_layer_can_be_chosen_and_all_matrices_follow(
     before = root.locator("canvas.matrix").evaluate(PICTURE)
     tile = root.locator("[data-matrix='3'] canvas")
     expect(tile).to_be_hidden()
-    root.locator(".multiples").filter(has=tile).locator("summary").click()
+    tile.locator("xpath=ancestor::details/summary").click()
     empty = tile.evaluate("(canvas) => canvas.cloneNode().toDataURL()")
     small = eventually(lambda: tile.evaluate(PICTURE), lambda drawn: drawn != empty)
     offered = root.locator("select.by option").all_inner_texts()
