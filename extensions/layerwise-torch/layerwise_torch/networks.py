@@ -209,7 +209,7 @@ def _load_exported(path: Path, request: LoadRequest, settings: Settings) -> Mode
 
         exported = move_to_device_pass(exported, placement.device)
     batch = exported_batch(exported)
-    prepared = try_out(_as_called(exported), placement, settings, path.name, batch, inputs)
+    prepared = try_out(_as_called(exported, by_position=bool(inputs)), placement, settings, path.name, batch, inputs)
     settings, description = describe(request, prepared, settings, path.stem, describe_file(path), path)
     way: Way = partial(read_exported, exported, prepared.output, "torch.export file", inputs)
     with warnings.catch_warnings():
@@ -240,8 +240,14 @@ def _read_stand_ins(
     return fit(specs, None if settings.tokenizer else request.shapes), settings
 
 
-def _as_called(exported: Any) -> Any:
-    """An exported program as a module that is called with its tensors by position, however it was called before."""
+def _as_called(exported: Any, *, by_position: bool) -> Any:
+    """An exported program as a module that is called with its tensors by position, however it was called before.
+
+    Args:
+        exported: The program.
+        by_position: Whether it is wrapped even where it takes one tensor by position: its module names what it takes,
+            and refuses to be called by that name.
+    """
     program = exported.module()
     spec = exported.call_spec.in_spec
 
@@ -254,7 +260,8 @@ def _as_called(exported: Any) -> Any:
             args, kwargs = torch.utils._pytree.tree_unflatten(tensors, spec)
             return self.program(*args, **kwargs)
 
-    return Called() if spec.num_leaves > 1 or len(spec.children_specs[0].children_specs) != 1 else program
+    args, _ = torch.utils._pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
+    return Called() if by_position or spec.num_leaves > 1 or len(args) != 1 else program
 
 
 def _load_pickled(path: Path, request: LoadRequest, settings: Settings) -> Model:

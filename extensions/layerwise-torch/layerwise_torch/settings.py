@@ -15,8 +15,6 @@ from typing import Any, Literal
 
 from layerwise.plugin import InputError, InputSpec, near_names
 
-from layerwise_torch.inputs import make_spec
-
 DEVICE_VARIABLE = "LAYERWISE_TORCH_DEVICE"
 
 
@@ -182,6 +180,8 @@ def _read_inputs(value: Any) -> tuple[InputSpec, ...]:
 
 
 def _make_inputs(value: Any) -> tuple[InputSpec, ...]:
+    from layerwise_torch.inputs import make_spec  # which imports PyTorch: `plugins` and `models` need none of it
+
     if isinstance(value, str):
         parts = [part.split(":") for part in value.split("/")]
         said = [(name, kind, sides.lower().split("x") if sides else []) for name, kind, sides in parts]
