@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_model import GivenLoader
 
 from layerwise.core.analysis.compare import compare_layers, describe_basis
 from layerwise.core.analysis.importance_run import apportion_run
@@ -15,7 +16,7 @@ from layerwise.core.analysis.measure import find_measure
 from layerwise.core.base.errors import InputError
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
-from layerwise.core.host.kinds import ModelLoader, PanelComparator
+from layerwise.core.host.kinds import PanelComparator
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.matrices.derived import hold_whole, take_from
 from layerwise.core.network.matrices.landmarks import LandmarkPairs, count_pairs
@@ -34,24 +35,10 @@ FROM_PAIRS = ["rsa-pearson", "rsa-cosine"]
 FROM_SUMS = ["cka", "cka-debiased", "rv2"]
 
 
-class ToyLoader(ModelLoader):
-    name = "toy"
-    description = "a toy"
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def accepts(self, model: str) -> bool:
-        return model == "toy"
-
-    def load(self, request: Any) -> Any:
-        return self.model
-
-
 @pytest.fixture(scope="module")
 def registry(toy: Any) -> Registry:
     registry = load_plugins()
-    registry.register(make_plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
+    registry.register(make_plugin(GivenLoader(toy.ToyModel())), "toys", "toys", "1.0")
     return registry
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_model import GivenLoader
 
 from layerwise.core.base.errors import InputError, LayerwiseError, PluginError
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host import hookspecs
-from layerwise.core.host.kinds import ActivationStatistic, ModelLoader, RepresentationStatistic, StatisticValue
+from layerwise.core.host.kinds import ActivationStatistic, RepresentationStatistic, StatisticValue
 from layerwise.core.host.registry import Registry
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.run import execute_run, prepare_run
@@ -24,20 +25,6 @@ from layerwise.storage import open_store
 from layerwise.storage.holding import heartbeat
 
 ALL = ("all",)
-
-
-class ToyLoader(ModelLoader):
-    name = "toy"
-    description = "a toy"
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def accepts(self, model: str) -> bool:
-        return model == "toy"
-
-    def load(self, request: Any) -> Any:
-        return self.model
 
 
 class Plugin:
@@ -65,7 +52,7 @@ def model(toy: Any) -> Any:
 @pytest.fixture
 def registry(model: Any) -> Registry:
     registry = load_plugins()
-    registry.register(Plugin(model_loaders=[ToyLoader(model)]), "toys", "toys", "1.0")
+    registry.register(Plugin(model_loaders=[GivenLoader(model)]), "toys", "toys", "1.0")
     return registry
 
 
@@ -308,7 +295,7 @@ def test_a_run_that_fails_with_its_history_says_why_it_failed(
 
 
 def test_a_loader_that_raises_is_an_error_that_names_it(store: Any, pixels: Path) -> None:
-    class Bad(ToyLoader):
+    class Bad(GivenLoader):
         def load(self, request: Any) -> Any:
             raise RuntimeError("kaput")
 

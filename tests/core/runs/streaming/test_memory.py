@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_model import GivenLoader
 
 from layerwise.core.base.blas import single_threaded_blas
 from layerwise.core.base.errors import InputError
@@ -140,26 +141,12 @@ def test_streaming_never_holds_a_matrix_for_every_layer(toy: Any) -> None:
     assert peak < layers + (matrices + 1) * 8 * n**2 + 8 * MIB
 
 
-class ToyLoader(kinds.ModelLoader):
-    name = "toy"
-    description = "a toy"
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def accepts(self, model: str) -> bool:
-        return model == "toy"
-
-    def load(self, request: Any) -> Any:
-        return self.model
-
-
 class Plugin:
-    def __init__(self, loader: ToyLoader) -> None:
+    def __init__(self, loader: GivenLoader) -> None:
         self.loader = loader
 
     @hookspecs.hookimpl
-    def register_model_loaders(self) -> list[ToyLoader]:
+    def register_model_loaders(self) -> list[GivenLoader]:
         return [self.loader]
 
 
@@ -168,7 +155,7 @@ def test_a_run_holds_no_more_than_its_plan_predicted(toy: Any, tmp_path: Path, s
     n = 400
     np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).read(0, n))
     registry = load_plugins()
-    registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
+    registry.register(Plugin(GivenLoader(toy.ToyModel())), "toys", "toys", "1.0")
     request = RunRequest("toy", str(tmp_path / "noise.npz"), layers=("main", "branches"), spool=2**30)
     with open_store(f"sqlite:///{tmp_path}/warm.db") as store:  # imports would count
         execute_run(
@@ -195,7 +182,7 @@ def test_a_run_of_many_stimuli_holds_no_more_than_predicted_and_stores_what_an_a
     n = 2_100
     np.savez(tmp_path / "noise.npz", images=toy.make_stimuli(n).read(0, n))
     registry = load_plugins()
-    registry.register(Plugin(ToyLoader(toy.ToyModel())), "toys", "toys", "1.0")
+    registry.register(Plugin(GivenLoader(toy.ToyModel())), "toys", "toys", "1.0")
     request = RunRequest("toy", str(tmp_path / "noise.npz"), layers=("conv", "block/c", "output"), spool=2**40)
     with open_store(f"sqlite:///{tmp_path}/ample.db") as store:  # imports would count
         prepared = prepare_run(dataclasses.replace(request, memory=2**33), registry, SilentObserver())
