@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.ablating.ablation import Ablation, ablate
 from layerwise.core.runs.ablating.starts import Starts
+from layerwise.core.runs.ablating.sweep import choose_ablations
 from layerwise.core.runs.ablating.variants import sweep_stored
-from layerwise.core.runs.ablation_sweep import choose_ablations
 from layerwise.core.runs.planning import plan_targets
+from layerwise.core.runs.prepared import PreparedRun, prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import PreparedRun, execute_open, prepare_run
+from layerwise.core.runs.run import execute_open
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store
 

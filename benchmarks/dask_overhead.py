@@ -78,8 +78,9 @@ def parse_options() -> argparse.Namespace:
 
 def make_job(options: argparse.Namespace, n: int | None = None) -> StreamJob:
     """The streaming of a run that is prepared, on one thread."""
+    from layerwise.core.runs.prepared import prepare_run
     from layerwise.core.runs.request import RunRequest, SilentObserver
-    from layerwise.core.runs.run import make_job, prepare_run
+    from layerwise.core.runs.run import make_job
     from layerwise.plugins import load_plugins
 
     request = RunRequest(

@@ -30,7 +30,7 @@ import numpy as np
 from figures import keep
 
 if TYPE_CHECKING:
-    from layerwise.core.runs.run import PreparedRun
+    from layerwise.core.runs.prepared import PreparedRun
 
 WAYS = ("forward", "layerwise", "small", "floor", "numpy")
 
@@ -93,8 +93,8 @@ def run_apart(way: str, options: argparse.Namespace) -> dict[str, float]:
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """Prepare, then time what this way does."""
     from layerwise.cli.options.common import parse_size
+    from layerwise.core.runs.prepared import prepare_run
     from layerwise.core.runs.request import RunRequest, SilentObserver
-    from layerwise.core.runs.run import prepare_run
     from layerwise.plugins import load_plugins
 
     memory = options.memory or ("1GiB" if options.way == "small" else None)

@@ -31,8 +31,9 @@ from layerwise.core.host.plans import StreamPlan
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.model import Compiled, LoadRequest, Model
 from layerwise.core.network.stimuli import Decoded, Resize, Stimulus, StimulusSet
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.testing.toy import SIDE, ToyModel
 
 NUMBERS = (500, 1000, 2000, 3000)

@@ -92,8 +92,9 @@ def show(name: str, costs: dict[str, Any], memory: str | None) -> dict[str, floa
 def run_here(name: str, memory: str | None, folder: Path, limit: int) -> dict[str, Any]:
     """Run a configuration; gives its costs."""
     from layerwise.cli.options.common import parse_size
+    from layerwise.core.runs.prepared import prepare_run
     from layerwise.core.runs.request import RunRequest, SilentObserver
-    from layerwise.core.runs.run import execute_run, prepare_run
+    from layerwise.core.runs.run import execute_run
     from layerwise.plugins import load_plugins
     from layerwise.storage import open_store
 

@@ -17,8 +17,8 @@ from layerwise.core.base.errors import InputError, LayerwiseError
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry
     from layerwise.core.network.stimuli import LoadedStimuli
+    from layerwise.core.runs.prepared import PreparedRun
     from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
-    from layerwise.core.runs.run import PreparedRun
 
 
 def carry_out_several(
@@ -92,7 +92,7 @@ def spread_request(request: RunRequest, models: Sequence[str]) -> list[RunReques
 
 
 def _show_plan(requests: Sequence[RunRequest], registry: Registry, *, as_json: bool) -> None:
-    from layerwise.core.runs.run import prepare_run
+    from layerwise.core.runs.prepared import prepare_run
 
     with watching(quiet=True) as observer:
         plan = prepare_run(requests[0], registry, observer).plan
@@ -130,7 +130,7 @@ def _carry_out(
 def _prepare(
     request: RunRequest, stimuli: LoadedStimuli | None, registry: Registry, observer: Observer, digest: str | None
 ) -> PreparedRun:
-    from layerwise.core.runs.run import prepare_run
+    from layerwise.core.runs.prepared import prepare_run
 
     if stimuli is not None:
         try:

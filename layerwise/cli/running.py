@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from layerwise.core.history.protocols import Archive
     from layerwise.core.host.registry import Registry
     from layerwise.core.runs.costing.predicting import Prediction
+    from layerwise.core.runs.prepared import PreparedRun
     from layerwise.core.runs.request import RunOutcome, RunRequest
-    from layerwise.core.runs.run import PreparedRun
 
 
 def show_dry_run(request: RunRequest, registry: Registry, *, database: str, as_json: bool) -> None:
     """Prepare a run, print its plan and what it will cost, and leave it at that."""
-    from layerwise.core.runs.run import prepare_run
+    from layerwise.core.runs.prepared import prepare_run
 
     with watching(quiet=True) as observer:
         prepared = prepare_run(request, registry, observer)
@@ -39,7 +39,7 @@ def show_dry_run(request: RunRequest, registry: Registry, *, database: str, as_j
 def predict_costs(prepared: PreparedRun, database: str) -> Prediction:
     """What a prepared run will cost, by what the history has, where there is one; nothing is run."""
     from layerwise.core.runs.costing.predicting import predict_from_history
-    from layerwise.core.runs.run import find_circumstances
+    from layerwise.core.runs.describing import find_circumstances
     from layerwise.storage import check_place
 
     now = find_circumstances(prepared)

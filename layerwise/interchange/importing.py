@@ -26,7 +26,7 @@ from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.add_statistics import measure_run
-from layerwise.core.runs.decoding import load_stimuli
+from layerwise.core.runs.decode.stimuli import load_stimuli
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.provenance import collect_versions, describe_host, digest_key, list_plugins
 from layerwise.core.runs.request import Observer

@@ -20,7 +20,7 @@ from layerwise.core.base.opening import MOST_TEXT, FileError, read_regular
 from layerwise.core.history.records import RunRecord, StimulusRecord
 from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
-from layerwise.core.runs.decoding import fingerprint_stimuli
+from layerwise.core.runs.decode.stimuli import fingerprint_stimuli
 from layerwise.interchange.checks import check_names
 from layerwise.interchange.content import about
 from layerwise.interchange.matching import compose

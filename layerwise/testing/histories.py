@@ -47,7 +47,8 @@ def make_history(path: Path | str, learned: Sequence[float] = (1.0,), n_stimuli:
     Raises:
         InputError: If there is a file already.
     """
-    from layerwise.core.runs.run import execute_run, prepare_run
+    from layerwise.core.runs.prepared import prepare_run
+    from layerwise.core.runs.run import execute_run
     from layerwise.storage import open_store
 
     if Path(path).exists():

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.base.urls import hide_passwords, show_database
 from layerwise.core.runs.deferred import ComputedRun, compute_run, store_run
+from layerwise.core.runs.prepared import PreparedRun, prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import PreparedRun, prepare_run
 
 if TYPE_CHECKING:
     from layerwise.core.host.registry import Registry

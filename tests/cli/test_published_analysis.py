@@ -128,7 +128,7 @@ def test_another_run_with_little_memory_gives_identical_numbers(table):
 def test_correlations_of_real_layers_agree_with_corrcoef_in_float64(table, data_dir, name):
     from layerwise.core.network.layers import find_layer
     from layerwise.core.network.model import LoadRequest
-    from layerwise.core.runs.decoding import load_stimuli
+    from layerwise.core.runs.decode.stimuli import load_stimuli
     from layerwise.core.runs.loading import load_model
     from layerwise.plugins import load_plugins
 

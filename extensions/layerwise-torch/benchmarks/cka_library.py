@@ -23,8 +23,9 @@ import torch
 from layerwise.core.analysis.compare import compare_layers
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from torch import nn
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from layerwise.core.runs.run import PreparedRun
+    from layerwise.core.runs.prepared import PreparedRun
     from layerwise.plugin import Model
 
 EXTENSION = Path(__file__).resolve().parents[1]
@@ -153,8 +153,8 @@ def measure_rates(model: Model) -> dict[str, float]:
 
 def prepare(model: Model, pixels: np.ndarray[Any, Any], batch_size: int) -> PreparedRun:
     """A run that is ready to go."""
+    from layerwise.core.runs.prepared import prepare_run
     from layerwise.core.runs.request import RunRequest, SilentObserver
-    from layerwise.core.runs.run import prepare_run
     from layerwise.plugins import load_plugins
 
     request = RunRequest(model, pixels, layers=("main", "branches"), batch_size=batch_size, force=True)

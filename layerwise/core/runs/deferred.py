@@ -21,9 +21,11 @@ from layerwise.core.history.records import (
     WeightResult,
 )
 from layerwise.core.runs.costing.metering import Meter
+from layerwise.core.runs.describing import describe_run
 from layerwise.core.runs.holding import holding
+from layerwise.core.runs.prepared import PreparedRun
 from layerwise.core.runs.request import Observer
-from layerwise.core.runs.run import PreparedRun, compute_layers, describe_run, make_job
+from layerwise.core.runs.run import compute_layers, make_job
 
 
 @dataclass(eq=False)

@@ -24,7 +24,7 @@ from layerwise.core.history.records import RunFilter, RunHeader
 from layerwise.core.host import kinds
 from layerwise.core.host.registry import Registered, Registry, distribution_version
 from layerwise.core.runs.add_statistics import measure_run
-from layerwise.core.runs.decoding import find_source
+from layerwise.core.runs.decode.stimuli import find_source
 from layerwise.core.runs.loading import find_loader
 from layerwise.core.runs.provenance import digest_key, list_decisive, provenance
 from layerwise.core.runs.request import RunOutcome, RunRequest

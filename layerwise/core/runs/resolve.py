@@ -22,7 +22,7 @@ from layerwise.core.network.pixels import ChosenRows
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli, StimulusSet
 from layerwise.core.runs.decode.inputs import decode_inputs, open_inputs
-from layerwise.core.runs.decoding import (
+from layerwise.core.runs.decode.stimuli import (
     MIN_STIMULI,
     check_listing,
     decode_stimuli,

@@ -1,128 +1,37 @@
-"""The way of one run: resolve, plan; then stream, boil down, and store layer by layer.
+"""The way of one run: prepared (`prepared.py`); then streamed, boiled down, and stored layer by layer.
 
-`prepare_run` does everything up to the plan and touches no history, so that a dry run can stop there;
 `execute_run` claims the analysis in the store, which answers what it already has, and computes the rest. What is
-stored already can be found before either (`lookup`).
+stored already can be found before anything is prepared (`lookup`).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from layerwise.core.base.errors import InputError, LayerwiseError
-from layerwise.core.base.provider import Provider
+from layerwise.core.base.errors import LayerwiseError
 from layerwise.core.history.protocols import Archive, LayerStore
-from layerwise.core.history.records import Claim, RunHeader
-from layerwise.core.history.variants import Variant
+from layerwise.core.history.records import Claim
 from layerwise.core.host import kinds
 from layerwise.core.host.jobs import ModelRecipe, StreamJob
-from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.host.registry import Registered, Registry
-from layerwise.core.host.selection import select_layers
-from layerwise.core.network.ablating.ablation import AblatedModel, Ablation, ablate
 from layerwise.core.network.layers import Layer
-from layerwise.core.network.model import Model, ModelInfo
-from layerwise.core.network.stimuli import LoadedStimuli
 from layerwise.core.runs.costing.metering import Meter
 from layerwise.core.runs.costing.predicting import Prediction, predict, predict_from_history, settle
-from layerwise.core.runs.costing.recalling import Circumstances
+from layerwise.core.runs.describing import describe_run, find_circumstances
 from layerwise.core.runs.holding import holding
 from layerwise.core.runs.lookup import answer, describe_extended, digest_request, find_answer
-from layerwise.core.runs.planning import let_go, plan_targets, plan_with_stimuli
+from layerwise.core.runs.planning import let_go, plan_targets
 from layerwise.core.runs.predictions import count_bytes, keeps_outputs, keeps_probabilities
-from layerwise.core.runs.provenance import (
-    collect_versions,
-    describe_host,
-    digest_key,
-    list_decisive,
-    list_plugins,
-    provenance,
-)
+from layerwise.core.runs.prepared import PreparedRun, prepare_run, timed
 from layerwise.core.runs.request import Observer, RunOutcome, RunRequest
 from layerwise.core.runs.resolve import (
-    check_locations,
-    choose_engine,
-    choose_transforms,
-    decode_subject,
     load_request,
-    load_subject,
 )
 from layerwise.core.runs.sink import StoringSink
 from layerwise.core.runs.streaming.stream import needed_targets
-
-
-@dataclass(frozen=True)
-class PreparedRun:
-    """A run that is ready to go: everything but the streaming and the storing.
-
-    Without `is_measured` only representations and the output are kept, and no statistics of layers and weights.
-    """
-
-    request: RunRequest
-    digest: str | None
-    registry: Registry
-    loader: Provider
-    engine: Registered[kinds.Engine]
-    model: Model
-    stimuli: LoadedStimuli
-    layers: tuple[Layer, ...]
-    targets: tuple[Target, ...]
-    plan: StreamPlan
-    budget: Budget
-    seconds: dict[str, float]
-    is_measured: bool = True
-
-
-def prepare_run(
-    request: RunRequest,
-    registry: Registry,
-    observer: Observer,
-    digest: str | None = None,
-    check: Callable[[Model], None] | None = None,
-) -> PreparedRun:
-    """Resolve the model and the stimuli, select the layers, and plan.
-
-    Args:
-        request: What is asked for.
-        registry: What plugins offer.
-        observer: Told what is being done.
-        digest: Of the request (`lookup.digest_request`), taken before anything was loaded: under it the history
-            finds the run when it is asked for again.
-        check: Is handed the model before anything is decoded, and raises where something is wrong.
-
-    Raises:
-        InputError: If anything is not as it must be; nothing has been stored then.
-    """
-    seconds: dict[str, float] = {}
-    engine = choose_engine(registry, request)
-    transforms = choose_transforms(registry, request.transforms)
-    if request.batch_size is not None and request.batch_size < 1:
-        raise InputError(f"the batch size must be at least 1, not {request.batch_size}")
-    check_locations(registry, request)
-    with _timed(seconds, "load"):
-        resolved = load_subject(request, registry, observer)
-    model = resolved.model
-    ablation = Ablation(request.ablate, request.ablate_with, request.seed)
-    ablation.find(model)  # a name that means nothing is told before anything is decoded
-    layers = select_layers(registry, request.layers, model.layers)
-    if check is not None:
-        check(model)
-    targets = tuple(Target(layer, transform) for layer in layers for transform in [None, *transforms])
-    with _timed(seconds, "decode"):
-        stimuli, budget = decode_subject(request, registry, model, observer)
-    if request.ablate:
-        observer.stage("silencing layers")
-        model = ablate(model, ablation, stimuli.read, stimuli.n_stimuli, stimuli.fingerprint)
-    stimuli, plan = plan_with_stimuli(request, model, targets, stimuli, budget)
-    observer.planned(plan)
-    return PreparedRun(
-        request, digest, registry, resolved.loader, engine, model, stimuli, layers, targets, plan, budget, seconds
-    )
 
 
 def find_or_run(
@@ -218,20 +127,11 @@ def _predict(prepared: PreparedRun, job: StreamJob, store: Archive, observer: Ob
     if not prepared.engine.offer.is_local:
         return predict_from_history(job.plan, now, store)
     statistics: Sequence[Registered[Any]] = prepared.registry.all(kinds.Statistic)
-    with _timed(prepared.seconds, "trial"):
+    with timed(prepared.seconds, "trial"):
         prediction = predict(job, now, store, statistics, meter)
     if prediction.costs.seconds is not None:
         observer.stage(f"computing, in about {prediction.costs.seconds:.1f} s ({prediction.basis})")
     return prediction
-
-
-def find_circumstances(prepared: PreparedRun) -> Circumstances:
-    """What decides how fast a run goes."""
-    transforms = tuple(dict.fromkeys(target.transform_name for target in prepared.targets))
-    host = describe_host(prepared.model.device)
-    return Circumstances(
-        prepared.model.info, prepared.engine.qualified_name, prepared.plan.batch_size, transforms, host
-    )
 
 
 def compute_layers(
@@ -244,11 +144,11 @@ def compute_layers(
     with StoringSink(claim, store, observer, statistics, *subject) as sink:
         sink.measure_weights(prepared.model)
         observer.begin(job.plan.n_stimulus_passes)
-        with _timed(prepared.seconds, "stream"):
+        with timed(prepared.seconds, "stream"):
             prepared.engine.call(prepared.engine.offer.stream, job, meter.watch(sink))
         sink.check_complete(prepared.engine, job)
         observer.stage("storing")
-        with _timed(prepared.seconds, "store"):
+        with timed(prepared.seconds, "store"):
             sink.flush()
     return sink
 
@@ -300,82 +200,6 @@ def _describe_model(prepared: PreparedRun) -> ModelRecipe | None:
     return ModelRecipe(prepared.loader.name, load_request(prepared.request), prepared.model.info.fingerprint)
 
 
-def describe_run(prepared: PreparedRun) -> RunHeader:
-    """What is known of a run before its first layer."""
-    request, model, stimuli = prepared.request, prepared.model, prepared.stimuli
-    transforms = tuple(dict.fromkeys(target.transform_name for target in prepared.targets))
-    return RunHeader(
-        key=_identify(prepared),
-        model=model.info,
-        loader=prepared.loader,
-        stimuli=stimuli,
-        layers=prepared.layers,
-        transforms=transforms,
-        engine=prepared.engine.provider,
-        batch_size=prepared.plan.batch_size,
-        chunk_width=prepared.plan.chunk_width,
-        command=request.command,
-        checkpoint=request.checkpoint,
-        step=request.step,
-        lineage=request.lineage,
-        tags={**request.tags, **_tag_ablation(request)},
-        versions=collect_versions(model.info.versions),
-        plugins=list_plugins(prepared.registry),
-        host=describe_host(model.device),
-        n_landmarks=request.landmarks,
-        **_describe_origin(prepared),
-    )
-
-
-def _tag_ablation(request: RunRequest) -> dict[str, str]:
-    """What was silenced, so that it can be asked for."""
-    if not request.ablate:
-        return {}
-    return {"ablated": ", ".join(request.ablate), "ablated-with": request.ablate_with}
-
-
-def _describe_origin(prepared: PreparedRun) -> dict[str, Any]:
-    """Where the numbers come from, and of an ablated model what it differs from and how."""
-    if not isinstance(prepared.model, AblatedModel):
-        return {}
-    return {"origin": "ablated", "variant": describe_variant(prepared.model.intact.info, prepared.model.ablation)}
-
-
-def describe_variant(intact: ModelInfo, ablation: Ablation) -> Variant:
-    """How a model without some layers differs from the intact one."""
-    seed = ablation.seed if ablation.substitute == "shuffle" else 0
-    return Variant(intact.fingerprint, tuple(dict.fromkeys(ablation.layers)), ablation.substitute, seed)
-
-
-def _identify(prepared: PreparedRun) -> str:
-    """The run's key: all that decides what only the network can give, and the labels it is filed under."""
-    request, stimuli = prepared.request, prepared.stimuli
-    rest: dict[str, object] = {} if prepared.model.arrays is None else {"device": prepared.model.device}
-    if not prepared.is_measured:
-        rest["measured"] = False
-    if request.landmarks is not None:
-        rest["landmarks"] = request.landmarks
-    transforms = {
-        target.transform.qualified_name: target.transform for target in prepared.targets if target.transform
-    }
-    return digest_key(
-        {
-            "model": prepared.model.info.fingerprint,
-            "stimuli": stimuli.fingerprint,
-            "names": [[stimulus.name, stimulus.label] for stimulus in stimuli.stimuli],
-            "resize": stimuli.resize,
-            "layers": [layer.name for layer in prepared.layers],
-            "transforms": provenance(transforms.values()),
-            "statistics": provenance(list_decisive(prepared.registry)),
-            "loader": [f"{prepared.loader.name} {prepared.loader.revision}"],
-            "engine": provenance([prepared.engine]),
-            "batch_size": prepared.plan.batch_size,
-            "filed": request.filed,
-        }
-        | rest
-    )
-
-
 @contextmanager
 def _counting(prepared: PreparedRun, store: Archive, claim: Claim, observer: Observer) -> Iterator[None]:
     """Say of a run that is interrupted how much of it is stored, once it has been let go."""
@@ -394,12 +218,3 @@ def _counting(prepared: PreparedRun, store: Archive, claim: Claim, observer: Obs
 
 def _fail(store: Archive, claim: Claim, error: BaseException) -> None:
     store.fail_run(claim, str(error) or type(error).__name__, interrupted=not isinstance(error, Exception))
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - started

@@ -17,10 +17,10 @@ from layerwise.core.host.registry import Registry
 from layerwise.core.host.selection import select_layers
 from layerwise.core.network.ablating.ablation import Ablation
 from layerwise.core.network.model import Model
+from layerwise.core.runs.ablating.sweep import list_each
 from layerwise.core.runs.ablating.variants import sweep_stored
-from layerwise.core.runs.ablation_sweep import list_each
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import prepare_run
 from layerwise.demo.study.plan import Condition, Study
 from layerwise.plugins.loaders.tensorflow_setup import import_keras
 

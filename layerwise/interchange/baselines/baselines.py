@@ -20,7 +20,7 @@ from layerwise.core.network.model import ModelInfo
 from layerwise.core.network.pixels import ArrayReader
 from layerwise.core.network.representation import NO_TRANSFORM
 from layerwise.core.network.stimuli import LoadedStimuli, Stimulus
-from layerwise.core.runs.decoding import fingerprint_stimuli
+from layerwise.core.runs.decode.stimuli import fingerprint_stimuli
 from layerwise.core.runs.provenance import digest_key
 from layerwise.interchange.baselines.files import (
     BaselineFile,

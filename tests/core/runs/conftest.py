@@ -9,8 +9,9 @@ import pytest
 
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host.registry import Registry
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.storage import open_store
 
 

@@ -14,7 +14,7 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.network.ablating.ablation import Ablation, ablate
 from layerwise.core.network.ablating.answers import diverge
 from layerwise.core.network.model import LoadRequest
-from layerwise.core.runs.ablation_sweep import Sweep, list_each, sweep_ablations
+from layerwise.core.runs.ablating.sweep import Sweep, list_each, sweep_ablations
 from layerwise.core.runs.request import SilentObserver
 from layerwise.demo.digits import load_digits
 from layerwise.demo.network import build_network

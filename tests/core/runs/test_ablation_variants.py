@@ -17,10 +17,11 @@ from layerwise.core.base.errors import InputError
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress, RunFilter
 from layerwise.core.network.ablating.ablation import Ablation
+from layerwise.core.runs.ablating.sweep import Sweep, choose_ablations, sweep_ablations
 from layerwise.core.runs.ablating.variants import StoredSweep, measure_savings, sweep_stored
-from layerwise.core.runs.ablation_sweep import Sweep, choose_ablations, sweep_ablations
+from layerwise.core.runs.prepared import PreparedRun, prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import PreparedRun, execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.demo.digits import load_digits
 from layerwise.demo.network import build_network
 from layerwise.plugins import load_plugins
@@ -173,7 +174,7 @@ def test_the_command_killed_in_the_middle_goes_on(
     command = ["ablate", str(files / "digits.keras"), "--stimuli", str(files / "digits.npz"), "--db", database]
     dying = (
         "import os, sys\n"
-        "from layerwise.core.runs import ablation_sweep\n"
+        "from layerwise.core.runs.ablating import sweep as ablation_sweep\n"
         "from layerwise.cli import main\n"
         "calls = []\n"
         "def add(self, n_passed, what):\n"

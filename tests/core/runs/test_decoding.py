@@ -14,7 +14,7 @@ from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import StimulusSource
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.stimuli import Decoded, Stimulus, StimulusSet
-from layerwise.core.runs.decoding import load_stimuli
+from layerwise.core.runs.decode.stimuli import load_stimuli
 from layerwise.plugins import sources
 
 

@@ -23,8 +23,9 @@ from layerwise.core.network.matrices.landmarks import LandmarkPairs, count_pairs
 from layerwise.core.network.products import represent
 from layerwise.core.network.representation import Representation
 from layerwise.core.runs.add_statistics import measure_run
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.plugins.comparators import register_comparators
 from layerwise.storage import open_store

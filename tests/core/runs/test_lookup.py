@@ -18,8 +18,9 @@ from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.host.registry import Registry
 from layerwise.core.runs import lookup
 from layerwise.core.runs.lookup import digest_request, find_answer
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.storage import OpenHistory, open_store
 

@@ -11,8 +11,9 @@ import pytest
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.outputs import Outputs
 from layerwise.core.runs import predictions
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.testing.toy import ToyModel
 

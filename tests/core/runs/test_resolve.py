@@ -14,9 +14,10 @@ from layerwise.core.host.hookspecs import hookimpl
 from layerwise.core.host.kinds import ModelLoader
 from layerwise.core.host.registry import Registry
 from layerwise.core.network.model import LoadRequest, Model
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
 from layerwise.core.runs.resolve import resolve_model, resolve_stimuli
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store
 

@@ -18,8 +18,9 @@ from layerwise.core.history.records import LayerAddress
 from layerwise.core.host import hookspecs
 from layerwise.core.host.kinds import ActivationStatistic, RepresentationStatistic, StatisticValue
 from layerwise.core.host.registry import Registry
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store
 from layerwise.storage.holding import heartbeat

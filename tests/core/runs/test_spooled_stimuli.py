@@ -26,8 +26,9 @@ from layerwise.core.host.registry import Registry
 from layerwise.core.network.graph import Graph, Node
 from layerwise.core.network.stimuli import Decoded, Stimulus, StimulusSet
 from layerwise.core.runs.keeping import SpooledPixels
+from layerwise.core.runs.prepared import PreparedRun, prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import PreparedRun, execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store
 

@@ -19,8 +19,9 @@ from layerwise.core.base.errors import InputError, LayerwiseError
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.host.registry import Registry
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunOutcome, RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.testing import load_digits
 
 pytest.importorskip("distributed")

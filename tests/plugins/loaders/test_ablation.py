@@ -17,7 +17,7 @@ from layerwise.core.network.ablating import stand_ins
 from layerwise.core.network.ablating.ablation import Ablation, ablate, measure_means
 from layerwise.core.network.ablating.stand_ins import draw_partners
 from layerwise.core.network.model import LoadRequest
-from layerwise.core.runs.ablation_sweep import sweep_ablations
+from layerwise.core.runs.ablating.sweep import sweep_ablations
 from layerwise.demo.network import build_network
 from layerwise.plugins.loaders.graphdef.files import FrozenGraphLoader, SavedModelLoader
 from layerwise.plugins.loaders.keras.files import KerasFileLoader

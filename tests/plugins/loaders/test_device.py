@@ -11,8 +11,9 @@ import pytest
 from layerwise.core.history.memory import MemoryHistory
 from layerwise.core.history.records import LayerAddress
 from layerwise.core.network.graph import Graph, Node
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.plugins.loaders.tensorflow import placement
 from layerwise.plugins.loaders.tensorflow.arrays import TensorFlowArrays

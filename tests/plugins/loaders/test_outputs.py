@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.plugins.loaders.description import ModelDescription
 from layerwise.plugins.loaders.keras.model import KerasModel

@@ -86,10 +86,10 @@ def ablate_each(
     from layerwise.core.analysis.measure import find_measure
     from layerwise.core.host.selection import select_layers
     from layerwise.core.network.ablating.answers import Resampling
+    from layerwise.core.runs.ablating.sweep import choose_ablations
     from layerwise.core.runs.ablating.variants import measure_savings, sweep_stored
-    from layerwise.core.runs.ablation_sweep import choose_ablations
+    from layerwise.core.runs.prepared import prepare_run
     from layerwise.core.runs.request import RunRequest
-    from layerwise.core.runs.run import prepare_run
     from layerwise.storage import check_place
 
     check_weights_file(weights)

@@ -17,12 +17,13 @@ from layerwise.core.network.ablating.ablation import Ablation
 from layerwise.core.network.layers import Layer
 from layerwise.core.network.model import Model
 from layerwise.core.runs.ablating.starts import Start, Starts
+from layerwise.core.runs.ablating.sweep import Progress
 from layerwise.core.runs.ablating.tails import Tail, TailRows
 from layerwise.core.runs.ablating.trunk import Trunk
-from layerwise.core.runs.ablation_sweep import Progress
 from layerwise.core.runs.planning import let_go, plan_targets
+from layerwise.core.runs.prepared import PreparedRun
 from layerwise.core.runs.request import Observer, SilentObserver
-from layerwise.core.runs.run import PreparedRun, execute_open
+from layerwise.core.runs.run import execute_open
 
 
 @dataclass(frozen=True)

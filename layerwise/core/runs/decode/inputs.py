@@ -13,7 +13,7 @@ from layerwise.core.host.validation import describe
 from layerwise.core.network.inputs import InputSpec, describe_inputs, pack, packed_shape
 from layerwise.core.network.stimuli import Decoded, DecodedArrays, InputSet, LoadedStimuli
 from layerwise.core.runs.decode.collected import MIN_STIMULI, collect
-from layerwise.core.runs.decoding import check_listing, find_source
+from layerwise.core.runs.decode.stimuli import check_listing, find_source
 from layerwise.core.runs.keeping import KeepingBudget, PixelKeeper
 
 

@@ -19,8 +19,10 @@ from layerwise.core.runs.costing import metering
 from layerwise.core.runs.costing.amounts import count_amounts, foretell
 from layerwise.core.runs.costing.metering import Meter
 from layerwise.core.runs.costing.predicting import predict_from_history
+from layerwise.core.runs.describing import find_circumstances
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, find_circumstances, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.plugins import load_plugins
 from layerwise.storage import open_store
 from layerwise.testing.toy import ToyModel

@@ -21,8 +21,9 @@ from layerwise.core.host.plans import Budget, StreamPlan, Target
 from layerwise.core.network.matrices.tiles import TILE, triangle_bytes
 from layerwise.core.network.products import represent
 from layerwise.core.runs import sink
+from layerwise.core.runs.prepared import prepare_run
 from layerwise.core.runs.request import RunRequest, SilentObserver
-from layerwise.core.runs.run import execute_run, prepare_run
+from layerwise.core.runs.run import execute_run
 from layerwise.core.runs.sink import count_storing
 from layerwise.core.runs.streaming import memory
 from layerwise.core.runs.streaming.host_arrays import HostArrays
